@@ -32,7 +32,9 @@ def python_environment(requirements: Path, *, cache: Path = CACHE) -> Path:
 
 def _install(requirements: Path, home: Path) -> None:
     with tempfile.TemporaryDirectory(dir=home.parent) as building:
-        _uv("venv", "--quiet", "--relocatable", "--python", sys.executable, building + "/env", requirements=requirements)
+        _uv(
+            "venv", "--quiet", "--relocatable", "--python", sys.executable, building + "/env", requirements=requirements
+        )
         _uv(
             *("pip", "install", "--quiet", "--require-hashes", "--no-deps", "--compile-bytecode"),
             *("--python", building + "/env/bin/python", "-r", str(requirements)),

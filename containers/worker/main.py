@@ -1,0 +1,68 @@
+"""The worker container: `score --job-id ID`. Exit codes tell AWS Batch what to do next.
+
+0   done, or nothing to do     10  permanent: EXIT     75  transient, also SIGTERM: RETRY
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from types import FrameType
+
+import boto3
+from botocore.config import Config
+
+from dropscore.aws.endpoint import runtime_config
+from dropscore.aws.table import JobsTable
+from dropscore.errors import DropscoreError, PermanentError, TransientError
+from dropscore.log import log
+from dropscore.runtime import WorkerSettings
+from dropscore.work import Worker
+
+DONE, PERMANENT, TRANSIENT = 0, 10, 75
+RETRIES = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, connect_timeout=5, read_timeout=60)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="worker")
+    commands = parser.add_subparsers(required=True)
+    commands.add_parser("score", help="score one job's file").add_argument("--job-id", required=True)
+    job_id = parser.parse_args(arguments).job_id
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        _worker().attempt(job_id)
+    except PermanentError:
+        return PERMANENT
+    except TransientError:
+        return TRANSIENT
+    except DropscoreError as error:
+        log("failed", job_id=job_id, why=str(error))
+        return PERMANENT
+    return DONE
+
+
+def _worker() -> Worker:
+    settings = WorkerSettings.from_env(os.environ)
+    return Worker(
+        settings=settings,
+        table=JobsTable(boto3.resource("dynamodb", config=RETRIES).Table(settings.jobs_table)),
+        s3=boto3.client("s3", config=RETRIES),
+        runtime=boto3.client("sagemaker-runtime", config=runtime_config(settings.in_flight)),
+    )
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    """A spot reclaim or a cancellation. SystemExit, since no handler of errors on the way may take it for a fault."""
+    log("terminated", why="the worker was told to stop; what it had not published is scored again")
+    raise SystemExit(TRANSIENT)
+
+
+if __name__ == "__main__":
+    try:
+        code = main(sys.argv[1:])
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else PERMANENT
+    sys.stdout.flush()
+    os._exit(code)  # requests still in flight are of no use to anyone; waiting for them could outlast the stop timeout

@@ -1,0 +1,98 @@
+"""A SageMaker endpoint as the scorer sees it: a body in, the reply's bytes out, every fault in our words."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dropscore.aws.faults import fault
+from dropscore.errors import JobError, PermanentError, RejectedError, TransientError
+from dropscore.lines import Body
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+
+def runtime_config(in_flight: int) -> Config:
+    """One connection for each body in flight, and no retries of botocore's own: the scorer retries."""
+    return Config(connect_timeout=5, read_timeout=70, max_pool_connections=in_flight, retries={"total_max_attempts": 1})
+
+
+class Endpoint:
+    def __init__(self, runtime: SageMakerRuntimeClient, name: str) -> None:
+        self._runtime = runtime
+        self._name = name
+
+    def __call__(self, body: Body) -> bytes:
+        try:
+            answer = self._runtime.invoke_endpoint(
+                EndpointName=self._name, ContentType="text/csv", Accept="text/csv", Body=body.data
+            )
+            return answer["Body"].read()
+        except ClientError as error:
+            raise self._fault(error, body) from error
+        except BotoCoreError as error:
+            raise fault(error, f"asking endpoint {self._name}") from error
+
+    def _fault(self, error: ClientError, body: Body) -> JobError:
+        code = error.response["Error"].get("Code")
+        if code == "ModelError":
+            return self._model_error(error.response, body)
+        if code == "ValidationError" and "not found" in error.response["Error"].get("Message", ""):
+            return PermanentError("ENDPOINT_MISSING", f"endpoint {self._name} does not exist; deploy the hosting stack")
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 413:
+            return _too_large(body)
+        return fault(error, f"asking endpoint {self._name}")
+
+    def _model_error(self, response: Any, body: Body) -> JobError:
+        status = int(response.get("OriginalStatusCode", 500))
+        if status == 413:
+            return _too_large(body)
+        if status in (429, 503) or status >= 500:
+            where = response.get("LogStreamArn", "the endpoint's log group")
+            return TransientError(
+                "MODEL_FAILED",
+                f"the model container answered {status} for rows {body.first_row} to {body.last_row}; its log says why: {where}",
+            )
+        return _bad_row(status, response.get("OriginalMessage", ""), body)
+
+
+def _too_large(body: Body) -> PermanentError:
+    return PermanentError(
+        "BODY_TOO_LARGE",
+        f"the endpoint does not take a body of {len(body.data)} bytes; lower the model's body_limit_bytes",
+    )
+
+
+def _bad_row(status: int, said: str, body: Body) -> RejectedError:
+    """The container's own words are used only if they are those of our contract: others might quote the row."""
+    refusal = _refusal(said)
+    row, code = refusal.get("row"), str(refusal.get("code") or "BAD_ROW")
+    if isinstance(row, int) and 1 <= row <= body.rows:
+        column = refusal.get("column")
+        where = f"row {body.first_row + row - 1}" + (f", column {column}" if isinstance(column, int) else "")
+        return RejectedError(
+            code, f"{where}: the model refuses it ({_WORDS.get(code, code)}); mend the row, upload again"
+        )
+    return RejectedError(
+        code, f"rows {body.first_row} to {body.last_row}: the model container refused them with {status}; mend the file"
+    )
+
+
+_WORDS = {
+    "WRONG_COLUMN_COUNT": "it does not have as many columns as the model has features",
+    "NOT_A_NUMBER": "a cell is not a number",
+    "EMPTY_BODY": "there is nothing in it",
+}
+
+
+def _refusal(said: str) -> dict[str, Any]:
+    try:
+        refusal = json.loads(said)
+    except ValueError:
+        return {}
+    known = isinstance(refusal, dict) and str(refusal.get("code", "")).replace("_", "").isalnum()
+    return refusal if known and str(refusal["code"]).isupper() else {}

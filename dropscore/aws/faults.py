@@ -1,0 +1,45 @@
+"""What AWS says went wrong, in our words: is it worth another try, and what should a person do?"""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dropscore.errors import JobError, PermanentError, TransientError
+
+_TRANSIENT = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InternalError",
+    "InternalFailure",
+    "InternalServerError",
+    "LimitExceededException",
+    "ModelNotReadyException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+_DENIED = {"AccessDenied", "AccessDeniedException", "KMS.AccessDeniedException", "UnrecognizedClientException"}
+
+
+def fault(error: BotoCoreError | ClientError, doing: str) -> JobError:
+    """The JobError for an AWS error met while `doing` ("reading s3://…")."""
+    if not isinstance(error, ClientError):
+        return TransientError("AWS_UNREACHABLE", f"{doing}: {type(error).__name__}; it is tried again")
+    code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _DENIED or (status == 403 and code not in _TRANSIENT):
+        return PermanentError(
+            "ACCESS_DENIED",
+            f"{doing}: not allowed ({error.operation_name}: {said or code}); "
+            "give the role this permission, then start the job again",
+        )
+    if code in _TRANSIENT or status >= 500 or status == 429:
+        return TransientError("AWS_BUSY", f"{doing}: {code} ({said}); it is tried again")
+    return PermanentError("AWS_ERROR", f"{doing}: {code}: {said}")

@@ -1,0 +1,104 @@
+"""The environment of each process, read once at its edge. The stacks render these names; a test keeps both ends equal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from dropscore.errors import ConfigurationError
+from dropscore.routes import DEFAULT_ROUTE, Model, Route
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmitSettings:
+    jobs_table: str
+    bucket: str
+    job_queue: str
+    job_definition: str
+    models: Mapping[str, Model]
+    routes: Mapping[str, Route]
+    job_ttl_days: int
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        models = _models(env)
+        return cls(
+            jobs_table=_required(env, "JOBS_TABLE"),
+            bucket=_required(env, "BUCKET"),
+            job_queue=_required(env, "JOB_QUEUE"),
+            job_definition=_required(env, "JOB_DEFINITION"),
+            models=models,
+            routes=_routes(env, models),
+            job_ttl_days=_integer(env, "JOB_TTL_DAYS"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackSettings:
+    jobs_table: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        return cls(jobs_table=_required(env, "JOBS_TABLE"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSettings:
+    """`batch_job_id` and `attempt` come from AWS Batch itself; the pair owns the job while it runs."""
+
+    jobs_table: str
+    bucket: str
+    models: Mapping[str, Model]
+    in_flight: int
+    batch_job_id: str
+    attempt: int
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        return cls(
+            jobs_table=_required(env, "JOBS_TABLE"),
+            bucket=_required(env, "BUCKET"),
+            models=_models(env),
+            in_flight=_integer(env, "IN_FLIGHT"),
+            batch_job_id=_required(env, "AWS_BATCH_JOB_ID"),
+            attempt=_integer(env, "AWS_BATCH_JOB_ATTEMPT"),
+        )
+
+
+def _required(env: Mapping[str, str], name: str) -> str:
+    if not env.get(name):
+        raise ConfigurationError(f"the environment variable {name} is missing; redeploy the stacks, which set it")
+    return env[name]
+
+
+def _integer(env: Mapping[str, str], name: str) -> int:
+    try:
+        return int(_required(env, name))
+    except ValueError:
+        raise ConfigurationError(f"the environment variable {name} is not a whole number: {env[name]!r}") from None
+
+
+def _json(env: Mapping[str, str], name: str) -> dict[str, dict[str, Any]]:
+    try:
+        return dict(json.loads(_required(env, name)))
+    except ValueError:
+        raise ConfigurationError(f"the environment variable {name} is not a JSON object") from None
+
+
+def _models(env: Mapping[str, str]) -> dict[str, Model]:
+    try:
+        return {name: Model(name=name, **fields) for name, fields in _json(env, "MODELS").items()}
+    except TypeError as error:
+        raise ConfigurationError(f"the environment variable MODELS is not as expected: {error}") from None
+
+
+def _routes(env: Mapping[str, str], models: Mapping[str, Model]) -> dict[str, Route]:
+    try:
+        routes = {name: Route(name=name, **fields) for name, fields in _json(env, "ROUTES").items()}
+    except TypeError as error:
+        raise ConfigurationError(f"the environment variable ROUTES is not as expected: {error}") from None
+    if DEFAULT_ROUTE not in routes or any(route.model not in models for route in routes.values()):
+        raise ConfigurationError("ROUTES needs a default route, and each route a model that MODELS names")
+    return routes

@@ -1,0 +1,133 @@
+"""One attempt at one job: own it, read its version, score it, publish it, say how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dropscore.aws.endpoint import Endpoint
+from dropscore.aws.source import Source
+from dropscore.aws.table import JobsTable
+from dropscore.errors import JobError, PermanentError, RejectedError, SupersededError, TransientError
+from dropscore.jobs import Job, State, now
+from dropscore.lines import cut
+from dropscore.log import log
+from dropscore.publish import Output
+from dropscore.routes import Model
+from dropscore.runtime import WorkerSettings
+from dropscore.scorer import Invoke, score
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+PROGRESS_SECONDS = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    settings: WorkerSettings
+    table: JobsTable
+    s3: S3Client
+    runtime: SageMakerRuntimeClient
+
+    def attempt(self, job_id: str) -> Job | None:
+        """Runs the job to its end. None where another attempt owns it or it has ended: then nothing was written.
+
+        Raises the JobError that ended the attempt after it has been written to the jobs table.
+        """
+        job = self._own(job_id)
+        if job is None:
+            return None
+        try:
+            rows = self._score(job)
+        except SupersededError as error:
+            log("superseded", job_id=job_id, why=error.message)
+            return None
+        except JobError as error:
+            self._say(job, error)
+            raise
+        self._report(job, status=State.SUCCEEDED, rows=rows, rows_scored=rows, finished_at=now())
+        log("succeeded", job_id=job_id, rows=rows, output_key=job.output_key)
+        return replace(job, status=State.SUCCEEDED, rows=rows, rows_scored=rows)
+
+    def _own(self, job_id: str) -> Job | None:
+        mine = {"batch_job_id": self.settings.batch_job_id, "attempt": self.settings.attempt}
+        if self.table.start(job_id, **mine, started_at=now()):  # type: ignore[arg-type]
+            log("started", job_id=job_id, **mine)
+            return self.table.find(job_id)
+        log("superseded", job_id=job_id, why="the job has ended or another attempt owns it", **mine)
+        return None
+
+    def _score(self, job: Job) -> int:
+        bucket = self.settings.bucket
+        output = Output(self.s3, bucket=bucket, key=job.output_key, job_id=job.job_id)
+        if output.is_published():
+            return output.count_rows()
+        model = self._model(job)
+        source = Source(self.s3, bucket=bucket, key=job.file, version_id=job.version_id)
+        progress = _Progress(self, job)
+        invoke = Endpoint(self.runtime, model.endpoint)
+        output.publish(progress.watch(self._scores(source, model, invoke)))
+        return progress.rows
+
+    def _scores(self, source: Source, model: Model, invoke: Invoke) -> Iterator[tuple[int, bytes]]:
+        """Row counts and score lines, a body at a time. Raises RejectedError on an empty file."""
+        empty = True
+        for body, lines in score(
+            cut(source.chunks(), model.body_limit_bytes), invoke, in_flight=self.settings.in_flight
+        ):
+            empty = False
+            yield body.rows, lines
+        if empty:
+            raise RejectedError("EMPTY_FILE", "the file has no rows; upload one that has")
+
+    def _model(self, job: Job) -> Model:
+        try:
+            return self.settings.models[job.model]
+        except KeyError:
+            raise PermanentError(
+                "MODEL_MISSING", f"model {job.model!r} is no longer deployed; deploy it or upload the file again"
+            ) from None
+
+    def _say(self, job: Job, error: JobError) -> None:
+        """Writes why the attempt ended; the job itself ends only where trying again cannot help."""
+        said: dict[str, str] = {"code": error.code, "message": error.message}
+        if isinstance(error, PermanentError):
+            said["status"] = State.REJECTED if isinstance(error, RejectedError) else State.FAILED
+            said["finished_at"] = now()
+        self._report(job, **said)
+        log(
+            "failed",
+            job_id=job.job_id,
+            code=error.code,
+            why=error.message,
+            is_final=not isinstance(error, TransientError),
+        )
+
+    def _report(self, job: Job, **attributes: object) -> None:
+        if not self.table.report(job, **attributes):
+            log("superseded", job_id=job.job_id, why="this attempt no longer owns the job; its word was not written")
+
+
+class _Progress:
+    """Counts rows as they pass, writes the count to the jobs table now and then, stops an attempt that lost the job."""
+
+    def __init__(self, worker: Worker, job: Job) -> None:
+        self._worker, self._job = worker, job
+        self._written = time.monotonic()
+        self.rows = 0
+
+    def watch(self, scores: Iterator[tuple[int, bytes]]) -> Iterator[bytes]:
+        for rows, lines in scores:
+            self.rows += rows
+            if time.monotonic() - self._written >= PROGRESS_SECONDS:
+                self._write()
+            yield lines
+
+    def _write(self) -> None:
+        self._written = time.monotonic()
+        if not self._worker.table.report(self._job, rows_scored=self.rows):
+            raise SupersededError("SUPERSEDED", f"another attempt owns job {self._job.job_id}; this one stops")
