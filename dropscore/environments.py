@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -41,7 +40,7 @@ def _install(requirements: Path, home: Path) -> None:
             requirements=requirements,
         )
         try:
-            os.rename(building + "/env", home)
+            Path(building, "env").rename(home)
         except OSError:
             if not home.exists():
                 raise

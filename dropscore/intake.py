@@ -53,8 +53,8 @@ class Intake:
     def take(self, upload: Upload) -> str | None:
         """Claims the upload and submits one Batch job. Returns the job's id; None where the key is not an input.
 
-        Taking the same upload again changes nothing. A claim whose submission was cut short is submitted again, at worst
-        twice: the worker's own claim lets one Batch job through.
+        Taking the same upload again changes nothing. A claim whose submission was cut short is submitted again, at
+        worst twice: the worker's own claim lets one Batch job through.
         """
         if upload.bucket != self._settings.bucket or not is_input(upload.key):
             log("ignored", key=upload.key, why="not a .csv file under input/ of the bucket")

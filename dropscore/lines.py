@@ -1,6 +1,6 @@
 """Line-aligned bodies out of a byte stream. A row ends at a newline outside double quotes; no row is ever split.
 
-Work is done on whole blocks by bytes methods (find, count, split), so the cost is that of scanning memory a few times.
+Work is done on whole blocks by bytes methods (find, count, split): the cost is a few scans of memory.
 """
 
 from __future__ import annotations
@@ -46,11 +46,8 @@ def cut(chunks: Iterable[bytes], limit_bytes: int) -> Iterator[Body]:
 
 def count_rows(data: bytes | bytearray) -> int:
     """Rows in data that starts at the start of a row; a last row without a newline counts."""
-    if b'"' not in data:
-        ends = data.count(b"\n")
-    else:
-        ends = sum(part.count(b"\n") for part in data.split(b'"')[::2])
-    return ends + (not _ends_with_row(data))
+    outside_quotes = data.split(b'"')[::2] if b'"' in data else [data]
+    return sum(part.count(b"\n") for part in outside_quotes) + (not _ends_with_row(data))
 
 
 def _ends_with_row(data: bytes | bytearray) -> bool:

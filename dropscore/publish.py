@@ -36,7 +36,7 @@ class Output:
         self._job_id = job_id
 
     def is_published(self) -> bool:
-        """Whether an earlier attempt of this job published. Raises PermanentError OUTPUT_EXISTS on a stranger's object."""
+        """Whether an earlier attempt of this job published. A stranger's object: PermanentError OUTPUT_EXISTS."""
         try:
             found = self._s3.head_object(**self._object)
         except ClientError as error:
@@ -57,7 +57,7 @@ class Output:
         return sum(chunk.count(b"\n") for chunk in body.iter_chunks(1 << 20))
 
     def publish(self, blocks: Iterable[bytes]) -> None:
-        """Writes the blocks. Where an earlier attempt of this very job was faster that is fine: all write the same bytes."""
+        """Writes the blocks. An earlier attempt of this very job may have been faster: all write the same bytes."""
         try:
             self._write(_parts(blocks))
         except ClientError as error:

@@ -1,4 +1,4 @@
-"""The environment of each process, read once at its edge. The stacks render these names; a test keeps both ends equal."""
+"""The environment of each process, read once at its edge. The stacks render these names; a test holds both ends."""
 
 from __future__ import annotations
 

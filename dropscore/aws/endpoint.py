@@ -55,7 +55,8 @@ class Endpoint:
             where = response.get("LogStreamArn", "the endpoint's log group")
             return TransientError(
                 "MODEL_FAILED",
-                f"the model container answered {status} for rows {body.first_row} to {body.last_row}; its log says why: {where}",
+                f"the model container answered {status} for rows {body.first_row} to {body.last_row}; "
+                f"its log says why: {where}",
             )
         return _bad_row(status, response.get("OriginalMessage", ""), body)
 

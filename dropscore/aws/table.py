@@ -42,7 +42,7 @@ class JobsTable:
         return self._update(job_id, condition, {"status": State.SUBMITTED, "batch_job_id": batch_job_id})
 
     def start(self, job_id: str, *, batch_job_id: str, attempt: int, started_at: str) -> bool:
-        """Makes this attempt the owner. False where the job has ended, or another Batch job or a later attempt owns it."""
+        """Makes this attempt the owner; False where the job has ended, or another Batch job or attempt owns it."""
         mine = Attr("batch_job_id").eq(batch_job_id) & Attr("attempt").lte(attempt)
         free = Attr("status").is_in([state for state in may_move_to(State.RUNNING) if state is not State.RUNNING])
         return self._update(

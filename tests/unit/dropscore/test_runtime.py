@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from dropscore.errors import ConfigurationError
+from dropscore.runtime import SubmitSettings, TrackSettings, WorkerSettings
+
+MODELS = '{"fraud": {"endpoint": "e", "version": "0123456789ab", "body_limit_bytes": 5000000, "features": 30}}'
+ENV = {
+    "JOBS_TABLE": "jobs",
+    "BUCKET": "bucket",
+    "JOB_QUEUE": "queue",
+    "JOB_DEFINITION": "definition",
+    "MODELS": MODELS,
+    "ROUTES": '{"default": {"model": "fraud"}}',
+    "JOB_TTL_DAYS": "90",
+    "IN_FLIGHT": "4",
+    "AWS_BATCH_JOB_ID": "batch",
+    "AWS_BATCH_JOB_ATTEMPT": "1",
+}
+
+
+def test_each_process_reads_its_environment() -> None:
+    assert SubmitSettings.from_env(ENV).routes["default"].model == "fraud"
+    assert TrackSettings.from_env(ENV).jobs_table == "jobs"
+    assert WorkerSettings.from_env(ENV).models["fraud"].body_limit_bytes == 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"JOBS_TABLE": ""}, "JOBS_TABLE is missing"),
+        ({"JOB_TTL_DAYS": "many"}, "JOB_TTL_DAYS is not a whole number"),
+        ({"MODELS": "fraud"}, "MODELS is not a JSON object"),
+        ({"MODELS": '{"fraud": {"endpont": "e"}}'}, "MODELS is not as expected"),
+        ({"ROUTES": '{"claims": {"model": "fraud"}}'}, "needs a default route"),
+        ({"ROUTES": '{"default": {"model": "none"}}'}, "a model that MODELS names"),
+        ({"ROUTES": '{"default": {"modle": "none"}}'}, "ROUTES is not as expected"),
+    ],
+)
+def test_a_wrong_environment_is_named(change: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        SubmitSettings.from_env(ENV | change)
