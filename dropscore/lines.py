@@ -13,7 +13,7 @@ from dropscore.errors import RejectedError
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Whole rows: `rows` of them, the first being row `first_row` (1-based) and starting at byte `offset` of the file."""
+    """Whole rows: `rows` of them, the first being row `first_row` (1-based), at byte `offset` of the file."""
 
     data: bytes
     first_row: int

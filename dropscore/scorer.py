@@ -34,14 +34,11 @@ class Retry:
         return invoke(body)
 
 
-def score(
-    bodies: Iterable[Body], invoke: Invoke, *, in_flight: int, retry: Retry | None = None
-) -> Iterator[tuple[Body, bytes]]:
+def score(bodies: Iterable[Body], invoke: Invoke, *, in_flight: int, retry: Retry) -> Iterator[tuple[Body, bytes]]:
     """Each body with its scores (`scores_of`), in the order of the bodies.
 
     At most `in_flight` bodies are held at one time. The first error ends it; bodies not yet sent are dropped.
     """
-    retry = retry or Retry()
     window: deque[tuple[Body, Future[bytes]]] = deque()
     pool = ThreadPoolExecutor(in_flight, thread_name_prefix="invoke")
     try:

@@ -17,7 +17,7 @@ from dropscore.log import log
 from dropscore.publish import Output
 from dropscore.routes import Model
 from dropscore.runtime import WorkerSettings
-from dropscore.scorer import Invoke, score
+from dropscore.scorer import Invoke, Retry, score
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,6 +32,7 @@ class Worker:
     table: JobsTable
     s3: S3Client
     runtime: SageMakerRuntimeClient
+    retry: Retry = Retry()
 
     def attempt(self, job_id: str) -> Job | None:
         """Runs the job to its end. None where another attempt owns it or it has ended: then nothing was written.
@@ -76,9 +77,8 @@ class Worker:
     def _scores(self, source: Source, model: Model, invoke: Invoke) -> Iterator[tuple[int, bytes]]:
         """Row counts and score lines, a body at a time. Raises RejectedError on an empty file."""
         empty = True
-        for body, lines in score(
-            cut(source.chunks(), model.body_limit_bytes), invoke, in_flight=self.settings.in_flight
-        ):
+        bodies = cut(source.chunks(), model.body_limit_bytes)
+        for body, lines in score(bodies, invoke, in_flight=self.settings.in_flight, retry=self.retry):
             empty = False
             yield body.rows, lines
         if empty:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,7 +93,7 @@ def test_an_error_on_the_way_publishes_nothing(
 ) -> None:
     monkeypatch.setattr(publish, "PART_BYTES", 5 << 20)
 
-    def blocks():  # type: ignore[no-untyped-def]
+    def blocks() -> Iterator[bytes]:
         for _ in range(blocks_before):
             yield b"1\n" * (3 << 20)
         raise PermanentError("BAD_RESPONSE", "no")

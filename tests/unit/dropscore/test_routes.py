@@ -13,7 +13,8 @@ def test_is_input(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["output/a.csv", "inputs/a.csv", "input/", "input/x/", "input/a.txt", "input/a.csv/", "a.csv", "input/x/.csv"]
+    "key",
+    ["output/a.csv", "inputs/a.csv", "input/", "input/x/", "input/a.txt", "input/a.csv/", "a.csv", "input/x/.csv"],
 )
 def test_is_not_input(key: str) -> None:
     assert not is_input(key)

@@ -10,6 +10,7 @@ from dropscore.errors import PermanentError, TransientError
 from dropscore.lines import Body, cut
 from dropscore.scorer import Retry, score
 
+ONCE = Retry(attempts=1)
 ROWS = [f"{number}\n".encode() for number in range(200)]
 
 
@@ -22,7 +23,7 @@ def test_scores_come_in_the_order_of_the_rows_however_late_the_replies() -> None
         time.sleep(0.004 if body.first_row % 2 else 0)
         return body.data
 
-    scores = b"".join(lines for _, lines in score(_bodies(), later_ones_are_faster, in_flight=8))
+    scores = b"".join(lines for _, lines in score(_bodies(), later_ones_are_faster, in_flight=8, retry=ONCE))
     assert scores == b"".join(ROWS)
 
 
@@ -39,7 +40,7 @@ def test_at_most_in_flight_bodies_are_asked_for_at_one_time() -> None:
             asked -= 1
         return body.data
 
-    assert len(list(score(_bodies(), invoke, in_flight=3))) > 10
+    assert len(list(score(_bodies(), invoke, in_flight=3, retry=ONCE))) > 10
     assert 1 < most <= 3
 
 
@@ -52,7 +53,7 @@ def test_bodies_are_read_only_as_they_are_needed() -> None:
             read += 1
             yield body
 
-    next(iter(score(counted(), lambda body: body.data, in_flight=4)))
+    next(iter(score(counted(), lambda body: body.data, in_flight=4, retry=ONCE)))
     assert read == 4
 
 
@@ -93,10 +94,10 @@ def test_a_permanent_fault_ends_it_at_once() -> None:
         raise PermanentError("ACCESS_DENIED", "no")
 
     with pytest.raises(PermanentError):
-        list(score(_bodies(), refuse, in_flight=1))
+        list(score(_bodies(), refuse, in_flight=1, retry=ONCE))
     assert calls == 1
 
 
 def test_a_reply_with_too_few_scores_is_never_passed_on() -> None:
     with pytest.raises(PermanentError, match="BAD_RESPONSE"):
-        list(score(_bodies(), lambda body: body.data.split(b"\n", 1)[1], in_flight=2))
+        list(score(_bodies(), lambda body: body.data.split(b"\n", 1)[1], in_flight=2, retry=ONCE))

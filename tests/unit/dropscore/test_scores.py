@@ -10,7 +10,9 @@ THREE = Body(b"1\n2\n3\n", first_row=11, rows=3, offset=0)
 ONE = Body(b"1\n", first_row=1, rows=1, offset=0)
 
 
-@pytest.mark.parametrize("reply", [b"0.1\n0.2\n3e-05\n", b"0.1\n0.2\n3e-05", b"0.1,0.2,3e-05", b"0.1\r\n0.2\r\n3e-05\r\n"])
+@pytest.mark.parametrize(
+    "reply", [b"0.1\n0.2\n3e-05\n", b"0.1\n0.2\n3e-05", b"0.1,0.2,3e-05", b"0.1\r\n0.2\r\n3e-05\r\n"]
+)
 def test_replies_of_every_usual_shape(reply: bytes) -> None:
     assert scores_of(reply, THREE) == b"0.1\n0.2\n3e-05\n"
 

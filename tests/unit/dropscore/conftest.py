@@ -1,0 +1,131 @@
+"""A small AWS account in this process (moto): a bucket, the jobs table, and a model that can be told to fail."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from dropscore.aws.table import JobsTable
+from dropscore.intake import Intake, Upload
+from dropscore.jobs import Job
+from dropscore.routes import Model, Route
+from dropscore.runtime import SubmitSettings, WorkerSettings
+from dropscore.scorer import Retry
+from dropscore.work import Worker
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+BUCKET = "bucket"
+MODELS = {"fraud": Model(name="fraud", endpoint="endpoint", version="0123456789ab", body_limit_bytes=16)}
+
+
+RETRY = Retry(attempts=3, sleep=lambda _: None)
+
+
+class FakeModel:
+    """Speaks as the SageMaker runtime client does. Scores a row by its number; `fail` may raise instead."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.fail: Callable[[bytes], None] = lambda _body: None
+
+    def invoke_endpoint(self, *, Body: bytes, **_: str) -> dict[str, Any]:  # noqa: N803
+        self.calls += 1
+        self.fail(Body)
+        return {"Body": io.BytesIO(b"".join(b"0.%s\n" % row for row in Body.split()))}
+
+
+def model_error(status: int, said: object = "boom") -> ClientError:
+    message = said if isinstance(said, str) else json.dumps(said)
+    response: Any = {
+        "Error": {"Code": "ModelError", "Message": f"Received client error ({status}) from primary: {message}"},
+        "OriginalStatusCode": status,
+        "OriginalMessage": message,
+        "LogStreamArn": "arn:aws:logs:::log",
+        "ResponseMetadata": {"HTTPStatusCode": 424},
+    }
+    return ClientError(response, "InvokeEndpoint")
+
+
+def aws_error(code: str, message: str = "said", status: int = 400) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "Operation")
+
+
+class FakeBatch:
+    def __init__(self) -> None:
+        self.submitted: list[dict[str, Any]] = []
+
+    def submit_job(self, **request: Any) -> dict[str, str]:
+        self.submitted.append(request)
+        return {"jobId": f"batch-{len(self.submitted)}"}
+
+
+@dataclass
+class Account:
+    s3: S3Client
+    table: JobsTable
+    model: FakeModel = field(default_factory=FakeModel)
+    batch: FakeBatch = field(default_factory=FakeBatch)
+
+    def put(self, data: bytes, key: str = "input/a.csv") -> Upload:
+        version = self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)["VersionId"]
+        return Upload(bucket=BUCKET, key=key, version_id=version, size_bytes=len(data))
+
+    def take(self, upload: Upload) -> str | None:
+        settings = SubmitSettings(
+            jobs_table="jobs",
+            bucket=BUCKET,
+            job_queue="queue",
+            job_definition="definition",
+            models=MODELS,
+            routes={"default": Route(name="default", model="fraud")},
+            job_ttl_days=1,
+        )
+        return Intake(settings, self.table, self.batch).take(upload)  # type: ignore[arg-type]
+
+    def worker(self, batch_job_id: str = "batch-1", attempt: int = 1) -> Worker:
+        settings = WorkerSettings(
+            jobs_table="jobs",
+            bucket=BUCKET,
+            models=MODELS,
+            in_flight=2,
+            batch_job_id=batch_job_id,
+            attempt=attempt,
+        )
+        return Worker(settings=settings, table=self.table, s3=self.s3, runtime=self.model, retry=RETRY)  # type: ignore[arg-type]
+
+    def job(self, job_id: str) -> Job:
+        job = self.table.find(job_id)
+        assert job is not None
+        return job
+
+    def outputs(self) -> dict[str, bytes]:
+        found = self.s3.list_object_versions(Bucket=BUCKET, Prefix="output/").get("Versions", [])
+        keys = [version["Key"] for version in found]
+        assert len(keys) == len(set(keys)), "an output has more than one version"
+        return {key: self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket=BUCKET)
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        table = boto3.resource("dynamodb", region_name="us-east-1").create_table(
+            TableName="jobs",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
+        )
+        yield Account(s3, JobsTable(table))

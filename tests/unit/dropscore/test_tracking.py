@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from dropscore.jobs import State
+from dropscore.tracking import BatchChange, track
+
+from .conftest import Account
+
+
+def _event(
+    job_id: str,
+    status: str,
+    said: str = "",
+    batch_job_id: str = "batch-1",
+    container: Mapping[str, Any] | None = None,
+) -> BatchChange:
+    detail = {
+        "jobId": batch_job_id,
+        "status": status,
+        "statusReason": said,
+        "parameters": {"job_id": job_id},
+        "attempts": [{"container": container or {}}],
+    }
+    return BatchChange.from_event({"detail-type": "Batch Job State Change", "detail": detail})
+
+
+@pytest.mark.parametrize(
+    ("reason", "container", "code"),
+    [
+        ("Essential container in task exited", {"exitCode": 1, "logStreamName": "s"}, "BATCH_FAILED"),
+        ("x", {"exitCode": 137, "reason": "OutOfMemoryError: Container killed"}, "OUT_OF_MEMORY"),
+        ("Task failed to start", {"reason": "CannotPullContainerError: denied"}, "IMAGE_PULL"),
+        ("Host EC2 (instance i-1) terminated.", {}, "SPOT_RECLAIMED"),
+        ("Your Spot Task was interrupted.", {}, "SPOT_RECLAIMED"),
+        ("Job attempt duration exceeded timeout", {}, "TIMEOUT"),
+    ],
+)
+def test_a_failure_the_worker_could_not_tell_is_told_with_batchs_reason(
+    account: Account, reason: str, container: dict[str, Any], code: str
+) -> None:
+    job_id = account.take(account.put(b"1\n")) or ""
+    track(_event(job_id, "FAILED", reason, container=container), account.table)
+    job = account.job(job_id)
+    assert (job.status, job.code) == (State.FAILED, code)
+    assert job.message is not None
+    assert reason in job.message
+    assert all(str(value) in job.message for value in container.values())
+    assert job.finished_at is not None
+
+
+def test_a_worker_that_ends_without_a_word_is_a_failure(account: Account) -> None:
+    job_id = account.take(account.put(b"1\n")) or ""
+    track(_event(job_id, "SUCCEEDED"), account.table)
+    assert (account.job(job_id).status, account.job(job_id).code) == (State.FAILED, "NO_RESULT")
+
+
+def test_late_word_of_a_finished_job_changes_nothing(account: Account) -> None:
+    job_id = account.take(account.put(b"1\n")) or ""
+    account.worker().attempt(job_id)
+    before = account.job(job_id)
+    for status in ("FAILED", "SUCCEEDED", "RUNNING"):
+        track(_event(job_id, status), account.table)
+    assert account.job(job_id) == before
+
+
+def test_word_of_a_batch_job_that_does_not_own_the_job_changes_nothing(account: Account) -> None:
+    job_id = account.take(account.put(b"1\n")) or ""
+    track(_event(job_id, "FAILED", batch_job_id="batch-2"), account.table)
+    assert account.job(job_id).status is State.SUBMITTED
+
+
+@pytest.mark.parametrize("status", ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"])
+def test_states_on_the_way_change_nothing(account: Account, status: str) -> None:
+    job_id = account.take(account.put(b"1\n")) or ""
+    before = account.job(job_id)
+    track(_event(job_id, status), account.table)
+    assert account.job(job_id) == before
+
+
+def test_a_job_that_is_not_ours_is_passed_over(account: Account) -> None:
+    track(BatchChange.from_event({"detail": {"jobId": "x", "status": "FAILED"}}), account.table)

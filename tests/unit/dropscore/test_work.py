@@ -1,0 +1,170 @@
+"""Attempts at a job over moto and a fake model: what ends them, and what they leave behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dropscore import work
+from dropscore.errors import JobError, PermanentError, RejectedError, TransientError
+from dropscore.jobs import State
+
+from .conftest import BUCKET, Account, aws_error, model_error
+
+ROWS = b"".join(b"%d\n" % row for row in range(40))
+SCORES = b"".join(b"0.%d\n" % row for row in range(40))
+
+
+def _taken(account: Account, data: bytes = ROWS) -> str:
+    job_id = account.take(account.put(data))
+    assert job_id is not None
+    return job_id
+
+
+def _ends_with(account: Account, job_id: str, kind: type[JobError], code: str) -> str:
+    with pytest.raises(kind) as caught:
+        account.worker().attempt(job_id)
+    job = account.job(job_id)
+    assert (caught.value.code, job.code) == (code, code)
+    assert account.outputs() == {}
+    assert job.message is not None
+    return job.message
+
+
+def test_a_file_is_scored(account: Account) -> None:
+    job_id = _taken(account)
+    assert account.worker().attempt(job_id) is not None
+    job = account.job(job_id)
+    assert (job.status, job.rows, job.rows_scored, job.rows_rejected) == (State.SUCCEEDED, 40, 40, 0)
+    assert account.outputs() == {job.output_key: SCORES}
+    assert job.started_at is not None
+    assert job.finished_at is not None
+    assert job.started_at <= job.finished_at
+
+
+def test_a_second_batch_job_for_the_same_file_does_nothing(account: Account) -> None:
+    job_id = _taken(account)
+    account.worker().attempt(job_id)
+    calls = account.model.calls
+    assert account.worker("batch-2").attempt(job_id) is None
+    assert account.model.calls == calls
+    assert len(account.outputs()) == 1
+
+
+def test_an_attempt_after_a_kill_between_publication_and_status_only_says_so(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = _taken(account)
+    with monkeypatch.context() as killed:
+        killed.setattr(work.Worker, "_report", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            account.worker().attempt(job_id)
+    assert account.job(job_id).status is State.RUNNING
+    calls = account.model.calls
+    account.worker(attempt=2).attempt(job_id)
+    job = account.job(job_id)
+    assert (job.status, job.rows, account.model.calls) == (State.SUCCEEDED, 40, calls)
+    assert account.outputs() == {job.output_key: SCORES}
+
+
+def test_an_attempt_that_lost_the_job_stops_and_publishes_nothing(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = _taken(account)
+    monkeypatch.setattr(work, "PROGRESS_SECONDS", 0.0)
+
+    def taken_over(_body: bytes) -> None:
+        account.table.start(job_id, batch_job_id="batch-1", attempt=2, started_at="t")
+
+    account.model.fail = taken_over
+    assert account.worker().attempt(job_id) is None
+    assert account.outputs() == {}
+    assert account.job(job_id).status is State.RUNNING
+
+
+def test_a_bad_row_rejects_the_file_by_the_rows_number_in_the_file(account: Account) -> None:
+    def refuse(body: bytes) -> None:
+        if b"17" in body.split():
+            row = body.split().index(b"17") + 1
+            raise model_error(400, {"code": "NOT_A_NUMBER", "row": row, "column": 3, "message": "secret-cell"})
+
+    account.model.fail = refuse
+    job_id = _taken(account)
+    message = _ends_with(account, job_id, RejectedError, "NOT_A_NUMBER")
+    assert message.startswith("row 18, column 3: ")
+    assert "secret" not in message
+    assert account.job(job_id).status is State.REJECTED
+
+
+@pytest.mark.parametrize("said", ["row 1 is secret-cell", {"code": "secret cell", "row": "x"}, ["secret"], {"row": 99}])
+def test_a_foreign_containers_words_are_not_repeated(account: Account, said: Any) -> None:
+    def refuse(_body: bytes) -> None:
+        raise model_error(400, said)
+
+    account.model.fail = refuse
+    message = _ends_with(account, _taken(account), RejectedError, "BAD_ROW")
+    assert "secret" not in message
+    assert message.startswith("rows 1 to ")
+
+
+def test_a_failing_model_is_tried_again_by_the_next_attempt(account: Account) -> None:
+    def fail(_body: bytes) -> None:
+        raise model_error(500)
+
+    account.model.fail = fail
+    job_id = _taken(account)
+    message = _ends_with(account, job_id, TransientError, "MODEL_FAILED")
+    assert "answered 500 for rows 1 to" in message
+    assert account.job(job_id).status is State.RUNNING
+    account.model.fail = lambda _body: None
+    account.worker(attempt=2).attempt(job_id)
+    job = account.job(job_id)
+    assert (job.status, job.code, job.message) == (State.SUCCEEDED, None, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "code"),
+    [
+        (aws_error("AccessDeniedException", "no sagemaker:InvokeEndpoint", 403), PermanentError, "ACCESS_DENIED"),
+        (aws_error("ValidationError", "Endpoint x of account 1 not found."), PermanentError, "ENDPOINT_MISSING"),
+        (aws_error("ValidationError", "size", 413), PermanentError, "BODY_TOO_LARGE"),
+        (model_error(413), PermanentError, "BODY_TOO_LARGE"),
+        (aws_error("ThrottlingException"), TransientError, "AWS_BUSY"),
+        (aws_error("ModelNotReadyException", status=429), TransientError, "AWS_BUSY"),
+        (aws_error("InternalFailure", status=500), TransientError, "AWS_BUSY"),
+        (aws_error("Strange"), PermanentError, "AWS_ERROR"),
+    ],
+)
+def test_each_fault_of_the_endpoint_has_its_code(
+    account: Account, error: Exception, kind: type[JobError], code: str
+) -> None:
+    def fail(_body: bytes) -> None:
+        raise error
+
+    account.model.fail = fail
+    _ends_with(account, _taken(account), kind, code)
+
+
+def test_an_empty_file_is_rejected(account: Account) -> None:
+    _ends_with(account, _taken(account, b""), RejectedError, "EMPTY_FILE")
+
+
+def test_a_purged_version_fails_the_job(account: Account) -> None:
+    upload = account.put(ROWS)
+    job_id = account.take(upload) or ""
+    account.put(b"newer\n")
+    account.s3.delete_object(Bucket=BUCKET, Key=upload.key, VersionId=upload.version_id)
+    _ends_with(account, job_id, PermanentError, "SOURCE_GONE")
+
+
+def test_progress_is_written_as_bodies_come_back(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "PROGRESS_SECONDS", 0.0)
+    job_id, seen = _taken(account), set()
+
+    def look(_body: bytes) -> None:
+        seen.add(account.job(job_id).rows_scored)
+
+    account.model.fail = look
+    account.worker().attempt(job_id)
+    assert len(seen) > 3
