@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dropscore.aws.endpoint import Endpoint
@@ -32,7 +32,7 @@ class Worker:
     table: JobsTable
     s3: S3Client
     runtime: SageMakerRuntimeClient
-    retry: Retry = Retry()
+    retry: Retry = field(default_factory=Retry)
 
     def attempt(self, job_id: str) -> Job | None:
         """Runs the job to its end. None where another attempt owns it or it has ended: then nothing was written.

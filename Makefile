@@ -1,0 +1,67 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both set up what they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+ENGINE ?= docker
+UV := .uv/bin/uv
+RUN := .venv/bin
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+
+.PHONY: help setup demo test check images synth deploy destroy lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/ready node_modules/ready build/demo/model.tar.gz ## install everything below this folder and train the demo model
+
+demo: setup ## score the demo file on the embedded cloud and show the scores
+	@$(RUN)/dropscore local run build/demo/sample.csv --out build/demo/scores.csv
+	@echo "The first of the scores in build/demo/scores.csv:" && head -n 5 build/demo/scores.csv
+
+test: setup ## run all tests: unit, contract, stacks, end to end
+	@$(RUN)/pytest $(ARGS)
+
+check: setup ## format, lint, types, imports, lock files
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+	$(RUN)/python -m tools.locks --check
+
+images: ## build both container images (ENGINE=docker)
+	$(ENGINE) build -t dropscore-model containers/model
+	$(ENGINE) build -t dropscore-worker -f containers/worker/Dockerfile .
+
+synth: setup ## write the CloudFormation templates to cdk.out, checked by cdk-nag
+	npx cdk synth --quiet
+
+deploy: setup ## deploy to the AWS account of your environment
+	npx cdk deploy --all
+
+destroy: setup ## remove the stacks (what storage holds stays where deploy.keep_data is true)
+	npx cdk destroy --all
+
+lock: .venv/ready ## update every lock and exported requirements file
+	$(UV) lock --upgrade
+	$(RUN)/python -m tools.locks
+
+clean: ## remove what the targets above have made
+	rm -rf .venv .uv node_modules build cdk.out .dropscore
+
+$(UV): bootstrap.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Dropscore needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r bootstrap.txt
+	@touch $@
+
+.venv/ready: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --quiet --locked --python $(PYTHON)
+	@touch $@
+
+node_modules/ready: package-lock.json
+	npm ci --silent
+	@touch $@
+
+build/demo/model.tar.gz: .venv/ready training/demo.py training/data.py training/artefact.py
+	$(RUN)/python -m training.demo

@@ -1,0 +1,73 @@
+"""`dropscore`: one command line for what runs in AWS and for what runs embedded on this machine.
+
+Data on stdout, talk on stderr. Exit codes: 0 done, 1 a job failed or rows were rejected, 2 usage, 3 configuration or
+credentials, 4 AWS answered with an error, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points, version
+from typing import Annotated
+
+import typer
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+
+from dropscore.cli import jobs, score
+from dropscore.cli.options import Env, Local, Profile, Region, Target
+from dropscore.errors import CloudError, ConfigurationError, DropscoreError
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app.command("score")(score.score)
+app.command("jobs")(jobs.jobs)
+app.command("status")(jobs.status)
+app.command("result")(jobs.result)
+for _group in sorted(entry_points(group="dropscore.commands"), key=lambda group: group.name):
+    app.add_typer(_group.load(), name=_group.name)
+
+_ACCOUNT_MISSING = (NoCredentialsError, NoRegionError, PartialCredentialsError, ProfileNotFound)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(version("dropscore"))
+        raise typer.Exit
+
+
+@app.callback()
+def dropscore(
+    context: typer.Context,
+    local: Local = False,
+    profile: Profile = None,
+    region: Region = None,
+    env: Env = None,
+    _version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """Drop a CSV into a bucket, get it scored by your own model."""
+    context.obj = Target(local=local, profile=profile, region=region, env=env)
+
+
+def main() -> None:
+    try:
+        app()
+    except DropscoreError as error:
+        _stop(error)
+    except _ACCOUNT_MISSING as error:
+        _stop(ConfigurationError(f"{error}; pass --profile and --region, or --local for the embedded cloud"))
+    except ClientError as error:
+        said = error.response["Error"]
+        _stop(CloudError(f"AWS refused {error.operation_name}: {said.get('Code')}: {said.get('Message')}"))
+    except BotoCoreError as error:
+        _stop(CloudError(f"AWS could not be asked: {error}"))
+
+
+def _stop(error: DropscoreError) -> None:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(error.exit_code)

@@ -1,0 +1,43 @@
+"""Waiting for jobs to end, with their progress on the terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from dropscore.aws.table import JobsTable
+from dropscore.cli.show import talk
+from dropscore.jobs import Job
+
+POLL_SECONDS = 0.5
+
+
+def wait(table: JobsTable, names: dict[str, str], *, sleep: Callable[[float], None] = time.sleep) -> list[Job]:
+    """The final state of each job, in order. `names`: job id → what a person calls it.
+
+    A job whose event has not been taken yet is waited for; Ctrl-C ends the waiting, never the jobs.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"), TimeElapsedColumn())
+    with Progress(*columns, console=talk, disable=not talk.is_terminal) as progress:
+        shown = {job_id: progress.add_task(name, total=None, said="waiting") for job_id, name in names.items()}
+        jobs: dict[str, Job] = {}
+        while not _ended(jobs, names):
+            for job_id in names:
+                found = table.find(job_id)
+                if found:
+                    jobs[job_id] = found
+                    _show(progress, shown[job_id], found)
+            sleep(0 if _ended(jobs, names) else POLL_SECONDS)
+    return [jobs[job_id] for job_id in names]
+
+
+def _ended(jobs: dict[str, Job], names: Sequence[str] | dict[str, str]) -> bool:
+    return len(jobs) == len(names) and all(job.status.is_final for job in jobs.values())
+
+
+def _show(progress: Progress, task: TaskID, job: Job) -> None:
+    said = f"{job.status} {job.rows_scored:,} rows"
+    done = {"total": 1, "completed": 1} if job.status.is_final else {}
+    progress.update(task, said=said, **done)  # type: ignore[arg-type]
