@@ -1,0 +1,52 @@
+"""How much runs at once: a few requests score, some more wait, the rest are told to come back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from serving.refusal import RefusalError
+
+
+class Gate:
+    """`running` requests score at one time and `waiting` more may queue; that also bounds the memory of bodies."""
+
+    def __init__(self, *, running: int, waiting: int) -> None:
+        self._places = running + waiting
+        self._taken = 0
+        self._is_open = True
+        self._changed = threading.Condition()
+        self._slots = threading.Semaphore(running)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold one place from before the body is read until the answer is written."""
+        with self._changed:
+            if not self._is_open:
+                raise _come_back("STOPPING", "the server is stopping; send the request again")
+            if self._taken == self._places:
+                raise _come_back("BUSY", f"{self._places} requests are here already; send the request again later")
+            self._taken += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Hold one core while parsing and scoring."""
+        with self._slots:
+            yield
+
+    def close(self, timeout_seconds: float) -> bool:
+        """Let nobody in any more; True when all who were in have left before the time was up."""
+        with self._changed:
+            self._is_open = False
+            return self._changed.wait_for(lambda: self._taken == 0, timeout_seconds)
+
+
+def _come_back(code: str, message: str) -> RefusalError:
+    return RefusalError(503, code, message, headers={"Retry-After": "1"})

@@ -1,0 +1,34 @@
+"""What the environment says, read once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    host: str
+    port: int
+    model_dir: Path
+    max_body_bytes: int
+    running: int
+    waiting: int
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        running = int(env.get("MAX_RUNNING", cores()))
+        return cls(
+            host=env.get("DROPSCORE_BIND_HOST", "0.0.0.0"),  # noqa: S104  SageMaker calls from outside the container
+            port=int(env.get("SAGEMAKER_BIND_TO_PORT", "8080")),
+            model_dir=Path(env.get("SM_MODEL_DIR", "/opt/ml/model")),
+            max_body_bytes=int(env.get("MAX_BODY_BYTES", 6 * 1024 * 1024)),
+            running=running,
+            waiting=int(env.get("MAX_WAITING", 8 * running)),
+        )

@@ -1,0 +1,1 @@
+"""The embedded cloud: the synthesized templates, deployed on this machine."""

@@ -1,0 +1,172 @@
+"""The embedded cloud as a whole: emulator, deployed stacks and shim, started together and ended together.
+
+`home` holds everything it knows: the emulator's state, the jobs, logs, and `cloud.json`, which tells a client where
+it is. With a lifeline it ends with this process; without one it stays until `stop`, and its state stays after that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local.account import REGION
+from local.account import ROOT as ROOT_KEYS
+from local.catalogue import LIMITS
+from local.daemons import free_port, listen, start_emulator, start_shim, wait_for_emulator, wait_for_endpoints
+from local.deploy import Deployment, deploy, images
+from local.processes import Daemon
+from local.synthesis import ROOT, Assembly, synthesize
+
+HOME = ROOT / ".dropscore" / "local"
+Talk = Callable[[str], None]
+
+
+@dataclass
+class Clock:
+    """Where the time went: seconds by the name of the step, in order."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A cloud that runs; what `cloud.json` and `processes.json` hold."""
+
+    home: Path
+    endpoint_url: str
+    shim_url: str
+    outputs: dict[str, str]
+    not_emulated: tuple[str, ...]
+    digest: str
+    emulator: Daemon
+    shim: Daemon
+
+    def stop(self) -> None:
+        """The shim first: its jobs still write to the emulator while they end."""
+        (self.home / "cloud.json").unlink(missing_ok=True)
+        self.shim.stop()
+        self.emulator.stop()
+        (self.home / "processes.json").unlink(missing_ok=True)
+
+    @property
+    def is_running(self) -> bool:
+        return self.emulator.is_running and self.shim.is_running
+
+    def save(self) -> None:
+        coordinates = {"endpoint_url": self.endpoint_url, "shim_url": self.shim_url, "region": REGION, **ROOT_KEYS}
+        _write(self.home / "processes.json", asdict(self))
+        _write(self.home / "cloud.json", {**coordinates, "outputs": self.outputs})
+
+
+def find(home: Path = HOME) -> Cloud | None:
+    """The cloud that was left in `home`, whether or not its processes still run."""
+    file = home / "processes.json"
+    if not file.exists():
+        return None
+    kept = json.loads(file.read_text())
+    daemons = {name: Daemon(**{**kept[name], "log": Path(kept[name]["log"])}) for name in ("emulator", "shim")}
+    return Cloud(**{**kept, **daemons, "home": Path(kept["home"]), "not_emulated": tuple(kept["not_emulated"])})
+
+
+def launch(home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock, lifeline: int | None = None) -> Cloud:
+    """Synthesize, start, deploy. Whatever fails, nothing is left running."""
+    home.mkdir(parents=True, exist_ok=True)
+    started: list[Daemon] = []
+    try:
+        return _launch(home, environ, talk, clock, lifeline, started)
+    except BaseException:
+        for daemon in reversed(started):
+            daemon.stop()
+        raise
+
+
+@contextlib.contextmanager
+def throwaway(home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock) -> Iterator[Cloud]:
+    """A cloud for the time of a `with`, in an empty folder; it ends even when this process is killed."""
+    reading, writing = os.pipe()
+    try:
+        cloud = launch(home, environ, talk, clock, lifeline=reading)
+        try:
+            yield cloud
+        finally:
+            with clock.step("stop"):
+                cloud.stop()
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def _launch(
+    home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock, lifeline: int | None, started: list[Daemon]
+) -> Cloud:
+    token = secrets.token_urlsafe(32)
+    ports = _last_ports(home)
+    listening = listen(ports["shim"])
+    with contextlib.closing(listening), ThreadPoolExecutor() as pool:
+        listening_port = int(listening.getsockname()[1])
+        shim_url = f"http://127.0.0.1:{listening_port}"
+        synthesized = pool.submit(_synthesize, environ, clock)
+        with clock.step("start the emulator"):
+            emulator, url = start_emulator(home, free_port(ports["emulator"]), token, shim_url, lifeline)
+            started.append(emulator)
+            wait_for_emulator(emulator, url, token)
+        assembly, interpreters = synthesized.result()
+        with clock.step("deploy"):
+            deployment = deploy(assembly, url, home / "deployed.json", talk)
+        with clock.step("start the model"):
+            settings = _shim_settings(home, url, token, deployment, interpreters)
+            shim = start_shim(home, settings, listening, lifeline)
+            started.append(shim)
+            wait_for_endpoints(shim, shim_url)
+    notes = (*deployment.not_emulated, *LIMITS)
+    cloud = Cloud(home, url, shim_url, deployment.outputs, notes, assembly.digest, emulator, shim)
+    cloud.save()
+    _write(home / "ports.json", {"emulator": int(url.rsplit(":", 1)[1]), "shim": listening_port})
+    return cloud
+
+
+def _synthesize(environ: Mapping[str, str], clock: Clock) -> tuple[Assembly, dict[str, dict[str, str]]]:
+    with clock.step("synthesize"):
+        assembly = synthesize(environ)
+    with clock.step("environments"):
+        return assembly, images(assembly)
+
+
+def _shim_settings(
+    home: Path, url: str, token: str, deployment: Deployment, interpreters: dict[str, dict[str, str]]
+) -> Path:
+    resources = [
+        {"type": item.type, "name": item.name, "arn": item.arn, "properties": item.properties}
+        for item in deployment.shimmed
+    ]
+    settings = {"emulator_url": url, "token": token, "state": str(home / "shim")}
+    _write(home / "shim.json", {**settings, "resources": resources, "images": interpreters})
+    return home / "shim.json"
+
+
+def _last_ports(home: Path) -> dict[str, int]:
+    """The ports of the last time, for a queue's URL, which a deployed environment may hold, names one; else 0."""
+    file = home / "ports.json"
+    return json.loads(file.read_text()) if file.exists() else {"emulator": 0, "shim": 0}
+
+
+def _write(file: Path, value: Any) -> None:
+    """JSON that only its owner reads: the token is in it."""
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(value, indent=1, default=str))

@@ -1,0 +1,164 @@
+"""Puts an assembly into the emulator as CloudFormation would, and says what is left for the shim."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from botocore.exceptions import ClientError
+
+from dropscore.environments import python_environment
+from dropscore.errors import CloudError, ConfigurationError
+from local.account import ACCOUNT, REGION, client
+from local.rewrite import Amendment, Shimmed, fill, rewrite
+from local.synthesis import ROOT, Assembly, FileAsset, ImageAsset
+
+POLL_SECONDS = 0.02
+DEPLOY_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Deployment:
+    outputs: dict[str, str]
+    shimmed: tuple[Shimmed, ...]
+    not_emulated: tuple[str, ...]
+
+
+def deploy(assembly: Assembly, emulator_url: str, remembered: Path, talk: Callable[[str], None]) -> Deployment:
+    """Create or update every stack in order. `remembered` holds what was deployed; the unchanged is skipped."""
+    _publish({(asset.bucket, asset.key): asset for stack in assembly.stacks for asset in stack.files}, emulator_url)
+    known: dict[str, str] = json.loads(remembered.read_text()) if remembered.exists() else {}
+    outputs: dict[str, str] = {}
+    shimmed: list[Shimmed] = []
+    notes: list[str] = []
+    for stack in assembly.stacks:
+        rewritten = rewrite(stack.name, stack.template)
+        body = json.dumps(rewritten.template)
+        digest = hashlib.sha256(body.encode()).hexdigest()
+        deployer = _Stack(stack.name, client("cloudformation", emulator_url))
+        if known.get(stack.name) != digest or deployer.status() not in _Stack.GOOD:
+            talk(f"deploying {stack.name}")
+            deployer.put(body)
+            for amendment in rewritten.amendments:
+                value = fill(amendment.value, deployer.outputs())
+                _amend(amendment, deployer.physical_name(amendment.logical_id), value, emulator_url)
+            known[stack.name] = digest
+            remembered.write_text(json.dumps(known))
+        values = deployer.outputs()
+        shimmed += [resource.filled(values) for resource in rewritten.shimmed]
+        outputs |= {key: value for key, value in values.items() if _is_public(stack.template, key)}
+        notes += rewritten.not_emulated
+    return Deployment(outputs, tuple(shimmed), tuple(notes))
+
+
+def _is_public(template: dict[str, Any], key: str) -> bool:
+    """An output that the stack was written to have: not a cross-stack export of CDK's, not one of the rewriter's."""
+    return key in template.get("Outputs", {}) and not key.startswith("ExportsOutput")
+
+
+def images(assembly: Assembly) -> dict[str, dict[str, str]]:
+    """For each image: its build context and the interpreter that stands in for it. Installs what is missing."""
+    found = {image.tag: image for stack in assembly.stacks for image in stack.images}
+    return {
+        tag: {
+            "context": str(image.context),
+            "dockerfile": image.dockerfile,
+            "interpreter": str(python_environment(_requirements(image))),
+        }
+        for tag, image in found.items()
+    }
+
+
+def _requirements(image: ImageAsset) -> Path:
+    """The tree's own copy of the image's requirements.txt, so that its environment has a readable name."""
+    staged = (image.context / image.dockerfile).with_name("requirements.txt")
+    for requirements in sorted(ROOT.glob("containers/*/requirements.txt")):
+        if requirements.read_bytes() == staged.read_bytes():
+            return requirements
+    raise ConfigurationError(f"{staged} is none of containers/*/requirements.txt: synthesize again")
+
+
+def _publish(assets: dict[tuple[str, str], FileAsset], emulator_url: str) -> None:
+    s3 = client("s3", emulator_url)
+    for bucket in {_resolved(bucket) for bucket, _ in assets}:
+        s3.create_bucket(Bucket=bucket)
+        held = {item["Key"] for page in _pages(s3, bucket) for item in page.get("Contents", [])}
+        for (_, key), asset in assets.items():
+            if key not in held and not asset.path.name.endswith(".template.json"):
+                s3.put_object(
+                    Bucket=bucket, Key=key, Body=_zip(asset.path) if asset.is_zip else asset.path.read_bytes()
+                )
+
+
+def _pages(s3: Any, bucket: str) -> Iterable[dict[str, Any]]:
+    return s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)  # type: ignore[no-any-return]
+
+
+def _resolved(name: str) -> str:
+    return name.replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", REGION)
+
+
+def _zip(folder: Path) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                archive.write(file, file.relative_to(folder))
+    return packed.getvalue()
+
+
+def _amend(amendment: Amendment, name: str, value: dict[str, Any], emulator_url: str) -> None:
+    if amendment.type == "AWS::DynamoDB::Table":
+        client("dynamodb", emulator_url).update_time_to_live(TableName=name, TimeToLiveSpecification=value)
+    else:
+        client("lambda", emulator_url).update_function_configuration(FunctionName=name, DeadLetterConfig=value)
+
+
+@dataclass(frozen=True)
+class _Stack:
+    name: str
+    cloudformation: Any
+
+    GOOD: ClassVar = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+
+    def status(self) -> str | None:
+        described = self._described()
+        return None if described is None else described["StackStatus"]
+
+    def put(self, body: str) -> None:
+        act = self.cloudformation.create_stack if self.status() is None else self.cloudformation.update_stack
+        act(StackName=self.name, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])
+        deadline = time.monotonic() + DEPLOY_SECONDS
+        while (status := self.status() or "").endswith("IN_PROGRESS") and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        if status not in self.GOOD:
+            raise CloudError(f"{self.name} ended {status} in the emulator: {self._failures()}")
+
+    def outputs(self) -> dict[str, str]:
+        described = self._described() or {}
+        return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+
+    def physical_name(self, logical_id: str) -> str:
+        described = self.cloudformation.describe_stack_resource(StackName=self.name, LogicalResourceId=logical_id)
+        return str(described["StackResourceDetail"]["PhysicalResourceId"])
+
+    def _described(self) -> dict[str, Any] | None:
+        try:
+            stacks = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+        return stacks[0] if stacks else None
+
+    def _failures(self) -> str:
+        events = self.cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
+        failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
+        return "; ".join(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}" for event in failed)

@@ -1,0 +1,141 @@
+"""The one-shot main job: a throw-away cloud, the files dropped into it, their scores fetched, the cloud gone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+
+from dropscore.aws.table import JobsTable
+from dropscore.cli.deployment import Deployment
+from dropscore.cli.score import upload
+from dropscore.cli.watch import wait
+from dropscore.errors import CloudError
+from dropscore.jobs import Job, State
+from dropscore.routes import INPUT
+from local.account import REGION, ROOT, client
+from local.cloud import Clock, Cloud, throwaway
+
+TAKEN_SECONDS = 60.0
+Talk = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """A file to score and where its scores go."""
+
+    file: Path
+    target: Path
+
+    @property
+    def key(self) -> str:
+        return f"{INPUT}{self.file.name}"
+
+
+def run(orders: Sequence[Order], model: Path | None, keep: bool, talk: Talk, clock: Clock) -> list[Job]:
+    """Score every file; scores of those that succeeded lie at their targets afterwards."""
+    with _folder(keep, talk) as home, _terminable():
+        environ = dict(os.environ)
+        if model is not None:
+            with clock.step("import the model"):
+                environ["DROPSCORE_ARTEFACT"] = str(_imported(model, home))
+        with throwaway(home / "cloud", environ, talk, clock) as cloud:
+            jobs = _score(cloud, orders, clock)
+            talk("not emulated:\n" + "\n".join(f"  - {note}" for note in cloud.not_emulated))
+    return jobs
+
+
+def deployment(cloud: Cloud) -> Deployment:
+    keys = {f"aws_{name}": value for name, value in ROOT.items()}
+    session = boto3.Session(region_name=REGION, **keys)  # type: ignore[arg-type]
+    table = session.resource("dynamodb", endpoint_url=cloud.endpoint_url).Table(cloud.outputs["JobsTableName"])
+    s3 = session.client("s3", endpoint_url=cloud.endpoint_url)
+    return Deployment(s3=s3, bucket=cloud.outputs["BucketName"], table=JobsTable(table))
+
+
+def _score(cloud: Cloud, orders: Sequence[Order], clock: Clock) -> list[Job]:
+    there = deployment(cloud)
+    with clock.step("upload"):
+        names = {upload(there, order.file, order.key): order.file.name for order in orders}
+    with clock.step("score"):
+        jobs = wait(there.table, names, sleep=Watch(cloud, there, tuple(names)).sleep)
+    with clock.step("fetch"):
+        for job, order in zip(jobs, orders, strict=True):
+            if job.status is State.SUCCEEDED:
+                order.target.parent.mkdir(parents=True, exist_ok=True)
+                there.s3.download_file(there.bucket, job.output_key, str(order.target))
+    return jobs
+
+
+class Watch:
+    """Sleeps between two looks at the jobs, and raises once waiting has become pointless."""
+
+    def __init__(self, cloud: Cloud, there: Deployment, job_ids: tuple[str, ...]) -> None:
+        self._cloud, self._there, self._job_ids = cloud, there, job_ids
+        self._sqs = client("sqs", cloud.endpoint_url)
+        self._deadline = time.monotonic() + TAKEN_SECONDS
+
+    def sleep(self, seconds: float) -> None:
+        if not self._cloud.is_running:
+            raise CloudError(f"the embedded cloud has ended by itself; its logs: {self._cloud.home / 'logs'}")
+        if self._dead_letters():
+            raise self._not_taken("a Lambda function failed on an event, three times over")
+        if time.monotonic() > self._deadline and not all(self._is_taken(job_id) for job_id in self._job_ids):
+            raise self._not_taken(f"a file was not taken within {TAKEN_SECONDS:.0f} s")
+        time.sleep(min(seconds, 0.1))
+
+    def _dead_letters(self) -> int:
+        url = self._cloud.outputs["DeadLetterQueueUrl"]
+        asked = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+        return int(asked["Attributes"]["ApproximateNumberOfMessages"])
+
+    def _is_taken(self, job_id: str) -> bool:
+        job = self._there.table.find(job_id)
+        return job is not None and job.status is not State.CLAIMED
+
+    def _not_taken(self, what: str) -> CloudError:
+        log = self._cloud.home / "logs" / "emulator.log"
+        said = [line for line in log.read_text(errors="replace").splitlines() if "Error" in line][-5:]
+        return CloudError("\n".join([f"{what}. What the emulator's log says (--keep leaves all of it):", *said]))
+
+
+def _imported(model: Path, home: Path) -> Path:
+    from training.importing import import_artefact  # heavy, and only wanted here
+
+    artefact = home / "model.tar.gz"
+    import_artefact(model, artefact)
+    return artefact
+
+
+@contextmanager
+def _folder(keep: bool, talk: Talk) -> Iterator[Path]:
+    home = Path(tempfile.mkdtemp(prefix="dropscore-"))
+    try:
+        yield home
+    finally:
+        if keep:
+            talk(f"logs and state are in {home}")
+        else:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM unwinds as an exception would, so that the cloud is stopped and the folder removed."""
+
+    def terminated(_signal: int, _frame: object) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

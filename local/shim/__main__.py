@@ -1,0 +1,101 @@
+"""`python -m local.shim SETTINGS SOCKET_FD`: runs until SIGTERM, or until standard input closes."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from local.shim.attempt import Surroundings
+from local.shim.authority import Authority
+from local.shim.batch import Batch
+from local.shim.endpoint import ModelServer
+from local.shim.image import Image, unpack
+from local.shim.queue import Jobs
+from local.shim.resources import ShimSettings, parse
+from local.shim.server import Shim
+
+JOBS_PER_CORE = 2
+
+
+def main(settings: ShimSettings, listening: socket.socket) -> None:
+    settings.state.mkdir(parents=True, exist_ok=True)
+    authority = Authority(settings.emulator_url, settings.token)
+    resources = parse(settings.resources)
+    around = Surroundings(
+        emulator_url=settings.emulator_url,
+        shim_url=f"http://127.0.0.1:{listening.getsockname()[1]}",
+        state=settings.state,
+    )
+    images = {tag: _image(settings, tag) for tag in settings.images}
+    endpoints = {
+        name: ModelServer(endpoint, images[endpoint.image.rsplit(":", 1)[1]], authority, around)
+        for name, endpoint in resources.endpoints.items()
+    }
+    events = Events(authority)
+    batch = Batch(resources, images, authority, around, Jobs(settings.state / "jobs.json", events.put))
+    for server in endpoints.values():
+        server.start()
+    batch.start(JOBS_PER_CORE * (os.cpu_count() or 1))
+    shim = Shim(
+        listening, batch=batch, endpoints=endpoints, authority=authority, body_limit_bytes=settings.body_limit_bytes
+    )
+    threading.Thread(target=shim.serve_forever, daemon=True).start()
+    _wait_for_the_end()
+    batch.stop()
+    for server in endpoints.values():
+        server.stop()
+
+
+class Events:
+    """Batch's state changes, given to the bus one after the other, so that a job's events arrive in their order."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        self._waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        threading.Thread(target=self._deliver, daemon=True).start()
+
+    def put(self, detail: dict[str, Any]) -> None:
+        self._waiting.put(detail)
+
+    def _deliver(self) -> None:
+        while True:
+            detail = self._waiting.get()
+            while True:
+                try:
+                    self._authority.deliver("aws.batch", "Batch Job State Change", detail, [detail["jobArn"]])
+                    break
+                except OSError as error:
+                    print(f"event of job {detail['jobId']} not delivered yet: {error}", file=sys.stderr, flush=True)
+                    time.sleep(0.5)
+
+
+def _image(settings: ShimSettings, tag: str) -> Image:
+    of = settings.images[tag]
+    into = settings.state / "images" / tag
+    return unpack(Path(of["context"]), of["dockerfile"], Path(of["interpreter"]), into)
+
+
+def _wait_for_the_end() -> None:
+    end = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end.set())
+    if os.environ.get("DROPSCORE_LIFELINE"):
+        threading.Thread(target=_end_with_parent, args=(end,), daemon=True).start()
+    end.wait()
+
+
+def _end_with_parent(end: threading.Event) -> None:
+    while os.read(0, 1):
+        pass
+    end.set()
+
+
+if __name__ == "__main__":
+    main(ShimSettings.read(Path(sys.argv[1])), socket.socket(fileno=int(sys.argv[2])))

@@ -1,0 +1,35 @@
+"""The errors that the shim answers with, in the words of the service it plays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class AwsError(Exception):
+    """An answer that botocore turns into a ClientError with this code."""
+
+    def __init__(self, status: int, code: str, message: str, **fields: Any) -> None:
+        super().__init__(f"{code}: {message}")
+        self.status, self.code, self.message, self.fields = status, code, message, fields
+
+
+def access_denied(caller_arn: str, action: str, resource: str, decision: str) -> AwsError:
+    why = "with an explicit deny in an identity-based policy"
+    if decision != "explicitDeny":
+        why = f"because no identity-based policy allows the {action} action"
+    message = f"User: {caller_arn} is not authorized to perform: {action} on resource: {resource} {why}"
+    return AwsError(403, "AccessDeniedException", message)
+
+
+def unknown_key() -> AwsError:
+    return AwsError(403, "UnrecognizedClientException", "The security token included in the request is invalid.")
+
+
+def client_error(message: str) -> AwsError:
+    """What Batch answers to a request that cannot be."""
+    return AwsError(400, "ClientException", message)
+
+
+def validation_error(message: str) -> AwsError:
+    """What the SageMaker runtime answers to a request that cannot be."""
+    return AwsError(400, "ValidationError", message)

@@ -1,0 +1,119 @@
+"""Who calls, what they may do, and sessions of the roles that jobs and models run under: all asked of the emulator."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from local.account import ACCOUNT, REGION, client
+from local.shim.answers import AwsError, access_denied, unknown_key
+
+CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/")
+ASSUMED = re.compile(r"arn:aws:sts::\d+:assumed-role/([^/]+)/")
+HTTP_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Session:
+    """Temporary credentials of a role."""
+
+    role_arn: str
+    access_key_id: str
+    secret_access_key: str
+    token: str
+    expiration: str
+
+    def keys(self) -> dict[str, str]:
+        return {
+            "aws_access_key_id": self.access_key_id,
+            "aws_secret_access_key": self.secret_access_key,
+            "aws_session_token": self.token,
+        }
+
+
+class Authority:
+    """The emulator's IAM, and its bus, seen from a service of ours.
+
+    Signatures are not verified: the shim listens on loopback and trusts the access key that a request names.
+    """
+
+    def __init__(self, emulator_url: str, token: str) -> None:
+        self.emulator_url = emulator_url
+        self._token = token
+        self._iam = client("iam", emulator_url)
+        self._sts = client("sts", emulator_url)
+        self._role = cache(partial(_role, self._iam))
+
+    def caller(self, authorization: str) -> str:
+        """The ARN of the principal whose access key signed the request."""
+        key = CREDENTIAL.search(authorization)
+        if key is None:
+            raise AwsError(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+        found = self._ask(f"identity?access_key={urllib.parse.quote(key[1])}")
+        if found is None:
+            raise unknown_key()
+        return str(found["arn"])
+
+    def require(self, caller_arn: str, action: str, resource: str) -> None:
+        """Let `caller_arn` do `action` on `resource`, or raise what AWS answers."""
+        assumed = ASSUMED.match(caller_arn)
+        if assumed is None and caller_arn.endswith(":root"):
+            return
+        principal = self._role(assumed[1])["Arn"] if assumed else caller_arn
+        # One resource a call: the emulator answers for the first of several only.
+        simulated = self._iam.simulate_principal_policy(
+            PolicySourceArn=principal, ActionNames=[action], ResourceArns=[resource]
+        )
+        decision = simulated["EvaluationResults"][0]["EvalDecision"]
+        if decision != "allowed":
+            raise access_denied(caller_arn, action, resource, decision)
+
+    def assume(self, role_arn: str, service: str, session_name: str) -> Session:
+        """A session for `service`, once the role's trust policy names it (the emulator lets root assume any)."""
+        role = self._role(role_arn.rsplit("/", 1)[1])
+        if not _trusts(role["AssumeRolePolicyDocument"], service):
+            raise AwsError(
+                403, "AccessDenied", f"{service} may not assume {role_arn}: its trust policy does not name it"
+            )
+        given = self._sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name[:64])["Credentials"]
+        return Session(
+            role_arn,
+            given["AccessKeyId"],
+            given["SecretAccessKey"],
+            given["SessionToken"],
+            given["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+
+    def deliver(self, source: str, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
+        """Put an event on the default bus in the name of an AWS service."""
+        event = {"source": source, "detail-type": detail_type, "detail": detail, "resources": resources}
+        self._ask("events", {**event, "region": REGION, "account": ACCOUNT})
+
+    def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - the emulator on loopback
+            f"{self.emulator_url}/_dropscore/{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"x-dropscore-token": self._token},
+        )
+        with urllib.request.urlopen(request, timeout=HTTP_SECONDS) as answer:  # noqa: S310
+            return json.load(answer)
+
+
+def _role(iam: Any, name: str) -> Any:
+    return iam.get_role(RoleName=name)["Role"]
+
+
+def _trusts(document: dict[str, Any], service: str) -> bool:
+    return any(
+        statement["Effect"] == "Allow" and service in _as_list(statement.get("Principal", {}).get("Service", []))
+        for statement in document["Statement"]
+    )
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

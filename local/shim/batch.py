@@ -1,0 +1,211 @@
+"""AWS Batch's REST, as much of it as a deployed stack and its runtime use."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from local.account import arn
+from local.shim.answers import AwsError, client_error
+from local.shim.attempt import STOP_SECONDS, Surroundings, run
+from local.shim.authority import Authority, Session
+from local.shim.image import Image
+from local.shim.job import Job
+from local.shim.process import Process
+from local.shim.queue import Jobs
+from local.shim.resources import JobDefinition, Resources
+from local.shim.retry import RetryStrategy
+
+JOB_SERVICE = "ecs-tasks.amazonaws.com"
+UNSUPPORTED = frozenset(
+    {"eksPropertiesOverride", "nodeOverrides", "ecsPropertiesOverride", "schedulingPriorityOverride"}
+)
+
+
+@dataclass
+class Batch:
+    """Accepts jobs, runs a few at a time as their role, and tells what became of them."""
+
+    resources: Resources
+    images: Mapping[str, Image]
+    authority: Authority
+    around: Surroundings
+    jobs: Jobs
+    _running: dict[str, Process] = field(default_factory=dict)
+    _tokens: dict[str, str] = field(default_factory=dict)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def start(self, workers: int) -> None:
+        self.jobs.restore(self._strategy)
+        for job in self.jobs.where(lambda job: not job.is_final and not self._is_deployed(job)):
+            self.jobs.stop_waiting(job, "its job definition is no longer deployed")
+        for _ in range(workers):
+            threading.Thread(target=self._work, daemon=True).start()
+
+    def stop(self) -> None:
+        """End what runs as a reclaimed host would; the next process finds it and retries."""
+        self._stopping.set()
+        processes = list(self._running.values())
+        threads = [threading.Thread(target=process.stop, args=(10,)) for process in processes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def answer(self, operation: str, request: dict[str, Any], caller_arn: str) -> dict[str, Any]:
+        operations: dict[str, Callable[[dict[str, Any], str], dict[str, Any]]] = {
+            "submitjob": self._submit,
+            "describejobs": self._describe,
+            "listjobs": self._list,
+            "terminatejob": self._terminate,
+            "canceljob": self._cancel,
+        }
+        if operation not in operations:
+            raise client_error(f"the embedded cloud's Batch has no operation {operation}")
+        return operations[operation](request, caller_arn)
+
+    def session(self, job_id: str, token: str) -> Session:
+        """Credentials of a running job's role, for the job that holds `token`."""
+        job = self.jobs.get(job_id)
+        if job is None or not secrets.compare_digest(self._tokens.get(job_id, ""), token):
+            raise AwsError(403, "AccessDeniedException", "these credentials belong to a job that runs")
+        role = self._definition(job.definition).job_role_arn
+        if role is None:
+            raise AwsError(404, "ResourceNotFoundException", "the job definition has no job role")
+        return self.authority.assume(role, JOB_SERVICE, job_id.replace(":", "-"))
+
+    def _submit(self, request: dict[str, Any], caller: str) -> dict[str, Any]:
+        definition = self._definition(request["jobDefinition"])
+        queue = self._queue(request["jobQueue"])
+        self.authority.require(caller, "batch:SubmitJob", definition.arn)
+        self.authority.require(caller, "batch:SubmitJob", queue)
+        job = self._job(request, definition, queue)
+        size = job.array_size or 0
+        self.jobs.add([job, *(_child(job, index) for index in range(size))])
+        return {"jobArn": job.arn, "jobId": job.id, "jobName": job.name}
+
+    def _job(self, request: dict[str, Any], definition: JobDefinition, queue: str) -> Job:
+        overrides = request.get("containerOverrides", {})
+        retry, timeout = request.get("retryStrategy", {}), request.get("timeout", {})
+        unsupported = UNSUPPORTED & request.keys()
+        if "evaluateOnExit" in retry or unsupported or any("type" in needed for needed in request.get("dependsOn", [])):
+            raise client_error("the embedded cloud's Batch takes no retry rules, dependency types or overrides of "
+                               "anything but the container when a job is submitted")  # fmt: skip
+        depends_on = [needed["jobId"] for needed in request.get("dependsOn", [])]
+        for needed in depends_on:
+            self._get(needed)
+        job_id = str(uuid.uuid4())
+        return Job(
+            id=job_id,
+            arn=arn("batch", f"job/{job_id}"),
+            name=request["jobName"],
+            queue=queue,
+            definition=definition.arn,
+            parameters={**definition.parameters, **request.get("parameters", {})},
+            command=list(overrides.get("command") or definition.command),
+            environment={pair["name"]: pair["value"] for pair in overrides.get("environment", [])},
+            max_attempts=retry.get("attempts", definition.retry.attempts),
+            timeout_seconds=timeout.get("attemptDurationSeconds", definition.timeout_seconds),
+            depends_on=depends_on,
+            array_size=request.get("arrayProperties", {}).get("size"),
+        )
+
+    def _describe(self, request: dict[str, Any], caller: str) -> dict[str, Any]:
+        self.authority.require(caller, "batch:DescribeJobs", "*")
+        found = [self.jobs.get(job_id) for job_id in request["jobs"]]
+        return {"jobs": [job.described() for job in found if job is not None]}
+
+    def _list(self, request: dict[str, Any], caller: str) -> dict[str, Any]:
+        self.authority.require(caller, "batch:ListJobs", "*")
+        parent, status = request.get("arrayJobId"), request.get("jobStatus")
+        queue = None if parent else self._queue(request["jobQueue"])
+        names = [item["values"] for item in request.get("filters", []) if item["name"] == "JOB_NAME"]
+
+        def is_wanted(job: Job) -> bool:
+            return (
+                job.parent == parent
+                and (queue is None or job.queue == queue)
+                and (bool(names) or job.status == (status or "RUNNING"))
+                and all(job.name in values for values in names)
+            )
+
+        return {"jobSummaryList": [job.summary() for job in self.jobs.where(is_wanted)]}
+
+    def _terminate(self, request: dict[str, Any], caller: str) -> dict[str, Any]:
+        job = self._get(request["jobId"])
+        self.authority.require(caller, "batch:TerminateJob", job.arn)
+        for one in self._with_children(job):
+            if not self.jobs.stop_waiting(one, request["reason"]) and not one.is_final:
+                one.stop_reason = request["reason"]
+                if process := self._running.get(one.id):
+                    threading.Thread(target=process.stop, args=(STOP_SECONDS,), daemon=True).start()
+        return {}
+
+    def _cancel(self, request: dict[str, Any], caller: str) -> dict[str, Any]:
+        job = self._get(request["jobId"])
+        self.authority.require(caller, "batch:CancelJob", job.arn)
+        for one in self._with_children(job):
+            self.jobs.stop_waiting(one, request["reason"])
+        return {}
+
+    def _with_children(self, job: Job) -> list[Job]:
+        return (
+            [job, *self.jobs.where(lambda other: other.parent == job.id)]
+            if job.array_size is None
+            else (self.jobs.where(lambda other: other.parent == job.id))
+        )
+
+    def _work(self) -> None:
+        while True:
+            job = self.jobs.take()
+            definition = self._definition(job.definition)
+            self._tokens[job.id] = secrets.token_urlsafe(32)
+            image = self.images[definition.image.rsplit(":", 1)[1]]
+            started = partial(self._started, job)
+            outcome, peak = run(job, definition, image, self.around, self._tokens[job.id], started)
+            self._running.pop(job.id, None)
+            if self._stopping.is_set():
+                return
+            self.jobs.end_attempt(job, outcome, peak, definition.retry)
+
+    def _started(self, job: Job, process: Process) -> None:
+        self._running[job.id] = process
+        self.jobs.move(job, "RUNNING")
+
+    def _strategy(self, job: Job) -> RetryStrategy:
+        return self._definition(job.definition).retry if self._is_deployed(job) else RetryStrategy()
+
+    def _is_deployed(self, job: Job) -> bool:
+        return _definition_name(job.definition) in self.resources.definitions
+
+    def _get(self, job_id: str) -> Job:
+        job = self.jobs.get(job_id)
+        if job is None:
+            raise client_error(f"Job {job_id} not found")
+        return job
+
+    def _queue(self, name_or_arn: str) -> str:
+        queue = self.resources.queues.get(name_or_arn.rsplit("/", 1)[-1])
+        if queue is None:
+            raise client_error(f"JobQueue {name_or_arn} not found")
+        return queue
+
+    def _definition(self, name_or_arn: str) -> JobDefinition:
+        definition = self.resources.definitions.get(_definition_name(name_or_arn))
+        if definition is None:
+            raise client_error(f"JobDefinition {name_or_arn} not found")
+        return definition
+
+
+def _definition_name(name_or_arn: str) -> str:
+    return name_or_arn.rsplit("/", 1)[-1].split(":")[0]
+
+
+def _child(parent: Job, index: int) -> Job:
+    kept = {**parent.kept(), "array_size": None, "array_index": index, "parent": parent.id, "attempts": []}
+    return Job.restored({**kept, "id": f"{parent.id}:{index}", "arn": f"{parent.arn}:{index}"})

@@ -1,0 +1,187 @@
+"""One SageMaker endpoint: the model container's own server as a process, and requests passed on to it."""
+
+from __future__ import annotations
+
+import http.client
+import queue
+import shutil
+import socket
+import tarfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.account import ACCOUNT, REGION, client
+from local.shim.answers import AwsError
+from local.shim.attempt import Surroundings, container_environment
+from local.shim.authority import Authority
+from local.shim.image import Image
+from local.shim.process import Process
+from local.shim.resources import Endpoint
+
+MODEL_SERVICE = "sagemaker.amazonaws.com"
+START_SECONDS = 60.0
+INVOKE_SECONDS = 60.0  # SageMaker's limit for one answer of a container
+TIMED_OUT = (
+    "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for "
+    "each container in Amazon CloudWatch, resolve the issue, and try again."
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    content_type: str
+    body: bytes
+
+
+@dataclass
+class ModelServer:
+    """Keeps the process up; a process that ends by itself is started again, as SageMaker does."""
+
+    endpoint: Endpoint
+    image: Image
+    authority: Authority
+    around: Surroundings
+    status: str = "Creating"
+    failure: str = ""
+    _process: Process | None = None
+    _port: int = 0
+    _idle: queue.LifoQueue[http.client.HTTPConnection] = field(default_factory=queue.LifoQueue)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        threading.Thread(target=self._keep_up, daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._process is not None:
+            self._process.stop(5)
+
+    def invoke(self, body: bytes, content_type: str, accept: str) -> Answer:
+        """The container's 200 answer; everything else is the ModelError that the runtime makes of it."""
+        headers = {"Content-Type": content_type, "Accept": accept}
+        try:
+            answer = self._request("POST", "/invocations", body, headers)
+        except TimeoutError:
+            raise self._model_error(0, TIMED_OUT) from None
+        except (OSError, http.client.HTTPException):
+            raise AwsError(503, "ServiceUnavailable", "the model's process is not up; it is being restarted") from None
+        if answer.status != 200:
+            raise self._model_error(answer.status, answer.body.decode(errors="replace"))
+        return answer
+
+    def _request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        while True:
+            connection, is_fresh = self._connection()
+            try:
+                connection.request(method, path, body, headers or {})
+                response = connection.getresponse()
+                answer = Answer(response.status, response.headers.get("Content-Type", ""), response.read())
+            except ConnectionError:
+                if is_fresh:
+                    raise
+                continue  # the server closed a connection that had been idle
+            if not response.will_close:
+                self._idle.put(connection)
+            return answer
+
+    def _connection(self) -> tuple[http.client.HTTPConnection, bool]:
+        try:
+            return self._idle.get_nowait(), False
+        except queue.Empty:
+            return http.client.HTTPConnection("127.0.0.1", self._port, timeout=INVOKE_SECONDS), True
+
+    def _model_error(self, status: int, message: str) -> AwsError:
+        side = "client" if 400 <= status < 500 else "server"
+        group = f"/aws/sagemaker/Endpoints/{self.endpoint.name}"
+        return AwsError(
+            424,
+            "ModelError",
+            f'Received {side} error ({status}) from primary with message "{message}". See https://{REGION}.console.aws.'
+            f"amazon.com/cloudwatch/home?region={REGION}#logEventViewer:group={group} in account {ACCOUNT} for more "
+            "information.",
+            OriginalStatusCode=status,
+            OriginalMessage=message,
+            LogStreamArn=f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}",
+        )
+
+    def _keep_up(self) -> None:
+        home = self.around.state / "endpoints" / self.endpoint.name
+        try:
+            artefact = self._fetch(home)
+        except (AwsError, OSError, tarfile.TarError) as error:
+            self.status, self.failure = "Failed", f"the artefact could not be fetched: {error}"
+            return
+        while not self._stopping.is_set():
+            self._idle = queue.LifoQueue()
+            self._port = _free_port()
+            self._process = Process(self._command(), self.image.directory, self._environment(artefact, home), self.log)
+            threading.Thread(target=self._wait_healthy, args=(self._process,), daemon=True).start()
+            code, _ = self._process.wait()
+            if self.status == "Creating" and not self._stopping.is_set():
+                self.status, self.failure = "Failed", f"the model's process ended with code {code}: see {self.log}"
+                return
+            self._stopping.wait(1)
+
+    @property
+    def log(self) -> Path:
+        return self.around.log(f"endpoints/{self.endpoint.name}")
+
+    def _command(self) -> list[str]:
+        return [*self.image.command, "serve"]
+
+    def _environment(self, artefact: Path, home: Path) -> dict[str, str]:
+        scratch = home / "tmp"
+        scratch.mkdir(parents=True, exist_ok=True)
+        return {
+            **container_environment(self.image, self.around.state / "pycache", scratch),
+            "AWS_REGION": REGION,
+            "SAGEMAKER_BIND_TO_PORT": str(self._port),
+            "DROPSCORE_BIND_HOST": "127.0.0.1",
+            "SM_MODEL_DIR": str(artefact),
+            **self.endpoint.environment,
+        }
+
+    def _fetch(self, home: Path) -> Path:
+        """The artefact, downloaded as the model's execution role and unpacked read-only."""
+        session = self.authority.assume(self.endpoint.role_arn, MODEL_SERVICE, self.endpoint.name)
+        bucket, _, key = self.endpoint.artefact_url.removeprefix("s3://").partition("/")
+        shutil.rmtree(home, ignore_errors=True)
+        unpacked = home / "model"
+        unpacked.mkdir(parents=True)
+        s3 = client("s3", self.authority.emulator_url, **session.keys())
+        packed = home / "model.tar.gz"
+        with packed.open("wb") as target:
+            shutil.copyfileobj(s3.get_object(Bucket=bucket, Key=key)["Body"], target)
+        with tarfile.open(packed) as archive:
+            archive.extractall(unpacked, filter="data")
+        for file in unpacked.rglob("*"):
+            if file.is_file():
+                file.chmod(0o444)
+        return unpacked
+
+    def _wait_healthy(self, process: Process) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while process.is_running and time.monotonic() < deadline:
+            try:
+                if self._request("GET", "/ping").status == 200:
+                    self.status = "InService"
+                    return
+            except (OSError, http.client.HTTPException):
+                pass
+            time.sleep(0.05)
+        if process.is_running:
+            self.status, self.failure = (
+                "Failed",
+                f"/ping did not answer 200 within {START_SECONDS:.0f} s: see {self.log}",
+            )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

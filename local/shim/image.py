@@ -1,0 +1,88 @@
+"""An image's build context as a folder and a command: what of a Dockerfile matters when its process runs without it.
+
+Of the last stage, WORKDIR, ENV, COPY from the context and the exec-form ENTRYPOINT are followed. RUN is not: its one
+purpose in our images is to install requirements.txt, and the interpreter of that environment stands in for `python`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from dropscore.errors import ConfigurationError
+
+FOLLOWED = {"WORKDIR", "ENV", "COPY", "ENTRYPOINT"}
+INERT = {"RUN", "USER", "EXPOSE", "LABEL", "HEALTHCHECK", "STOPSIGNAL", "ARG"}
+
+
+@dataclass(frozen=True)
+class Image:
+    """How to start the image's process: `command` behind its arguments, in `directory`, with `environment`."""
+
+    command: tuple[str, ...]
+    directory: Path
+    environment: Mapping[str, str]
+
+
+def unpack(context: Path, dockerfile: str, interpreter: Path, into: Path) -> Image:
+    """Lay the last stage's files out under `into` as they lie in the image."""
+    workdir, environment, command = PurePosixPath("/"), dict[str, str](), list[str]()
+    for instruction, argument in _last_stage((context / dockerfile).read_text()):
+        if instruction == "WORKDIR":
+            workdir = workdir / argument
+        elif instruction == "ENV":
+            environment |= dict(word.split("=", 1) for word in shlex.split(argument))
+        elif instruction == "COPY":
+            _copy(argument, context, into, workdir)
+        elif instruction == "ENTRYPOINT":
+            command = json.loads(argument)
+        elif instruction not in INERT:
+            raise ConfigurationError(f"{dockerfile}: the embedded cloud cannot follow {instruction}")
+    if not command or PurePosixPath(command[0]).name not in {"python", "python3"}:
+        raise ConfigurationError(f"{dockerfile}: the embedded cloud needs an exec-form ENTRYPOINT that starts python")
+    directory = _inside(into, workdir)
+    directory.mkdir(parents=True, exist_ok=True)
+    mapped = {name: _mapped(value, into) for name, value in environment.items()}
+    return Image((str(interpreter), *command[1:]), directory, mapped)
+
+
+def _last_stage(text: str) -> Iterator[tuple[str, str]]:
+    """(instruction, argument) pairs after the last FROM, continuation lines joined."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    joined = re.sub(r"\\\n", " ", "\n".join(lines))
+    pairs = [
+        (word.upper(), rest.strip()) for word, _, rest in (line.partition(" ") for line in joined.split("\n")) if word
+    ]
+    stages = [index for index, (word, _) in enumerate(pairs) if word == "FROM"]
+    yield from pairs[stages[-1] + 1 :]
+
+
+def _copy(argument: str, context: Path, into: Path, workdir: PurePosixPath) -> None:
+    words = shlex.split(argument)
+    if any(word.startswith("--from=") for word in words):
+        return  # what an earlier stage installed is in the interpreter's environment
+    *sources, target = [word for word in words if not word.startswith("--")]
+    for source in sources:
+        origin, goal = context / source, _inside(into, workdir / target)
+        if origin.is_dir():
+            shutil.copytree(origin, goal, dirs_exist_ok=True)
+        else:
+            into_folder = target.endswith("/") or target in {".", "./"} or len(sources) > 1
+            goal = goal / origin.name if into_folder else goal
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(origin, goal)
+
+
+def _inside(root: Path, path: PurePosixPath) -> Path:
+    return root / path.relative_to("/")
+
+
+def _mapped(value: str, root: Path) -> str:
+    """Absolute paths of the image, wherever an ENV names them, become paths below `root`."""
+    parts = value.split(":")
+    return ":".join(str(_inside(root, PurePosixPath(part))) if part.startswith("/") else part for part in parts)

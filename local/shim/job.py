@@ -1,0 +1,114 @@
+"""A Batch job as the shim keeps it, and the words in which Batch describes it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+FINAL = frozenset({"SUCCEEDED", "FAILED"})
+
+
+def milliseconds() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(kw_only=True)
+class Attempt:
+    started_at: int
+    log_stream: str
+    stopped_at: int | None = None
+    exit_code: int | None = None
+    reason: str | None = None
+    status_reason: str = ""
+    peak_bytes: int = 0
+
+    def described(self) -> dict[str, Any]:
+        container = {"exitCode": self.exit_code, "reason": self.reason, "logStreamName": self.log_stream}
+        described: dict[str, Any] = {
+            "container": {key: value for key, value in container.items() if value is not None},
+            "startedAt": self.started_at,
+            "statusReason": self.status_reason,
+        }
+        return described if self.stopped_at is None else described | {"stoppedAt": self.stopped_at}
+
+
+@dataclass(kw_only=True)
+class Job:
+    id: str
+    arn: str
+    name: str
+    queue: str
+    definition: str
+    parameters: dict[str, str]
+    command: list[str]
+    environment: dict[str, str]
+    max_attempts: int
+    timeout_seconds: int | None
+    depends_on: list[str] = field(default_factory=list)
+    array_size: int | None = None
+    array_index: int | None = None
+    parent: str | None = None
+    status: str = "SUBMITTED"
+    status_reason: str | None = None
+    created_at: int = field(default_factory=milliseconds)
+    started_at: int | None = None
+    stopped_at: int | None = None
+    stop_reason: str | None = None  # set by TerminateJob or CancelJob
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    def kept(self) -> dict[str, Any]:
+        """What the shim's state file holds."""
+        return asdict(self)
+
+    @classmethod
+    def restored(cls, kept: dict[str, Any]) -> Job:
+        return cls(**{**kept, "attempts": [Attempt(**attempt) for attempt in kept["attempts"]]})
+
+    def summary(self) -> dict[str, Any]:
+        """An entry of ListJobs."""
+        described = self.described()
+        keys = {"jobArn", "jobId", "jobName", "status", "statusReason", "createdAt", "startedAt", "stoppedAt"}
+        return {key: value for key, value in described.items() if key in keys | {"arrayProperties"}}
+
+    def described(self) -> dict[str, Any]:
+        """An entry of DescribeJobs, and the detail of a `Batch Job State Change` event.
+
+        `peakMemoryBytes` in the container is ours: the most that any attempt used.
+        """
+        container: dict[str, Any] = {
+            "command": self.command,
+            "environment": [{"name": key, "value": value} for key, value in self.environment.items()],
+            "peakMemoryBytes": max((attempt.peak_bytes for attempt in self.attempts), default=0),
+        }
+        if self.attempts:
+            container |= self.attempts[-1].described()["container"]
+        described = {
+            "jobArn": self.arn,
+            "jobId": self.id,
+            "jobName": self.name,
+            "jobQueue": self.queue,
+            "jobDefinition": self.definition,
+            "status": self.status,
+            "statusReason": self.status_reason,
+            "createdAt": self.created_at,
+            "startedAt": self.started_at,
+            "stoppedAt": self.stopped_at,
+            "parameters": self.parameters,
+            "dependsOn": [{"jobId": job} for job in self.depends_on],
+            "retryStrategy": {"attempts": self.max_attempts},
+            "attempts": [attempt.described() for attempt in self.attempts if attempt.stopped_at is not None],
+            "container": container,
+            "timeout": {"attemptDurationSeconds": self.timeout_seconds} if self.timeout_seconds else None,
+            "arrayProperties": self._array(),
+        }
+        return {key: value for key, value in described.items() if value is not None}
+
+    def _array(self) -> dict[str, Any] | None:
+        if self.array_size is not None:
+            return {"size": self.array_size}
+        return None if self.array_index is None else {"index": self.array_index}

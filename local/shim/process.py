@@ -1,0 +1,64 @@
+"""One process in a group of its own, told to stop politely first, whose peak memory is known at its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class Process:
+    """A container's process. Everything it prints goes to `log`."""
+
+    def __init__(self, command: Sequence[str], directory: Path, environment: Mapping[str, str], log: Path) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            self._popen = subprocess.Popen(
+                list(command),
+                cwd=directory,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._ended = threading.Event()
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def is_running(self) -> bool:
+        return not self._ended.is_set()
+
+    def wait(self) -> tuple[int, int]:
+        """(exit code, peak bytes of memory). A signal's exit code is 128 + its number, as a container reports it.
+
+        To be called once. The peak is an upper bound: the kernel counts the moment before `exec` too.
+        """
+        _, status, usage = os.wait4(self._popen.pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        self._popen.returncode = code
+        self._ended.set()
+        self._signal(signal.SIGKILL)  # what it left behind
+        return (code if code >= 0 else 128 - code), usage.ru_maxrss * RSS_UNIT
+
+    def stop(self, grace_seconds: float) -> None:
+        """SIGTERM, and SIGKILL when it has not ended after `grace_seconds`. Another thread must be in `wait`."""
+        if self.is_running:
+            self._signal(signal.SIGTERM)
+            if not self._ended.wait(grace_seconds):
+                self._signal(signal.SIGKILL)
+                self._ended.wait()
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, number)

@@ -1,0 +1,119 @@
+"""The deployed Batch and SageMaker resources, out of their CloudFormation properties."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dropscore.errors import ConfigurationError
+from local.shim.retry import RetryStrategy, Rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobDefinition:
+    arn: str
+    name: str
+    image: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    job_role_arn: str | None
+    parameters: Mapping[str, str]
+    retry: RetryStrategy
+    timeout_seconds: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    arn: str
+    name: str
+    variant: str
+    image: str
+    artefact_url: str
+    environment: Mapping[str, str]
+    role_arn: str
+
+
+@dataclass(frozen=True)
+class Resources:
+    queues: Mapping[str, str]  # name → ARN
+    definitions: Mapping[str, JobDefinition]  # name → definition
+    endpoints: Mapping[str, Endpoint]  # name → endpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShimSettings:
+    """The file that the deployer writes and `python -m local.shim` reads."""
+
+    emulator_url: str
+    token: str
+    state: Path
+    resources: list[dict[str, Any]]
+    images: Mapping[str, Mapping[str, str]]  # tag → {"context", "dockerfile", "interpreter"}
+    body_limit_bytes: int = 6_291_456  # the documented quota of InvokeEndpoint
+
+    @classmethod
+    def read(cls, path: Path) -> ShimSettings:
+        values = json.loads(path.read_text())
+        return cls(**{**values, "state": Path(values["state"])})
+
+
+def parse(resources: list[dict[str, Any]]) -> Resources:
+    """Resources out of `[{"type", "name", "arn", "properties"}]`."""
+    by_type: dict[str, list[dict[str, Any]]] = {}
+    for resource in resources:
+        by_type.setdefault(resource["type"], []).append(resource)
+    return Resources(
+        queues={item["name"]: item["arn"] for item in by_type.get("AWS::Batch::JobQueue", [])},
+        definitions={item["name"]: _definition(item) for item in by_type.get("AWS::Batch::JobDefinition", [])},
+        endpoints={item["name"]: _endpoint(item, by_type) for item in by_type.get("AWS::SageMaker::Endpoint", [])},
+    )
+
+
+def _definition(item: dict[str, Any]) -> JobDefinition:
+    properties = item["properties"]
+    container = properties["ContainerProperties"]
+    retry = properties.get("RetryStrategy", {})
+    return JobDefinition(
+        arn=item["arn"],
+        name=item["name"],
+        image=container["Image"],
+        command=tuple(container.get("Command", ())),
+        environment={pair["Name"]: pair["Value"] for pair in container.get("Environment", [])},
+        job_role_arn=container.get("JobRoleArn"),
+        parameters=properties.get("Parameters", {}),
+        retry=RetryStrategy(int(retry.get("Attempts", 1)), [_rule(rule) for rule in retry.get("EvaluateOnExit", [])]),
+        timeout_seconds=properties.get("Timeout", {}).get("AttemptDurationSeconds"),
+    )
+
+
+def _rule(rule: dict[str, str]) -> Rule:
+    return Rule(rule["Action"], rule.get("OnExitCode"), rule.get("OnReason"), rule.get("OnStatusReason"))
+
+
+def _endpoint(item: dict[str, Any], by_type: dict[str, list[dict[str, Any]]]) -> Endpoint:
+    config = _named(by_type, "AWS::SageMaker::EndpointConfig", item["properties"]["EndpointConfigName"])
+    variants = config["ProductionVariants"]
+    if len(variants) != 1:
+        raise ConfigurationError(f"{item['name']} has {len(variants)} variants; the embedded cloud runs exactly one")
+    model = _named(by_type, "AWS::SageMaker::Model", variants[0]["ModelName"])
+    container = model["PrimaryContainer"]
+    return Endpoint(
+        arn=item["arn"],
+        name=item["name"],
+        variant=variants[0]["VariantName"],
+        image=container["Image"],
+        artefact_url=container["ModelDataUrl"],
+        environment=container.get("Environment", {}),
+        role_arn=model["ExecutionRoleArn"],
+    )
+
+
+def _named(by_type: dict[str, list[dict[str, Any]]], kind: str, name: str) -> dict[str, Any]:
+    found = next((item for item in by_type.get(kind, []) if name in (item["name"], item["arn"])), None)
+    if found is None:
+        raise ConfigurationError(f"no {kind} is called {name}: deploy the stack that holds it")
+    properties: dict[str, Any] = found["properties"]
+    return properties

@@ -1,0 +1,127 @@
+"""The shim's HTTP door: decodes a request, asks who calls, hands it to Batch or to an endpoint, encodes the answer."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import sys
+import traceback
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from local.account import ACCOUNT
+from local.shim.answers import AwsError, validation_error
+from local.shim.authority import Authority
+from local.shim.batch import Batch
+from local.shim.endpoint import ModelServer
+
+BATCH = re.compile(r"/v1/(\w+)")
+INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
+CREDENTIALS = re.compile(r"/_dropscore/credentials/([^/]+)")
+
+
+class Shim(ThreadingHTTPServer):
+    """A server on a socket that the parent opened, so that the port is known before the process is."""
+
+    daemon_threads = True
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        *,
+        batch: Batch,
+        endpoints: Mapping[str, ModelServer],
+        authority: Authority,
+        body_limit_bytes: int,
+    ) -> None:
+        super().__init__(listening.getsockname(), Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
+        self.batch, self.endpoints, self.authority = batch, endpoints, authority
+        self.body_limit_bytes = body_limit_bytes
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Shim
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """Requests are not logged; what the services do is in the jobs' and endpoints' own logs."""
+
+    def do_GET(self) -> None:
+        self._guarded(self._get)
+
+    def do_POST(self) -> None:
+        self._guarded(self._post)
+
+    def _guarded(self, answer: Any) -> None:
+        try:
+            answer()
+        except AwsError as error:
+            self._send_json(error.status, {"message": error.message, **error.fields}, error.code)
+        except BrokenPipeError:
+            self.close_connection = True
+        except Exception:  # noqa: BLE001 - what a service answers to its own fault
+            traceback.print_exc(file=sys.stderr)
+            self._send_json(500, {"message": f"fault in the embedded cloud at {self.path}"}, "InternalFailure")
+
+    def _get(self) -> None:
+        if self.path == "/_dropscore/status":
+            states = {name: [server.status, server.failure] for name, server in self.server.endpoints.items()}
+            self._send_json(200, {"endpoints": states})
+        elif job := CREDENTIALS.fullmatch(self.path):
+            session = self.server.batch.session(job[1], self.headers.get("Authorization", ""))
+            self._send_json(
+                200,
+                {
+                    "RoleArn": session.role_arn,
+                    "AccessKeyId": session.access_key_id,
+                    "SecretAccessKey": session.secret_access_key,
+                    "Token": session.token,
+                    "Expiration": session.expiration,
+                },
+            )
+        else:
+            raise AwsError(404, "UnknownOperationException", f"the embedded cloud has no GET {self.path}")
+
+    def _post(self) -> None:
+        body = self._body()
+        caller = self.server.authority.caller(self.headers.get("Authorization", ""))
+        if operation := BATCH.fullmatch(self.path):
+            self._send_json(200, self.server.batch.answer(operation[1], json.loads(body or b"{}"), caller))
+        elif endpoint := INVOCATION.fullmatch(self.path):
+            self._invoke(endpoint[1], body, caller)
+        else:
+            raise AwsError(404, "UnknownOperationException", f"the embedded cloud has no POST {self.path}")
+
+    def _invoke(self, name: str, body: bytes, caller: str) -> None:
+        server = self.server.endpoints.get(name)
+        if server is None:
+            raise validation_error(f"Endpoint {name} of account {ACCOUNT} not found.")
+        self.server.authority.require(caller, "sagemaker:InvokeEndpoint", server.endpoint.arn)
+        if len(body) > self.server.body_limit_bytes:
+            limit = self.server.body_limit_bytes
+            # The runtime names no error code here, and botocore reports the status, 413, as the code.
+            raise AwsError(413, "", f"HTTP content length exceeded {limit} bytes.")
+        content_type = self.headers.get("Content-Type", "application/octet-stream")
+        answer = server.invoke(body, content_type, self.headers.get("Accept", "*/*"))
+        self._send(
+            200, answer.content_type, answer.body, {"x-Amzn-Invoked-Production-Variant": server.endpoint.variant}
+        )
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", "0")))
+
+    def _send_json(self, status: int, value: Any, error: str = "") -> None:
+        headers = {"x-amzn-ErrorType": error} if error else {}
+        self._send(status, "application/json", json.dumps(value).encode(), headers)
+
+    def _send(self, status: int, content_type: str, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": content_type, "Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)

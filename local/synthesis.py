@@ -1,0 +1,152 @@
+"""The app's synthesized templates: made by the app itself, found again by the digest of everything that goes in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dropscore.errors import ConfigurationError
+from stacks.complaints import SettingsError
+from stacks.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+CACHE = ROOT / ".dropscore" / "synth"
+TREES = ("app.py", "cdk.json", "uv.lock", "stacks", "dropscore", "lambdas", "containers")
+KEPT_ASSEMBLIES = 5
+
+
+@dataclass(frozen=True)
+class FileAsset:
+    path: Path
+    is_zip: bool
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True)
+class ImageAsset:
+    tag: str
+    context: Path
+    dockerfile: str
+
+
+@dataclass(frozen=True)
+class SynthesizedStack:
+    name: str
+    template: dict[str, Any]
+    files: tuple[FileAsset, ...]
+    images: tuple[ImageAsset, ...]
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """The stacks, each after those it depends on."""
+
+    digest: str
+    stacks: tuple[SynthesizedStack, ...]
+
+
+def synthesize(environ: Mapping[str, str], *, root: Path = ROOT, cache: Path = CACHE) -> Assembly:
+    """Run `app.py`, unless the same inputs were synthesized before."""
+    digest = _digest(_inputs(root, environ))
+    home = cache / digest
+    if not home.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        _run_app(root, home, environ)
+        _forget_old(cache)
+    os.utime(home)
+    return Assembly(digest, tuple(_stacks(home)))
+
+
+def _inputs(root: Path, environ: Mapping[str, str]) -> Iterator[Path]:
+    try:
+        settings = Settings.load(root, environ)
+    except SettingsError as error:
+        raise ConfigurationError(str(error)) from None
+    yield root / environ.get("DROPSCORE_SETTINGS", "dropscore.toml")
+    for model in settings.models:
+        yield model.artefact.path
+    for name in TREES:
+        tree = root / name
+        yield from [tree] if tree.is_file() else sorted(file for file in tree.rglob("*") if _counts(file))
+
+
+def _counts(file: Path) -> bool:
+    return file.is_file() and "__pycache__" not in file.parts
+
+
+def _digest(files: Iterator[Path]) -> str:
+    digest = hashlib.sha256(sys.version.encode())
+    for file in files:
+        digest.update(f"{file}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _run_app(root: Path, home: Path, environ: Mapping[str, str]) -> None:
+    with tempfile.TemporaryDirectory(dir=home.parent) as made:
+        environment = {**environ, "CDK_OUTDIR": f"{made}/out"}
+        done = subprocess.run(
+            [sys.executable, "app.py"], cwd=root, env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise ConfigurationError(
+                f"the stacks could not be synthesized:\n{(done.stderr or done.stdout).strip()[-4000:]}"
+            )
+        if not home.exists():  # another process may have been first; its result is the same
+            Path(made, "out").rename(home)
+
+
+def _forget_old(cache: Path) -> None:
+    homes = sorted(
+        (home for home in cache.iterdir() if (home / "manifest.json").exists()), key=lambda home: home.stat().st_mtime
+    )
+    for home in homes[:-KEPT_ASSEMBLIES]:
+        shutil.rmtree(home)
+
+
+def _stacks(home: Path) -> Iterator[SynthesizedStack]:
+    artifacts: dict[str, Any] = json.loads((home / "manifest.json").read_text())["artifacts"]
+    waiting = {key: value for key, value in artifacts.items() if value["type"] == "aws:cloudformation:stack"}
+    while waiting:
+        for key in sorted(
+            key for key, value in waiting.items() if not set(value.get("dependencies", [])) & waiting.keys()
+        ):
+            yield _stack(home, key, waiting.pop(key), artifacts)
+
+
+def _stack(home: Path, key: str, artifact: dict[str, Any], artifacts: dict[str, Any]) -> SynthesizedStack:
+    properties = artifact["properties"]
+    manifests = [artifacts[name] for name in artifact.get("dependencies", []) if name in artifacts]
+    assets = [
+        json.loads((home / manifest["properties"]["file"]).read_text())
+        for manifest in manifests
+        if manifest["type"] == "cdk:asset-manifest"
+    ]
+    template = json.loads((home / properties["templateFile"]).read_text())
+    return SynthesizedStack(
+        name=properties.get("stackName", key),
+        template=template,
+        files=tuple(_file(home, asset) for manifest in assets for asset in manifest["files"].values()),
+        images=tuple(_image(home, asset) for manifest in assets for asset in manifest["dockerImages"].values()),
+    )
+
+
+def _file(home: Path, asset: dict[str, Any]) -> FileAsset:
+    source, destination = asset["source"], next(iter(asset["destinations"].values()))
+    return FileAsset(
+        home / source["path"], source["packaging"] == "zip", destination["bucketName"], destination["objectKey"]
+    )
+
+
+def _image(home: Path, asset: dict[str, Any]) -> ImageAsset:
+    source, destination = asset["source"], next(iter(asset["destinations"].values()))
+    return ImageAsset(destination["imageTag"], home / source["directory"], source.get("dockerFile", "Dockerfile"))

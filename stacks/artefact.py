@@ -1,0 +1,68 @@
+"""What a model artefact (`model.tar.gz`) says of itself: the digest that names its version, and its features."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from stacks.complaints import SettingsError
+
+DEMO = "build/demo/model.tar.gz"
+MANIFEST = "manifest.json"
+FIX = "`dropscore model import YOUR_MODEL -o model.tar.gz` makes one that can be served"
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    path: Path
+    version: str
+    """The first 12 hex digits of the model file's SHA-256."""
+    features: int | None
+    """How many columns the model needs; None where only the model itself knows."""
+
+
+def read_artefact(path: Path, key: str) -> Artefact:
+    """Look into the artefact at `path`; `key` is the setting that names it, for the message. Raises SettingsError."""
+    if not path.is_file():
+        makes = "`make setup`" if path.as_posix().endswith(DEMO) else f"`dropscore model import YOUR_MODEL -o {path}`"
+        raise SettingsError(f"{key}: {path} does not exist; {makes} makes it")
+    try:
+        with tarfile.open(path) as archive:
+            return _read(path, archive)
+    except tarfile.ReadError:
+        raise SettingsError(f"{key}: {path} is no .tar.gz archive; {FIX}") from None
+    except (tarfile.TarError, ValueError, OSError) as error:
+        raise SettingsError(f"{key}: {path} cannot be served: {error}; {FIX}") from None
+
+
+def _read(path: Path, archive: tarfile.TarFile) -> Artefact:
+    files = {member.name.removeprefix("./"): member for member in archive.getmembers() if member.isfile()}
+    manifest = json.load(_open(archive, files[MANIFEST])) if MANIFEST in files else {}
+    for key in ("model", "sha256") if manifest else ():
+        if key not in manifest:
+            raise ValueError(f"its manifest lacks {key!r}")
+    model = manifest["model"] if manifest else _only_model(files)
+    if model not in files:
+        raise ValueError(f"its manifest names {model!r}, which is not in it")
+    digest = hashlib.file_digest(_open(archive, files[model]), "sha256").hexdigest()  # type: ignore[arg-type]
+    if manifest and manifest["sha256"] != digest:
+        raise ValueError(f"{model} is not the file that its manifest describes (SHA-256 {digest[:12]}…)")
+    return Artefact(path, digest[:12], manifest.get("features"))
+
+
+def _only_model(files: dict[str, tarfile.TarInfo]) -> str:
+    models = [name for name in files if name.endswith((".json", ".ubj"))]
+    if len(models) != 1:
+        raise ValueError(f"it holds {len(models)} .json or .ubj models instead of one")
+    return models[0]
+
+
+def _open(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    opened = archive.extractfile(member)
+    if opened is None:
+        raise ValueError(f"{member.name} is not a file")
+    return opened

@@ -1,0 +1,36 @@
+"""Permissions by exact action. CDK's own `grant_read` and the like give wildcards such as `s3:GetObject*`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3_assets as assets
+from aws_cdk import aws_sqs as sqs
+
+
+def grant(grantee: iam.IGrantable, actions: Sequence[str], *resources: str) -> None:
+    """Let `grantee` do `actions` on the resources with these ARNs."""
+    iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=list(resources))
+
+
+def grant_key_use(grantee: iam.IGrantable, key: kms.IKey) -> None:
+    """Let `grantee` read and write what S3, DynamoDB and SQS encrypt with `key`."""
+    grant(grantee, ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], key.key_arn)
+
+
+def grant_send(grantee: iam.IGrantable, queue: sqs.IQueue) -> None:
+    """Let `grantee` put messages into `queue` and, where the queue has a key of ours, encrypt them."""
+    grant(grantee, ["sqs:SendMessage"], queue.queue_arn)
+    if queue.encryption_master_key:
+        grant(grantee, ["kms:Decrypt", "kms:GenerateDataKey"], queue.encryption_master_key.key_arn)
+
+
+def grant_read_asset(grantee: iam.IGrantable, asset: assets.Asset) -> None:
+    """Let `grantee` read that one object; the asset's own `grant_read` opens the whole bootstrap bucket."""
+    arn = Stack.of(asset).format_arn(
+        service="s3", region="", account="", resource=asset.s3_bucket_name, resource_name=asset.s3_object_key
+    )
+    grant(grantee, ["s3:GetObject"], arn)

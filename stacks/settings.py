@@ -1,0 +1,84 @@
+"""What `dropscore.toml` says: read once, checked, and handed out as small frozen objects, one for each construct."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from stacks.artefact import Artefact, read_artefact
+from stacks.complaints import SettingsError, complaint, unknown_name
+from stacks.sections import SECTIONS, Deploy, NetworkSettings, SettingsFile, StorageSettings, WorkerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model as it will be served: its settings and what its artefact says of itself."""
+
+    name: str
+    artefact: Artefact
+    instance_type: str
+    instance_count: int
+    body_limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    deploy: Deploy
+    storage: StorageSettings
+    network: NetworkSettings
+    worker: WorkerSettings
+    models: tuple[ServedModel, ...]
+    routes: Mapping[str, str]
+    """The model's name by the route's; `default` is always among them."""
+
+    @classmethod
+    def load(cls, root: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read `dropscore.toml` in `root`, or the file that $DROPSCORE_SETTINGS names. Raises SettingsError."""
+        path = root / environ.get("DROPSCORE_SETTINGS", "dropscore.toml")
+        written = _parse(path)
+        _check_routes(path, written)
+        return cls(
+            deploy=written.deploy,
+            storage=written.storage,
+            network=written.network,
+            worker=written.worker,
+            models=tuple(_served(path, written, name, environ) for name in sorted(written.models)),
+            routes={name: route.model for name, route in sorted(written.routes.items())},
+        )
+
+
+def _parse(path: Path) -> SettingsFile:
+    try:
+        return SettingsFile.model_validate(tomllib.loads(path.read_text()))
+    except FileNotFoundError:
+        fix = "restore dropscore.toml, or name another file in $DROPSCORE_SETTINGS"
+        raise SettingsError(f"{path}: no such file; {fix}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path.name}: not valid TOML: {error}; see docs/settings.md for an example") from None
+    except ValidationError as error:
+        lines = [complaint(path.name, problem, SECTIONS) for problem in error.errors(include_url=False)]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def _check_routes(path: Path, written: SettingsFile) -> None:
+    if "default" not in written.routes:
+        first = min(written.models)
+        raise SettingsError(f'{path.name}: routes.default: is missing; add [routes.default] with model = "{first}"')
+    for name, route in written.routes.items():
+        if route.model not in written.models:
+            wrong = unknown_name("model", route.model, written.models)
+            raise SettingsError(f"{path.name}: routes.{name}.model: {wrong}")
+
+
+def _served(path: Path, written: SettingsFile, name: str, environ: Mapping[str, str]) -> ServedModel:
+    model, override = written.models[name], environ.get("DROPSCORE_ARTEFACT")
+    if override and name == written.routes["default"].model:
+        artefact = read_artefact(Path(override).absolute(), "$DROPSCORE_ARTEFACT")
+    else:
+        artefact = read_artefact(path.parent / model.artefact, f"{path.name}: models.{name}.artefact")
+    return ServedModel(name, artefact, model.instance_type, model.instance_count, model.body_limit_bytes)

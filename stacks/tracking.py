@@ -1,0 +1,39 @@
+"""Tracking: what Batch says of our jobs reaches the Lambda `track`, or the dead-letter queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.delivery import to_function
+from stacks.function import Function
+
+
+class Tracking(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        job_queue_arn: str,
+        environment: Mapping[str, str],
+        dead_letters: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        track = Function(self, "Track", name="track", environment=environment, dead_letters=dead_letters)
+        self.function_name = track.resource.function_name
+        self.role = track.role
+        events.Rule(
+            self,
+            "StateChanged",
+            description="Batch moved one of our jobs to another state",
+            event_pattern=events.EventPattern(
+                source=["aws.batch"],
+                detail_type=["Batch Job State Change"],
+                detail={"jobQueue": [job_queue_arn]},
+            ),
+            targets=[to_function(track.resource, dead_letters)],
+        )

@@ -1,0 +1,133 @@
+"""One embedded cloud for the session, in a temporary folder, and the hands to use it with."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dropscore.jobs import Job, job_id
+from local.account import client
+from local.cloud import Clock, Cloud, throwaway
+from local.run import deployment
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "build" / "demo"
+WAIT_SECONDS = 40.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@dataclass(frozen=True)
+class Hands:
+    """Drops files, waits for jobs, looks at what came of them."""
+
+    cloud: Cloud
+
+    @property
+    def bucket(self) -> str:
+        return self.cloud.outputs["BucketName"]
+
+    def client(self, service: str) -> Any:
+        is_shimmed = service in {"batch", "sagemaker-runtime"}
+        return client(service, self.cloud.shim_url if is_shimmed else self.cloud.endpoint_url)
+
+    def drop(self, key: str, body: bytes) -> str:
+        """Put an object; the id of the job that its version is to become."""
+        put = self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
+        return job_id(self.bucket, key, put["VersionId"])
+
+    def find(self, identity: str) -> Job | None:
+        return deployment(self.cloud).table.find(identity)
+
+    def ended(self, identity: str) -> Job:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            job = self.find(identity)
+            if job is not None and job.status.is_final:
+                return job
+            time.sleep(0.1)
+        raise AssertionError(f"job {identity} has not ended: {self.find(identity)}; logs: {self.cloud.home}/logs")
+
+    def outputs(self, name: str) -> list[str]:
+        """Keys under output/ whose name ends with the dropped file's name."""
+        listed = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix="output/").get("Contents", [])
+        return [item["Key"] for item in listed if item["Key"].endswith(f"-{name}")]
+
+    def read(self, key: str) -> bytes:
+        body: bytes = self.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return body
+
+    def batch_jobs(self, identity: str) -> list[dict[str, Any]]:
+        batch = self.client("batch")
+        listed = batch.list_jobs(
+            jobQueue=self.cloud.outputs["JobQueueArn"], filters=[{"name": "JOB_NAME", "values": [f"score-{identity}"]}]
+        )["jobSummaryList"]
+        described: list[dict[str, Any]] = batch.describe_jobs(jobs=[job["jobId"] for job in listed])["jobs"]
+        return described
+
+    def role(self, logical_id: str) -> str:
+        """The name of the scoring stack's role whose logical id starts so."""
+        stack = next(name for name in json.loads((self.cloud.home / "deployed.json").read_text()) if "scoring" in name)
+        resources = self.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+        roles = [item for item in resources if item["ResourceType"] == "AWS::IAM::Role"]
+        found = [item["PhysicalResourceId"] for item in roles if item["LogicalResourceId"].startswith(logical_id)]
+        assert len(found) == 1, [item["LogicalResourceId"] for item in roles]
+        return str(found[0])
+
+    @contextmanager
+    def without(self, role: str, action: str) -> Iterator[None]:
+        """Take every statement that allows `action` out of the role's policies, for the time of a `with`."""
+        iam = self.client("iam")
+        kept = {
+            name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+        }
+        changed = 0
+        try:
+            for name, document in kept.items():
+                statements = [one for one in document["Statement"] if action not in _as_list(one["Action"])]
+                changed += len(document["Statement"]) - len(statements)
+                if statements:
+                    left = json.dumps({**document, "Statement": statements})
+                    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=left)
+                else:
+                    iam.delete_role_policy(RoleName=role, PolicyName=name)
+            assert changed, f"{role} has no statement that allows {action}: {kept}"
+            yield
+        finally:
+            for name, document in kept.items():
+                iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    home = tmp_path_factory.mktemp("cloud")
+    with throwaway(home, os.environ, print, Clock()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def hands(cloud: Cloud) -> Hands:
+    return Hands(cloud)
+
+
+@pytest.fixture(scope="session")
+def sample() -> list[bytes]:
+    """The demo model's sample: rows without line ends."""
+    return (DEMO / "sample.csv").read_bytes().splitlines()

@@ -1,0 +1,103 @@
+"""What a dropped file becomes."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xgboost
+
+from dropscore.jobs import State, job_id
+from tests.e2e.conftest import DEMO, WAIT_SECONDS, Hands
+
+
+def predicted(rows: list[bytes], unpacked: Path) -> np.ndarray:
+    with tarfile.open(DEMO / "model.tar.gz") as archive:
+        archive.extractall(unpacked, filter="data")
+    manifest = json.loads((unpacked / "manifest.json").read_text())
+    booster = xgboost.Booster(model_file=unpacked / manifest["model"])
+    features = np.array([[float(cell) if cell else np.nan for cell in row.split(b",")] for row in rows], np.float32)
+    scores: np.ndarray = booster.predict(xgboost.DMatrix(features), iteration_range=(0, manifest["iterations"]))
+    return scores
+
+
+def test_scores_equal_the_boosters_own_when_a_csv_is_dropped(hands: Hands, sample: list[bytes], tmp_path: Path) -> None:
+    job = hands.ended(hands.drop("input/sample.csv", b"\n".join(sample) + b"\n"))
+
+    assert job.status is State.SUCCEEDED, job
+    assert (job.rows, job.rows_scored, job.rows_rejected) == (len(sample), len(sample), 0)
+    scores = np.array(hands.read(job.output_key).split(), dtype=np.float32)
+    assert np.array_equal(scores, predicted(sample, tmp_path))
+    described = hands.batch_jobs(job.job_id)
+    assert [one["status"] for one in described] == ["SUCCEEDED"]
+
+
+def test_memory_stays_small_when_a_file_needs_many_bodies(hands: Hands, sample: list[bytes]) -> None:
+    rows = sample * (30_000_000 // sum(map(len, sample)))
+    job = hands.ended(hands.drop("input/many.csv", b"\n".join(rows) + b"\n"))
+
+    assert (job.status, job.rows) == (State.SUCCEEDED, len(rows))
+    kept = json.loads((hands.cloud.home / "shim" / "jobs.json").read_text())
+    peak = next(one["attempts"][-1]["peak_bytes"] for one in kept if one["id"] == job.batch_job_id)
+    assert 10_000_000 < peak < 300_000_000
+
+
+def test_one_output_exists_when_the_same_event_comes_again(hands: Hands, sample: list[bytes]) -> None:
+    body = b"\n".join(sample[:20]) + b"\n"
+    put = hands.client("s3").put_object(Bucket=hands.bucket, Key="input/twice.csv", Body=body)
+    identity = job_id(hands.bucket, "input/twice.csv", put["VersionId"])
+    thing = {"key": "input/twice.csv", "version-id": put["VersionId"], "size": len(body)}
+    event = {"source": "aws.s3", "detail": {"bucket": {"name": hands.bucket}, "object": thing}}
+
+    for _ in range(2):
+        answer = hands.client("lambda").invoke(
+            FunctionName=hands.cloud.outputs["SubmitFunctionName"], Payload=json.dumps(event)
+        )
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    assert hands.ended(identity).status is State.SUCCEEDED
+    assert len(hands.outputs("twice.csv")) == 1
+    assert all(one["status"] == "SUCCEEDED" for one in hands.batch_jobs(identity))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["folder/deeper/file.csv", "two words.csv", "a+b.csv", "50%25 & more.csv", "größe-数据.csv", "UPPER.CSV"],
+)
+def test_scored_when_the_key_is_odd(hands: Hands, sample: list[bytes], name: str) -> None:
+    job = hands.ended(hands.drop(f"input/{name}", b"\n".join(sample[:3]) + b"\n"))
+
+    assert job.status is State.SUCCEEDED, job
+    assert job.file == f"input/{name}"
+    assert len(hands.read(job.output_key).splitlines()) == 3
+
+
+def test_rejected_by_row_number_when_a_cell_is_no_number(hands: Hands, sample: list[bytes]) -> None:
+    rows = sample[:10]
+    rows[6] = rows[6].replace(rows[6].split(b",")[4], b"xyzzy-secret", 1)
+    job = hands.ended(hands.drop("input/bad.csv", b"\n".join(rows) + b"\n"))
+
+    assert job.status in {State.REJECTED, State.FAILED}
+    assert job.code
+    assert "row 7" in (job.message or "")
+    assert hands.outputs("bad.csv") == []
+    assert "xyzzy" not in repr(job)
+    logs = [file for file in hands.cloud.home.rglob("*.log") if b"xyzzy" in file.read_bytes()]
+    assert logs == []
+
+
+def test_ignored_when_it_is_no_csv_or_lies_elsewhere(hands: Hands, sample: list[bytes]) -> None:
+    body = b"\n".join(sample[:2]) + b"\n"
+    ignored = [hands.drop(key, body) for key in ("input/notes.txt", "input/folder/", "other/file.csv", "file.csv")]
+    hands.ended(hands.drop("input/after.csv", body))
+
+    log = hands.cloud.home / "logs" / "emulator.log"
+    deadline = time.monotonic() + WAIT_SECONDS
+    while log.read_text().count('"event": "ignored"') < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert '"key": "input/notes.txt"' in log.read_text()  # the rule's prefix keeps the other folders' events away
+    assert [hands.find(identity) for identity in ignored] == [None] * 4

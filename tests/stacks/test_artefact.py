@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stacks.artefact import Artefact, read_artefact
+from stacks.complaints import SettingsError
+from tests.stacks.building import MODEL, VERSION, manifest, pack
+
+KEY = "dropscore.toml: models.fraud.artefact"
+
+
+def test_version_and_features_come_from_the_manifest(tmp_path: Path) -> None:
+    path = pack(tmp_path / "model.tar.gz", {"model.ubj": MODEL, "manifest.json": manifest()})
+    assert read_artefact(path, KEY) == Artefact(path, VERSION, 30)
+
+
+@pytest.mark.parametrize("name", ["model.ubj", "./model.ubj", "xgboost-model.json"])
+def test_without_a_manifest_the_only_model_counts_and_its_features_stay_unknown(tmp_path: Path, name: str) -> None:
+    path = pack(tmp_path / "model.tar.gz", {name: MODEL, "README": b""})
+    assert read_artefact(path, KEY) == Artefact(path, VERSION, None)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"a.json": b"{}", "b.ubj": b""}, r"it holds 2 \.json or \.ubj models instead of one"),
+        ({"model.pkl": b""}, r"it holds 0 \.json or \.ubj models instead of one"),
+        ({"manifest.json": manifest()}, "its manifest names 'model.ubj', which is not in it"),
+        ({"model.ubj": b"another", "manifest.json": manifest()}, "not the file that its manifest describes"),
+        ({"model.ubj": MODEL, "manifest.json": b"no json"}, "Expecting value"),
+        ({"model.ubj": MODEL, "manifest.json": b'{"format": 1}'}, "its manifest lacks 'model'"),
+    ],
+)
+def test_an_artefact_that_cannot_be_served_is_refused(tmp_path: Path, files: dict[str, bytes], words: str) -> None:
+    path = pack(tmp_path / "model.tar.gz", files)
+    with pytest.raises(SettingsError, match=rf"^{KEY}: .*{words}.*`dropscore model import YOUR_MODEL"):
+        read_artefact(path, KEY)
+
+
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    path.write_text("{}")
+    with pytest.raises(SettingsError, match=r"model\.json is no \.tar\.gz archive; `dropscore model import YOUR_MODEL"):
+        read_artefact(path, KEY)
+
+
+def test_a_missing_demo_model_names_the_command_that_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"build/demo/model\.tar\.gz does not exist; `make setup` makes it"):
+        read_artefact(tmp_path / "build/demo/model.tar.gz", KEY)
+
+
+def test_a_missing_model_of_ones_own_names_the_import(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"mine\.gz does not exist; `dropscore model import YOUR_MODEL -o .*mine"):
+        read_artefact(tmp_path / "mine.gz", KEY)

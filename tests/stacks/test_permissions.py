@@ -1,0 +1,127 @@
+"""Who may do what: the whole of it, so that a new permission has to be written down here too."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from tests.stacks.building import Json, Templates, listed, only, properties, rendered, statements
+
+KEY = "sample-dropscore-dev-storage:ExportsOutputFnGetAttKey961B73FDArn5A860C43"
+TABLE = "sample-dropscore-dev-storage:ExportsOutputFnGetAttJobsDF1CC2D4Arn85C9CFC3"
+BUCKET = "sample-dropscore-dev-storage:ExportsOutputFnGetAttBucket83908E77Arn063C8555"
+ENDPOINT = "sample-dropscore-dev-hosting:ExportsOutputRefFraudEndpointB53544696337FAE8"
+QUEUE = "sample-DeadLettersBBF8BAAB-Arn"
+ARN = "arn:sample-AWS::Partition"
+HERE = "sample-AWS::Region:sample-AWS::AccountId"
+USE_KEY = {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"}
+WRITE_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
+PULL = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
+IMAGES = f"{ARN}:ecr:{HERE}:repository/cdk-hnb659fds-container-assets-${{AWS::AccountId}}-${{AWS::Region}}"
+
+
+def test_submit_claims_files_and_submits_jobs(templates: Templates) -> None:
+    assert _allowed(templates.scoring, "IntakeSubmitRole") == {
+        "sample-IntakeSubmitLogsD65C8D95-Arn": WRITE_LOG,
+        QUEUE: {"sqs:SendMessage"},
+        KEY: USE_KEY,
+        TABLE: {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
+        "sample-WorkerQueue9380F652-JobQueueArn": {"batch:SubmitJob"},
+        f"{ARN}:batch:{HERE}:job-definition/{_definition(templates)}:*": {"batch:SubmitJob"},
+    }
+
+
+def test_track_moves_jobs_on(templates: Templates) -> None:
+    assert _allowed(templates.scoring, "TrackingTrackRole") == {
+        "sample-TrackingTrackLogs8C00664D-Arn": WRITE_LOG,
+        QUEUE: {"sqs:SendMessage"},
+        KEY: USE_KEY,
+        TABLE: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+    }
+
+
+def test_a_worker_reads_input_writes_output_and_asks_the_endpoint(templates: Templates) -> None:
+    assert _allowed(templates.scoring, "WorkerRole") == {
+        KEY: USE_KEY,
+        TABLE: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+        BUCKET: {"s3:ListBucket"},
+        f"{BUCKET}/input/*": {"s3:GetObject", "s3:GetObjectVersion"},
+        f"{BUCKET}/output/*": {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
+        ENDPOINT: {"sagemaker:InvokeEndpoint"},
+    }
+
+
+def test_the_workers_execution_role_pulls_the_image_and_writes_the_log(templates: Templates) -> None:
+    assert _allowed(templates.scoring, "WorkerContainerExecutionRole") == {
+        "sample-WorkerLogs4B5B6506-Arn": WRITE_LOG,
+        IMAGES: PULL,
+        "*": {"ecr:GetAuthorizationToken"},
+    }
+
+
+def test_the_model_pulls_its_image_reads_its_artefact_and_reports(templates: Templates) -> None:
+    allowed = _allowed(templates.hosting, "FraudRole")
+    (artefact,) = [resource for resource in allowed if ":s3:::" in resource]
+    assert "*" not in artefact
+    assert allowed == {
+        artefact: {"s3:GetObject"},
+        IMAGES: PULL,
+        f"{ARN}:logs:{HERE}:log-group:/aws/sagemaker/Endpoints/*": {"logs:CreateLogGroup", *WRITE_LOG},
+        "*": {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"},
+    }
+    (metrics,) = [each for each in statements(templates.hosting, "FraudRole") if "cloudwatch" in str(each["Action"])]
+    namespaces = metrics["Condition"]["StringEquals"]["cloudwatch:namespace"]
+    assert namespaces == ["/aws/sagemaker/Endpoints", "AWS/SageMaker"]
+
+
+@pytest.mark.parametrize("stack", ["storage", "hosting", "scoring"])
+def test_no_role_may_do_an_action_by_wildcard(templates: Templates, stack: str) -> None:
+    for name, policy in properties(templates.every[stack], "AWS::IAM::Policy").items():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert not [action for action in listed(statement["Action"]) if "*" in action], name
+
+
+@pytest.mark.parametrize("stack", ["storage", "hosting", "scoring"])
+def test_no_role_borrows_a_managed_policy(templates: Templates, stack: str) -> None:
+    for role in properties(templates.every[stack], "AWS::IAM::Role").values():
+        assert "ManagedPolicyArns" not in role
+
+
+def test_any_resource_is_meant_only_where_the_action_knows_none(templates: Templates) -> None:
+    without_resource = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
+    anywhere = {
+        action
+        for template in templates.every.values()
+        for policy in properties(template, "AWS::IAM::Policy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "*" in listed(statement["Resource"])
+        for action in listed(statement["Action"])
+    }
+    assert anywhere == without_resource
+
+
+def _definition(templates: Templates) -> str:
+    (name,) = properties(templates.scoring, "AWS::Batch::JobDefinition")
+    return f"<name of {name}>"
+
+
+def _allowed(template: Json, role: str) -> dict[str, set[str]]:
+    """Actions by resource. `role` is the start of the role's logical id."""
+    (policy,) = [name for name in properties(template, "AWS::IAM::Policy") if name.startswith(f"{role}Default")]
+    allowed: dict[str, set[str]] = defaultdict(set)
+    for statement in only(template, "AWS::IAM::Policy", policy)["PolicyDocument"]["Statement"]:
+        assert statement["Effect"] == "Allow"
+        for resource in listed(statement["Resource"]):
+            allowed[_resource(resource)] |= set(listed(statement["Action"]))
+    return allowed
+
+
+def _resource(value: Any) -> str:
+    match value:
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(_resource(part) for part in parts)
+        case {"Fn::Select": [0, {"Fn::Split": [":", {"Fn::Select": [1, {"Fn::Split": ["/", {"Ref": name}]}]}]}]}:
+            return f"<name of {name}>"
+    return rendered(value)

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stacks.complaints import SettingsError
+from stacks.sections import SECTIONS
+from stacks.settings import Settings
+from tests.stacks.building import ROOT, VERSION, pack, write_settings
+
+WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
+    "unknown key": (
+        {"worker.memory": 2048},
+        ["dropscore.toml: worker.memory: unknown key 'memory'", "did you mean 'memory_mib'?"],
+    ),
+    "unknown key far from any": ({"storage.colour": 1}, ["storage.colour: unknown key", "use 'job_ttl_days'"]),
+    "unknown table": ({"wroker.vcpus": 1}, ["wroker: unknown key 'wroker'; did you mean 'worker'?"]),
+    "unknown key of a model": ({"models.fraud.instance": "x"}, ["models.fraud.instance: unknown key", "instance_type"]),
+    "wrong type": ({"network.azs": "two"}, ["network.azs: 'two': should be a valid integer"]),
+    "true is no number": ({"worker.attempts": True}, ["worker.attempts: True: should be a valid integer"]),
+    "a number is no text": ({"deploy.env": 1}, ["deploy.env: 1: should be a valid string"]),
+    "too small": ({"worker.in_flight": 0}, ["worker.in_flight: 0: should be greater than or equal to 1"]),
+    "too large": (
+        {"worker.timeout_minutes": 20161},
+        ["worker.timeout_minutes: 20161: should be less than or equal to 20160"],
+    ),
+    "not a name": ({"deploy.env": "Prod!"}, ["deploy.env: 'Prod!': String should match pattern"]),
+    "not a model name": ({"models.A_B.artefact": "model.tar.gz"}, ["models.A_B: 'A_B': String should match"]),
+    "vcpus that Fargate lacks": (
+        {"worker.vcpus": 3},
+        ["worker.vcpus: 3: Fargate has no such size; use 0.25, 0.5, 1, 2, 4, 8 or 16"],
+    ),
+    "memory that Fargate lacks": (
+        {"worker.vcpus": 0.5, "worker.memory_mib": 1536},
+        ["worker.memory_mib: 1536: Fargate does not sell it with vcpus = 0.5; use 1024, 2048, 3072 or 4096"],
+    ),
+    "a pool too small for one worker": (
+        {"worker.vcpus": 4, "worker.memory_mib": 8192, "worker.max_vcpus": 7},
+        ["worker.max_vcpus: 7: spot and on-demand need room for a worker each; use at least 8"],
+    ),
+    "not an instance type": (
+        {"models.fraud.instance_type": "m5.large"},
+        ["models.fraud.instance_type: 'm5.large': String should match pattern '^ml"],
+    ),
+    "no artefact": ({"models.fraud.artefact": None}, ["models.fraud.artefact: is missing; add it"]),
+    "no models": ({"models": {}}, ["models: {}: Dictionary should have at least 1 item"]),
+    "no default route": ({"routes": {}}, ['routes.default: is missing; add [routes.default] with model = "fraud"']),
+    "a route to no model": (
+        {"routes.vip.model": "frod"},
+        ["dropscore.toml: routes.vip.model: unknown model 'frod'; did you mean 'fraud'?"],
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_value_is_named_with_the_fix(tmp_path: Path, wrong: str) -> None:
+    overrides, expected = WRONG[wrong]
+    write_settings(tmp_path, overrides)
+    with pytest.raises(SettingsError) as raised:
+        Settings.load(tmp_path, {})
+    lines = str(raised.value).splitlines()
+    assert len(lines) == 1
+    for words in expected:
+        assert words in lines[0]
+
+
+def test_every_problem_has_its_line(tmp_path: Path) -> None:
+    write_settings(tmp_path, {"worker.in_flight": 0, "network.azs": 9})
+    with pytest.raises(SettingsError) as raised:
+        Settings.load(tmp_path, {})
+    keys = [line.split(": ")[1] for line in str(raised.value).splitlines()]
+    assert keys == ["network.azs", "worker.in_flight"]
+
+
+def test_the_projects_own_file_is_valid_and_spells_out_the_defaults(tmp_path: Path) -> None:
+    write_settings(tmp_path, {})
+    written = Settings.load(tmp_path, {})
+    text = '[models.fraud]\nartefact = "model.tar.gz"\n[routes.default]\nmodel = "fraud"\n'
+    (tmp_path / "dropscore.toml").write_text(text)
+    assert Settings.load(tmp_path, {}) == written
+
+
+def test_settings_are_read_from_the_file_that_the_environment_names(tmp_path: Path) -> None:
+    write_settings(tmp_path, {"deploy.env": "prod"})
+    (tmp_path / "dropscore.toml").rename(tmp_path / "other.toml")
+    assert Settings.load(tmp_path, {"DROPSCORE_SETTINGS": "other.toml"}).deploy.env == "prod"
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no such file; restore dropscore\.toml, or name another file"):
+        Settings.load(tmp_path, {})
+
+
+def test_broken_toml_says_where(tmp_path: Path) -> None:
+    (tmp_path / "dropscore.toml").write_text("[deploy\n")
+    with pytest.raises(SettingsError, match=r"not valid TOML: .*line 1"):
+        Settings.load(tmp_path, {})
+
+
+def test_the_environment_overrides_the_artefact_of_the_default_routes_model_only(tmp_path: Path) -> None:
+    two = {"models.other.artefact": "model.tar.gz", "routes.other.model": "other"}
+    write_settings(tmp_path, two)
+    theirs = pack(tmp_path / "theirs.tar.gz", {"model.json": b"{}"})
+    models = {model.name: model for model in Settings.load(tmp_path, {"DROPSCORE_ARTEFACT": str(theirs)}).models}
+    assert models["fraud"].artefact.path == theirs
+    assert models["other"].artefact.path == tmp_path / "model.tar.gz"
+    assert models["other"].artefact.version == VERSION
+
+
+def test_settings_cannot_be_changed_after_loading(tmp_path: Path) -> None:
+    write_settings(tmp_path, {})
+    with pytest.raises(ValueError, match="frozen"):
+        Settings.load(tmp_path, {}).worker.vcpus = 2
+
+
+def test_every_key_is_documented_with_its_default() -> None:
+    documented = (ROOT / "docs" / "settings.md").read_text()
+    for section, schema in SECTIONS.items():
+        for key in schema.model_fields if section else []:
+            assert f"| `{key}` |" in documented.partition(f"## `[{section}")[2].partition("\n## ")[0], (section, key)

@@ -1,0 +1,49 @@
+"""Small models to import, and the fixtures made by old releases of XGBoost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xgboost
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).parents[3]
+MODELS = ROOT / "tests" / "fixtures" / "models"
+Rows = NDArray[np.float32]
+
+
+@pytest.fixture(scope="session")
+def rows() -> Rows:
+    rng = np.random.default_rng(0)
+    found = rng.normal(size=(200, 4)).astype(np.float32)
+    found[rng.random(found.shape) < 0.1] = np.nan
+    return found
+
+
+@pytest.fixture(scope="session")
+def labels(rows: Rows) -> NDArray[np.int8]:
+    found: NDArray[np.int8] = (np.nansum(rows, axis=1) > 0).astype(np.int8)
+    return found
+
+
+@pytest.fixture
+def booster(rows: Rows, labels: NDArray[np.int8]) -> xgboost.Booster:
+    settings = {"objective": "binary:logistic", "max_depth": 3, "nthread": 1, "base_score": 0.3}
+    return xgboost.train(settings, xgboost.DMatrix(rows, labels, nthread=1), 6)
+
+
+def predict(artefact: Path, rows: Rows) -> NDArray[np.float32]:
+    """What a reader of the artefact predicts, by its manifest."""
+    from training.artefact import load
+
+    manifest, model = load(artefact.read_bytes())
+    booster = xgboost.Booster()
+    booster.load_model(bytearray(model))
+    missing = float("nan") if manifest.missing is None else manifest.missing
+    matrix = xgboost.DMatrix(rows, missing=missing, nthread=1)
+    scores: NDArray[np.float32] = booster.predict(
+        matrix, iteration_range=(0, manifest.iterations), validate_features=False
+    )
+    return scores

@@ -1,0 +1,62 @@
+"""`dropscore model …`: bring a model, look at one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from training.artefact import Manifest, load
+
+app = typer.Typer(help="Bring your own model.", no_args_is_help=True)
+ARTEFACT = typer.Argument(exists=True, dir_okay=False, readable=True)
+JSON = typer.Option("--json", help="Print the manifest as JSON.")
+
+
+@app.command("import")
+def import_(
+    artefact: Annotated[Path, ARTEFACT],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where to write the served artefact.", dir_okay=False)],
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Turn an XGBoost .json, .ubj, binary, pickle or joblib, or a tar of one, into the model.tar.gz that is served."""
+    from training.importing import import_artefact  # XGBoost costs a second that `--help` need not wait for
+
+    manifest = import_artefact(artefact, out)
+    _print(manifest, as_json=as_json)
+    Console(stderr=True).print(f'Wrote {out}. Name it in dropscore.toml: artefact = "{out}"', markup=False)
+
+
+@app.command()
+def show(artefact: Annotated[Path, ARTEFACT], as_json: Annotated[bool, JSON] = False) -> None:
+    """Print the manifest of a served artefact, after checking that the model is the one it describes."""
+    manifest, _ = load(artefact.read_bytes())
+    _print(manifest, as_json=as_json)
+
+
+def _print(manifest: Manifest, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(manifest.to_json(), nl=False)
+        return
+    table = Table(box=None, show_header=False)
+    for name, value in _lines(manifest).items():
+        table.add_row(name, value)
+    Console().print(table)
+
+
+def _lines(manifest: Manifest) -> dict[str, str]:
+    return {
+        "model": f"{manifest.model}, sha256 {manifest.sha256}",
+        "objective": manifest.objective,
+        "features": str(manifest.features),
+        "outputs": f"{manifest.outputs} a row",
+        "trees": f"{manifest.trees}, predicts with {manifest.iterations} rounds",
+        "missing": "an empty cell" if manifest.missing is None else f"an empty cell or {manifest.missing:g}",
+        "source": f"{manifest.source.name}: {manifest.source.format}",
+        "source sha256": manifest.source.sha256,
+        "converted with": manifest.converted_with or "nothing: it was readable as it is",
+        "verified": f"{manifest.verified_rows} random rows score the same",
+    }

@@ -1,0 +1,143 @@
+"""What a file is, told by its content and never by its name."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import re
+import struct
+import tarfile
+import zlib
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
+from typing import Protocol
+
+from training.artefact import SIZE_LIMIT_BYTES, gunzip
+from training.errors import ModelImportError
+
+LEGACY_HEADER_BYTES = 136  # struct LearnerModelParam, before the length of the objective's name
+_LEGACY_BOOSTERS = {b"gbtree", b"gblinear", b"dart"}
+_JSON_OBJECT = re.compile(rb'\s*\{\s*"(learner|version|Config|Model)"')
+_JSON_VERSION = re.compile(rb'"version"\s*:\s*\[\s*(\d+)\s*,\s*(\d+)\s*,\s*\d+\s*\]')
+_UBJ_OBJECT = re.compile(rb"\{L\x00{7}.(learner|version|Config|Model)", re.DOTALL)
+_UBJ_VERSION = re.compile(rb"version\[#L\x00{7}\x03i(.)i(.)i.", re.DOTALL)
+_REFUSED_PACKINGS = {
+    b"\x04\x22\x4d\x18": "compressed by lz4. Dump it again with joblib.dump(model, path, compress='zlib')",
+    b"ZF": "of joblib before 0.10. Load it there and save the booster with save_model()",
+    b"PK\x03\x04": "a zip archive. Take the model file out of it",
+    b"\x89HDF": "an HDF5 file. XGBoost models come as .json, .ubj, pickle, joblib or tar of one of these",
+}
+
+
+class Kind(StrEnum):
+    """`MODEL` is what `save_model` writes; `SNAPSHOT` is what a pickle holds: the model and its configuration."""
+
+    JSON_MODEL = "XGBoost JSON"
+    UBJ_MODEL = "XGBoost UBJSON"
+    BINARY_MODEL = "XGBoost binary"
+    JSON_SNAPSHOT = "XGBoost serialised as JSON"
+    UBJ_SNAPSHOT = "XGBoost serialised as UBJSON"
+    BINARY_SNAPSHOT = "XGBoost serialised as binary (early 1.x)"
+    PICKLE = "pickle"
+    TAR = "tar"
+
+    @property
+    def is_snapshot(self) -> bool:
+        return self in {Kind.JSON_SNAPSHOT, Kind.UBJ_SNAPSHOT, Kind.BINARY_SNAPSHOT}
+
+
+def unwrap(content: bytes) -> bytes:
+    """Take off the layers of compression that `joblib.dump(…, compress=…)`, gzip and tar add."""
+    for _ in range(2):
+        opener = next((opener for magic, opener in _OPENERS.items() if content.startswith(magic)), None)
+        if opener is None:
+            break
+        content = opener(content)
+    return content
+
+
+def recognise(content: bytes) -> Kind | None:
+    """The kind of an unwrapped file; None when it is nothing a model comes in. Raises for what we know but refuse."""
+    for magic, what in _REFUSED_PACKINGS.items():
+        if content.startswith(magic):
+            raise ModelImportError(f"the file is {what}")
+    return next((kind for kind, is_it in _CHECKS.items() if is_it(content)), None)
+
+
+def needs_legacy(kind: Kind, content: bytes) -> bool:
+    """True for what a release before 3.1 wrote, which the last such release reads most faithfully."""
+    json_versions = [(int(major), int(minor)) for major, minor in _JSON_VERSION.findall(content)]
+    ubj_versions = [(major[0], minor[0]) for major, minor in _UBJ_VERSION.findall(content)]
+    versions = {
+        **dict.fromkeys((Kind.JSON_MODEL, Kind.JSON_SNAPSHOT), json_versions),
+        **dict.fromkeys((Kind.UBJ_MODEL, Kind.UBJ_SNAPSHOT), ubj_versions),
+    }.get(kind, [])
+    return not versions or versions[-1] < (3, 1)
+
+
+class _Decompressor(Protocol):
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+def _inflate(start: Callable[[], _Decompressor], content: bytes) -> bytes:
+    try:
+        unpacked = start().decompress(content, SIZE_LIMIT_BYTES + 1)
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+        raise ModelImportError(f"the compressed data is damaged: {error}") from error
+    if len(unpacked) > SIZE_LIMIT_BYTES:
+        raise ModelImportError(f"unpacked, the artefact is over the limit of {SIZE_LIMIT_BYTES} bytes")
+    return unpacked
+
+
+_OPENERS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"\x1f\x8b": gunzip,
+    b"BZh": partial(_inflate, bz2.BZ2Decompressor),
+    b"\xfd7zXZ": partial(_inflate, lzma.LZMADecompressor),
+    b"\x5d\x00\x00": partial(_inflate, lzma.LZMADecompressor),
+    **{b"\x78" + level: partial(_inflate, zlib.decompressobj) for level in (b"\x01", b"\x5e", b"\x9c", b"\xda")},
+}
+
+
+def _is_tar(content: bytes) -> bool:
+    try:
+        tarfile.TarInfo.frombuf(content[:512], "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
+def _is_legacy_binary(content: bytes) -> bool:
+    at = LEGACY_HEADER_BYTES + 4 * content.startswith(b"binf")
+    for _ in ("objective", "booster"):
+        (length,) = struct.unpack_from("<Q", content.ljust(at + 8, b"\xff"), at)
+        name = content[at + 8 : at + 8 + min(length, 64)]
+        at += 8 + len(name)
+        if len(name) != length or not name.isascii():
+            return False
+    return name in _LEGACY_BOOSTERS
+
+
+def _starts_with(pattern: re.Pattern[bytes], *keys: bytes) -> Callable[[bytes], bool]:
+    def starts(content: bytes) -> bool:
+        found = pattern.match(content)
+        return found is not None and found[1] in keys
+
+    return starts
+
+
+def _is_pickle(content: bytes) -> bool:
+    has_protocol = content[:1] == b"\x80" and content[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}
+    return content.rstrip().endswith(b".") and (has_protocol or content[:1] in b"c(]}I")
+
+
+_CHECKS: dict[Kind, Callable[[bytes], bool]] = {
+    Kind.TAR: _is_tar,
+    Kind.BINARY_SNAPSHOT: lambda content: content.startswith(b"CONFIG-offset:"),
+    Kind.BINARY_MODEL: _is_legacy_binary,
+    Kind.UBJ_MODEL: _starts_with(_UBJ_OBJECT, b"learner", b"version"),
+    Kind.UBJ_SNAPSHOT: _starts_with(_UBJ_OBJECT, b"Config", b"Model"),
+    Kind.JSON_MODEL: _starts_with(_JSON_OBJECT, b"learner", b"version"),
+    Kind.JSON_SNAPSHOT: _starts_with(_JSON_OBJECT, b"Config", b"Model"),
+    Kind.PICKLE: _is_pickle,
+}
