@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -12,16 +14,47 @@ from moto import mock_aws
 
 from dropscore.aws.table import JobsTable
 from dropscore.jobs import Job, State
+from local.account import REGION
+from local.account import ROOT as ROOT_KEYS
+from local.daemons import free_port, start_emulator, wait_for_emulator
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-REGION = "us-east-1"
+TOKEN = "contract"
 
 
-@pytest.fixture(params=["moto"])
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """The emulator alone: nothing is deployed into it."""
+    with _lifeline() as lifeline:
+        home = tmp_path_factory.mktemp("emulator")
+        daemon, url = start_emulator(home, free_port(0), TOKEN, "http://127.0.0.1:1", lifeline)
+        try:
+            wait_for_emulator(daemon, url, TOKEN)
+            keys = {f"aws_{name}": value for name, value in ROOT_KEYS.items()}
+            yield {"endpoint_url": url, "region_name": REGION, **keys}
+        finally:
+            daemon.stop()
+
+
+@contextmanager
+def _lifeline() -> Iterator[int]:
+    """The emulator ends when this pipe's other end is closed, even by a killed test run."""
+    reading, writing = os.pipe()
+    try:
+        yield reading
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+@pytest.fixture(params=["moto", "emulator"])
 def session(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     """Keyword arguments of boto3 clients for one of the clouds."""
+    if request.param == "emulator":
+        yield request.getfixturevalue("emulator")
+        return
     with mock_aws():
         yield {"region_name": REGION}
 
