@@ -11,6 +11,7 @@ from dropscore.cli.deployment import Deployment, deployment
 from dropscore.cli.options import Env, Json, Local, Profile, Region, target
 from dropscore.cli.show import as_dict, print_jobs, print_json, talk
 from dropscore.cli.watch import wait
+from dropscore.errors import ConfigurationError
 from dropscore.jobs import State, job_id
 from dropscore.routes import INPUT, is_input
 
@@ -52,7 +53,7 @@ def upload(there: Deployment, file: Path, key: str) -> str:
     versions: list[str] = []
 
     def remember(parsed: dict[str, str], **_: object) -> None:
-        versions.append(parsed["VersionId"])
+        versions.extend([parsed["VersionId"]] if "VersionId" in parsed else [])  # an error has none, and is raised
 
     # `upload_file` uploads large files in parts but tells nobody which version came of it: its calls do.
     for call in ("PutObject", "CompleteMultipartUpload"):
@@ -62,4 +63,8 @@ def upload(there: Deployment, file: Path, key: str) -> str:
     finally:
         for call in ("PutObject", "CompleteMultipartUpload"):
             there.s3.meta.events.unregister(f"after-call.s3.{call}", unique_id=f"remember-{call}")
+    if not versions:
+        raise ConfigurationError(
+            f"bucket {there.bucket} keeps no versions, so no job can be named; deploy storage again"
+        )
     return job_id(there.bucket, key, versions[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -32,17 +33,29 @@ def print_job(job: Job) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in as_dict(job).items():
         table.add_row(name, _coloured(job.status) if name == "status" else escape(str(value)))
-    Console().print(table)
+    _console().print(table)
 
 
 def print_jobs(jobs: Iterable[Job]) -> None:
     table = Table(box=None, pad_edge=False)
-    for heading in ("job", "status", "file", "submitted", "rows", "code"):
-        table.add_column(heading, no_wrap=heading != "file", overflow="fold")
+    for heading, least in (
+        ("job", 32),
+        ("status", 9),
+        ("file", None),
+        ("submitted", 24),
+        ("rows", None),
+        ("code", None),
+    ):
+        table.add_column(heading, min_width=least, overflow="fold")
     for job in jobs:
         rows = str(job.rows_scored) if job.rows is None else f"{job.rows_scored}/{job.rows}"
         table.add_row(job.job_id, _coloured(job.status), escape(job.file), job.submitted_at, rows, job.code or "")
-    Console().print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    """A terminal as wide as it is; what goes into a pipe or a file is never folded."""
+    return Console() if sys.stdout.isatty() else Console(width=1000)
 
 
 def _coloured(status: State) -> str:

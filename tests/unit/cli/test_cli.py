@@ -1,0 +1,225 @@
+"""The command line against an account in this process (moto) whose stack outputs it has to find by itself."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from dropscore.aws.table import JobsTable
+from dropscore.cli import deployment, watch
+from dropscore.cli.main import main
+from dropscore.jobs import Job, State, job_id
+
+TEXTS = ("job_id", "file", "status", "submitted_at")
+TEMPLATE = {
+    "Resources": {
+        "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"VersioningConfiguration": {"Status": "Enabled"}}},
+        "Jobs": {
+            "Type": "AWS::DynamoDB::Table",
+            "Properties": {
+                "BillingMode": "PAY_PER_REQUEST",
+                "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in TEXTS],
+                "KeySchema": [{"AttributeName": "job_id", "KeyType": "HASH"}],
+                "GlobalSecondaryIndexes": [
+                    {
+                        "IndexName": f"by_{name}",
+                        "KeySchema": [
+                            {"AttributeName": name, "KeyType": "HASH"},
+                            {"AttributeName": "submitted_at", "KeyType": "RANGE"},
+                        ],
+                        "Projection": {"ProjectionType": "ALL"},
+                    }
+                    for name in ("file", "status")
+                ],
+            },
+        },
+    },
+    "Outputs": {"BucketName": {"Value": {"Ref": "Bucket"}}, "JobsTableName": {"Value": {"Ref": "Jobs"}}},
+}
+
+
+class Commands:
+    """Runs `dropscore …` in this process; what it printed and its exit code."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._capsys, self._monkeypatch = capsys, monkeypatch
+        stack = boto3.client("cloudformation").describe_stacks()["Stacks"][0]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        self.bucket = outputs["BucketName"]
+        self.s3 = boto3.client("s3")
+        self.table = JobsTable(boto3.resource("dynamodb").Table(outputs["JobsTableName"]))
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        self._monkeypatch.setattr(sys, "argv", ["dropscore", *arguments])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 0
+        said = self._capsys.readouterr()
+        return code, said.out, said.err
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.run(*arguments, "--json")[1])
+
+    def job(self, number: int, status: State = State.SUCCEEDED, **changes: Any) -> Job:
+        job = Job(
+            job_id=f"{number:032x}",
+            file="input/march.csv",
+            version_id="v",
+            route="default",
+            model="fraud",
+            model_version="0123456789ab",
+            status=status,
+            submitted_at=f"2026-11-21T00:00:0{number}.000Z",
+            output_key=f"output/{number}-march.csv",
+            size_bytes=1,
+        )
+        job = replace(job, **changes)
+        assert self.table.claim(job)
+        return job
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Commands]:
+    with mock_aws():
+        boto3.client("cloudformation").create_stack(
+            StackName="dropscore-dev-storage", TemplateBody=json.dumps(TEMPLATE)
+        )
+        commands = Commands(capsys, monkeypatch)
+        enabled: Any = {"Status": "Enabled"}  # moto's CloudFormation leaves it out
+        commands.s3.put_bucket_versioning(Bucket=commands.bucket, VersioningConfiguration=enabled)
+        yield commands
+
+
+def test_score_uploads_and_prints_the_job_id_of_that_very_version(cli: Commands, tmp_path: Path) -> None:
+    (tmp_path / "a b.csv").write_bytes(b"1\n")
+    code, out, err = cli.run("score", str(tmp_path / "a b.csv"), "--route", "claims")
+    version = cli.s3.head_object(Bucket=cli.bucket, Key="input/claims/a b.csv")["VersionId"]
+    assert (code, out.strip()) == (0, job_id(cli.bucket, "input/claims/a b.csv", version))
+    assert "is uploaded" in err
+
+
+def test_score_finds_the_version_of_an_upload_in_parts(cli: Commands, tmp_path: Path) -> None:
+    (tmp_path / "big.csv").write_bytes(b"1\n" * (9 << 19))
+    found = cli.json("score", str(tmp_path / "big.csv"))
+    version = cli.s3.head_object(Bucket=cli.bucket, Key="input/big.csv")["VersionId"]
+    assert found == [{"job_id": job_id(cli.bucket, "input/big.csv", version), "file": "input/big.csv"}]
+
+
+@pytest.mark.parametrize(("final", "expected"), [(State.SUCCEEDED, 0), (State.FAILED, 1), (State.REJECTED, 1)])
+def test_watch_waits_for_the_end_and_tells_it_by_the_exit_code(
+    cli: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, final: State, expected: int
+) -> None:
+    (tmp_path / "march.csv").write_bytes(b"1\n")
+    looks = 0
+
+    def later(self: JobsTable, identity: str) -> Job | None:
+        nonlocal looks
+        looks += 1
+        states = [None, State.RUNNING, final]
+        state = states[min(looks, 3) - 1]
+        return cli.job(looks, state, job_id=f"{looks}{identity}") if state else None
+
+    monkeypatch.setattr(JobsTable, "find", later)
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0)
+    code, out, _ = cli.run("score", str(tmp_path / "march.csv"), "--watch")
+    assert (code, looks) == (expected, 3)
+    assert final in out
+
+
+@pytest.mark.parametrize("name", ["march.txt", "march"])
+def test_score_refuses_what_would_be_ignored(cli: Commands, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"1\n")
+    code, _, err = cli.run("score", str(tmp_path / name))
+    assert code == 2
+    assert ".csv" in err
+    assert cli.s3.list_objects_v2(Bucket=cli.bucket)["KeyCount"] == 0
+
+
+def test_jobs_lists_the_newest_first(cli: Commands) -> None:
+    cli.job(1, State.FAILED, code="MODEL_FAILED")
+    cli.job(2)
+    cli.job(3, file="input/april.csv")
+    assert [job["job_id"][-1] for job in cli.json("jobs")] == ["3", "2", "1"]
+    assert [job["job_id"][-1] for job in cli.json("jobs", "--limit", "1")] == ["3"]
+    assert [job["job_id"][-1] for job in cli.json("jobs", "--status", "FAILED")] == ["1"]
+    assert [job["job_id"][-1] for job in cli.json("jobs", "--file", "march.csv")] == ["2", "1"]
+    assert [job["job_id"][-1] for job in cli.json("jobs", "--file", "march.csv", "--status", "FAILED")] == ["1"]
+    code, out, _ = cli.run("jobs")
+    assert code == 0
+    assert "MODEL_FAILED" in out
+
+
+@pytest.mark.parametrize("which", [f"{2:032x}", "march.csv", "input/march.csv"])
+def test_status_shows_one_job_by_id_or_by_file(cli: Commands, which: str) -> None:
+    cli.job(1)
+    cli.job(2)
+    assert cli.json("status", which)["job_id"] == f"{2:032x}"
+    assert f"{2:032x}" in cli.run("status", which)[1]
+
+
+@pytest.mark.parametrize("which", [f"{9:032x}", "nothing.csv"])
+def test_a_job_that_is_not_there_is_a_usage_of_configuration(cli: Commands, which: str) -> None:
+    code, out, err = cli.run("status", which)
+    assert (code, out) == (3, "")
+    assert "there is no job" in err
+
+
+def test_result_writes_the_scores(cli: Commands, tmp_path: Path) -> None:
+    job = cli.job(1, rows=2)
+    cli.s3.put_object(Bucket=cli.bucket, Key=job.output_key, Body=b"0.1\n0.2\n")
+    out = tmp_path / "scores.csv"
+    assert cli.run("result", job.job_id, "-o", str(out))[0] == 0
+    assert out.read_bytes() == b"0.1\n0.2\n"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_result_of_a_job_without_one_says_why(cli: Commands) -> None:
+    cli.job(1, State.REJECTED, code="NOT_A_NUMBER", message="row 3, column 2: …")
+    code, out, err = cli.run("result", "march.csv")
+    assert (code, out) == (1, "")
+    assert "REJECTED (NOT_A_NUMBER: row 3, column 2" in err
+
+
+def test_a_deployment_that_is_not_there_is_named(cli: Commands) -> None:
+    code, _, err = cli.run("jobs", "--env", "prod")
+    assert code == 3
+    assert "there is no stack dropscore-prod-storage in us-east-1" in err
+
+
+def test_an_unknown_profile_is_a_matter_of_configuration(cli: Commands) -> None:
+    code, _, err = cli.run("--profile", "nobody", "jobs")
+    assert code == 3
+    assert "nobody" in err
+
+
+def test_what_aws_refuses_is_exit_code_4(cli: Commands) -> None:
+    job = cli.job(1)
+    code, _, err = cli.run("result", job.job_id)
+    assert code == 4
+    assert "NoSuchKey" in err
+
+
+def test_no_embedded_cloud_is_said(cli: Commands, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(deployment, "EMBEDDED_CLOUD", tmp_path / "cloud.json")
+    for arguments in (["--local", "jobs"], ["jobs", "--local"]):
+        code, _, err = cli.run(*arguments)
+        assert code == 3
+        assert "dropscore local up" in err
+
+
+def test_a_command_that_is_not_there_is_exit_code_2(cli: Commands) -> None:
+    assert cli.run("scroe")[0] == 2
+
+
+def test_version(cli: Commands) -> None:
+    assert cli.run("--version")[1].strip().count(".") == 2
