@@ -6,7 +6,8 @@ PYTHON ?= python3
 ENGINE ?= docker
 UV := .uv/bin/uv
 RUN := .venv/bin
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+# Without cached bytecode each start of the CDK costs seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test check images synth deploy destroy lock clean
 
@@ -39,7 +40,8 @@ synth: setup ## write the CloudFormation templates to cdk.out, checked by cdk-na
 deploy: setup ## deploy to the AWS account of your environment
 	npx cdk deploy --all
 
-destroy: setup ## remove the stacks (what storage holds stays where deploy.keep_data is true)
+destroy: setup ## remove the stacks and, unless deploy.keep_data is true, all that storage holds
+	$(RUN)/python -m tools.empty
 	npx cdk destroy --all
 
 lock: .venv/ready ## update every lock and exported requirements file

@@ -223,3 +223,12 @@ def test_a_command_that_is_not_there_is_exit_code_2(cli: Commands) -> None:
 
 def test_version(cli: Commands) -> None:
     assert cli.run("--version")[1].strip().count(".") == 2
+
+
+def test_a_bucket_without_versions_is_named(cli: Commands, tmp_path: Path) -> None:
+    suspended: Any = {"Status": "Suspended"}
+    cli.s3.put_bucket_versioning(Bucket=cli.bucket, VersioningConfiguration=suspended)
+    (tmp_path / "a.csv").write_bytes(b"1\n")
+    code, _, err = cli.run("score", str(tmp_path / "a.csv"))
+    assert code == 3
+    assert "keeps no versions" in err

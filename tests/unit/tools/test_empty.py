@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tools import empty
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+TEMPLATE = {
+    "Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}},
+    "Outputs": {"BucketName": {"Value": {"Ref": "Bucket"}}},
+}
+
+
+@pytest.fixture
+def s3() -> Iterator[S3Client]:
+    with mock_aws():
+        yield boto3.client("s3")
+
+
+def _deployed(s3: S3Client) -> str:
+    boto3.client("cloudformation").create_stack(StackName="dropscore-dev-storage", TemplateBody=json.dumps(TEMPLATE))
+    bucket = s3.list_buckets()["Buckets"][0]["Name"]
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"1", b"2"):
+        s3.put_object(Bucket=bucket, Key="input/a.csv", Body=body)
+    return bucket
+
+
+def _count(s3: S3Client, bucket: str) -> int:
+    return len(s3.list_object_versions(Bucket=bucket).get("Versions", []))
+
+
+def test_every_version_goes_when_the_user_agrees(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = _deployed(s3)
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    assert empty.main() == 0
+    assert _count(s3, bucket) == 0
+
+
+@pytest.mark.parametrize("answer", ["no\n", "y\n", ""])
+def test_nothing_goes_otherwise(s3: S3Client, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    bucket = _deployed(s3)
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    assert empty.main() == 1
+    assert _count(s3, bucket) == 2
+
+
+def test_nothing_deployed_is_nothing_to_empty(s3: S3Client, capsys: pytest.CaptureFixture[str]) -> None:
+    assert empty.main() == 0
+    assert "there is no stack dropscore-dev-storage" in capsys.readouterr().err
