@@ -86,6 +86,8 @@ def _bad_row(status: int, said: str, body: Body) -> RejectedError:
 _WORDS = {
     "WRONG_COLUMN_COUNT": "it does not have as many columns as the model has features",
     "NOT_A_NUMBER": "a cell is not a number",
+    "NOT_FINITE": "a cell is infinite, or too large for a 32-bit float",
+    "BAD_LINE_END": "a carriage return stands in the middle of it",
     "EMPTY_BODY": "there is nothing in it",
 }
 

@@ -31,8 +31,14 @@ def test_every_code_is_documented() -> None:
         for file in (ROOT / "dropscore").rglob("*.py")
         for code in re.findall(r'(?:Error\(\s*|, )"([A-Z]+_[A-Z_]+)",', file.read_text())
     }
+    refused = {
+        code
+        for file in (ROOT / "containers/model").rglob("*.py")
+        for code in re.findall(r'RefusalError\(\s*400, "([A-Z_]+)"', file.read_text())
+    }
     assert documented <= words
     assert raised - documented == set()
+    assert refused - documented == {"BAD_CONTENT_LENGTH"}  # said to whoever writes a client, not to who sends a file
 
 
 def test_every_status_is_drawn() -> None:
