@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dropscore.cli.options import Json
 from dropscore.cli.show import as_dict, print_job, print_json, talk
 from dropscore.jobs import State
+
+if TYPE_CHECKING:
+    from local.cloud import Cloud
 
 app = typer.Typer(no_args_is_help=True, help="Everything on this machine: no AWS account needed.")
 
@@ -53,31 +56,38 @@ def run(
 @app.command()
 def up() -> None:
     """Start the embedded cloud and leave it running; every other command talks to it with --local."""
+    from local.cloud import HOME, exclusive
+
+    with exclusive(HOME):
+        cloud = _up()
+    print(cloud.endpoint_url)
+
+
+def _up() -> Cloud:
     from local.cloud import HOME, Clock, find, launch
     from local.synthesis import synthesize
 
     cloud = find(HOME)
     if cloud is not None and cloud.is_running and cloud.digest == synthesize(os.environ).digest:
         _say("it is already up, and deployed as the tree is now")
-    else:
-        if cloud is not None:
-            cloud.stop()
-        cloud = launch(HOME, os.environ, _say, Clock())
-        _say("not emulated:\n" + "\n".join(f"  - {note}" for note in cloud.not_emulated))
-    print(cloud.endpoint_url)
+        return cloud
+    if cloud is not None:
+        cloud.stop()
+    cloud = launch(HOME, os.environ, _say, Clock())
+    _say("not emulated:\n" + "\n".join(f"  - {note}" for note in cloud.not_emulated))
+    return cloud
 
 
 @app.command()
 def down() -> None:
     """Stop the embedded cloud; bucket, table and jobs are kept for the next `up`."""
-    from local.cloud import HOME, find
+    from local.cloud import HOME, exclusive, find
 
-    cloud = find(HOME)
-    if cloud is None:
-        _say("no embedded cloud is running")
-    else:
-        cloud.stop()
-        _say(f"stopped; its state is kept in {HOME}")
+    with exclusive(HOME):
+        cloud = find(HOME)
+        if cloud is not None:
+            cloud.stop()
+    _say("no embedded cloud is running" if cloud is None else f"stopped; its state is kept in {HOME}")
 
 
 @app.command()

@@ -7,6 +7,7 @@ it is. With a lifeline it ends with this process; without one it stays until `st
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -25,6 +26,8 @@ from local.deploy import Deployment, deploy, images
 from local.processes import Daemon
 from local.synthesis import ROOT, Assembly, synthesize
 
+NO_SHIM = "http://127.0.0.1:9"  # the discard port: a call to Batch or SageMaker is refused at once
+INVOKE_QUOTA_BYTES = 6_291_456  # of SageMaker's InvokeEndpoint, as documented; the settings may know better
 HOME = ROOT / ".dropscore" / "local"
 Talk = Callable[[str], None]
 
@@ -112,6 +115,32 @@ def throwaway(home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock) 
         os.close(writing)
 
 
+@contextlib.contextmanager
+def bare_emulator(home: Path) -> Iterator[str]:
+    """The emulator alone, with nothing deployed, for the time of a `with`: its URL."""
+    token = secrets.token_urlsafe(32)
+    reading, writing = os.pipe()
+    try:
+        emulator, url = start_emulator(home, free_port(0), token, NO_SHIM, reading)
+        try:
+            wait_for_emulator(emulator, url, token)
+            yield url
+        finally:
+            emulator.stop()
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+@contextlib.contextmanager
+def exclusive(home: Path) -> Iterator[None]:
+    """One `up` or `down` at a time; another one waits."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _launch(
     home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock, lifeline: int | None, started: list[Daemon]
 ) -> Cloud:
@@ -130,7 +159,7 @@ def _launch(
         with clock.step("deploy"):
             deployment = deploy(assembly, url, home / "deployed.json", talk)
         with clock.step("start the model"):
-            settings = _shim_settings(home, url, token, deployment, interpreters)
+            settings = _shim_settings(home, url, token, deployment, interpreters, assembly)
             shim = start_shim(home, settings, listening, lifeline)
             started.append(shim)
             wait_for_endpoints(shim, shim_url)
@@ -149,14 +178,26 @@ def _synthesize(environ: Mapping[str, str], clock: Clock) -> tuple[Assembly, dic
 
 
 def _shim_settings(
-    home: Path, url: str, token: str, deployment: Deployment, interpreters: dict[str, dict[str, str]]
+    home: Path,
+    url: str,
+    token: str,
+    deployment: Deployment,
+    interpreters: dict[str, dict[str, str]],
+    assembly: Assembly,
 ) -> Path:
     resources = [
         {"type": item.type, "name": item.name, "arn": item.arn, "properties": item.properties}
         for item in deployment.shimmed
     ]
-    settings = {"emulator_url": url, "token": token, "state": str(home / "shim")}
-    _write(home / "shim.json", {**settings, "resources": resources, "images": interpreters})
+    settings = {
+        "emulator_url": url,
+        "token": token,
+        "state": str(home / "shim"),
+        "resources": resources,
+        "images": interpreters,
+        "body_limit_bytes": max(INVOKE_QUOTA_BYTES, assembly.body_limit_bytes),
+    }
+    _write(home / "shim.json", settings)
     return home / "shim.json"
 
 

@@ -17,7 +17,8 @@ from botocore.exceptions import ClientError
 from dropscore.environments import python_environment
 from dropscore.errors import CloudError, ConfigurationError
 from local.account import ACCOUNT, REGION, client
-from local.rewrite import Amendment, Shimmed, fill, rewrite
+from local.references import fill
+from local.rewrite import Amendment, Shimmed, rewrite
 from local.synthesis import ROOT, Assembly, FileAsset, ImageAsset
 
 POLL_SECONDS = 0.02

@@ -43,6 +43,8 @@ class Daemon:
             time.sleep(POLL_SECONDS)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+        while self.is_running:
+            time.sleep(POLL_SECONDS)
 
     def complaint(self) -> CloudError:
         tail = self.log.read_text(errors="replace").strip().splitlines()[-15:] if self.log.exists() else []

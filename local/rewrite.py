@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import copy
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dropscore.errors import ConfigurationError
 from local.catalogue import DROPPED, EMULATED, NOT_EMULATED, SHIMMED, generated_name
+from local.references import Literals, externalize, fill, walk
 
-OUTPUT = "Local::Output"
-Node = Any
 Template = dict[str, Any]
 
 
@@ -64,20 +62,15 @@ def rewrite(stack: str, template: Template) -> Rewritten:
         del resources[key]
     notes += _strip_secure_transport(stack, resources)
     names = {key: _name(stack, key, value) for key, value in removed.items()}
-    literals = _Literals(stack, {key: removed[key]["Type"] for key in removed}, names, _vpc_ranges(resources))
+    literals = Literals(stack, {key: removed[key]["Type"] for key in removed}, names, _vpc_ranges(resources))
     for part in ("Resources", "Outputs"):
-        template[part] = _walk(template.get(part, {}), literals.replace)
+        template[part] = walk(template.get(part, {}), literals.replace)
     _forget_dependencies(template["Resources"])
     template.pop("Rules", None)  # the bootstrap version check of `cdk deploy`
     template.get("Parameters", {}).pop("BootstrapVersion", None)
     shimmed = tuple(_shimmed(key, removed[key], names[key], literals, template["Outputs"]) for key in removed)
     _check_references(stack, template, dropped)
     return Rewritten(template, shimmed, tuple(_amendments(template)), tuple(notes))
-
-
-def fill(node: Node, outputs: Mapping[str, str]) -> Node:
-    """`node` with the emulator's values in the place of its placeholders."""
-    return _walk(node, lambda mapping: outputs[mapping[OUTPUT]] if OUTPUT in mapping else mapping)
 
 
 def _check_types(stack: str, resources: Mapping[str, Any]) -> None:
@@ -99,65 +92,6 @@ def _check_references(stack: str, template: Template, dropped: list[str]) -> Non
 def _name(stack: str, logical_id: str, resource: Mapping[str, Any]) -> str:
     given = resource.get("Properties", {}).get(SHIMMED[resource["Type"]].name_property)
     return given if isinstance(given, str) else generated_name(stack, logical_id)
-
-
-def _walk(node: Node, change: Callable[[dict[str, Any]], Node]) -> Node:
-    """`node` rebuilt from the leaves up, with every mapping given to `change`."""
-    if isinstance(node, list):
-        return [_walk(item, change) for item in node]
-    if isinstance(node, dict):
-        return change({key: _walk(value, change) for key, value in node.items()})
-    return node
-
-
-@dataclass(frozen=True)
-class _Literals:
-    """Replaces references to removed resources, and the one attribute the emulator lacks (a VPC's CidrBlock)."""
-
-    stack: str
-    types: Mapping[str, str]
-    names: Mapping[str, str]
-    vpc_ranges: Mapping[str, str]
-
-    def replace(self, node: dict[str, Any]) -> Node:
-        if len(node) != 1:
-            return node
-        (function, argument), *_ = node.items()
-        if function == "Ref" and argument in self.names:
-            return self._ref(argument)
-        if function == "Fn::GetAtt":
-            target, attribute = argument if isinstance(argument, list) else argument.split(".", 1)
-            return self._attribute(target, attribute, node)
-        if function == "Fn::Sub":
-            return {function: self._sub(argument)}
-        return node
-
-    def _ref(self, key: str) -> str:
-        return SHIMMED[self.types[key]].ref(self.names[key])
-
-    def _attribute(self, key: str, attribute: str, otherwise: Node) -> Node:
-        if key in self.vpc_ranges and attribute == "CidrBlock":
-            return self.vpc_ranges[key]
-        if key not in self.names:
-            return otherwise
-        known = SHIMMED[self.types[key]].attributes
-        if attribute not in known:
-            raise ConfigurationError(
-                f"{self.stack} reads {attribute} of {key} ({self.types[key]}): add it to local/catalogue.py"
-            )
-        return known[attribute](self.names[key])
-
-    def _sub(self, argument: Any) -> Any:
-        if isinstance(argument, list):
-            return [self._sub(argument[0]), argument[1]]
-
-        def value(match: re.Match[str]) -> str:
-            key, _, attribute = match[1].partition(".")
-            if key in self.names and not attribute:
-                return self._ref(key)
-            return str(self._attribute(key, attribute, match[0]))
-
-        return re.sub(r"\$\{([^!}]+)\}", value, argument)
 
 
 def _vpc_ranges(resources: Mapping[str, Any]) -> dict[str, str]:
@@ -195,28 +129,14 @@ def _demands_tls(statement: Mapping[str, Any]) -> bool:
     return statement["Effect"] == "Deny" and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def _shimmed(key: str, resource: Mapping[str, Any], name: str, literals: _Literals, outputs: dict[str, Any]) -> Shimmed:
-    properties = _walk(resource.get("Properties", {}), literals.replace)
+def _shimmed(key: str, resource: Mapping[str, Any], name: str, literals: Literals, outputs: dict[str, Any]) -> Shimmed:
+    properties = walk(resource.get("Properties", {}), literals.replace)
     arn = SHIMMED[resource["Type"]].ref(name)
-    return Shimmed(key, resource["Type"], name, arn, _externalize(properties, outputs))
+    return Shimmed(key, resource["Type"], name, arn, externalize(properties, outputs))
 
 
 def _amendments(template: Template) -> Iterator[Amendment]:
     for key, resource in template["Resources"].items():
         value = resource.get("Properties", {}).get(DROPPED.get(resource["Type"], ""))
         if value is not None:
-            yield Amendment(key, resource["Type"], _externalize(value, template["Outputs"]))
-
-
-def _externalize(node: Node, outputs: dict[str, Any]) -> Node:
-    """Each outermost intrinsic becomes an output of the emulated template and a placeholder here."""
-    if isinstance(node, list):
-        return [_externalize(item, outputs) for item in node]
-    if not isinstance(node, dict):
-        return node
-    if len(node) == 1 and (next(iter(node)) == "Ref" or next(iter(node)).startswith("Fn::")):
-        key = next((k for k, v in outputs.items() if k.startswith("LocalValue") and v["Value"] == node), None)
-        key = key or f"LocalValue{len(outputs)}"
-        outputs[key] = {"Value": node}
-        return {OUTPUT: key}
-    return {key: _externalize(value, outputs) for key, value in node.items()}
+            yield Amendment(key, resource["Type"], externalize(value, template["Outputs"]))

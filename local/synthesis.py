@@ -53,25 +53,31 @@ class Assembly:
 
     digest: str
     stacks: tuple[SynthesizedStack, ...]
+    body_limit_bytes: int  # the largest that the settings allow for any model
 
 
 def synthesize(environ: Mapping[str, str], *, root: Path = ROOT, cache: Path = CACHE) -> Assembly:
     """Run `app.py`, unless the same inputs were synthesized before."""
-    digest = _digest(_inputs(root, environ))
+    settings = _settings(root, environ)
+    digest = _digest(root, _inputs(root, environ, settings))
     home = cache / digest
     if not home.exists():
         cache.mkdir(parents=True, exist_ok=True)
         _run_app(root, home, environ)
         _forget_old(cache)
     os.utime(home)
-    return Assembly(digest, tuple(_stacks(home)))
+    limit = max(model.body_limit_bytes for model in settings.models)
+    return Assembly(digest, tuple(_stacks(home)), limit)
 
 
-def _inputs(root: Path, environ: Mapping[str, str]) -> Iterator[Path]:
+def _settings(root: Path, environ: Mapping[str, str]) -> Settings:
     try:
-        settings = Settings.load(root, environ)
+        return Settings.load(root, environ)
     except SettingsError as error:
         raise ConfigurationError(str(error)) from None
+
+
+def _inputs(root: Path, environ: Mapping[str, str], settings: Settings) -> Iterator[Path]:
     yield root / environ.get("DROPSCORE_SETTINGS", "dropscore.toml")
     for model in settings.models:
         yield model.artefact.path
@@ -84,10 +90,12 @@ def _counts(file: Path) -> bool:
     return file.is_file() and "__pycache__" not in file.parts
 
 
-def _digest(files: Iterator[Path]) -> str:
+def _digest(root: Path, files: Iterator[Path]) -> str:
+    """Of contents and names; where a file outside of the tree lies (an imported model) makes no difference."""
     digest = hashlib.sha256(sys.version.encode())
     for file in files:
-        digest.update(f"{file}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+        name = file.relative_to(root) if file.is_relative_to(root) else file.name
+        digest.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from training.artefact import Manifest, load
 
@@ -27,7 +25,7 @@ def import_(
 
     manifest = import_artefact(artefact, out)
     _print(manifest, as_json=as_json)
-    Console(stderr=True).print(f'Wrote {out}. Name it in dropscore.toml: artefact = "{out}"', markup=False)
+    typer.echo(f'Wrote {out}. Name it in dropscore.toml: artefact = "{out}"', err=True)
 
 
 @app.command()
@@ -41,10 +39,8 @@ def _print(manifest: Manifest, *, as_json: bool) -> None:
     if as_json:
         typer.echo(manifest.to_json(), nl=False)
         return
-    table = Table(box=None, show_header=False)
     for name, value in _lines(manifest).items():
-        table.add_row(name, value)
-    Console().print(table)
+        typer.echo(f"{name:<15}{value}")
 
 
 def _lines(manifest: Manifest) -> dict[str, str]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import secrets
 import threading
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from local.account import arn
 from local.shim.answers import AwsError, client_error
 from local.shim.attempt import STOP_SECONDS, Surroundings, run
 from local.shim.authority import Authority, Session
@@ -20,11 +18,9 @@ from local.shim.process import Process
 from local.shim.queue import Jobs
 from local.shim.resources import JobDefinition, Resources
 from local.shim.retry import RetryStrategy
+from local.shim.submission import requested
 
 JOB_SERVICE = "ecs-tasks.amazonaws.com"
-UNSUPPORTED = frozenset(
-    {"eksPropertiesOverride", "nodeOverrides", "ecsPropertiesOverride", "schedulingPriorityOverride"}
-)
 
 
 @dataclass
@@ -84,36 +80,11 @@ class Batch:
         queue = self._queue(request["jobQueue"])
         self.authority.require(caller, "batch:SubmitJob", definition.arn)
         self.authority.require(caller, "batch:SubmitJob", queue)
-        job = self._job(request, definition, queue)
-        size = job.array_size or 0
-        self.jobs.add([job, *(_child(job, index) for index in range(size))])
-        return {"jobArn": job.arn, "jobId": job.id, "jobName": job.name}
-
-    def _job(self, request: dict[str, Any], definition: JobDefinition, queue: str) -> Job:
-        overrides = request.get("containerOverrides", {})
-        retry, timeout = request.get("retryStrategy", {}), request.get("timeout", {})
-        unsupported = UNSUPPORTED & request.keys()
-        if "evaluateOnExit" in retry or unsupported or any("type" in needed for needed in request.get("dependsOn", [])):
-            raise client_error("the embedded cloud's Batch takes no retry rules, dependency types or overrides of "
-                               "anything but the container when a job is submitted")  # fmt: skip
-        depends_on = [needed["jobId"] for needed in request.get("dependsOn", [])]
-        for needed in depends_on:
+        job, *children = requested(request, definition, queue)
+        for needed in job.depends_on:
             self._get(needed)
-        job_id = str(uuid.uuid4())
-        return Job(
-            id=job_id,
-            arn=arn("batch", f"job/{job_id}"),
-            name=request["jobName"],
-            queue=queue,
-            definition=definition.arn,
-            parameters={**definition.parameters, **request.get("parameters", {})},
-            command=list(overrides.get("command") or definition.command),
-            environment={pair["name"]: pair["value"] for pair in overrides.get("environment", [])},
-            max_attempts=retry.get("attempts", definition.retry.attempts),
-            timeout_seconds=timeout.get("attemptDurationSeconds", definition.timeout_seconds),
-            depends_on=depends_on,
-            array_size=request.get("arrayProperties", {}).get("size"),
-        )
+        self.jobs.add([job, *children])
+        return {"jobArn": job.arn, "jobId": job.id, "jobName": job.name}
 
     def _describe(self, request: dict[str, Any], caller: str) -> dict[str, Any]:
         self.authority.require(caller, "batch:DescribeJobs", "*")
@@ -171,14 +142,16 @@ class Batch:
             self._running.pop(job.id, None)
             if self._stopping.is_set():
                 return
-            self.jobs.end_attempt(job, outcome, peak, definition.retry)
+            self.jobs.end_attempt(job, outcome, peak, self._strategy(job))
 
     def _started(self, job: Job, process: Process) -> None:
         self._running[job.id] = process
         self.jobs.move(job, "RUNNING")
 
     def _strategy(self, job: Job) -> RetryStrategy:
-        return self._definition(job.definition).retry if self._is_deployed(job) else RetryStrategy()
+        """The definition's rules with the attempts that the job was submitted with."""
+        rules = self._definition(job.definition).retry.rules if self._is_deployed(job) else ()
+        return RetryStrategy(job.max_attempts, rules)
 
     def _is_deployed(self, job: Job) -> bool:
         return _definition_name(job.definition) in self.resources.definitions
@@ -204,8 +177,3 @@ class Batch:
 
 def _definition_name(name_or_arn: str) -> str:
     return name_or_arn.rsplit("/", 1)[-1].split(":")[0]
-
-
-def _child(parent: Job, index: int) -> Job:
-    kept = {**parent.kept(), "array_size": None, "array_index": index, "parent": parent.id, "attempts": []}
-    return Job.restored({**kept, "id": f"{parent.id}:{index}", "arn": f"{parent.arn}:{index}"})

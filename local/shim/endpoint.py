@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import queue
 import shutil
@@ -58,6 +59,7 @@ class ModelServer:
         self._stopping.set()
         if self._process is not None:
             self._process.stop(5)
+        self._close_idle()
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> Answer:
         """The container's 200 answer; everything else is the ModelError that the runtime makes of it."""
@@ -81,10 +83,11 @@ class ModelServer:
                 connection.request(method, path, body, headers or {})
                 response = connection.getresponse()
                 answer = Answer(response.status, response.headers.get("Content-Type", ""), response.read())
-            except ConnectionError:
-                if is_fresh:
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                if is_fresh or not isinstance(error, ConnectionError):
                     raise
-                continue  # the server closed a connection that had been idle
+                continue  # the server had closed a connection that was idle
             if not response.will_close:
                 self._idle.put(connection)
             return answer
@@ -94,6 +97,11 @@ class ModelServer:
             return self._idle.get_nowait(), False
         except queue.Empty:
             return http.client.HTTPConnection("127.0.0.1", self._port, timeout=INVOKE_SECONDS), True
+
+    def _close_idle(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._idle.get_nowait().close()
 
     def _model_error(self, status: int, message: str) -> AwsError:
         side = "client" if 400 <= status < 500 else "server"
@@ -117,7 +125,7 @@ class ModelServer:
             self.status, self.failure = "Failed", f"the artefact could not be fetched: {error}"
             return
         while not self._stopping.is_set():
-            self._idle = queue.LifoQueue()
+            self._close_idle()
             self._port = _free_port()
             self._process = Process(self._command(), self.image.directory, self._environment(artefact, home), self.log)
             threading.Thread(target=self._wait_healthy, args=(self._process,), daemon=True).start()

@@ -52,7 +52,7 @@ class ShimSettings:
     state: Path
     resources: list[dict[str, Any]]
     images: Mapping[str, Mapping[str, str]]  # tag → {"context", "dockerfile", "interpreter"}
-    body_limit_bytes: int = 6_291_456  # the documented quota of InvokeEndpoint
+    body_limit_bytes: int
 
     @classmethod
     def read(cls, path: Path) -> ShimSettings:

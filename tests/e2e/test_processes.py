@@ -65,7 +65,7 @@ def test_listens_on_loopback_only(hands: Hands) -> None:
 
 
 def started(folder: Path) -> subprocess.Popen[bytes]:
-    command = [DROPSCORE, "local", "run", str(DEMO / "sample.csv"), "--out", str(folder / "scores.csv")]
+    command = [str(DROPSCORE), "local", "run", str(DEMO / "sample.csv"), "--out", str(folder / "scores.csv")]
     environment = {**os.environ, "TMPDIR": str(folder)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

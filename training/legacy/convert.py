@@ -101,8 +101,8 @@ def random_rows(features: int, trees: list[dict[str, Any]], missing: float) -> R
     rows = rng.normal(size=(count, features)).astype(np.float32)
     for feature, values in splits(trees).items():
         chosen = rng.choice(values, count)
-        steps = rng.integers(-1, 2, count)  # below, on and above a split
-        rows[:, feature] = np.where(steps == 0, chosen, np.nextafter(chosen, np.copysign(np.inf, steps)))
+        steps = rng.integers(-1, 2, count).astype(np.float32)  # just below, on and just above a split
+        rows[:, feature] = np.where(steps == 0, chosen, np.nextafter(chosen, np.copysign(np.float32(np.inf), steps)))
     rows[rng.random(rows.shape) < MISSING_SHARE] = missing
     rows[rng.random(rows.shape) < MISSING_SHARE / 5] = np.nan
     rows[0] = np.nan

@@ -139,7 +139,7 @@ class Handler(BaseHTTPRequestHandler):
         """Read what was not asked for: closing on unread bytes would reset the connection and lose our answer."""
         if self.unread > DISCARD_LIMIT_BYTES:
             self.close_connection = True
-        self.unread = min(self.unread, DISCARD_LIMIT_BYTES)
+            return
         while self.unread and (piece := self.rfile.read(min(self.unread, 1 << 16))):
             self.unread -= len(piece)
 

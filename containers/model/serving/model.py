@@ -25,27 +25,30 @@ class BadArtefactError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """`iterations` is how many rounds predict, 0 for all; `missing` is what stands for a missing value."""
+    """`iterations` is how many rounds predict, 0 for all; `missing` is what stands for a missing value.
+
+    A plain booster is one of gbtree: the only kind that predicts in place to the same bit as from a DMatrix.
+    """
 
     booster: xgboost.Booster
     features: int
     sha256: str
     iterations: int
     missing: float
-    is_linear: bool
+    is_plain: bool
     lock: AbstractContextManager[object] = field(default_factory=threading.Lock)
 
     def score(self, matrix: NDArray[np.float32]) -> Scores:
         """One float32 a row, or one row of them a row."""
         rounds = (0, self.iterations)
-        if self.is_linear:  # gblinear knows no in-place prediction and is not safe among threads
-            with self.lock:
-                rows = xgboost.DMatrix(matrix, missing=self.missing, nthread=1)
-                return self.booster.predict(rows, iteration_range=rounds, validate_features=False)
-        scores: Scores = self.booster.inplace_predict(
-            matrix, iteration_range=rounds, missing=self.missing, validate_features=False
-        )
-        return scores
+        if self.is_plain:
+            scores: Scores = self.booster.inplace_predict(
+                matrix, iteration_range=rounds, missing=self.missing, validate_features=False
+            )
+            return scores
+        with self.lock:
+            rows = xgboost.DMatrix(matrix, missing=self.missing, nthread=1)
+            return self.booster.predict(rows, iteration_range=rounds, validate_features=False)
 
 
 def text_of(scores: Scores) -> bytes:
@@ -116,7 +119,7 @@ def _build(booster: xgboost.Booster, sha256: str, manifest: dict[str, Any]) -> M
         sha256=sha256,
         iterations=0 if kind == "gblinear" else manifest.get("iterations", _best_iterations(booster)),
         missing=manifest.get("missing", float("nan")),
-        is_linear=kind == "gblinear",
+        is_plain=kind == "gbtree",
     )
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from training import artefact
 from training.artefact import Manifest, Source, digest, load, members, pack, unpack, write_atomically
 from training.errors import ModelImportError
 
@@ -130,7 +129,3 @@ def test_unpack_writes_what_sagemaker_would(tmp_path: Path) -> None:
     unpack(tmp_path / "model.tar.gz", tmp_path / "opt")
     assert sorted(path.name for path in (tmp_path / "opt").iterdir()) == ["manifest.json", "model.ubj"]
     assert (tmp_path / "opt" / "model.ubj").read_bytes() == MODEL
-
-
-def test_size_limit_leaves_room_for_real_models() -> None:
-    assert artefact.SIZE_LIMIT_BYTES == 1 << 30

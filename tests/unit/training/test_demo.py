@@ -31,7 +31,7 @@ def test_manifest_describes_the_model(built: Path) -> None:
 
 
 def test_model_finds_the_frauds_of_the_sample(built: Path) -> None:
-    rows = np.loadtxt(built / "sample.csv", delimiter=",")
+    rows = np.loadtxt(built / "sample.csv", delimiter=",", dtype=np.float32)
     scores = predict(built / "model.tar.gz", rows)
     assert scores.shape == (500,)
     assert sorted(np.argsort(scores)[-3:]) == _frauds()

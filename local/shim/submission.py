@@ -1,0 +1,50 @@
+"""What a SubmitJob asks for: a job, and the children of an array."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from local.account import arn
+from local.shim.answers import client_error
+from local.shim.job import Job
+from local.shim.resources import JobDefinition
+
+NOT_TAKEN = frozenset({"eksPropertiesOverride", "nodeOverrides", "ecsPropertiesOverride", "schedulingPriorityOverride"})
+
+
+def requested(request: dict[str, Any], definition: JobDefinition, queue: str) -> list[Job]:
+    """The job, followed by its children when it is an array."""
+    _check(request)
+    overrides = request.get("containerOverrides", {})
+    retry, timeout = request.get("retryStrategy", {}), request.get("timeout", {})
+    job_id = str(uuid.uuid4())
+    job = Job(
+        id=job_id,
+        arn=arn("batch", f"job/{job_id}"),
+        name=request["jobName"],
+        queue=queue,
+        definition=definition.arn,
+        parameters={**definition.parameters, **request.get("parameters", {})},
+        command=list(overrides.get("command") or definition.command),
+        environment={pair["name"]: pair["value"] for pair in overrides.get("environment", [])},
+        max_attempts=retry.get("attempts", definition.retry.attempts),
+        timeout_seconds=timeout.get("attemptDurationSeconds", definition.timeout_seconds),
+        depends_on=[needed["jobId"] for needed in request.get("dependsOn", [])],
+        array_size=request.get("arrayProperties", {}).get("size"),
+    )
+    return [job, *(_child(job, index) for index in range(job.array_size or 0))]
+
+
+def _check(request: dict[str, Any]) -> None:
+    has_types = any("type" in needed for needed in request.get("dependsOn", []))
+    if has_types or "evaluateOnExit" in request.get("retryStrategy", {}) or NOT_TAKEN & request.keys():
+        raise client_error(
+            "the embedded cloud's Batch takes no retry rules, dependency types or overrides of anything but the "
+            "container when a job is submitted"
+        )
+
+
+def _child(parent: Job, index: int) -> Job:
+    kept = {**parent.kept(), "array_size": None, "array_index": index, "parent": parent.id, "attempts": []}
+    return Job.restored({**kept, "id": f"{parent.id}:{index}", "arn": f"{parent.arn}:{index}"})

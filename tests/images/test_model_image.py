@@ -1,0 +1,156 @@
+"""The built model image, run as SageMaker runs it but with every right taken away.
+
+DROPSCORE_MODEL_IMAGE names the image; DROPSCORE_ENGINE is the engine's command, `docker` when unset.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pytest
+import xgboost
+from numpy.typing import NDArray
+
+from training import demo
+from training.artefact import load, unpack
+from training.importing import import_artefact
+
+IMAGE = os.environ.get("DROPSCORE_MODEL_IMAGE", "")
+ENGINE = shlex.split(os.environ.get("DROPSCORE_ENGINE", "docker"))
+BYO = Path(__file__).parents[3] / "shared" / "data" / "byo"
+STRICT = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp")  # noqa: S108
+START_SECONDS = 60
+
+pytestmark = pytest.mark.skipif(not IMAGE, reason="DROPSCORE_MODEL_IMAGE names no built image to run")
+
+
+def engine(*arguments: str) -> str:
+    done = subprocess.run([*ENGINE, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+class Container:
+    def __init__(self, model: Path, *command: str) -> None:
+        self.name = f"dropscore-test-{uuid4().hex[:8]}"
+        mount = ("--volume", f"{model}:/opt/ml/model:ro")
+        engine("run", "--detach", "--name", self.name, "--publish", "127.0.0.1::8080", *STRICT, *mount, IMAGE, *command)
+        self.address = engine("port", self.name, "8080").splitlines()[0]
+
+    def wait_until_ready(self) -> None:
+        end = time.monotonic() + START_SECONDS
+        while not self.is_ready():
+            assert time.monotonic() < end, engine("logs", self.name)
+            time.sleep(0.1)
+
+    def is_ready(self) -> bool:
+        try:
+            return self.ask("GET", "/ping")[0] == 200
+        except (OSError, HTTPException):  # not listening yet, or the engine's proxy is alone
+            return False
+
+    def score(self, body: bytes) -> NDArray[np.float32]:
+        status, text = self.ask("POST", "/invocations", body)
+        assert status == 200, text
+        return np.array([float(line) for line in text.splitlines()]).astype(np.float32)
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        with closing(HTTPConnection(self.address, timeout=30)) as connection:
+            connection.request(method, path, body, {"Content-Type": "text/csv"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def python(self, code: str) -> str:
+        return engine("exec", self.name, "python", "-c", code)
+
+    def inspect(self, template: str) -> str:
+        return engine("inspect", "--format", template, self.name)
+
+
+@pytest.fixture(scope="module")
+def artefact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    demo.write(folder)
+    return folder
+
+
+def unpacked(artefact: Path, folder: Path) -> Path:
+    """Readable by the image's own user, whoever runs the tests."""
+    unpack(artefact, folder)
+    for path in (folder, *folder.parents[:3]):  # up to pytest's own folder
+        path.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def container(artefact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    running = Container(unpacked(artefact / "model.tar.gz", tmp_path_factory.mktemp("container") / "model"), "serve")
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        engine("rm", "--force", running.name)
+
+
+def test_scores_are_those_of_booster_predict(container: Container, artefact: Path) -> None:
+    sample = artefact / "sample.csv"
+    _, model = load((artefact / "model.tar.gz").read_bytes())
+    booster = xgboost.Booster()
+    booster.load_model(bytearray(model))
+    expected = booster.predict(xgboost.DMatrix(np.loadtxt(sample, delimiter=",")))
+    assert container.score(sample.read_bytes()).tobytes() == expected.tobytes()
+
+
+def test_it_runs_without_any_right(container: Container) -> None:
+    status = container.python("print(open('/proc/1/status').read())")
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    assert set(fields["Uid"].split()) == {"10001"}
+    assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 0
+    assert fields["NoNewPrivs"].strip() == "1"
+
+
+def test_its_file_system_is_read_only(container: Container) -> None:
+    code = "import pathlib as p\ntry: p.Path('/app/x').touch()\nexcept OSError as error: print(error.errno)"
+    assert container.python(code) == "30"
+
+
+def test_it_has_no_compiler_and_runs_by_number(container: Container) -> None:
+    code = "import shutil; print([name for name in ('gcc', 'cc', 'make') if shutil.which(name)])"
+    assert container.python(code) == "[]"
+    assert container.inspect("{{.Config.User}}") == "10001:10001"
+    labels = json.loads(container.inspect("{{json .Config.Labels}}"))
+    assert labels["com.amazonaws.sagemaker.capabilities.accept-bind-to-port"] == "true"
+
+
+def test_imported_python_2_model_scores_as_it_did(tmp_path: Path) -> None:
+    if not BYO.exists():
+        pytest.skip(f"{BYO} is absent: the sample artefact is not part of the repository")
+    import_artefact(BYO / "model.tar.gz", tmp_path / "model.tar.gz")
+    running = Container(unpacked(tmp_path / "model.tar.gz", tmp_path / "model"))  # without `serve` it serves too
+    try:
+        running.wait_until_ready()
+        expected = [0.000260044, 0.000412545, 0.001004696, 0.0000873892495292, 0.977230012, 0.970581293, 0.445608526]
+        assert running.score((BYO / "sample.csv").read_bytes()) == pytest.approx(expected, rel=1e-5)
+    finally:
+        engine("rm", "--force", running.name)
+
+
+def test_sigterm_ends_it_with_zero_within_seconds(artefact: Path, tmp_path: Path) -> None:
+    running = Container(unpacked(artefact / "model.tar.gz", tmp_path / "model"), "serve")
+    try:
+        running.wait_until_ready()
+        asked = time.monotonic()
+        engine("stop", "--time", "20", running.name)
+        assert time.monotonic() - asked < 10
+        assert running.inspect("{{.State.ExitCode}}") == "0"
+    finally:
+        engine("rm", "--force", running.name)

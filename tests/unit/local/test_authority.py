@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from local.shim.answers import AwsError
+from local.shim.authority import Authority
+
+ROLE = "arn:aws:iam::000000000000:role/path/worker"
+CALLER = "arn:aws:sts::000000000000:assumed-role/worker/job"
+
+
+def authority(decision: str = "allowed", service: Any = "ecs-tasks.amazonaws.com") -> tuple[Authority, list[Any]]:
+    asked: list[Any] = []
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}
+
+    def simulate(**request: Any) -> Any:
+        asked.append(request)
+        return {"EvaluationResults": [{"EvalDecision": decision}]}
+
+    made = Authority("http://127.0.0.1:1", "token")
+    made._iam = SimpleNamespace(simulate_principal_policy=simulate)
+    made._role = lambda _name: {"Arn": ROLE, "AssumeRolePolicyDocument": trust}  # type: ignore[assignment]
+    return made, asked
+
+
+def test_allowed_when_the_role_behind_the_session_may() -> None:
+    made, asked = authority()
+    made.require(CALLER, "batch:SubmitJob", "arn:queue")
+    assert asked == [{"PolicySourceArn": ROLE, "ActionNames": ["batch:SubmitJob"], "ResourceArns": ["arn:queue"]}]
+
+
+def test_root_is_not_asked_about() -> None:
+    made, asked = authority("implicitDeny")
+    made.require("arn:aws:iam::000000000000:root", "batch:SubmitJob", "arn:queue")
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("decision", "why"),
+    [
+        ("implicitDeny", "because no identity-based policy allows the batch:SubmitJob action"),
+        ("explicitDeny", "with an explicit deny in an identity-based policy"),
+    ],
+)
+def test_denied_in_the_words_of_aws(decision: str, why: str) -> None:
+    made, _ = authority(decision)
+    with pytest.raises(AwsError) as denied:
+        made.require(CALLER, "batch:SubmitJob", "arn:queue")
+    assert (denied.value.status, denied.value.code) == (403, "AccessDeniedException")
+    assert denied.value.message == (
+        f"User: {CALLER} is not authorized to perform: batch:SubmitJob on resource: arn:queue {why}"
+    )
+
+
+def test_a_role_is_not_assumed_for_a_service_that_it_does_not_trust() -> None:
+    made, _ = authority(service=["lambda.amazonaws.com", "sagemaker.amazonaws.com"])
+    with pytest.raises(AwsError, match=r"ecs-tasks\.amazonaws\.com may not assume .*worker"):
+        made.assume(ROLE, "ecs-tasks.amazonaws.com", "job")
+
+
+def test_a_caller_without_a_signature_is_nobody() -> None:
+    made, _ = authority()
+    with pytest.raises(AwsError, match="Missing Authentication Token"):
+        made.caller("")
+
+
+def test_a_key_that_is_nobodys_is_refused() -> None:
+    made, _ = authority()
+    made._ask = lambda _path, _body=None: None  # type: ignore[assignment]
+    with pytest.raises(AwsError, match="UnrecognizedClientException"):
+        made.caller("AWS4-HMAC-SHA256 Credential=AKIA/20261121/us-east-1/batch/aws4_request, SignedHeaders=host")

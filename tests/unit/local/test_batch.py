@@ -1,0 +1,123 @@
+"""AWS Batch's REST as boto3 sees it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.unit.local.conftest import ROLE, Ground, refused, until
+
+
+def test_job_runs_its_command_in_the_environment_of_a_container(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_OF_THIS_MACHINE", "x")
+    job_id = ground.submit("0", "Ref::name-Ref::other", parameters={"name": "n"})
+    job = ground.ended(job_id)
+
+    assert job["status"] == "SUCCEEDED"
+    assert job["container"]["exitCode"] == 0
+    output = ground.output(job)
+    environ = output["environ"]
+    assert output["argv"] == ["0", "n-Ref::other"]
+    assert output["cwd"] == str(ground.state / "job")
+    assert (environ["GIVEN"], environ["MINE"], environ["OF_THE_IMAGE"]) == ("by the definition", "1", "yes")
+    assert (environ["AWS_BATCH_JOB_ID"], environ["AWS_BATCH_JOB_ATTEMPT"]) == (job_id, "1")
+    assert environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
+    assert environ["AWS_ENDPOINT_URL_BATCH"] == environ["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] == ground.url
+    assert "SECRET_OF_THIS_MACHINE" not in environ
+    assert "AWS_ACCESS_KEY_ID" not in environ
+    states = [one["status"] for one in ground.told if one["jobId"] == job_id]
+    assert states == ["SUBMITTED", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
+
+
+def test_job_gets_its_roles_credentials_for_its_own_token_only(ground: Ground) -> None:
+    job_id = ground.submit("sleep")
+    job = until(lambda: ground.job(job_id), lambda job: job["status"] == "RUNNING")
+    until(lambda: (ground.state / "logs" / f"{job['container']['logStreamName']}.log").read_text(), bool)
+    environ = ground.output(job)["environ"]
+    url = environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
+
+    def credentials(token: str) -> Any:
+        with urlopen(Request(url, headers={"Authorization": token})) as answer:  # noqa: S310 - loopback
+            return json.load(answer)
+
+    assert credentials(environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"])["SecretAccessKey"] == f"secret of {job_id}"
+    assert ground.authority.assumed[-1] == (ROLE, "ecs-tasks.amazonaws.com")
+    with pytest.raises(HTTPError) as denied:
+        credentials("wrong")
+    assert denied.value.code == 403
+    denied.value.close()
+    ground.batch.terminate_job(jobId=job_id, reason="enough")
+    ended = ground.ended(job_id)
+    assert (ended["status"], ended["statusReason"], ended["container"]["exitCode"]) == ("FAILED", "enough", 75)
+
+
+def test_transient_exit_is_tried_again_and_another_is_not(ground: Ground) -> None:
+    again, once = ground.ended(ground.submit("75")), ground.ended(ground.submit("3"))
+    assert [one["container"]["exitCode"] for one in again["attempts"]] == [75, 75]
+    assert [one["container"]["exitCode"] for one in once["attempts"]] == [3]
+    fewer = ground.ended(ground.submit("75", retryStrategy={"attempts": 1}))
+    assert [one["container"]["exitCode"] for one in fewer["attempts"]] == [75]
+    assert {again["status"], once["status"]} == {"FAILED"}
+    assert once["statusReason"] == "Essential container in task exited"
+
+
+def test_attempt_is_ended_when_its_time_is_up(ground: Ground) -> None:
+    job = ground.ended(ground.submit("sleep", timeout={"attemptDurationSeconds": 1}, retryStrategy={"attempts": 1}))
+    assert (job["status"], job["statusReason"]) == ("FAILED", "Job attempt duration exceeded timeout")
+
+
+def test_array_and_dependent_jobs(ground: Ground) -> None:
+    array = ground.submit("0", arrayProperties={"size": 2})
+    after = ground.submit("0", dependsOn=[{"jobId": array}])
+    assert ground.ended(after)["status"] == "SUCCEEDED"
+    assert ground.job(array)["status"] == "SUCCEEDED"
+    indexes = [
+        ground.output(ground.job(f"{array}:{index}"))["environ"]["AWS_BATCH_JOB_ARRAY_INDEX"] for index in (0, 1)
+    ]
+    assert indexes == ["0", "1"]
+    children = ground.batch.list_jobs(arrayJobId=array, jobStatus="SUCCEEDED")["jobSummaryList"]
+    assert [child["arrayProperties"]["index"] for child in children] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "action"),
+    [
+        ("submit_job", {"jobName": "j", "jobQueue": "queue", "jobDefinition": "job"}, "batch:SubmitJob"),
+        ("describe_jobs", {"jobs": []}, "batch:DescribeJobs"),
+        ("list_jobs", {"jobQueue": "queue"}, "batch:ListJobs"),
+    ],
+)
+def test_batch_asks_whether_the_caller_may(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, operation: str, request_: dict[str, Any], action: str
+) -> None:
+    monkeypatch.setattr(ground.authority, "denied", {action})
+    error = refused(lambda: getattr(ground.batch, operation)(**request_))["Error"]
+    assert error["Code"] == "AccessDeniedException"
+    assert f"is not authorized to perform: {action} on resource" in error["Message"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        ({"jobQueue": "none"}, "JobQueue none not found"),
+        ({"jobDefinition": "none:3"}, "JobDefinition none:3 not found"),
+        ({"dependsOn": [{"jobId": "none"}]}, "Job none not found"),
+        ({"dependsOn": [{"jobId": "x", "type": "N_TO_N"}]}, "takes no retry rules, dependency types"),
+        ({"retryStrategy": {"attempts": 1, "evaluateOnExit": [{"action": "EXIT"}]}}, "takes no retry rules"),
+    ],
+)
+def test_submission_is_refused_when_it_cannot_be(ground: Ground, request_: dict[str, Any], said: str) -> None:
+    error = refused(lambda: ground.submit("0", **request_))["Error"]
+    assert error["Code"] == "ClientException"
+    assert said in error["Message"]
+
+
+def test_unknown_operation_is_refused(ground: Ground) -> None:
+    error = refused(lambda: ground.batch.describe_job_queues())["Error"]
+    assert "no operation describejobqueues" in error["Message"]

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from dropscore.errors import CloudError
+from dropscore.jobs import State
+from local import cloud as clouds
+from local import run as main_job
+from local.cli import app, targets
+
+CLI = CliRunner()
+
+
+@pytest.mark.parametrize(
+    ("files", "out", "expected"),
+    [
+        (["a/x.csv"], None, ["x.scores.csv"]),
+        (["a/x.csv"], "there/y.csv", ["there/y.csv"]),
+        (["a/x.csv"], ".", ["x.scores.csv"]),
+        (["a/x.csv", "b/Y.CSV"], "new", ["new/x.scores.csv", "new/Y.scores.csv"]),
+    ],
+)
+def test_where_scores_go(files: list[str], out: str | None, expected: list[str]) -> None:
+    assert targets([Path(file) for file in files], Path(out) if out else None) == [Path(path) for path in expected]
+
+
+@pytest.mark.parametrize(
+    ("files", "out", "said"),
+    [
+        (["a/x.csv", "b/x.csv"], None, "same name"),
+        (["x.txt"], None, r"must end in \.csv"),
+        (["x.csv", "y.csv"], __file__, "must be a folder"),
+    ],
+)
+def test_usage_error_when_files_cannot_be_scored_together(files: list[str], out: str | None, said: str) -> None:
+    with pytest.raises(typer.BadParameter, match=said):
+        targets([Path(file) for file in files], Path(out) if out else None)
+
+
+def test_status_says_down_and_exits_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(clouds, "HOME", tmp_path)
+    done = CLI.invoke(app, ["status"])
+    assert (done.exit_code, done.stdout) == (1, "down\n")
+    assert json.loads(CLI.invoke(app, ["status", "--json"]).stdout) == {"running": False}
+
+
+def test_down_when_nothing_runs_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(clouds, "HOME", tmp_path)
+    done = CLI.invoke(app, ["down"])
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "no embedded cloud is running" in done.stderr
+
+
+class World:
+    """As much of a cloud and a deployment as Watch looks at."""
+
+    def __init__(self, tmp_path: Path, *, dead: int = 0, is_running: bool = True, status: State | None = None) -> None:
+        (tmp_path / "logs").mkdir()
+        (tmp_path / "logs" / "emulator.log").write_text(
+            "fine\nClientError: not authorized to perform: batch:SubmitJob\n"
+        )
+        self.cloud: Any = SimpleNamespace(
+            home=tmp_path, is_running=is_running, endpoint_url="", outputs={"DeadLetterQueueUrl": "q"}
+        )
+        find: Callable[[str], Any] = lambda _id: status and SimpleNamespace(status=status)  # noqa: E731
+        self.there: Any = SimpleNamespace(table=SimpleNamespace(find=find))
+        attributes = {"Attributes": {"ApproximateNumberOfMessages": str(dead)}}
+        self.sqs = SimpleNamespace(get_queue_attributes=lambda **_: attributes)
+
+    def watch(self, monkeypatch: pytest.MonkeyPatch, taken_seconds: float = 60) -> main_job.Watch:
+        monkeypatch.setattr(main_job, "client", lambda *_: self.sqs)
+        monkeypatch.setattr(main_job, "TAKEN_SECONDS", taken_seconds)
+        return main_job.Watch(self.cloud, self.there, ("id",))
+
+
+def test_waiting_goes_on_while_all_is_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    World(tmp_path).watch(monkeypatch).sleep(0)
+
+
+def test_waiting_ends_when_the_cloud_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CloudError, match="ended by itself"):
+        World(tmp_path, is_running=False).watch(monkeypatch).sleep(0)
+
+
+def test_waiting_ends_and_shows_why_when_an_event_was_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CloudError, match=r"(?s)failed on an event.*not authorized to perform: batch:SubmitJob"):
+        World(tmp_path, dead=1).watch(monkeypatch).sleep(0)
+
+
+@pytest.mark.parametrize("status", [None, State.CLAIMED])
+def test_waiting_ends_when_a_file_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: State | None
+) -> None:
+    with pytest.raises(CloudError, match="a file was not taken within"):
+        World(tmp_path, status=status).watch(monkeypatch, taken_seconds=-1).sleep(0)
+
+
+def test_a_long_job_that_was_taken_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    World(tmp_path, status=State.SUBMITTED).watch(monkeypatch, taken_seconds=-1).sleep(0)

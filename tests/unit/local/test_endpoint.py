@@ -1,0 +1,139 @@
+"""The SageMaker runtime's REST as boto3 sees it."""
+
+from __future__ import annotations
+
+import io
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.account import client
+from local.shim import endpoint as endpoints
+from local.shim.answers import AwsError
+from local.shim.attempt import Surroundings
+from local.shim.endpoint import ModelServer
+from local.shim.image import Image
+from tests.unit.local.conftest import ROLE, Ground, StandIn, artefact, refused, resources, until
+
+
+def invoke(ground: Ground, body: bytes, name: str = "Fraud") -> Any:
+    runtime = client("sagemaker-runtime", ground.url)
+    return runtime.invoke_endpoint(EndpointName=name, Body=body, ContentType="text/csv", Accept="text/csv")
+
+
+def test_endpoint_passes_bodies_both_ways(ground: Ground) -> None:
+    answer = invoke(ground, b"1,2\n")
+    assert answer["Body"].read() == b"(['serve'], ['model.ubj'], 4)"
+    assert (answer["ContentType"], answer["InvokedProductionVariant"]) == ("text/csv", "AllTraffic")
+
+
+@pytest.mark.parametrize(("body", "status", "side"), [(b"bad", 400, "client"), (b"broken", 500, "server")])
+def test_models_refusal_is_a_model_error(ground: Ground, body: bytes, status: int, side: str) -> None:
+    response = refused(lambda: invoke(ground, body))
+    assert response["Error"]["Code"] == "ModelError"
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert response["OriginalStatusCode"] == status
+    assert response["OriginalMessage"] == '{"code": "BAD"}'
+    assert response["LogStreamArn"].endswith("/aws/sagemaker/Endpoints/Fraud")
+    said = f'Received {side} error ({status}) from primary with message "{{"code": "BAD"}}". See https://'
+    assert response["Error"]["Message"].startswith(said)
+
+
+def test_body_over_the_limit_is_refused_and_one_at_the_limit_is_not(ground: Ground) -> None:
+    assert invoke(ground, b"x" * 1000)["ResponseMetadata"]["HTTPStatusCode"] == 200
+    response = refused(lambda: invoke(ground, b"x" * 1001))
+    assert response["Error"] == {"Code": "413", "Message": "HTTP content length exceeded 1000 bytes."}
+
+
+def test_unknown_endpoint_is_a_validation_error(ground: Ground) -> None:
+    error = refused(lambda: invoke(ground, b"1", "Gone"))["Error"]
+    assert error == {"Code": "ValidationError", "Message": "Endpoint Gone of account 000000000000 not found."}
+
+
+def test_endpoint_asks_whether_the_caller_may(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ground.authority, "denied", {"sagemaker:InvokeEndpoint"})
+    error = refused(lambda: invoke(ground, b"1"))["Error"]
+    assert error["Code"] == "AccessDeniedException"
+    assert "sagemaker:InvokeEndpoint on resource: arn:aws:sagemaker:::endpoint/fraud" in error["Message"]
+
+
+def test_model_error_when_the_container_takes_too_long(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    while not ground.model._idle.empty():
+        ground.model._idle.get().close()
+    monkeypatch.setattr(endpoints, "INVOKE_SECONDS", 0.2)
+    response = refused(lambda: invoke(ground, b"slow"))
+    assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
+    assert "Your invocation timed out" in response["OriginalMessage"]
+
+
+def test_models_process_is_started_again_when_it_dies(ground: Ground) -> None:
+    assert refused(lambda: invoke(ground, b"die"))["ResponseMetadata"]["HTTPStatusCode"] == 503
+
+    def answers() -> bool:
+        try:
+            return bool(invoke(ground, b"1")["ContentType"])
+        except ClientError:
+            return False
+
+    assert until(answers, bool)
+
+
+def test_artefact_is_fetched_as_the_models_role_and_unpacked_read_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        member = tarfile.TarInfo("model.ubj")
+        member.size = 3
+        archive.addfile(member, io.BytesIO(b"abc"))
+    asked: list[Any] = []
+
+    class S3:
+        def get_object(self, **request: Any) -> Any:
+            asked.append(request)
+            return {"Body": io.BytesIO(packed.getvalue())}
+
+    def s3_client(_service: str, _url: str, **keys: str) -> S3:
+        asked.append(keys)
+        return S3()
+
+    authority = StandIn()
+    monkeypatch.setattr(endpoints, "client", s3_client)
+    around = Surroundings(emulator_url="http://127.0.0.1:1", shim_url="http://127.0.0.1:2", state=tmp_path)
+    server = ModelServer(resources().endpoints["Fraud"], Image(("true",), tmp_path, {}), authority, around)
+
+    unpacked = server._fetch(tmp_path / "home")
+
+    assert authority.assumed == [(ROLE, "sagemaker.amazonaws.com")]
+    assert asked[0]["aws_secret_access_key"] == "secret of Fraud"
+    assert asked[1] == {"Bucket": "b", "Key": "model.tar.gz"}
+    assert (unpacked / "model.ubj").read_bytes() == b"abc"
+    assert (unpacked / "model.ubj").stat().st_mode & 0o777 == 0o444
+
+
+def test_endpoint_fails_with_the_reason_when_its_artefact_may_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_self: ModelServer, _home: Path) -> Path:
+        raise AwsError(403, "AccessDenied", "no s3:GetObject")
+
+    monkeypatch.setattr(ModelServer, "_fetch", denied)
+    around = Surroundings(emulator_url="", shim_url="", state=tmp_path)
+    server = ModelServer(resources().endpoints["Fraud"], Image(("true",), tmp_path, {}), StandIn(), around)
+    server.start()
+    assert until(lambda: server.status, lambda status: status == "Failed")
+    assert "no s3:GetObject" in server.failure
+
+
+def test_endpoint_fails_when_its_process_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ModelServer, "_fetch", lambda _self, home: artefact(home))
+    around = Surroundings(emulator_url="", shim_url="", state=tmp_path)
+    image = Image((sys.executable, "-c", "raise SystemExit(4)"), tmp_path, {})
+    server = ModelServer(resources().endpoints["Fraud"], image, StandIn(), around)
+    server.start()
+    assert until(lambda: server.status, lambda status: status == "Failed")
+    assert "ended with code 4: see" in server.failure

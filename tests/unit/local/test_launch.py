@@ -1,0 +1,125 @@
+"""The launcher wraps functions of the emulator; these stand in for them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from local.emulator.launch import Doors, check_release, checked, delivery, put_version_ids, retry_rule_targets
+
+
+def modules() -> tuple[Any, Any, list[dict[str, Any]]]:
+    dispatched: list[dict[str, Any]] = []
+
+    def dispatch(event: dict[str, Any], view: Any = None) -> None:
+        dispatched.append({**event, "view": view})
+
+    eventbridge = SimpleNamespace(__name__="eventbridge", _dispatch_event=dispatch)
+
+    def fire(bucket_name: str, key: str, event_name: str, version_id: str | None = None) -> None:
+        detail = json.dumps({"object": {"key": key}})
+        eventbridge._dispatch_event({"Source": "aws.s3", "Detail": detail, "Name": bucket_name + event_name})
+
+    return SimpleNamespace(__name__="s3", _fire_s3_event=fire), eventbridge, dispatched
+
+
+def test_an_objects_version_is_in_its_event() -> None:
+    s3, eventbridge, dispatched = modules()
+    put_version_ids(s3, eventbridge)
+
+    s3._fire_s3_event("bucket", "ü.csv", "Put", version_id="v1")
+    s3._fire_s3_event("bucket", "plain.csv", "Put")
+    eventbridge._dispatch_event({"Source": "other", "Detail": "{}"}, "a view")
+
+    assert json.loads(dispatched[0]["Detail"]) == {"object": {"key": "ü.csv", "version-id": "v1"}}
+    assert json.loads(dispatched[1]["Detail"]) == {"object": {"key": "plain.csv"}}
+    assert dispatched[2] == {"Source": "other", "Detail": "{}", "view": "a view"}
+
+
+def test_stops_when_a_function_is_gone_or_takes_other_arguments() -> None:
+    module = SimpleNamespace(__name__="s3", fire=lambda bucket: bucket)
+    assert checked(module, "fire", "bucket") is module.fire
+    with pytest.raises(SystemExit, match="s3 has no function gone"):
+        checked(module, "gone")
+    with pytest.raises(SystemExit, match=r"s3\.fire no longer takes \['version_id'\]"):
+        checked(module, "fire", "bucket", "version_id")
+
+
+def test_stops_when_the_release_is_another() -> None:
+    check_release("1.5.33")
+    with pytest.raises(SystemExit, match=r"not 1\.5\.34"):
+        check_release("1.5.34")
+
+
+def test_a_rules_function_is_invoked_with_retries() -> None:
+    invoked: list[Any] = []
+    lambdas = SimpleNamespace(
+        __name__="lambda_svc",
+        _get_func_record_for_ref=lambda arn: ({"f": arn}, {"c": 1}, "name") if arn != "gone" else (None, None, "gone"),
+        _execution_record_for_config=lambda function, config: {**function, **config},
+        invoke_async_with_retry=lambda func, event: invoked.append((func, event)),
+    )
+    eventbridge = SimpleNamespace(__name__="eventbridge", _dispatch_to_lambda=lambda arn, payload: (arn, payload))
+    retry_rule_targets(eventbridge, lambdas)
+
+    eventbridge._dispatch_to_lambda("arn", '{"detail": 1}')
+
+    assert invoked == [({"f": "arn", "c": 1}, {"detail": 1})]
+    with pytest.raises(LookupError, match="gone"):
+        eventbridge._dispatch_to_lambda("gone", "{}")
+
+
+def test_a_services_event_reaches_the_bus() -> None:
+    _, eventbridge, dispatched = modules()
+    scope: dict[str, str] = {}
+    responses = SimpleNamespace(
+        __name__="responses",
+        set_request_account_id=lambda value: scope.update(account=value),
+        set_request_region=lambda value: scope.update(region=value),
+    )
+    event = {"region": "us-east-1", "source": "aws.batch", "detail-type": "T", "detail": {"a": 1}, "resources": ["r"]}
+
+    delivery(eventbridge, responses)(event)
+
+    assert scope == {"account": "000000000000", "region": "us-east-1"}
+    (sent,) = dispatched
+    assert (sent["Source"], sent["DetailType"], json.loads(sent["Detail"])) == ("aws.batch", "T", {"a": 1})
+
+
+def ask(doors: Doors, method: str, path: str, token: str, query: str = "") -> tuple[int, Any]:
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b'{"source": "aws.batch"}', "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"x-dropscore-token", token.encode())] if token else []
+    scope = {"type": "http", "method": method, "path": path, "headers": headers, "query_string": query.encode()}
+    asyncio.run(doors(scope, receive, send))
+    return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+def test_doors_open_for_the_token_only() -> None:
+    delivered: list[Any] = []
+
+    async def emulator(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 418})
+        await send({"type": "http.response.body", "body": b'"the emulator"'})
+
+    doors = Doors(emulator, "secret", lambda key: {"arn": key}, delivered.append)
+
+    assert ask(doors, "GET", "/_dropscore/identity", "secret", "access_key=AKIA") == (200, {"arn": "AKIA"})
+    assert ask(doors, "POST", "/_dropscore/events", "secret") == (200, {})
+    assert delivered == [{"source": "aws.batch"}]
+    assert ask(doors, "GET", "/_dropscore/else", "secret")[0] == 404
+    for token in ("", "wrong"):
+        assert ask(doors, "GET", "/_dropscore/identity", token)[0] == 403
+        assert ask(doors, "POST", "/_dropscore/events", token)[0] == 403
+    assert delivered == [{"source": "aws.batch"}]
+    assert ask(doors, "GET", "/bucket/key", "") == (418, "the emulator")

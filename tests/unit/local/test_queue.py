@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.shim.job import Job
+from local.shim.queue import DEPENDENCY_FAILED, HOST_LOST, Jobs
+from local.shim.retry import Outcome, RetryStrategy, Rule
+
+ONCE = RetryStrategy(1)
+THRICE = RetryStrategy(
+    3, [Rule("RETRY", exit_code="75"), Rule("RETRY", status_reason="Your Spot*"), Rule("EXIT", reason="*")]
+)
+DONE = Outcome(0, status_reason="Essential container in task exited")
+
+
+def job(name: str, **changes: Any) -> Job:
+    plain: dict[str, Any] = {
+        "id": name,
+        "arn": f"arn:job/{name}",
+        "name": name,
+        "queue": "arn:job-queue/q",
+        "definition": "arn:job-definition/d:1",
+        "parameters": {},
+        "command": [],
+        "environment": {},
+        "max_attempts": 3,
+        "timeout_seconds": None,
+    }
+    return Job(**plain | changes)
+
+
+@pytest.fixture
+def seen() -> list[tuple[str, str]]:
+    return []
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, seen: list[tuple[str, str]]) -> Jobs:
+    return Jobs(tmp_path / "jobs.json", lambda detail: seen.append((detail["jobId"], detail["status"])))
+
+
+def end(jobs: Jobs, outcome: Outcome, strategy: RetryStrategy = ONCE) -> Job:
+    taken = jobs.take()
+    jobs.move(taken, "RUNNING")
+    jobs.end_attempt(taken, outcome, 7, strategy)
+    return taken
+
+
+def test_every_state_is_told_in_order(jobs: Jobs, seen: list[tuple[str, str]]) -> None:
+    jobs.add([job("a")])
+    end(jobs, DONE)
+    assert [status for _, status in seen] == ["SUBMITTED", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
+
+
+def test_a_transient_failure_is_tried_again_and_a_permanent_one_is_not(jobs: Jobs) -> None:
+    jobs.add([job("a")])
+    retried = end(jobs, Outcome(75), THRICE)
+    assert retried.status == "RUNNABLE"
+    failed = end(jobs, Outcome(10), THRICE)
+    assert failed is retried
+    assert failed.status == "FAILED"
+    assert [attempt.exit_code for attempt in failed.attempts] == [75, 10]
+    assert failed.described()["container"]["peakMemoryBytes"] == 7
+
+
+def test_a_dependent_waits_and_fails_with_what_it_needs(jobs: Jobs) -> None:
+    jobs.add([job("a"), job("b", depends_on=["a"]), job("c", depends_on=["b"])])
+    assert [one.status for one in jobs.where(lambda _: True)] == ["RUNNABLE", "PENDING", "PENDING"]
+    end(jobs, DONE)
+    assert jobs.get("b").status == "RUNNABLE"  # type: ignore[union-attr]
+    end(jobs, Outcome(1))
+    last = jobs.get("c")
+    assert last is not None
+    assert (last.status, last.status_reason) == ("FAILED", DEPENDENCY_FAILED)
+
+
+def test_an_array_ends_with_its_children(jobs: Jobs) -> None:
+    parent = job("p", array_size=2)
+    children = [job(f"p:{index}", parent="p", array_index=index) for index in range(2)]
+    jobs.add([parent, *children, job("after", depends_on=["p"])])
+    assert parent.status == "PENDING"
+    assert end(jobs, DONE).described()["arrayProperties"] == {"index": 0}
+    assert (parent.status, jobs.get("after").status) == ("PENDING", "PENDING")  # type: ignore[union-attr]
+    end(jobs, DONE)
+    assert (parent.status, jobs.get("after").status) == ("SUCCEEDED", "RUNNABLE")  # type: ignore[union-attr]
+    assert parent.described()["arrayProperties"] == {"size": 2}
+
+
+def test_an_array_fails_with_one_child_once_all_have_ended(jobs: Jobs) -> None:
+    parent = job("p", array_size=2)
+    jobs.add([parent, *[job(f"p:{index}", parent="p", array_index=index) for index in range(2)]])
+    end(jobs, Outcome(1))
+    assert parent.status == "PENDING"
+    end(jobs, DONE)
+    assert parent.status == "FAILED"
+
+
+def test_a_terminated_job_fails_with_the_reason_given(jobs: Jobs) -> None:
+    jobs.add([job("a")])
+    taken = jobs.take()
+    taken.stop_reason = "no longer wanted"
+    jobs.end_attempt(taken, Outcome(75), 0, THRICE)
+    assert (taken.status, taken.status_reason) == ("FAILED", "no longer wanted")
+
+
+def test_only_a_waiting_job_can_be_cancelled(jobs: Jobs) -> None:
+    jobs.add([job("a"), job("b")])
+    taken = jobs.take()
+    assert not jobs.stop_waiting(taken, "why")
+    waiting = jobs.get("b")
+    assert waiting is not None
+    assert jobs.stop_waiting(waiting, "why")
+    assert waiting.status == "FAILED"
+
+
+def test_a_running_attempt_was_lost_with_its_host_when_the_shim_starts_again(jobs: Jobs, tmp_path: Path) -> None:
+    jobs.add([job("a"), job("b"), job("c")])
+    end(jobs, DONE)
+    jobs.move(jobs.take(), "RUNNING")
+
+    again = Jobs(tmp_path / "jobs.json", lambda _: None)
+    again.restore(lambda _: THRICE)
+
+    assert {one.id: one.status for one in again.where(lambda _: True)} == {
+        "a": "SUCCEEDED",
+        "b": "RUNNABLE",
+        "c": "RUNNABLE",
+    }
+    lost = again.get("b")
+    assert lost is not None
+    assert [attempt.status_reason for attempt in lost.attempts] == [HOST_LOST]
+
+
+def test_the_file_holds_every_job_as_it_is(jobs: Jobs, tmp_path: Path) -> None:
+    jobs.add([job("a")])
+    (kept,) = json.loads((tmp_path / "jobs.json").read_text())
+    assert Job.restored(kept) == jobs.get("a")

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dropscore.errors import ConfigurationError
+from local.catalogue import DROPPED, EMULATED, NOT_EMULATED, SHIMMED, generated_name
+from local.references import OUTPUT
+from local.rewrite import Rewritten, rewrite
+
+QUEUE = generated_name("stack", "Queue")
+QUEUE_ARN = f"arn:aws:batch:us-east-1:000000000000:job-queue/{QUEUE}"
+ENDPOINT = generated_name("stack", "Endpoint")
+
+
+def rewritten(resources: dict[str, Any], **parts: Any) -> Rewritten:
+    return rewrite("stack", {"Resources": resources, **parts})
+
+
+def resource(kind: str, **properties: Any) -> dict[str, Any]:
+    return {"Type": kind, "Properties": properties}
+
+
+def test_error_names_type_and_stack_when_a_type_is_unknown() -> None:
+    with pytest.raises(ConfigurationError, match=r"stack/New is a AWS::New::Thing.*local/catalogue\.py"):
+        rewritten({"New": resource("AWS::New::Thing")})
+
+
+def test_no_type_is_in_two_tables() -> None:
+    tables = [set(EMULATED), set(NOT_EMULATED), set(SHIMMED)]
+    assert sum(map(len, tables)) == len(set.union(*tables))
+    assert set(DROPPED) <= EMULATED
+
+
+def test_shimmed_resources_leave_the_template_and_references_become_literals() -> None:
+    result = rewritten(
+        {
+            "Queue": resource("AWS::Batch::JobQueue"),
+            "Endpoint": resource("AWS::SageMaker::Endpoint", EndpointConfigName="c"),
+            "Policy": resource(
+                "AWS::IAM::Policy",
+                ByRef={"Ref": "Queue"},
+                ByAttribute={"Fn::GetAtt": ["Endpoint", "EndpointName"]},
+                BySub={"Fn::Sub": "x/${Queue}/${Endpoint.EndpointName}/${AWS::Region}/${!Queue}"},
+                ByListSub={"Fn::Sub": ["${Queue}-${v}", {"v": {"Ref": "Queue"}}]},
+            ),
+        },
+        Outputs={"Out": {"Value": {"Fn::GetAtt": "Queue.JobQueueArn"}}},
+    )
+
+    assert set(result.template["Resources"]) == {"Policy"}
+    assert result.template["Resources"]["Policy"]["Properties"] == {
+        "ByRef": QUEUE_ARN,
+        "ByAttribute": ENDPOINT,
+        "BySub": {"Fn::Sub": f"x/{QUEUE_ARN}/{ENDPOINT}/${{AWS::Region}}/${{!Queue}}"},
+        "ByListSub": {"Fn::Sub": [f"{QUEUE_ARN}-${{v}}", {"v": QUEUE_ARN}]},
+    }
+    assert result.template["Outputs"]["Out"] == {"Value": QUEUE_ARN}
+    queue, _ = result.shimmed
+    assert (queue.logical_id, queue.name, queue.arn) == ("Queue", QUEUE, QUEUE_ARN)
+
+
+def test_endpoint_keeps_its_names_case_and_lowers_it_in_the_arn() -> None:
+    result = rewritten({"Endpoint": resource("AWS::SageMaker::Endpoint", EndpointName="MyModel")})
+    assert result.shimmed[0].name == "MyModel"
+    assert result.shimmed[0].arn == "arn:aws:sagemaker:us-east-1:000000000000:endpoint/mymodel"
+
+
+def test_error_when_an_attribute_of_a_shimmed_resource_is_unknown() -> None:
+    resources = {
+        "Queue": resource("AWS::Batch::JobQueue"),
+        "P": resource("AWS::IAM::Policy", X={"Fn::GetAtt": ["Queue", "No"]}),
+    }
+    with pytest.raises(ConfigurationError, match=r"stack reads No of Queue \(AWS::Batch::JobQueue\)"):
+        rewritten(resources)
+
+
+def test_values_that_a_shimmed_resource_needs_become_outputs() -> None:
+    role = {"Fn::GetAtt": ["Role", "Arn"]}
+    image = {"Fn::Sub": "${AWS::AccountId}.dkr.ecr/x:tag"}
+    container = {"JobRoleArn": role, "ExecutionRoleArn": role, "Image": image}
+    definition = resource("AWS::Batch::JobDefinition", ContainerProperties=container)
+    result = rewritten({"Role": resource("AWS::IAM::Role"), "Job": definition})
+
+    added = {key: value["Value"] for key, value in result.template["Outputs"].items()}
+    assert sorted(map(str, added.values())) == sorted(map(str, (role, image)))
+    outputs = {key: "ROLE" if value == role else "IMAGE" for key, value in added.items()}
+    filled = {"JobRoleArn": "ROLE", "ExecutionRoleArn": "ROLE", "Image": "IMAGE"}
+    assert result.shimmed[0].filled(outputs).properties == {"ContainerProperties": filled}
+
+
+def test_left_out_resources_are_named_and_dependencies_on_them_forgotten() -> None:
+    log = {"Type": "AWS::EC2::FlowLog"}
+    kept = {"Type": "AWS::SQS::Queue", "DependsOn": ["Flow", "Other"]}
+    alone = {"Type": "AWS::SQS::Queue", "DependsOn": "Flow"}
+    result = rewritten({"Flow": log, "Kept": kept, "Alone": alone, "Other": {"Type": "AWS::SQS::Queue"}})
+
+    assert result.not_emulated == ("stack/Flow (AWS::EC2::FlowLog): no network traffic is recorded",)
+    assert result.template["Resources"]["Kept"]["DependsOn"] == ["Other"]
+    assert "DependsOn" not in result.template["Resources"]["Alone"]
+
+
+def test_error_when_something_refers_to_what_is_left_out() -> None:
+    with pytest.raises(ConfigurationError, match="stack refers to Flow, which is not emulated"):
+        rewritten({"Flow": resource("AWS::EC2::FlowLog"), "Q": resource("AWS::SQS::Queue", QueueName={"Ref": "Flow"})})
+
+
+def test_demand_for_tls_is_stripped_and_named_and_nothing_else_is() -> None:
+    tls = {"Effect": "Deny", "Action": "s3:*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    other = {"Effect": "Deny", "Action": "s3:*", "Condition": {"Bool": {"aws:SecureTransport": "false", "x": "y"}}}
+    result = rewritten(
+        {
+            "Both": resource("AWS::S3::BucketPolicy", PolicyDocument={"Statement": [tls, other]}),
+            "Only": resource("AWS::SQS::QueuePolicy", PolicyDocument={"Statement": [tls]}),
+        }
+    )
+
+    assert set(result.template["Resources"]) == {"Both"}
+    assert result.template["Resources"]["Both"]["Properties"]["PolicyDocument"]["Statement"] == [other]
+    assert [note.split(":")[0] for note in result.not_emulated] == ["stack/Both", "stack/Only"]
+
+
+def test_a_vpcs_range_becomes_a_literal() -> None:
+    group = resource("AWS::EC2::SecurityGroup", CidrIp={"Fn::GetAtt": ["Vpc", "CidrBlock"]})
+    result = rewritten({"Vpc": resource("AWS::EC2::VPC", CidrBlock="10.0.0.0/16"), "Group": group})
+    assert result.template["Resources"]["Group"]["Properties"]["CidrIp"] == "10.0.0.0/16"
+
+
+def test_bootstrap_check_is_dropped() -> None:
+    result = rewritten({}, Parameters={"BootstrapVersion": {}, "Kept": {}}, Rules={"CheckBootstrapVersion": {}})
+    assert result.template["Parameters"] == {"Kept": {}}
+    assert "Rules" not in result.template
+
+
+def test_what_the_emulator_drops_is_handed_out_for_the_api() -> None:
+    target = {"Fn::GetAtt": ["Dead", "Arn"]}
+    result = rewritten(
+        {
+            "Dead": resource("AWS::SQS::Queue"),
+            "F": resource("AWS::Lambda::Function", DeadLetterConfig={"TargetArn": target}),
+            "T": resource("AWS::DynamoDB::Table", TimeToLiveSpecification={"AttributeName": "e", "Enabled": True}),
+        }
+    )
+
+    function, table = result.amendments
+    assert result.template["Outputs"][function.value["TargetArn"][OUTPUT]] == {"Value": target}
+    assert (table.logical_id, table.value) == ("T", {"AttributeName": "e", "Enabled": True})
+
+
+def test_the_template_that_was_given_stays_as_it_was() -> None:
+    template = {"Resources": {"Queue": resource("AWS::Batch::JobQueue")}, "Rules": {}}
+    rewrite("stack", template)
+    assert template == {"Resources": {"Queue": resource("AWS::Batch::JobQueue")}, "Rules": {}}

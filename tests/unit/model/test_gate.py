@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+from serving.gate import Gate
+from serving.refusal import RefusalError
+
+
+def test_one_too_many_is_told_to_come_back() -> None:
+    gate = Gate(running=1, waiting=2)
+    with ExitStack() as held:
+        for _ in range(3):
+            held.enter_context(gate.place())
+        with pytest.raises(RefusalError) as raised, gate.place():
+            pass
+        assert (raised.value.status, raised.value.code) == (503, "BUSY")
+        assert raised.value.headers == {"Retry-After": "1"}
+    with gate.place():
+        pass
+
+
+def test_place_is_given_back_after_an_error() -> None:
+    gate = Gate(running=1, waiting=0)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), gate.place(), gate.slot():
+            raise ZeroDivisionError
+    with gate.place(), gate.slot():
+        pass
+
+
+def test_only_so_many_run_at_once() -> None:
+    gate, now, most = Gate(running=2, waiting=8), [0], [0]
+    lock = threading.Lock()
+
+    def run(_: int) -> None:
+        with gate.place(), gate.slot():
+            with lock:
+                now[0] += 1
+                most[0] = max(most[0], now[0])
+            time.sleep(0.01)
+            with lock:
+                now[0] -= 1
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(run, range(8)))
+    assert most == [2]
+
+
+def test_closed_gate_lets_nobody_in_and_waits_for_who_is() -> None:
+    gate = Gate(running=1, waiting=1)
+    leave, inside = threading.Event(), threading.Event()
+
+    def stay() -> None:
+        with gate.place():
+            inside.set()
+            leave.wait(10)
+
+    guest = threading.Thread(target=stay)
+    guest.start()
+    inside.wait(10)
+    assert gate.close(0.05) is False
+    with pytest.raises(RefusalError, match="stopping"), gate.place():
+        pass
+    leave.set()
+    assert gate.close(10) is True
+    guest.join()

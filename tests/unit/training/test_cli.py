@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import xgboost
+from typer.testing import CliRunner
+
+from training.cli import app
+from training.errors import ModelImportError
+
+
+@pytest.fixture
+def served(booster: xgboost.Booster, tmp_path: Path) -> Path:
+    (tmp_path / "mine.pkl").write_bytes(pickle.dumps(booster))
+    done = CliRunner().invoke(app, ["import", str(tmp_path / "mine.pkl"), "-o", str(tmp_path / "model.tar.gz")])
+    assert done.exit_code == 0, done.output
+    assert "pickle of xgboost.core.Booster" in done.stdout
+    assert "Wrote" not in done.stdout
+    assert "Wrote" in done.stderr
+    return tmp_path / "model.tar.gz"
+
+
+def test_show_prints_the_manifest(served: Path) -> None:
+    done = CliRunner().invoke(app, ["show", str(served)])
+    assert done.exit_code == 0
+    assert "binary:logistic" in done.stdout
+    assert "6, predicts with 6 rounds" in done.stdout
+
+
+def test_json_is_the_manifest_and_nothing_else(served: Path, tmp_path: Path) -> None:
+    again = CliRunner().invoke(app, ["import", str(served), "-o", str(tmp_path / "again.tar.gz"), "--json"])
+    shown = CliRunner().invoke(app, ["show", str(served), "--json"])
+    assert json.loads(again.stdout) == json.loads(shown.stdout)
+    assert json.loads(shown.stdout)["source"]["name"] == "mine.pkl"
+
+
+def test_show_of_something_else_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"x")
+    done = CliRunner().invoke(app, ["show", str(tmp_path / "x")])
+    assert isinstance(done.exception, ModelImportError)
+
+
+def test_absent_file_is_wrong_usage(tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["import", str(tmp_path / "none"), "-o", "x"]).exit_code == 2

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import pickle
+import zlib
+
+import pytest
+import xgboost
+
+from training.errors import ModelImportError
+from training.recognise import Kind, needs_legacy, recognise, unwrap
+
+from .conftest import MODELS
+
+
+def handle(name: str) -> bytes:
+    from training.foreign import find
+
+    return find((MODELS / name).read_bytes()).content
+
+
+def test_what_this_release_writes_is_recognised(booster: xgboost.Booster) -> None:
+    assert recognise(bytes(booster.save_raw("json"))) is Kind.JSON_MODEL
+    assert recognise(bytes(booster.save_raw("ubj"))) is Kind.UBJ_MODEL
+    assert recognise(bytes(booster.__getstate__()["handle"])) is Kind.UBJ_SNAPSHOT
+    assert recognise(pickle.dumps(booster, 0)) is Kind.PICKLE
+
+
+def test_what_old_releases_wrote_is_recognised() -> None:
+    assert recognise(handle("logistic-0.90.pkl")) is Kind.BINARY_MODEL
+    assert recognise(b"binf" + handle("logistic-0.90.pkl")) is Kind.BINARY_MODEL
+    assert recognise(handle("linear-0.90.pkl")) is Kind.BINARY_MODEL
+    assert recognise(handle("logistic-1.1.1.pkl")) is Kind.BINARY_SNAPSHOT
+    assert recognise(handle("early-1.3.3.pkl")) is Kind.JSON_SNAPSHOT
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"{}", b'{"a": 1}', b"1,2,3\n", bytes(600), b"\x80", b"["])
+def test_anything_else_is_not(content: bytes) -> None:
+    assert recognise(content) is None
+
+
+@pytest.mark.parametrize("content", [b"\x04\x22\x4d\x18....", b"ZF0x1....", b"PK\x03\x04....", b"\x89HDF...."])
+def test_known_packings_are_refused_with_advice(content: bytes) -> None:
+    with pytest.raises(ModelImportError, match=r"the file is (compressed|of|a|an) "):
+        recognise(content)
+
+
+def test_release_that_wrote_it_decides_who_reads_it(booster: xgboost.Booster) -> None:
+    ours = bytes(booster.save_raw("json"))
+    assert not needs_legacy(Kind.JSON_MODEL, ours)
+    assert not needs_legacy(Kind.UBJ_MODEL, bytes(booster.save_raw("ubj")))
+    assert not needs_legacy(Kind.UBJ_SNAPSHOT, bytes(booster.__getstate__()["handle"]))
+    assert needs_legacy(Kind.JSON_MODEL, ours.replace(b'"version":[3,2,0]', b'"version":[3,0,5]'))
+    assert needs_legacy(Kind.JSON_SNAPSHOT, handle("early-1.3.3.pkl"))
+    assert needs_legacy(Kind.UBJ_SNAPSHOT, handle("classifier-1.7.6.pkl"))
+    assert needs_legacy(Kind.BINARY_MODEL, handle("logistic-0.90.pkl"))
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, zlib.compress, lzma.compress])
+def test_compression_is_taken_off(pack: object) -> None:
+    assert callable(pack)
+    assert unwrap(pack(pack(b"{" * 99))) == b"{" * 99
+    with pytest.raises(ModelImportError, match="damaged"):
+        unwrap(pack(b"{" * 99)[:6] + b"\xff" * 40)
+
+
+def test_lzma_alone_is_taken_off() -> None:
+    assert unwrap(lzma.compress(b"model", format=lzma.FORMAT_ALONE)) == b"model"
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, zlib.compress, lzma.compress])
+def test_bomb_is_refused(pack: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert callable(pack)
+    monkeypatch.setattr("training.recognise.SIZE_LIMIT_BYTES", 1000)
+    monkeypatch.setattr("training.artefact.gunzip.__defaults__", (1000,))
+    assert len(unwrap(pack(bytes(1000)))) == 1000
+    with pytest.raises(ModelImportError, match="over the limit"):
+        unwrap(pack(bytes(1001)))
