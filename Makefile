@@ -5,6 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 ENGINE ?= docker
 UV := .uv/bin/uv
+ENVIRONMENTS := $(addsuffix /requirements.txt,local/emulator training/legacy containers/worker containers/model)
 RUN := .venv/bin
 # Without cached bytecode each start of the CDK costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -14,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/ready node_modules/ready build/demo/model.tar.gz ## install everything below this folder and train the demo model
+setup: .venv/ready node_modules/ready .dropscore/environments/ready build/demo/model.tar.gz ## install everything below this folder and train the demo model
 
 demo: setup ## score the demo file on the embedded cloud and show the scores
 	@$(RUN)/dropscore local run build/demo/sample.csv --out build/demo/scores.csv
@@ -63,6 +64,10 @@ $(UV): bootstrap.txt
 
 node_modules/ready: package-lock.json
 	npm ci --silent
+	@touch $@
+
+.dropscore/environments/ready: .venv/ready $(ENVIRONMENTS)
+	$(RUN)/python -m dropscore.environments $(ENVIRONMENTS)
 	@touch $@
 
 build/demo/model.tar.gz: .venv/ready training/demo.py training/data.py training/artefact.py

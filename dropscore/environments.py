@@ -54,3 +54,8 @@ def _uv(*arguments: str, requirements: Path) -> None:
             f"the environment of {requirements.parent.name}/{requirements.name} could not be made: "
             f"{done.stderr.strip()[-2000:]}\nCheck that PyPI can be reached, then try again."
         )
+
+
+if __name__ == "__main__":
+    for _requirements in sys.argv[1:]:
+        print(python_environment(Path(_requirements)), file=sys.stderr)
