@@ -10,10 +10,10 @@ RUN := .venv/bin
 # Without cached bytecode each start of the CDK costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test check images synth deploy destroy lock clean
+.PHONY: help setup demo test test-slow check images synth deploy destroy lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/ready node_modules/ready .dropscore/environments/ready build/demo/model.tar.gz ## install everything below this folder and train the demo model
 
@@ -23,6 +23,9 @@ demo: setup ## score the demo file on the embedded cloud and show the scores
 
 test: setup ## run all tests: unit, contract, stacks, end to end
 	@$(RUN)/pytest $(ARGS)
+
+test-slow: setup ## run what takes minutes: a million rows end to end and the like
+	@$(RUN)/pytest -m slow $(ARGS)
 
 check: setup ## format, lint, types, imports, lock files
 	$(RUN)/ruff format --check .

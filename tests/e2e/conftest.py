@@ -20,7 +20,7 @@ from local.run import deployment
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "build" / "demo"
-WAIT_SECONDS = 40.0
+WAIT_SECONDS = 60.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
