@@ -56,22 +56,27 @@ clean: ## remove what the targets above have made
 	rm -rf .venv .uv node_modules build cdk.out .dropscore
 
 $(UV): bootstrap.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Dropscore needs Python 3.11 or newer: make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv .uv
-	.uv/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Dropscore needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.12 …")'
+	@echo "setting up: uv" >&2
+	@$(PYTHON) -m venv .uv
+	@.uv/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r bootstrap.txt
 	@touch $@
 
 .venv/ready: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --quiet --locked --python $(PYTHON)
+	@echo "setting up: Python packages (.venv)" >&2
+	@$(UV) sync --quiet --locked --python $(PYTHON)
 	@touch $@
 
 node_modules/ready: package-lock.json
-	npm ci --silent
+	@echo "setting up: the CDK's command line (node_modules)" >&2
+	@npm ci --silent
 	@touch $@
 
 .dropscore/environments/ready: .venv/ready $(ENVIRONMENTS)
-	$(RUN)/python -m dropscore.environments $(ENVIRONMENTS)
+	@echo "setting up: what the emulator, the functions and the containers run in (.dropscore)" >&2
+	@$(RUN)/python -m dropscore.environments $(ENVIRONMENTS)
 	@touch $@
 
 build/demo/model.tar.gz: .venv/ready training/demo.py training/data.py training/artefact.py
-	$(RUN)/python -m training.demo
+	@echo "setting up: the demo model (build/demo)" >&2
+	@$(RUN)/python -m training.demo

@@ -58,4 +58,4 @@ def _uv(*arguments: str, requirements: Path) -> None:
 
 if __name__ == "__main__":
     for _requirements in sys.argv[1:]:
-        print(python_environment(Path(_requirements)), file=sys.stderr)
+        python_environment(Path(_requirements))
