@@ -10,10 +10,10 @@ RUN := .venv/bin
 # Without cached bytecode each start of the CDK costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-slow check images synth deploy destroy lock clean
+.PHONY: help setup demo test test-slow test-images check images synth deploy destroy lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/ready node_modules/ready .dropscore/environments/ready build/demo/model.tar.gz ## install everything below this folder and train the demo model
 
@@ -37,6 +37,9 @@ check: setup ## format, lint, types, imports, lock files
 images: ## build both container images (ENGINE=docker)
 	$(ENGINE) build -t dropscore-model containers/model
 	$(ENGINE) build -t dropscore-worker -f containers/worker/Dockerfile .
+
+test-images: setup images ## build both images and run them for real: strict, and at a job of the embedded cloud
+	DROPSCORE_MODEL_IMAGE=dropscore-model DROPSCORE_WORKER_IMAGE=dropscore-worker DROPSCORE_ENGINE="$(ENGINE)" $(RUN)/pytest tests/images
 
 synth: setup ## write the CloudFormation templates to cdk.out, checked by cdk-nag
 	npx cdk synth --quiet
