@@ -39,6 +39,9 @@ def score(
     if watch:
         jobs = wait(there.table, uploaded)
         print_json([as_dict(job) for job in jobs]) if as_json else print_jobs(jobs)
+        for job in jobs:
+            if job.status is not State.SUCCEEDED:
+                talk.print(f"{job.file}: {job.status}: {job.message}", markup=False, soft_wrap=True)
         raise typer.Exit(0 if all(job.status is State.SUCCEEDED for job in jobs) else 1)
     if as_json:
         print_json([{"job_id": identity, "file": key} for identity, key in uploaded.items()])
