@@ -6,7 +6,10 @@ DropscoreError
 ├── JobFailedError       a job ended FAILED or REJECTED                        exit 1
 ├── JobError             why a job ends; carries the code of the jobs table
 │   ├── PermanentError   trying again cannot help: the job ends FAILED
-│   │   └── RejectedError   the file itself is at fault: the job ends REJECTED
+│   │   ├── RejectedError   the file itself is at fault: the job ends REJECTED
+│   │   │   ├── RowsRefusedError  the model refused a body: which rows of it is found out
+│   │   │   └── RowTooLargeError  one row is longer than a body may be
+│   │   └── BodyTooLargeError  the endpoint takes less: the body is halved
 │   ├── TransientError   trying again may help: Batch starts another attempt
 │   └── SupersededError  another attempt owns the job: this one stops and writes nothing
 └── IllegalMoveError     a state change that no job may make; a bug, never the user's fault
@@ -56,6 +59,23 @@ class PermanentError(JobError):
 
 
 class RejectedError(PermanentError):
+    pass
+
+
+class RowsRefusedError(RejectedError):
+    """The model refused a body. `reason` says why without where; `row` is the file's row it named, None for none."""
+
+    def __init__(self, code: str, message: str, *, reason: str, row: int | None = None) -> None:
+        super().__init__(code, message)
+        self.reason = reason
+        self.row = row
+
+
+class RowTooLargeError(RejectedError):
+    pass
+
+
+class BodyTooLargeError(PermanentError):
     pass
 
 

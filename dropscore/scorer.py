@@ -1,56 +1,123 @@
-"""Bodies → endpoint → scores, several in flight, results in order, transient faults retried."""
+"""Bodies → endpoint → scores: several in flight, results in order, large bodies halved, bad rows isolated."""
 
 from __future__ import annotations
 
-import random
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from dropscore.errors import TransientError
-from dropscore.lines import Body
+from dropscore.errors import BodyTooLargeError, RowsRefusedError, RowTooLargeError
+from dropscore.lines import Body, Limit, cut, too_large
+from dropscore.pace import Budget, Pace, Retry
 from dropscore.scores import scores_of
 
 Invoke = Callable[[Body], bytes]
 
+# One bad row is found soonest by the name it is called by; of many, halving sends the rest of the body less often.
+HINTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that the model refused. Its number and byte offset in the file, never what is in it."""
+
+    row: int
+    offset: int
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One line of scores for each of `rows` rows, each line ended; the line of a bad row is empty."""
+
+    lines: bytes
+    rows: int
+    bad: tuple[BadRow, ...] = ()
+
 
 @dataclass(frozen=True, kw_only=True)
-class Retry:
-    """Waits of up to base × 2^n seconds (full jitter, at most `cap_seconds`) between `attempts` tries of one body."""
+class Scorer:
+    """Scores a file's bytes with one endpoint. More than `most_bad_rows` in one body raise RowsRefusedError."""
 
-    attempts: int = 6
-    base_seconds: float = 0.5
-    cap_seconds: float = 20.0
-    sleep: Callable[[float], None] = time.sleep
+    invoke: Invoke
+    limit: Limit
+    in_flight: int
+    most_bad_rows: int = 0
+    retry: Retry = field(default_factory=Retry)
+    budget: Budget = field(default_factory=Budget)
 
-    def __call__(self, invoke: Invoke, body: Body) -> bytes:
-        for attempt in range(1, self.attempts):
+    def score(self, chunks: Iterable[bytes]) -> Iterator[Scored]:
+        """The scores in the order of the rows, a body at a time.
+
+        At most `in_flight` bodies are held; how many of them are asked for at one time follows `Pace`. The first error
+        in the order of the rows ends it; what was not sent by then is dropped.
+        """
+        pace = Pace(self.in_flight)
+        window: deque[Future[Scored]] = deque()
+        errors: list[RowTooLargeError] = []
+        pool = ThreadPoolExecutor(self.in_flight, thread_name_prefix="invoke")
+        try:
+            for body in _up_to_error(cut(chunks, self.limit), errors):
+                while window and (len(window) == self.in_flight or _unanswered(window) >= pace.size):
+                    yield window.popleft().result()
+                window.append(pool.submit(self._score, body, pace))
+            while window:
+                yield window.popleft().result()
+            if errors:
+                raise errors[0]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _score(self, body: Body, pace: Pace) -> Scored:
+        """The body's scores, in as many requests as it takes; the parts of it are asked for one after the other."""
+        lines: list[bytes] = []
+        bad: list[BadRow] = []
+        parts = [body]
+        while parts:
+            part = parts.pop()
             try:
-                return invoke(body)
-            except TransientError:
-                self.sleep(random.uniform(0, min(self.cap_seconds, self.base_seconds * 2**attempt)))
-        return invoke(body)
+                lines.append(scores_of(self._ask(part, pace), part))
+            except BodyTooLargeError:
+                parts += reversed(self._halves(part))
+            except RowsRefusedError as refusal:
+                if part.rows > 1:
+                    parts += reversed(_suspects(part, refusal.row if len(bad) < HINTS else None))
+                elif len(bad) == self.most_bad_rows:
+                    raise
+                else:
+                    bad.append(BadRow(part.first_row, part.offset, refusal.code, refusal.reason))
+                    lines.append(b"\n")
+        return Scored(b"".join(lines), body.rows, tuple(bad))
+
+    def _ask(self, body: Body, pace: Pace) -> bytes:
+        return self.retry(lambda: self.invoke(body), len(body.data), pace, self.budget)
+
+    def _halves(self, body: Body) -> tuple[Body, ...]:
+        if body.rows == 1:
+            raise too_large(body.first_row, body.offset, len(body.data) - 1) from None
+        self.limit.refused(len(body.data))
+        return body.halves()
 
 
-def score(bodies: Iterable[Body], invoke: Invoke, *, in_flight: int, retry: Retry) -> Iterator[tuple[Body, bytes]]:
-    """Each body with its scores (`scores_of`), in the order of the bodies.
-
-    At most `in_flight` bodies are held at one time. The first error ends it; bodies not yet sent are dropped.
-    """
-    window: deque[tuple[Body, Future[bytes]]] = deque()
-    pool = ThreadPoolExecutor(in_flight, thread_name_prefix="invoke")
+def _up_to_error(bodies: Iterable[Body], errors: list[RowTooLargeError]) -> Iterator[Body]:
+    """The bodies before a row that is too large; the error is kept for when all before it has been heard."""
     try:
-        for body in bodies:
-            window.append((body, pool.submit(retry, invoke, body)))
-            if len(window) == in_flight:
-                yield _finished(*window.popleft())
-        while window:
-            yield _finished(*window.popleft())
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        yield from bodies
+    except RowTooLargeError as error:
+        errors.append(error)
 
 
-def _finished(body: Body, reply: Future[bytes]) -> tuple[Body, bytes]:
-    return body, scores_of(reply.result(), body)
+def _suspects(body: Body, named: int | None) -> tuple[Body, ...]:
+    """The body in smaller parts: the row that the model named gets a body of its own, else there are two halves.
+
+    The model's word is only a hint: whether the row is bad shows when it is sent alone.
+    """
+    if named is not None and body.first_row <= named <= body.last_row:
+        return body.around(named)
+    return body.halves()
+
+
+def _unanswered(window: Iterable[Future[Scored]]) -> int:
+    return sum(not future.done() for future in window)

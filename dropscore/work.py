@@ -12,12 +12,13 @@ from dropscore.aws.source import Source
 from dropscore.aws.table import JobsTable
 from dropscore.errors import JobError, PermanentError, RejectedError, SupersededError, TransientError
 from dropscore.jobs import Job, State, now
-from dropscore.lines import cut
+from dropscore.lines import Limit
 from dropscore.log import log
+from dropscore.pace import Retry
 from dropscore.publish import Output
 from dropscore.routes import Model
 from dropscore.runtime import WorkerSettings
-from dropscore.scorer import Invoke, Retry, score
+from dropscore.scorer import Invoke, Scored, Scorer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -74,13 +75,15 @@ class Worker:
         output.publish(progress.watch(self._scores(source, model, invoke)))
         return progress.rows
 
-    def _scores(self, source: Source, model: Model, invoke: Invoke) -> Iterator[tuple[int, bytes]]:
-        """Row counts and score lines, a body at a time. Raises RejectedError on an empty file."""
+    def _scores(self, source: Source, model: Model, invoke: Invoke) -> Iterator[Scored]:
+        """Scores, a body at a time. Raises RejectedError on an empty file."""
+        scorer = Scorer(
+            invoke=invoke, limit=Limit(model.body_limit_bytes), in_flight=self.settings.in_flight, retry=self.retry
+        )
         empty = True
-        bodies = cut(source.chunks(), model.body_limit_bytes)
-        for body, lines in score(bodies, invoke, in_flight=self.settings.in_flight, retry=self.retry):
+        for scored in scorer.score(source.chunks()):
             empty = False
-            yield body.rows, lines
+            yield scored
         if empty:
             raise RejectedError("EMPTY_FILE", "the file has no rows; upload one that has")
 
@@ -120,12 +123,12 @@ class _Progress:
         self._written = time.monotonic()
         self.rows = 0
 
-    def watch(self, scores: Iterator[tuple[int, bytes]]) -> Iterator[bytes]:
-        for rows, lines in scores:
-            self.rows += rows
+    def watch(self, scores: Iterator[Scored]) -> Iterator[bytes]:
+        for scored in scores:
+            self.rows += scored.rows
             if time.monotonic() - self._written >= PROGRESS_SECONDS:
                 self._write()
-            yield lines
+            yield scored.lines
 
     def _write(self) -> None:
         self._written = time.monotonic()

@@ -9,7 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dropscore.aws.faults import fault
-from dropscore.errors import JobError, PermanentError, RejectedError, TransientError
+from dropscore.errors import BodyTooLargeError, JobError, PermanentError, RowsRefusedError, TransientError
 from dropscore.lines import Body
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ class Endpoint:
         return _bad_row(status, response.get("OriginalMessage", ""), body)
 
 
-def _too_large(body: Body) -> PermanentError:
-    return PermanentError(
+def _too_large(body: Body) -> BodyTooLargeError:
+    return BodyTooLargeError(
         "BODY_TOO_LARGE",
         f"the endpoint does not take a body of {len(body.data)} bytes; lower the model's body_limit_bytes",
     )
@@ -78,17 +78,26 @@ _WORDS = {
 }
 
 
-def _bad_row(status: int, said: str, body: Body) -> RejectedError:
+def _bad_row(status: int, said: str, body: Body) -> RowsRefusedError:
     """Of the container's words only known codes and numbers are used: anything else might quote the row."""
     refusal = _refusal(said)
     row, column, code = refusal.get("row"), refusal.get("column"), refusal.get("code")
     known = code if isinstance(code, str) and code in _WORDS else "BAD_ROW"
-    why = _WORDS.get(known, f"its container answered {status}")
+    reason = _WORDS.get(known, f"its container answered {status}")
     if isinstance(row, int) and 1 <= row <= body.rows:
-        where = f"row {body.first_row + row - 1}" + (f", column {column}" if isinstance(column, int) else "")
+        named = body.first_row + row - 1
+        column_too = f", column {column}" if isinstance(column, int) else ""
+        where, reason = f"row {named}{column_too}", f"{reason}{column_too}"
     else:
-        where = f"rows {body.first_row} to {body.last_row}"
-    return RejectedError(known, f"{where}: the model refuses this: {why}; mend the file and upload it again")
+        named, where = None, f"rows {body.first_row} to {body.last_row}"
+        if body.rows == 1:
+            where = f"row {body.first_row}"
+    return RowsRefusedError(
+        known,
+        f"{where}: the model refuses this: {_WORDS.get(known, reason)}; mend the file and upload it again",
+        reason=reason,
+        row=named,
+    )
 
 
 def _refusal(said: str) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from moto import mock_aws
 from dropscore.aws.table import JobsTable
 from dropscore.intake import Intake, Upload
 from dropscore.jobs import Job
+from dropscore.pace import Retry
 from dropscore.routes import Model, Route
 from dropscore.runtime import SubmitSettings, WorkerSettings
-from dropscore.scorer import Retry
 from dropscore.work import Worker
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dropscore.errors import RejectedError
-from dropscore.lines import count_rows, cut
+from dropscore.lines import Body, Limit, count_rows, cut, row_ends
 
 plain = st.lists(st.text("0123456789.,-", max_size=20), max_size=40).map(lambda rows: "\n".join(rows).encode())
 cells = st.lists(st.lists(st.text('ab,"\n\r ', max_size=6), min_size=1, max_size=4), max_size=20)
@@ -27,7 +27,7 @@ def _chunks(data: bytes, size: int) -> list[bytes]:
 
 @given(plain, st.integers(1, 64), st.integers(21, 100))
 def test_bodies_joined_are_the_input_and_each_is_under_the_limit(data: bytes, chunk: int, limit: int) -> None:
-    bodies = list(cut(_chunks(data, chunk), limit))
+    bodies = list(cut(_chunks(data, chunk), Limit(limit)))
     assert b"".join(body.data for body in bodies) == data
     assert all(0 < len(body.data) <= limit for body in bodies)
     assert all(body.data.endswith(b"\n") for body in bodies[:-1])
@@ -36,7 +36,7 @@ def test_bodies_joined_are_the_input_and_each_is_under_the_limit(data: bytes, ch
 @given(plain, st.integers(1, 64))
 def test_rows_and_offsets_follow_one_another(data: bytes, chunk: int) -> None:
     row, offset = 1, 0
-    for body in cut(_chunks(data, chunk), 30):
+    for body in cut(_chunks(data, chunk), Limit(30)):
         assert (body.first_row, body.offset) == (row, offset)
         row, offset = body.last_row + 1, offset + len(body.data)
     assert row - 1 == count_rows(data) == len(data.splitlines())
@@ -45,31 +45,88 @@ def test_rows_and_offsets_follow_one_another(data: bytes, chunk: int) -> None:
 @given(cells, ends, st.integers(1, 64))
 def test_quoted_rows_are_never_split(rows: list[list[str]], end: str, chunk: int) -> None:
     data = (_written(rows).removesuffix("\n") + end).encode() if rows else b""
-    bodies = list(cut(_chunks(data, chunk), 120))
+    bodies = list(cut(_chunks(data, chunk), Limit(120)))
     parsed = [list(csv.reader(io.StringIO(body.data.decode(), newline=""))) for body in bodies]
     assert [row for part in parsed for row in part] == rows
     assert [body.rows for body in bodies] == [len(part) for part in parsed]
 
 
 def test_bodies_are_as_long_as_they_can_be() -> None:
-    assert [body.data for body in cut([b"1\n22\n333\n4444\n"], 5)] == [b"1\n22\n", b"333\n", b"4444\n"]
+    assert [body.data for body in cut([b"1\n22\n333\n4444\n"], Limit(5))] == [b"1\n22\n", b"333\n", b"4444\n"]
 
 
 def test_a_row_may_be_exactly_as_long_as_the_limit() -> None:
-    assert [body.rows for body in cut([b"1234\n1234\n"], 5)] == [1, 1]
+    assert [body.rows for body in cut([b"1234\n1234\n"], Limit(5))] == [1, 1]
 
 
 def test_a_row_over_the_limit_is_rejected_by_its_number() -> None:
     with pytest.raises(RejectedError, match=r"ROW_TOO_LARGE: row 3 \(at byte 4\) is longer than the 5 bytes") as caught:
-        list(cut([b"1\n2\n", b"secret-cell\n"], 5))
+        list(cut([b"1\n2\n", b"secret-cell\n"], Limit(5)))
     assert "secret" not in str(caught.value)
 
 
 def test_a_quote_that_is_never_closed_is_a_row_too_long() -> None:
     with pytest.raises(RejectedError, match="row 2"):
-        list(cut([b'1\n"2\n' + b"3\n" * 100], 20))
+        list(cut([b'1\n"2\n' + b"3\n" * 100], Limit(20)))
 
 
 def test_no_bytes_give_no_bodies() -> None:
-    assert list(cut([], 10)) == []
-    assert list(cut([b""], 10)) == []
+    assert list(cut([], Limit(10))) == []
+    assert list(cut([b"", b"1\n", b"", b"2"], Limit(10))) == list(cut([b"1\n2"], Limit(10)))
+
+
+def _whole(rows: list[list[str]]) -> Body:
+    data = _written(rows).encode()
+    return Body(data, first_row=11, rows=len(rows), offset=1000)
+
+
+some_rows = cells.filter(lambda rows: len(rows) > 1)
+
+
+@given(some_rows)
+def test_row_ends_are_where_rows_end(rows: list[list[str]]) -> None:
+    data, start = _whole(rows).data, 0
+    for end, row in zip(row_ends(data), rows, strict=True):
+        assert list(csv.reader(io.StringIO(data[start:end].decode(), newline=""))) == [row]
+        start = end
+    assert start == len(data)
+
+
+@given(some_rows)
+def test_halves_are_the_whole_and_none_is_empty(rows: list[list[str]]) -> None:
+    whole = _whole(rows)
+    first, second = whole.halves()
+    assert first.data + second.data == whole.data
+    assert (first.first_row, second.first_row) == (11, 11 + first.rows)
+    assert (first.offset, second.offset) == (1000, 1000 + len(first.data))
+    assert first.rows == count_rows(first.data) > 0
+    assert second.rows == count_rows(second.data) > 0
+
+
+@given(some_rows, st.data())
+def test_around_a_row_stands_the_rest(rows: list[list[str]], data: st.DataObject) -> None:
+    whole, number = _whole(rows), data.draw(st.integers(11, 10 + len(rows)))
+    parts = whole.around(number)
+    assert b"".join(part.data for part in parts) == whole.data
+    assert [part.rows for part in parts] == [count_rows(part.data) for part in parts]
+    (alone,) = [part for part in parts if part.first_row == number]
+    assert alone.rows == 1
+    assert whole.data[alone.offset - 1000 :].startswith(alone.data)
+
+
+def test_a_limit_that_falls_meanwhile_counts_from_the_next_body_on() -> None:
+    limit, sizes = Limit(12), []
+    for body in cut([b"1234\n" * 20], limit):
+        sizes.append(len(body.data))
+        limit.refused(12)
+    assert sizes == [10, *[5] * 18]
+
+
+def test_a_row_longer_than_a_fallen_limit_goes_alone() -> None:
+    limit = Limit(12)
+    limit.refused(6)
+    bodies = cut([b"1\n", b"1234", b'"\n"', b"\n2\n3"], limit)
+    assert [body.data for body in bodies] == [b"1\n", b'1234"\n"\n', b"2\n3"]
+    with pytest.raises(RejectedError, match=r"row 2.*12 bytes"):
+        list(cut([b"1\n", b"1234567890123\n"], limit))
+    assert [body.data for body in cut([b"12345678"], limit)] == [b"12345678"]

@@ -107,7 +107,7 @@ def test_a_foreign_containers_words_are_not_repeated(account: Account, said: Any
     account.model.fail = refuse
     message = _ends_with(account, _taken(account), RejectedError, "BAD_ROW")
     assert "secret" not in message.lower()
-    assert message.startswith("rows 1 to ")
+    assert message.startswith("row 1: ")
 
 
 def test_a_failing_model_is_tried_again_by_the_next_attempt(account: Account) -> None:
@@ -130,8 +130,8 @@ def test_a_failing_model_is_tried_again_by_the_next_attempt(account: Account) ->
     [
         (aws_error("AccessDeniedException", "no sagemaker:InvokeEndpoint", 403), PermanentError, "ACCESS_DENIED"),
         (aws_error("ValidationError", "Endpoint x of account 1 not found."), PermanentError, "ENDPOINT_MISSING"),
-        (aws_error("ValidationError", "size", 413), PermanentError, "BODY_TOO_LARGE"),
-        (model_error(413), PermanentError, "BODY_TOO_LARGE"),
+        (aws_error("ValidationError", "size", 413), RejectedError, "ROW_TOO_LARGE"),
+        (model_error(413), RejectedError, "ROW_TOO_LARGE"),
         (aws_error("ThrottlingException"), TransientError, "AWS_BUSY"),
         (aws_error("ModelNotReadyException", status=429), TransientError, "AWS_BUSY"),
         (aws_error("InternalFailure", status=500), TransientError, "AWS_BUSY"),
