@@ -80,7 +80,7 @@ class Budget:
 class Retry:
     """Waits of up to base × 2^n seconds (full jitter, at most the cap) between at most `attempts` tries of a call."""
 
-    attempts: int = 8
+    attempts: int = 6
     base_seconds: float = 0.5
     cap_seconds: float = 20.0
     sleep: Callable[[float], None] = time.sleep

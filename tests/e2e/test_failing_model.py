@@ -58,7 +58,8 @@ def test_job_of_a_dying_model_says_why_and_succeeds_once_the_model_lives(hands: 
         assert hands.outputs("dying.csv") == []
     ended = hands.ended(identity)
 
-    assert (trying.status, trying.code, trying.attempt) == (State.RUNNING, "AWS_BUSY", 1)
+    assert (trying.status, trying.code) == (State.RUNNING, "AWS_BUSY")
     assert "the model's process is not up" in (trying.message or "")
-    assert (ended.status, ended.code, ended.message, ended.attempt) == (State.SUCCEEDED, None, None, 2)
+    assert (ended.status, ended.code, ended.message) == (State.SUCCEEDED, None, None)
+    assert ended.attempt > trying.attempt >= 1
     assert len(hands.outputs("dying.csv")) == 1
