@@ -17,8 +17,25 @@ def test_replies_of_every_usual_shape(reply: bytes) -> None:
     assert scores_of(reply, THREE) == b"0.1\n0.2\n3e-05\n"
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"[0.1, 0.20, 3e-05]",
+        b"[[0.1], [0.20], [3e-05]]",
+        b'{"predictions": [0.1, 0.20, 3e-05]}',
+        b'{"predictions": [\n  [0.1],\n  [0.20],\n  [3e-05]\n]}\n',
+        b"[0.1]\n[0.20]\n[3e-05]\n",
+        b'{"score": 0.1}\n{"score": 0.20}\n{"score": 3e-05}',
+    ],
+)
+def test_json_replies_keep_the_text_of_each_number(reply: bytes) -> None:
+    assert scores_of(reply, THREE) == b"0.1\n0.20\n3e-05\n"
+
+
 def test_several_outputs_a_row() -> None:
     assert scores_of(b"0.1,0.9", ONE) == b"0.1,0.9\n"
+    assert scores_of(b"[[0.1, 0.9]]", ONE) == b"0.1,0.9\n"
+    assert scores_of(b"[0.5]", ONE) == b"0.5\n"
     assert scores_of(b"1,2\n3,4\n5,6\n", THREE) == b"1,2\n3,4\n5,6\n"
 
 
@@ -32,7 +49,11 @@ def test_several_outputs_a_row() -> None:
         (b"0.1\nnan\n0.3\n", "a score is not a finite number"),
         (b"0.1\ninf\n0.3\n", "a score is not a finite number"),
         (b"0.1\nfraud\n0.3\n", "a score is not a finite number"),
-        (b'{"predictions": [1, 2, 3]}', "a score is not a finite number"),
+        (b'{"predictions": [1, 2]}', "2 scores came back for 3 rows"),
+        (b'{"predictions": [1, true, 3]}', "a score is not a finite number"),
+        (b'{"predictions": [1, null, NaN]}', "a score is not a finite number"),
+        (b'{"error": "secret"}', "1 scores came back for 3 rows"),
+        (b"[1, 2, 3", "the reply begins like JSON and is none"),
     ],
 )
 def test_anything_else_is_a_bad_response(reply: bytes, said: str) -> None:
