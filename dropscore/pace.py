@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dropscore.errors import TransientError
+from dropscore.errors import ModelChangedError, TransientError
 
 SLOW = 4.0  # times the best seconds per byte seen: the endpoint queues, it does not work faster
 GRACE = 8  # answers before latency is judged at all
@@ -93,6 +93,8 @@ class Retry:
             sent_at = self.clock()
             try:
                 answer = call()
+            except ModelChangedError:
+                raise
             except TransientError:
                 pace.faulted(sent_at, self.clock())
                 if attempt >= self.attempts or not budget.take():

@@ -71,8 +71,8 @@ class Worker:
         model = self._model(job)
         source = Source(self.s3, bucket=bucket, key=job.file, version_id=job.version_id)
         progress = _Progress(self, job)
-        invoke = Endpoint(self.runtime, model.endpoint)
-        output.publish(progress.watch(self._scores(source, model, invoke)))
+        endpoint = Endpoint(self.runtime, model.endpoint)
+        output.publish(progress.watch(self._scores(source, model, endpoint), endpoint))
         return progress.rows
 
     def _scores(self, source: Source, model: Model, invoke: Invoke) -> Iterator[Scored]:
@@ -123,14 +123,16 @@ class _Progress:
         self._written = time.monotonic()
         self.rows = 0
 
-    def watch(self, scores: Iterator[Scored]) -> Iterator[bytes]:
+    def watch(self, scores: Iterator[Scored], endpoint: Endpoint) -> Iterator[bytes]:
         for scored in scores:
+            if not self.rows and endpoint.version not in (None, self._job.model_version):
+                self._write(model_version=endpoint.version)  # redeployed since the file was claimed
             self.rows += scored.rows
             if time.monotonic() - self._written >= PROGRESS_SECONDS:
                 self._write()
             yield scored.lines
 
-    def _write(self) -> None:
+    def _write(self, **more: str | None) -> None:
         self._written = time.monotonic()
-        if not self._worker.table.report(self._job, rows_scored=self.rows):
+        if not self._worker.table.report(self._job, rows_scored=self.rows, **more):
             raise SupersededError("SUPERSEDED", f"another attempt owns job {self._job.job_id}; this one stops")

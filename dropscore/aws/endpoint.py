@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dropscore.aws.faults import fault
-from dropscore.errors import BodyTooLargeError, JobError, PermanentError, RowsRefusedError, TransientError
+from dropscore.errors import (
+    BodyTooLargeError,
+    JobError,
+    ModelChangedError,
+    PermanentError,
+    RowsRefusedError,
+    TransientError,
+)
 from dropscore.lines import Body
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+
+_VERSION = re.compile(r"model-version=([0-9a-f]+)")
 
 
 def runtime_config(in_flight: int) -> Config:
@@ -22,20 +34,40 @@ def runtime_config(in_flight: int) -> Config:
 
 
 class Endpoint:
+    """Asked by several threads. `version` is the model's, as its container names it; None where it names none."""
+
     def __init__(self, runtime: SageMakerRuntimeClient, name: str) -> None:
+        self.version: str | None = None
         self._runtime = runtime
         self._name = name
+        self._lock = Lock()
 
     def __call__(self, body: Body) -> bytes:
         try:
             answer = self._runtime.invoke_endpoint(
                 EndpointName=self._name, ContentType="text/csv", Accept="text/csv", Body=body.data
             )
-            return answer["Body"].read()
+            reply = answer["Body"].read()
         except ClientError as error:
             raise self._fault(error, body) from error
         except BotoCoreError as error:
             raise fault(error, f"asking endpoint {self._name}") from error
+        self._check_version(answer.get("CustomAttributes", ""))
+        return reply
+
+    def _check_version(self, attributes: str) -> None:
+        """Raises ModelChangedError where this reply comes from another model than those before it."""
+        said = _VERSION.search(attributes)
+        if said is None:
+            return
+        with self._lock:
+            self.version = self.version or said[1]
+        if said[1] != self.version:
+            raise ModelChangedError(
+                "MODEL_CHANGED",
+                f"endpoint {self._name} changed its model from {self.version} to {said[1]} while the file was scored; "
+                "nothing was published, and the whole file is scored again by one model",
+            )
 
     def _fault(self, error: ClientError, body: Body) -> JobError:
         code = error.response["Error"].get("Code")

@@ -36,12 +36,14 @@ class FakeModel:
 
     def __init__(self) -> None:
         self.calls = 0
+        self.version = ""
         self.fail: Callable[[bytes], None] = lambda _body: None
 
     def invoke_endpoint(self, *, Body: bytes, **_: str) -> dict[str, Any]:  # noqa: N803
         self.calls += 1
         self.fail(Body)
-        return {"Body": io.BytesIO(b"".join(b"0.%s\n" % row for row in Body.split()))}
+        said = {"CustomAttributes": f"model-version={self.version}"} if self.version else {}
+        return {"Body": io.BytesIO(b"".join(b"0.%s\n" % row for row in Body.split())), **said}
 
 
 def model_error(status: int, said: object = "boom") -> ClientError:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dropscore.errors import TransientError
+from dropscore.errors import ModelChangedError, TransientError
 from dropscore.pace import GRACE, Budget, Pace, Retry
 
 BUSY = TransientError("AWS_BUSY", "busy")
@@ -92,3 +92,14 @@ def test_faults_and_answers_reach_the_pace() -> None:
 
     assert Retry(sleep=lambda _: None)(call, 1, pace, Budget()) == b"1"
     assert pace.size <= before / 2
+
+
+def test_a_changed_model_is_not_asked_again() -> None:
+    waits: list[float] = []
+
+    def changed() -> bytes:
+        raise ModelChangedError("MODEL_CHANGED", "changed")
+
+    with pytest.raises(ModelChangedError):
+        Retry(sleep=waits.append)(changed, 1, Pace(4), Budget())
+    assert waits == []

@@ -170,3 +170,28 @@ def test_progress_is_written_as_bodies_come_back(account: Account, monkeypatch: 
     account.model.fail = look
     account.worker().attempt(job_id)
     assert len(seen) > 3
+
+
+def test_the_model_that_scored_is_the_one_that_is_recorded(account: Account) -> None:
+    job_id = _taken(account)
+    account.model.version = "aaaaaaaaaaaa"
+    account.worker().attempt(job_id)
+    assert account.job(job_id).model_version == "aaaaaaaaaaaa"
+
+
+def test_a_model_that_changes_in_mid_file_makes_the_next_attempt_score_the_whole_file(account: Account) -> None:
+    account.model.version = "aaaaaaaaaaaa"
+
+    def redeploy(body: bytes) -> None:
+        if b"25" in body.split():
+            account.model.version = "bbbbbbbbbbbb"
+
+    account.model.fail = redeploy
+    job_id = _taken(account)
+    _ends_with(account, job_id, TransientError, "MODEL_CHANGED")
+    calls = account.model.calls
+    account.worker(attempt=2).attempt(job_id)
+    job = account.job(job_id)
+    assert (job.status, job.model_version) == (State.SUCCEEDED, "bbbbbbbbbbbb")
+    assert account.model.calls - calls > 5
+    assert account.outputs() == {job.output_key: SCORES}
