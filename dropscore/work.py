@@ -77,15 +77,25 @@ class Worker:
 
     def _scores(self, source: Source, model: Model, invoke: Invoke) -> Iterator[Scored]:
         """Scores, a body at a time. Raises RejectedError on an empty file."""
-        scorer = Scorer(
-            invoke=invoke, limit=Limit(model.body_limit_bytes), in_flight=self.settings.in_flight, retry=self.retry
-        )
+        limit = self._limit(model)
+        known = limit.bytes
+        scorer = Scorer(invoke=invoke, limit=limit, in_flight=self.settings.in_flight, retry=self.retry)
         empty = True
         for scored in scorer.score(source.chunks()):
             empty = False
+            if limit.bytes < known:
+                known = limit.bytes
+                self.table.learn_body_limit(model.name, model.version, known)
             yield scored
         if empty:
             raise RejectedError("EMPTY_FILE", "the file has no rows; upload one that has")
+
+    def _limit(self, model: Model) -> Limit:
+        limit = Limit(model.body_limit_bytes)
+        learned = self.table.body_limit(model.name, model.version)
+        if learned is not None:
+            limit.bytes = min(limit.bytes, learned)
+        return limit
 
     def _model(self, job: Job) -> Model:
         try:

@@ -77,6 +77,17 @@ class JobsTable:
             default={"code": code, "message": message},
         )
 
+    def body_limit(self, model: str, version: str) -> int | None:
+        """The bytes that this model's endpoint was found to take at most; None where it took all that was sent."""
+        with _faults("reading the jobs table"):
+            item = self._table.get_item(Key={"job_id": _limit_key(model, version)}).get("Item")
+        return int(item["body_limit_bytes"]) if item else None  # type: ignore[arg-type]
+
+    def learn_body_limit(self, model: str, version: str, limit_bytes: int) -> None:
+        """Remembers that limit for the jobs to come, unless a smaller one is known."""
+        lower = Attr("body_limit_bytes").not_exists() | Attr("body_limit_bytes").gt(limit_bytes)
+        self._update(_limit_key(model, version), lower, {"body_limit_bytes": limit_bytes})
+
     def by_status(self, status: State, *, limit: int) -> list[Job]:
         return self._newest(BY_STATUS, Key("status").eq(status), limit)
 
@@ -130,6 +141,11 @@ def _faults(doing: str) -> Iterator[None]:
         yield
     except (ClientError, BotoCoreError) as error:
         raise fault(error, doing) from error
+
+
+def _limit_key(model: str, version: str) -> str:
+    """No job has such an id, and the item lacks what the indexes list."""
+    return f"body-limit#{model}#{version}"
 
 
 def _job(item: Mapping[str, Any]) -> Job:

@@ -195,3 +195,22 @@ def test_a_model_that_changes_in_mid_file_makes_the_next_attempt_score_the_whole
     assert (job.status, job.model_version) == (State.SUCCEEDED, "bbbbbbbbbbbb")
     assert account.model.calls - calls > 5
     assert account.outputs() == {job.output_key: SCORES}
+
+
+def test_a_body_limit_that_was_learned_spares_the_next_job_the_refusals(account: Account) -> None:
+    refused = 0
+
+    def small(body: bytes) -> None:
+        nonlocal refused
+        if len(body) > 6:
+            refused += 1
+            raise aws_error("ValidationError", "too large", 413)
+
+    account.model.fail = small
+    first = _taken(account)
+    account.worker().attempt(first)
+    assert (account.job(first).status, refused > 0) == (State.SUCCEEDED, True)
+    refused = 0
+    second = _taken(account, ROWS + b"40\n")
+    account.worker("batch-2").attempt(second)
+    assert (account.job(second).rows, refused) == (41, 0)
