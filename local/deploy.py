@@ -23,6 +23,7 @@ from local.synthesis import ROOT, Assembly, FileAsset, ImageAsset
 
 POLL_SECONDS = 0.02
 DEPLOY_SECONDS = 120
+NO_REQUIREMENTS = Path(__file__).with_name("nothing") / "requirements.txt"
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,27 @@ def images(assembly: Assembly) -> dict[str, dict[str, str]]:
 
 
 def _requirements(image: ImageAsset) -> Path:
-    """The tree's own copy of the image's requirements.txt, so that its environment has a readable name."""
+    """Our own images' from the tree, so that their environments have readable names; else the image's own."""
     staged = (image.context / image.dockerfile).with_name("requirements.txt")
+    if not staged.exists():
+        return NO_REQUIREMENTS
+    text = staged.read_text()
     for requirements in sorted(ROOT.glob("containers/*/requirements.txt")):
-        if requirements.read_bytes() == staged.read_bytes():
+        if requirements.read_text() == text:
             return requirements
-    raise ConfigurationError(f"{staged} is none of containers/*/requirements.txt: synthesize again")
+    if not _is_pinned(text):
+        raise ConfigurationError(
+            f"the container's requirements.txt ({staged}) must pin every package by version and hash, or the embedded "
+            "cloud would not run what the image holds; `uv pip compile --universal --generate-hashes requirements.in "
+            "-o requirements.txt` writes such a file"
+        )
+    return staged
+
+
+def _is_pinned(requirements: str) -> bool:
+    lines = requirements.replace("\\\n", " ").splitlines()
+    packages = [line for line in map(str.strip, lines) if line and not line.startswith(("#", "-"))]
+    return all("==" in line and "--hash=" in line for line in packages)
 
 
 def _publish(assets: dict[tuple[str, str], FileAsset], emulator_url: str) -> None:

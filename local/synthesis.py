@@ -16,6 +16,7 @@ from typing import Any
 
 from dropscore.errors import ConfigurationError
 from stacks.complaints import SettingsError
+from stacks.container import OURS, EcrImage, Folder
 from stacks.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,7 +60,7 @@ class Assembly:
 def synthesize(environ: Mapping[str, str], *, root: Path = ROOT, cache: Path = CACHE) -> Assembly:
     """Run `app.py`, unless the same inputs were synthesized before."""
     settings = _settings(root, environ)
-    digest = _digest(root, _inputs(root, environ, settings))
+    digest = _digest(_inputs(root, environ, settings))
     home = cache / digest
     if not home.exists():
         cache.mkdir(parents=True, exist_ok=True)
@@ -72,29 +73,41 @@ def synthesize(environ: Mapping[str, str], *, root: Path = ROOT, cache: Path = C
 
 def _settings(root: Path, environ: Mapping[str, str]) -> Settings:
     try:
-        return Settings.load(root, environ)
+        settings = Settings.load(root, environ)
     except SettingsError as error:
         raise ConfigurationError(str(error)) from None
-
-
-def _inputs(root: Path, environ: Mapping[str, str], settings: Settings) -> Iterator[Path]:
-    yield root / environ.get("DROPSCORE_SETTINGS", "dropscore.toml")
     for model in settings.models:
-        yield model.artefact.path
+        if isinstance(model.container, EcrImage):
+            raise ConfigurationError(
+                f"models.{model.name}.image: the embedded cloud runs processes, and cannot run the image "
+                f"{model.container.uri}. Name the folder of its Dockerfile as `container`, or test the image itself "
+                "with `dropscore model check`, and deploy it to AWS"
+            )
+    return settings
+
+
+def _inputs(root: Path, environ: Mapping[str, str], settings: Settings) -> Iterator[tuple[str, Path]]:
+    """Each file that goes in, under a name that does not tell where files outside of the tree lie."""
+    settings_file = root / environ.get("DROPSCORE_SETTINGS", "dropscore.toml")
+    yield settings_file.name, settings_file
+    for model in settings.models:
+        if model.artefact is not None:
+            yield f"{model.name}/{model.artefact.path.name}", model.artefact.path
+        if isinstance(model.container, Folder) and model.container != OURS:
+            yield from _tree(model.name, model.container.path)
     for name in TREES:
-        tree = root / name
-        yield from [tree] if tree.is_file() else sorted(file for file in tree.rglob("*") if _counts(file))
+        yield from [(name, root / name)] if (root / name).is_file() else _tree(name, root / name)
 
 
-def _counts(file: Path) -> bool:
-    return file.is_file() and "__pycache__" not in file.parts
+def _tree(name: str, folder: Path) -> Iterator[tuple[str, Path]]:
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts:
+            yield f"{name}/{file.relative_to(folder)}", file
 
 
-def _digest(root: Path, files: Iterator[Path]) -> str:
-    """Of contents and names; where a file outside of the tree lies (an imported model) makes no difference."""
+def _digest(inputs: Iterator[tuple[str, Path]]) -> str:
     digest = hashlib.sha256(sys.version.encode())
-    for file in files:
-        name = file.relative_to(root) if file.is_relative_to(root) else file.name
+    for name, file in inputs:
         digest.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()[:16]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -13,6 +14,7 @@ from stacks.complaints import SettingsError
 
 DEMO = "build/demo/model.tar.gz"
 MANIFEST = "manifest.json"
+IMPORT = "`dropscore model import YOUR_MODEL -o {}`"
 FIX = "`dropscore model import YOUR_MODEL -o model.tar.gz` makes one that can be served"
 
 
@@ -20,23 +22,37 @@ FIX = "`dropscore model import YOUR_MODEL -o model.tar.gz` makes one that can be
 class Artefact:
     path: Path
     version: str
-    """The first 12 hex digits of the model file's SHA-256."""
+    """The first 12 hex digits of a SHA-256: of the model file, or of the archive where only its container knows it."""
     features: int | None
     """How many columns the model needs; None where only the model itself knows."""
 
 
 def read_artefact(path: Path, key: str) -> Artefact:
-    """Look into the artefact at `path`; `key` is the setting that names it, for the message. Raises SettingsError."""
-    if not path.is_file():
-        makes = "`make setup`" if path.as_posix().endswith(DEMO) else f"`dropscore model import YOUR_MODEL -o {path}`"
-        raise SettingsError(f"{key}: {path} does not exist; {makes} makes it")
+    """Look into our container's artefact at `path`; `key` is the setting that names it. Raises SettingsError."""
+    _check_exists(path, key, "`make setup`" if path.as_posix().endswith(DEMO) else IMPORT.format(path))
     try:
         with tarfile.open(path) as archive:
             return _read(path, archive)
     except tarfile.ReadError:
         raise SettingsError(f"{key}: {path} is no .tar.gz archive; {FIX}") from None
-    except (tarfile.TarError, ValueError, OSError) as error:
+    except (tarfile.TarError, ValueError, OSError, EOFError, zlib.error) as error:
         raise SettingsError(f"{key}: {path} cannot be served: {error}; {FIX}") from None
+
+
+def read_archive(path: Path, key: str) -> Artefact:
+    """The artefact of somebody else's container: what is in it is between the two. Raises SettingsError."""
+    _check_exists(path, key, "`tar -czf`")
+    try:
+        with tarfile.open(path, "r:gz"), path.open("rb") as content:
+            return Artefact(path, hashlib.file_digest(content, "sha256").hexdigest()[:12], None)
+    except (tarfile.TarError, OSError, EOFError, zlib.error):
+        fix = "SageMaker unpacks a .tar.gz for the container; `tar -czf` makes one"
+        raise SettingsError(f"{key}: {path} is no .tar.gz archive; {fix}") from None
+
+
+def _check_exists(path: Path, key: str, command: str) -> None:
+    if not path.is_file():
+        raise SettingsError(f"{key}: {path} does not exist; {command} makes it")
 
 
 def _read(path: Path, archive: tarfile.TarFile) -> Artefact:

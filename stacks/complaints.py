@@ -25,6 +25,8 @@ def complaint(file: str, problem: ErrorDetails, sections: Mapping[str, type[Base
             wrong = unknown_name("key", key, sections[table[0] if table else ""].model_fields)
         case "missing":
             wrong = "is missing; add it, docs/settings.md explains it"
+        case "value_error" if problem["input"] is None:  # TOML has no null: the key is not there
+            wrong = f"is missing; {problem['ctx']['error']}; docs/settings.md explains it"
         case "value_error":
             wrong = f"{problem['input']!r}: {problem['ctx']['error']}"
         case _:

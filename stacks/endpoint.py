@@ -1,20 +1,21 @@
-"""One model behind a SageMaker endpoint: our container, the user's artefact, no way out to the network."""
+"""One model behind a SageMaker endpoint: a container, the user's artefact, no way out to the network."""
 
 from __future__ import annotations
 
 import re
 
 from aws_cdk import Stack
-from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from stacks.container import OURS
 from stacks.grants import grant, grant_read_asset
 from stacks.review import accept_resource
 from stacks.settings import ServedModel
+from stacks.sources import ModelImage
 
 VARIANT = "AllTraffic"
 METRIC_NAMESPACES = ["/aws/sagemaker/Endpoints", "AWS/SageMaker"]
@@ -35,12 +36,13 @@ class Endpoint(Construct):
         construct_id: str,
         *,
         model: ServedModel,
-        image: ecr_assets.DockerImageAsset,
+        image: ModelImage,
         volume_key: kms.IKey,
     ) -> None:
         super().__init__(scope, construct_id)
         self.model = model
-        artefact = s3_assets.Asset(self, "Artefact", path=str(model.artefact.path))
+        self.version = model_version(model, image)
+        artefact = s3_assets.Asset(self, "Artefact", path=str(model.artefact.path)) if model.artefact else None
         role = self._role(image, artefact)
         served = sagemaker.CfnModel(
             self,
@@ -48,7 +50,7 @@ class Endpoint(Construct):
             execution_role_arn=role.role_arn,
             enable_network_isolation=True,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
-                image=image.image_uri, model_data_url=artefact.s3_object_url
+                image=image.uri, model_data_url=artefact.s3_object_url if artefact else None
             ),
         )
         served.node.add_dependency(role.node.find_child("DefaultPolicy"))  # or the first pull is refused
@@ -77,9 +79,10 @@ class Endpoint(Construct):
             ],
         )
 
-    def _role(self, image: ecr_assets.DockerImageAsset, artefact: s3_assets.Asset) -> iam.Role:
+    def _role(self, image: ModelImage, artefact: s3_assets.Asset | None) -> iam.Role:
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
-        grant_read_asset(role, artefact)
+        if artefact:
+            grant_read_asset(role, artefact)
         image.repository.grant_pull(role)
         log_group = Stack.of(self).format_arn(
             service="logs", resource="log-group:/aws/sagemaker/Endpoints", resource_name="*"
@@ -95,6 +98,13 @@ class Endpoint(Construct):
         accept_resource(role, "*", ANY_RESOURCE_REASON)
         accept_resource(role, ENDPOINT_LOGS, ENDPOINT_LOGS_REASON)
         return role
+
+
+def model_version(model: ServedModel, image: ModelImage) -> str:
+    """What names the scores' origin: our container scores an artefact the same in every release, others may not."""
+    if model.artefact is None:
+        return image.version
+    return model.artefact.version if model.container == OURS else f"{model.artefact.version}-{image.version}"
 
 
 def has_local_disk(instance_type: str) -> bool:

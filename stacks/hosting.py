@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stacks.container import OURS, Container
 from stacks.endpoint import Endpoint
 from stacks.sections import Deploy
 from stacks.settings import ServedModel
-from stacks.sources import model_image
+from stacks.sources import ModelImage, model_image
 
 
 class Hosting(Stack):
@@ -22,10 +22,16 @@ class Hosting(Stack):
         super().__init__(
             scope, construct_id, stack_name=deploy.stack_name("hosting"), description="Dropscore: the models"
         )
-        image = model_image(self, "ModelImage")
-        self.endpoints = [self._endpoint(model, image, key) for model in models]
+        images = self._images(models)
+        self.endpoints = [self._endpoint(model, images[model.container], key) for model in models]
 
-    def _endpoint(self, model: ServedModel, image: ecr_assets.DockerImageAsset, key: kms.IKey) -> Endpoint:
+    def _images(self, models: Sequence[ServedModel]) -> dict[Container, ModelImage]:
+        """One for each container, however many models it serves; ours under its own name, or it would move."""
+        names = {model.container: f"{construct_name(model.name)}Image" for model in reversed(models)}
+        names |= {OURS: "ModelImage"} if OURS in names else {}
+        return {container: model_image(self, name, container) for container, name in names.items()}
+
+    def _endpoint(self, model: ServedModel, image: ModelImage, key: kms.IKey) -> Endpoint:
         title = construct_name(model.name)
         endpoint = Endpoint(self, title, model=model, image=image, volume_key=key)
         CfnOutput(self, f"EndpointName{title}", value=endpoint.endpoint_name)

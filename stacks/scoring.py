@@ -88,9 +88,9 @@ def _models(endpoints: Sequence[Endpoint]) -> str:
         {
             endpoint.model.name: {
                 "endpoint": endpoint.endpoint_name,
-                "version": endpoint.model.artefact.version,
+                "version": endpoint.version,
                 "body_limit_bytes": endpoint.model.body_limit_bytes,
-                "features": endpoint.model.artefact.features,
+                "features": endpoint.model.features,
             }
             for endpoint in endpoints
         }

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from stacks.container import read_uri
+
 FARGATE_MEMORY_MIB: dict[float, list[int]] = {
     0.25: [512, 1024, 2048],
     0.5: [1024, 2048, 3072, 4096],
@@ -77,10 +79,28 @@ class WorkerSettings(Section):
 
 
 class ModelSettings(Section):
-    artefact: str
+    container: str | None = None
+    image: str | None = None
+    artefact: str | None = Field(default=None, validate_default=True)
     instance_type: str = Field(default="ml.m5.large", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$")
     instance_count: int = Field(default=1, ge=1, le=100)
     body_limit_bytes: int = Field(default=5_000_000, ge=1_000, le=25_000_000)
+
+    @field_validator("image")
+    @classmethod
+    def _is_the_only_container(cls, image: str | None, info: ValidationInfo) -> str | None:
+        if image is not None and info.data.get("container") is not None:
+            raise ValueError("the model has a container already; keep one of container and image")
+        if image is not None:
+            read_uri(image)
+        return image
+
+    @field_validator("artefact")
+    @classmethod
+    def _something_is_served(cls, artefact: str | None, info: ValidationInfo) -> str | None:
+        if artefact is None and {"container": None, "image": None}.items() <= info.data.items():
+            raise ValueError("add the model.tar.gz of an XGBoost model, or a container or an image of your own")
+        return artefact
 
 
 class RouteSettings(Section):

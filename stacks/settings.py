@@ -10,20 +10,34 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from stacks.artefact import Artefact, read_artefact
+from stacks.artefact import Artefact, read_archive, read_artefact
 from stacks.complaints import SettingsError, complaint, unknown_name
-from stacks.sections import SECTIONS, Deploy, NetworkSettings, SettingsFile, StorageSettings, WorkerSettings
+from stacks.container import OURS, Container, read_folder, read_uri
+from stacks.sections import (
+    SECTIONS,
+    Deploy,
+    ModelSettings,
+    NetworkSettings,
+    SettingsFile,
+    StorageSettings,
+    WorkerSettings,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model as it will be served: its settings and what its artefact says of itself."""
+    """A model as it will be served: its settings, its container, and what its artefact says of itself."""
 
     name: str
-    artefact: Artefact
+    container: Container
+    artefact: Artefact | None
     instance_type: str
     instance_count: int
     body_limit_bytes: int
+
+    @property
+    def features(self) -> int | None:
+        return self.artefact.features if self.artefact else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +90,28 @@ def _check_routes(path: Path, written: SettingsFile) -> None:
 
 
 def _served(path: Path, written: SettingsFile, name: str, environ: Mapping[str, str]) -> ServedModel:
-    model, override = written.models[name], environ.get("DROPSCORE_ARTEFACT")
+    model, key = written.models[name], f"{path.name}: models.{name}"
+    container = _container(path.parent, model, key)
+    artefact = _artefact(path.parent, model, key)
+    override = environ.get("DROPSCORE_ARTEFACT")
     if override and name == written.routes["default"].model:
-        artefact = read_artefact(Path(override).absolute(), "$DROPSCORE_ARTEFACT")
-    else:
-        artefact = read_artefact(path.parent / model.artefact, f"{path.name}: models.{name}.artefact")
-    return ServedModel(name, artefact, model.instance_type, model.instance_count, model.body_limit_bytes)
+        artefact = Path(override).absolute(), "$DROPSCORE_ARTEFACT"
+    read = read_artefact if container == OURS else read_archive
+    return ServedModel(
+        name,
+        container,
+        read(*artefact) if artefact else None,
+        model.instance_type,
+        model.instance_count,
+        model.body_limit_bytes,
+    )
+
+
+def _container(folder: Path, model: ModelSettings, key: str) -> Container:
+    if model.image is not None:
+        return read_uri(model.image)
+    return OURS if model.container is None else read_folder(folder / model.container, f"{key}.container")
+
+
+def _artefact(folder: Path, model: ModelSettings, key: str) -> tuple[Path, str] | None:
+    return None if model.artefact is None else (folder / model.artefact, f"{key}.artefact")

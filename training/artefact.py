@@ -36,7 +36,8 @@ class Manifest:
     """What the serving container needs to know, and what a reader wants to know, about `model`.
 
     `iterations` is the number of boosting rounds to predict with, 0 where rounds mean nothing (gblinear);
-    `missing` is the number that stands for a missing value, None for an empty cell only.
+    `missing` is the number that stands for a missing value, None for an empty cell only; `categorical` are the columns,
+    from 1, that hold codes of categories.
     """
 
     model: str
@@ -50,20 +51,23 @@ class Manifest:
     source: Source
     converted_with: str | None
     verified_rows: int
+    categorical: tuple[int, ...] = ()
     format: int = 1
 
     @classmethod
     def from_json(cls, text: bytes) -> Manifest:
         try:
             fields = json.loads(text)
-            return cls(**{**fields, "source": Source(**fields["source"])})
+            changed = {"source": Source(**fields["source"]), "categorical": tuple(fields.get("categorical", ()))}
+            return cls(**{**fields, **changed})
         except (ValueError, TypeError, KeyError) as error:
             raise ModelImportError(f"{MANIFEST} is not a manifest of ours: {error}") from error
 
     def to_json(self) -> bytes:
-        order = ["format", *(name for name in asdict(self) if name != "format")]
-        fields = asdict(self)
-        return json.dumps({name: fields[name] for name in order}, indent=2).encode() + b"\n"
+        fields = {"format": self.format, **asdict(self)}
+        if not self.categorical:
+            del fields["categorical"]
+        return json.dumps(fields, indent=2).encode() + b"\n"
 
 
 def digest(content: bytes) -> str:

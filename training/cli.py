@@ -1,4 +1,4 @@
-"""`dropscore model …`: bring a model, look at one."""
+"""`dropscore model …`: bring a model, look at one, check what serves it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from training.artefact import Manifest, load
+from training.checking.cli import check
 
 app = typer.Typer(help="Bring your own model.", no_args_is_help=True)
+app.command()(check)
 ARTEFACT = typer.Argument(exists=True, dir_okay=False, readable=True)
 JSON = typer.Option("--json", help="Print the manifest as JSON.")
 
@@ -19,11 +21,14 @@ def import_(
     artefact: Annotated[Path, ARTEFACT],
     out: Annotated[Path, typer.Option("-o", "--out", help="Where to write the served artefact.", dir_okay=False)],
     as_json: Annotated[bool, JSON] = False,
+    trees_a_round: Annotated[
+        int | None, typer.Option(min=1, help="num_parallel_tree of training, where an old file does not say it.")
+    ] = None,
 ) -> None:
     """Turn an XGBoost .json, .ubj, binary, pickle or joblib, or a tar of one, into the model.tar.gz that is served."""
     from training.importing import import_artefact  # XGBoost costs a second that `--help` need not wait for
 
-    manifest = import_artefact(artefact, out)
+    manifest = import_artefact(artefact, out, trees_a_round=trees_a_round)
     _print(manifest, as_json=as_json)
     typer.echo(f'Wrote {out}. Name it in dropscore.toml: artefact = "{out}"', err=True)
 
@@ -51,8 +56,13 @@ def _lines(manifest: Manifest) -> dict[str, str]:
         "outputs": f"{manifest.outputs} a row",
         "trees": f"{manifest.trees}, predicts with {manifest.iterations} rounds",
         "missing": "an empty cell" if manifest.missing is None else f"an empty cell or {manifest.missing:g}",
+        "categorical": "no column" if not manifest.categorical else f"codes in columns {_listed(manifest.categorical)}",
         "source": f"{manifest.source.name}: {manifest.source.format}",
         "source sha256": manifest.source.sha256,
         "converted with": manifest.converted_with or "nothing: it was readable as it is",
         "verified": f"{manifest.verified_rows} random rows score the same",
     }
+
+
+def _listed(columns: tuple[int, ...]) -> str:
+    return ", ".join(map(str, columns))

@@ -6,17 +6,16 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import xgboost
-
 from dropscore.environments import python_environment
-from training.booster import Shape, describe
+from training.booster import Shape
 from training.errors import ModelImportError
 from training.foreign import Found
-from training.recognise import needs_legacy
+from training.recognise import needs_legacy, written_by
+from training.repair import repaired
 
 LEGACY = Path(__file__).parent / "legacy"
 CONVERT = LEGACY / "convert.py"
@@ -25,72 +24,91 @@ TIMEOUT_SECONDS = 600
 
 @dataclass(frozen=True, kw_only=True)
 class Converted:
+    """`categorical` are the columns, from 1, that hold codes of categories."""
+
     model: bytes
     shape: Shape
     iterations: int
+    categorical: tuple[int, ...]
     converted_with: str | None
     verified_rows: int
 
 
 def convert(found: Found) -> Converted:
-    is_legacy = needs_legacy(found.kind, found.content)
-    python = python_environment(LEGACY / "requirements.txt") if is_legacy else Path(sys.executable)
+    (converted,) = convert_all([found])
+    return converted
+
+
+def convert_all(found: Sequence[Found]) -> list[Converted]:
+    """One process reads all the old models and one all the new; a model that cannot be read fails them all."""
     with tempfile.TemporaryDirectory() as folder:
-        here = Path(folder)
-        facts = _run(python, here, found)
-        if facts["categorical"]:
-            raise ModelImportError("the model has categorical features; a CSV of numbers cannot carry their categories")
-        model = (here / "model.ubj").read_bytes()
-        booster = xgboost.Booster({"nthread": 1})
-        booster.load_model(bytearray(model))
-        rows = _verify(booster, here, found, int(facts["iterations"]))
-    return Converted(
-        model=model,
-        shape=describe(booster),
-        iterations=int(facts["iterations"]),
-        converted_with=f"xgboost {facts['xgboost']}" if is_legacy else None,
-        verified_rows=rows,
-    )
+        places = {Path(folder, str(number)): one for number, one in enumerate(found)}
+        for here, one in places.items():
+            _order(here, one)
+        for is_legacy in (True, False):
+            share = {here: one for here, one in places.items() if _is_legacy(one) is is_legacy}
+            if share:
+                _read_all(share, python_environment(LEGACY / "requirements.txt") if is_legacy else Path(sys.executable))
+        done = _run([sys.executable, "-P", "-m", "training.verification", *map(str, places)])
+        return [_converted(here, one, done) for here, one in places.items()]
 
 
-def _run(python: Path, here: Path, found: Found) -> dict[str, str]:
+def _is_legacy(found: Found) -> bool:
+    return needs_legacy(found.kind, found.content)
+
+
+def _read_all(places: Mapping[Path, Found], python: Path) -> None:
+    done = _run([str(python), "-I", str(CONVERT), *map(str, places)])
+    if done.returncode != 0:
+        failed = next(found for here, found in places.items() if not (here / "facts.json").exists())
+        raise ModelImportError(f"XGBoost cannot read the model ({failed.format}): {_reason(done)}")
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     """In a process of its own: a damaged model can crash the library that reads it."""
-    (here / "source").write_bytes(found.content)
+    return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+
+
+def _order(here: Path, found: Found) -> None:
+    here.mkdir()
+    (here / "source").write_bytes(repaired(found.kind, found.content))
     order = {
         "is_snapshot": found.kind.is_snapshot,
         "best_iteration": found.best_iteration,
         "best_ntree_limit": found.best_ntree_limit,
         "missing": found.missing,
         "feature_names": found.feature_names,
+        "trees_a_round": found.trees_a_round,
+        "says_trees_a_round": written_by(found.kind, found.content) >= (1, 6),
     }
     (here / "order.json").write_text(json.dumps(order))
-    command = [str(python), "-I", str(CONVERT), str(here)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
-    if done.returncode != 0:
-        raise ModelImportError(f"XGBoost cannot read the model ({found.format}): {_reason(done)}")
-    facts: dict[str, str] = json.loads((here / "facts.json").read_text())
-    return facts
+
+
+def _converted(here: Path, found: Found, verification: subprocess.CompletedProcess[str]) -> Converted:
+    if not (here / "verified.json").exists():
+        reason = _reason(verification)
+        raise ModelImportError(
+            f"today's XGBoost cannot serve the model ({found.format}): {reason}; nothing was written"
+        )
+    facts, verified = (json.loads((here / name).read_text()) for name in ("facts.json", "verified.json"))
+    if verified["wrong"]:
+        raise ModelImportError(
+            f"old and new XGBoost disagree on {verified['wrong']} of {verified['rows']} random rows; nothing was "
+            "written. Please report the model's XGBoost version and objective"
+        )
+    return Converted(
+        model=(here / "model.ubj").read_bytes(),
+        shape=Shape(**verified["shape"]),
+        iterations=facts["iterations"],
+        categorical=tuple(facts["categorical"]),
+        converted_with=f"xgboost {facts['xgboost']}" if _is_legacy(found) else None,
+        verified_rows=verified["rows"],
+    )
 
 
 def _reason(done: subprocess.CompletedProcess[str]) -> str:
     if done.returncode < 0:
-        return f"it crashed (signal {-done.returncode}); the file is damaged"
+        return f"it crashed (signal {-done.returncode}) on a damaged or unknown form of model"
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip() and "Stack trace" not in line]
     errors = [line for line in lines if "Error" in line]
     return (errors or lines or ["no reason given"])[-1][:500]
-
-
-def _verify(booster: xgboost.Booster, here: Path, found: Found, iterations: int) -> int:
-    rows, expected = np.load(here / "rows.npy"), np.load(here / "expected.npy")
-    missing = float("nan") if found.missing is None else found.missing
-    matrix = xgboost.DMatrix(rows, missing=missing, nthread=1)
-    ours = booster.predict(matrix, iteration_range=(0, iterations), validate_features=False)
-    if not np.array_equal(ours, expected, equal_nan=True):
-        wrong = (
-            int(np.sum(np.any(np.atleast_2d(ours.T != expected.T), axis=0))) if ours.shape == expected.shape else "all"
-        )
-        raise ModelImportError(
-            f"old and new XGBoost disagree on {wrong} of {len(rows)} random rows; nothing was written. "
-            "Please report the model's XGBoost version and objective"
-        )
-    return len(rows)

@@ -12,15 +12,20 @@ import numpy as np
 from training.artefact import members
 from training.errors import ModelImportError
 from training.inert import BOOSTER, SCALAR, WRAPPERS, Thing
+from training.rds import raw_vectors
 from training.recognise import Kind, recognise, unwrap
 from training.unpickle import read
 
-KNOWN = ".json, .ubj, XGBoost's binary format, a pickle or joblib of a Booster or an XGB… estimator, or a tar of one"
+KNOWN = (
+    ".json, .ubj, XGBoost's binary format, a pickle or joblib of a Booster or an XGB… estimator, an RDS of an "
+    "xgb.Booster, or a tar of one"
+)
+_WRAPPINGS = (Kind.PICKLE, Kind.TAR, Kind.RDS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """`kind` says how to load `content`; the rest is what only the pickle around it knew."""
+    """`kind` says how to load `content`; the rest is what only the pickle around it, or the user, knew."""
 
     content: bytes
     kind: Kind
@@ -29,6 +34,7 @@ class Found:
     best_ntree_limit: int | None = None
     missing: float | None = None
     feature_names: tuple[str, ...] = ()
+    trees_a_round: int | None = None
 
 
 def find(content: bytes) -> Found:
@@ -42,7 +48,17 @@ def find(content: bytes) -> Found:
 
 
 def _find(plain: bytes, kind: Kind) -> Found:
-    return _from_pickle(plain) if kind is Kind.PICKLE else Found(content=plain, kind=kind, format=kind.value)
+    reader = {Kind.PICKLE: _from_pickle, Kind.RDS: _from_rds}.get(kind)
+    return reader(plain) if reader else Found(content=plain, kind=kind, format=kind.value)
+
+
+def _from_rds(content: bytes) -> Found:
+    """The first vector that is a model: what an xgb.Booster holds after it (callbacks, a call) is R's business."""
+    for vector in raw_vectors(content):
+        kind = recognise(vector)
+        if kind is not None and kind not in _WRAPPINGS:
+            return Found(content=vector, kind=kind, format=f"RDS of R around {kind}")
+    raise ModelImportError("the RDS file holds no model bytes. In R: xgb.save(model, 'model.ubj')")
 
 
 def _find_in_tar(plain: bytes) -> Found:
@@ -71,11 +87,11 @@ def _from_pickle(content: bytes) -> Found:
     state = _state(booster)
     handle = state.get("handle")
     kind = recognise(bytes(handle)) if isinstance(handle, bytes | bytearray) else None
-    if not isinstance(handle, bytes | bytearray) or kind in {None, Kind.PICKLE, Kind.TAR}:
+    if not isinstance(handle, bytes | bytearray) or kind is None or kind in _WRAPPINGS:
         raise ModelImportError(f"the pickle of {thing.kind} holds no model bytes that XGBoost ever wrote")
     return Found(
         content=bytes(handle),
-        kind=Kind(kind),
+        kind=kind,
         format=f"pickle of {thing.kind} (protocol {protocol}) around {kind}",
         best_iteration=_whole(state, wrapper, "best_iteration"),
         best_ntree_limit=_whole(state, wrapper, "best_ntree_limit"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from training.artefact import MANIFEST, Manifest, Source, digest, load, members, pack, write_atomically
@@ -10,9 +11,10 @@ from training.foreign import find
 from training.recognise import Kind, recognise, unwrap
 
 
-def import_artefact(source: Path, destination: Path) -> Manifest:
+def import_artefact(source: Path, destination: Path, *, trees_a_round: int | None = None) -> Manifest:
     """Write the served artefact of the model in `source` to `destination`; nothing is written when it fails.
 
+    `trees_a_round` is the num_parallel_tree of training, for files of before 1.6 that early stopping left without it.
     An artefact of ours is checked against its digest and copied as it is.
     """
     content = source.read_bytes()
@@ -20,7 +22,7 @@ def import_artefact(source: Path, destination: Path) -> Manifest:
         manifest, _ = load(content)
         write_atomically(destination, content)
         return manifest
-    found = find(content)
+    found = replace(find(content), trees_a_round=trees_a_round)
     converted = convert(found)
     manifest = Manifest(
         model="model.ubj",
@@ -31,6 +33,7 @@ def import_artefact(source: Path, destination: Path) -> Manifest:
         trees=converted.shape.trees,
         iterations=converted.iterations,
         missing=found.missing,
+        categorical=converted.categorical,
         source=Source(name=source.name, sha256=digest(content), format=found.format),
         converted_with=converted.converted_with,
         verified_rows=converted.verified_rows,

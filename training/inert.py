@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from training.errors import UnsafePickleError
+from training.errors import OTHER_LIBRARIES, UnsafePickleError
 
 
 class Name(NamedTuple):
@@ -44,15 +44,18 @@ BYSTANDERS = {
     Name("sklearn.preprocessing._label", "LabelEncoder"),
     Name("xgboost.callback", "EarlyStopping"),
 }
+_LIBRARIES = {"lightgbm", "catboost", "sklearn"}
 CLASSES = {BOOSTER, *WRAPPERS, JOBLIB_ARRAY, NDARRAY, *BYSTANDERS}
 _PLAIN_DTYPE = re.compile(r"[<>|=]?[biufSU]([1-9]\d{0,4})")
 
 
 def refused(what: object) -> UnsafePickleError:
     text = str(what) if isinstance(what, Name) else f"a call of a {type(what).__name__}"
+    advice = "If you trust it, load it where it was made and save the booster with save_model('model.ubj')"
+    if isinstance(what, Name) and what.module.partition(".")[0] in _LIBRARIES:
+        advice = f"{advice}. {OTHER_LIBRARIES}"
     return UnsafePickleError(
-        f"{text} is not part of a model: the pickle was refused and nothing of it was run. "
-        "If you trust it, load it where it was made and save the booster with save_model('model.ubj')"
+        f"{text} is not part of a model: the pickle was refused and nothing of it was run. {advice}"
     )
 
 

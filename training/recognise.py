@@ -14,7 +14,8 @@ from functools import partial
 from typing import Protocol
 
 from training.artefact import SIZE_LIMIT_BYTES, gunzip
-from training.errors import ModelImportError
+from training.errors import OTHER_LIBRARIES, ModelImportError
+from training.rds import MAGIC
 
 LEGACY_HEADER_BYTES = 136  # struct LearnerModelParam, before the length of the objective's name
 _LEGACY_BOOSTERS = {b"gbtree", b"gblinear", b"dart"}
@@ -26,6 +27,10 @@ _REFUSED_PACKINGS = {
     b"\x04\x22\x4d\x18": "compressed by lz4. Dump it again with joblib.dump(model, path, compress='zlib')",
     b"ZF": "of joblib before 0.10. Load it there and save the booster with save_model()",
     b"PK\x03\x04": "a zip archive. Take the model file out of it",
+    b"tree\nversion=": f"a LightGBM model. {OTHER_LIBRARIES}",
+    b"CBM1": f"a CatBoost model. {OTHER_LIBRARIES}",
+    b"RDX": "an R workspace. In R: xgb.save(model, 'model.ubj')",
+    b"A\n": "an RDS file as text. In R: xgb.save(model, 'model.ubj')",
     b"\x89HDF": "an HDF5 file. XGBoost models come as .json, .ubj, pickle, joblib or tar of one of these",
 }
 
@@ -40,6 +45,7 @@ class Kind(StrEnum):
     UBJ_SNAPSHOT = "XGBoost serialised as UBJSON"
     BINARY_SNAPSHOT = "XGBoost serialised as binary (early 1.x)"
     PICKLE = "pickle"
+    RDS = "RDS of R"
     TAR = "tar"
 
     @property
@@ -67,13 +73,19 @@ def recognise(content: bytes) -> Kind | None:
 
 def needs_legacy(kind: Kind, content: bytes) -> bool:
     """True for what a release before 3.1 wrote, which the last such release reads most faithfully."""
-    json_versions = [(int(major), int(minor)) for major, minor in _JSON_VERSION.findall(content)]
-    ubj_versions = [(major[0], minor[0]) for major, minor in _UBJ_VERSION.findall(content)]
-    versions = {
-        **dict.fromkeys((Kind.JSON_MODEL, Kind.JSON_SNAPSHOT), json_versions),
-        **dict.fromkeys((Kind.UBJ_MODEL, Kind.UBJ_SNAPSHOT), ubj_versions),
-    }.get(kind, [])
-    return not versions or versions[-1] < (3, 1)
+    return written_by(kind, content) < (3, 1)
+
+
+def written_by(kind: Kind, content: bytes) -> tuple[int, int]:
+    """Major and minor version of the release that wrote it; (0, 0) before 1.0, which did not say."""
+    if kind in {Kind.BINARY_MODEL, Kind.BINARY_SNAPSHOT}:
+        model = content[22:] if kind is Kind.BINARY_SNAPSHOT else content  # after its magic and its length
+        major, minor = struct.unpack_from("<II", model.removeprefix(b"binf").ljust(28, b"\0"), 20)
+        return int(major), int(minor)
+    is_ubj = kind in {Kind.UBJ_MODEL, Kind.UBJ_SNAPSHOT}
+    found = (_UBJ_VERSION if is_ubj else _JSON_VERSION).findall(content)
+    versions = [(major[0], minor[0]) if is_ubj else (int(major), int(minor)) for major, minor in found]
+    return versions[-1] if versions else (0, 0)
 
 
 class _Decompressor(Protocol):
@@ -139,5 +151,6 @@ _CHECKS: dict[Kind, Callable[[bytes], bool]] = {
     Kind.UBJ_SNAPSHOT: _starts_with(_UBJ_OBJECT, b"Config", b"Model"),
     Kind.JSON_MODEL: _starts_with(_JSON_OBJECT, b"learner", b"version"),
     Kind.JSON_SNAPSHOT: _starts_with(_JSON_OBJECT, b"Config", b"Model"),
+    Kind.RDS: lambda content: content.startswith(MAGIC),
     Kind.PICKLE: _is_pickle,
 }

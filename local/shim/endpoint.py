@@ -16,7 +16,7 @@ from pathlib import Path
 from local.account import ACCOUNT, REGION, client
 from local.shim.answers import AwsError
 from local.shim.attempt import Surroundings, container_environment
-from local.shim.authority import Authority
+from local.shim.authority import Authority, Session
 from local.shim.image import Image
 from local.shim.process import Process
 from local.shim.resources import Endpoint
@@ -155,22 +155,22 @@ class ModelServer:
         }
 
     def _fetch(self, home: Path) -> Path:
-        """The artefact, downloaded as the model's execution role and unpacked read-only."""
+        """The folder of the model: the artefact, downloaded as the model's execution role, or nothing."""
         session = self.authority.assume(self.endpoint.role_arn, MODEL_SERVICE, self.endpoint.name)
-        bucket, _, key = self.endpoint.artefact_url.removeprefix("s3://").partition("/")
         shutil.rmtree(home, ignore_errors=True)
         unpacked = home / "model"
         unpacked.mkdir(parents=True)
-        s3 = client("s3", self.authority.emulator_url, **session.keys())
-        packed = home / "model.tar.gz"
-        with packed.open("wb") as target:
-            shutil.copyfileobj(s3.get_object(Bucket=bucket, Key=key)["Body"], target)
-        with tarfile.open(packed) as archive:
-            archive.extractall(unpacked, filter="data")
-        for file in unpacked.rglob("*"):
-            if file.is_file():
-                file.chmod(0o444)
+        if self.endpoint.artefact_url:
+            packed = home / "model.tar.gz"
+            self._download(self.endpoint.artefact_url, packed, session)
+            _unpack(packed, unpacked)
         return unpacked
+
+    def _download(self, url: str, target: Path, session: Session) -> None:
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        s3 = client("s3", self.authority.emulator_url, **session.keys())
+        with target.open("wb") as packed:
+            shutil.copyfileobj(s3.get_object(Bucket=bucket, Key=key)["Body"], packed)
 
     def _wait_healthy(self, process: Process) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -185,8 +185,18 @@ class ModelServer:
         if process.is_running:
             self.status, self.failure = (
                 "Failed",
-                f"/ping did not answer 200 within {START_SECONDS:.0f} s: see {self.log}",
+                f"/ping did not answer 200 within {START_SECONDS:.0f} s; does the server listen at "
+                f"$DROPSCORE_BIND_HOST:$SAGEMAKER_BIND_TO_PORT? Its log: {self.log}",
             )
+
+
+def _unpack(packed: Path, folder: Path) -> None:
+    """Read-only, as the container finds it."""
+    with tarfile.open(packed) as archive:
+        archive.extractall(folder, filter="data")
+    for file in folder.rglob("*"):
+        if file.is_file():
+            file.chmod(0o444)
 
 
 def _free_port() -> int:

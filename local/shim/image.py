@@ -1,7 +1,8 @@
 """An image's build context as a folder and a command: what of a Dockerfile matters when its process runs without it.
 
 Of the last stage, WORKDIR, ENV, COPY from the context and the exec-form ENTRYPOINT are followed. RUN is not: its one
-purpose in our images is to install requirements.txt, and the interpreter of that environment stands in for `python`.
+purpose is taken to be to install requirements.txt, and the interpreter of that environment stands in for `python`.
+CMD is not either: what starts a container here always gives arguments, which take its place.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from dropscore.errors import ConfigurationError
 
-FOLLOWED = {"WORKDIR", "ENV", "COPY", "ENTRYPOINT"}
-INERT = {"RUN", "USER", "EXPOSE", "LABEL", "HEALTHCHECK", "STOPSIGNAL", "ARG"}
+INERT = {"RUN", "USER", "EXPOSE", "LABEL", "HEALTHCHECK", "STOPSIGNAL", "ARG", "CMD"}
 
 
 @dataclass(frozen=True)
@@ -30,25 +30,50 @@ class Image:
 
 
 def unpack(context: Path, dockerfile: str, interpreter: Path, into: Path) -> Image:
-    """Lay the last stage's files out under `into` as they lie in the image."""
+    """Lay the last stage's files out under `into` as they lie in the image. Raises ConfigurationError."""
     workdir, environment, command = PurePosixPath("/"), dict[str, str](), list[str]()
     for instruction, argument in _last_stage((context / dockerfile).read_text()):
-        if instruction == "WORKDIR":
-            workdir = workdir / argument
-        elif instruction == "ENV":
-            environment |= dict(word.split("=", 1) for word in shlex.split(argument))
-        elif instruction == "COPY":
-            _copy(argument, context, into, workdir)
-        elif instruction == "ENTRYPOINT":
-            command = json.loads(argument)
-        elif instruction not in INERT:
-            raise ConfigurationError(f"{dockerfile}: the embedded cloud cannot follow {instruction}")
-    if not command or PurePosixPath(command[0]).name not in {"python", "python3"}:
-        raise ConfigurationError(f"{dockerfile}: the embedded cloud needs an exec-form ENTRYPOINT that starts python")
+        try:
+            if instruction == "WORKDIR":
+                workdir = workdir / argument
+            elif instruction == "ENV":
+                environment |= _variables(argument)
+            elif instruction == "COPY":
+                _copy(argument, context, into, workdir)
+            elif instruction == "ENTRYPOINT":
+                command = _exec_form(argument)
+            elif instruction not in INERT:
+                raise ValueError("is not one of the instructions it knows")  # noqa: TRY301
+        except (ValueError, OSError) as error:
+            raise ConfigurationError(f"{dockerfile}: the embedded cloud cannot follow {instruction}: {error}") from None
+    if not command:
+        raise ConfigurationError(
+            f'{dockerfile}: the embedded cloud needs an exec-form ENTRYPOINT, such as ENTRYPOINT ["python", '
+            '"server.py"]. CMD is no substitute: SageMaker starts an image with the argument `serve` in its place'
+        )
     directory = _inside(into, workdir)
     directory.mkdir(parents=True, exist_ok=True)
     mapped = {name: _mapped(value, into) for name, value in environment.items()}
     return Image((str(interpreter), *command[1:]), directory, mapped)
+
+
+def _variables(argument: str) -> dict[str, str]:
+    words = shlex.split(argument)
+    if not all("=" in word for word in words):
+        raise ValueError("write it as ENV NAME=value")
+    if "$" in argument:
+        raise ValueError("a value that refers to another variable; write it out")
+    return dict(word.split("=", 1) for word in words)
+
+
+def _exec_form(argument: str) -> list[str]:
+    try:
+        command = json.loads(argument)
+    except json.JSONDecodeError:
+        raise ValueError('write it as a list, ["python", "server.py"], or SIGTERM reaches a shell instead') from None
+    if not command or PurePosixPath(command[0]).name not in {"python", "python3"}:
+        raise ValueError("it must start python; the environment of requirements.txt is Python's")
+    return list(map(str, command))
 
 
 def _last_stage(text: str) -> Iterator[tuple[str, str]]:
@@ -59,7 +84,7 @@ def _last_stage(text: str) -> Iterator[tuple[str, str]]:
         (word.upper(), rest.strip()) for word, _, rest in (line.partition(" ") for line in joined.split("\n")) if word
     ]
     stages = [index for index, (word, _) in enumerate(pairs) if word == "FROM"]
-    yield from pairs[stages[-1] + 1 :]
+    yield from pairs[stages[-1] + 1 if stages else 0 :]
 
 
 def _copy(argument: str, context: Path, into: Path, workdir: PurePosixPath) -> None:
@@ -67,15 +92,23 @@ def _copy(argument: str, context: Path, into: Path, workdir: PurePosixPath) -> N
     if any(word.startswith("--from=") for word in words):
         return  # what an earlier stage installed is in the interpreter's environment
     *sources, target = [word for word in words if not word.startswith("--")]
+    into_folder = target.endswith("/") or target in {".", "./"} or len(sources) > 1
     for source in sources:
-        origin, goal = context / source, _inside(into, workdir / target)
-        if origin.is_dir():
-            shutil.copytree(origin, goal, dirs_exist_ok=True)
-        else:
-            into_folder = target.endswith("/") or target in {".", "./"} or len(sources) > 1
-            goal = goal / origin.name if into_folder else goal
-            goal.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(origin, goal)
+        for origin in _found(context, source):
+            goal = _inside(into, workdir / target)
+            if origin.is_dir():
+                shutil.copytree(origin, goal, dirs_exist_ok=True)
+            else:
+                goal = goal / origin.name if into_folder else goal
+                goal.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(origin, goal)
+
+
+def _found(context: Path, source: str) -> list[Path]:
+    found = [context] if source in {".", "./"} else sorted(context.glob(source.removeprefix("/")))
+    if not found:
+        raise ValueError(f"the folder has no {source}; does its .dockerignore let it in?")
+    return found
 
 
 def _inside(root: Path, path: PurePosixPath) -> Path:

@@ -31,7 +31,7 @@ class Endpoint:
     name: str
     variant: str
     image: str
-    artefact_url: str
+    artefact_url: str | None
     environment: Mapping[str, str]
     role_arn: str
 
@@ -105,7 +105,7 @@ def _endpoint(item: dict[str, Any], by_type: dict[str, list[dict[str, Any]]]) ->
         name=item["name"],
         variant=variants[0]["VariantName"],
         image=container["Image"],
-        artefact_url=container["ModelDataUrl"],
+        artefact_url=container.get("ModelDataUrl"),
         environment=container.get("Environment", {}),
         role_arn=model["ExecutionRoleArn"],
     )

@@ -39,9 +39,18 @@ def manifest(**changes: object) -> bytes:
     return json.dumps({**described, **changes}).encode()
 
 
+def write_container(folder: Path, ignore: str = "*\n!server.py\n") -> Path:
+    """A folder with a Dockerfile, beside the settings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in {"Dockerfile": "FROM python", "server.py": "", "notes.txt": "", ".dockerignore": ignore}.items():
+        (folder / name).write_text(text)
+    return folder
+
+
 def write_settings(folder: Path, overrides: Mapping[str, object]) -> None:
     """The project's own `dropscore.toml` with some dotted keys changed (None takes one out), beside an artefact."""
     pack(folder / "model.tar.gz", {"model.ubj": MODEL, "manifest.json": manifest()})
+    write_container(folder / "mine")
     tables: Json = tomllib.loads((ROOT / "dropscore.toml").read_text())
     changes: dict[str, object] = {"models.fraud.artefact": "model.tar.gz", **overrides}
     for dotted, value in changes.items():

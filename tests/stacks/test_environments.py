@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from dropscore.routes import Model
 from dropscore.runtime import SubmitSettings, TrackSettings, WorkerSettings
 from tests.stacks.building import VERSION, Templates, only, rendered
 from tests.stacks.conftest import Build
@@ -51,6 +54,11 @@ def test_the_environments_hold_nothing_that_nobody_reads(templates: Templates) -
     assert set(_job(templates)) == where | {"IN_FLIGHT"}
     assert set(_function(templates, "Track")) == {"JOBS_TABLE"}
     assert set(_function(templates, "Submit")) == where | {"ROUTES", "JOB_QUEUE", "JOB_DEFINITION", "JOB_TTL_DAYS"}
+
+
+def models_of(templates: Templates) -> Mapping[str, Model]:
+    """The models as the worker that is deployed by these templates sees them."""
+    return WorkerSettings.from_env({**_job(templates), **FROM_BATCH}).models
 
 
 def _is_the_fraud_model(model: object) -> None:

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from stacks.artefact import Artefact
 from stacks.complaints import SettingsError
 from stacks.sections import SECTIONS
 from stacks.settings import Settings
 from tests.stacks.building import ROOT, VERSION, pack, write_settings
 
+ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     "unknown key": (
         {"worker.memory": 2048},
@@ -43,7 +45,30 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         {"models.fraud.instance_type": "m5.large"},
         ["models.fraud.instance_type: 'm5.large': String should match pattern '^ml"],
     ),
-    "no artefact": ({"models.fraud.artefact": None}, ["models.fraud.artefact: is missing; add it"]),
+    "nothing to serve": (
+        {"models.fraud.artefact": None},
+        ["models.fraud.artefact: is missing; add the model.tar.gz", "a container or an image of your own"],
+    ),
+    "two containers": (
+        {"models.fraud.container": ".", "models.fraud.image": f"{ECR}/mine:1"},
+        [f"models.fraud.image: '{ECR}/mine:1': the model has a container already; keep one of"],
+    ),
+    "an image that is not in ECR": (
+        {"models.fraud.image": "docker.io/me/mine:1"},
+        ["models.fraud.image: 'docker.io/me/mine:1': SageMaker pulls from Amazon ECR only; push the image there"],
+    ),
+    "an image without a tag": (
+        {"models.fraud.image": f"{ECR}/mine"},
+        ["models.fraud.image", "which image that is changes with every push", "name a tag of its own or its digest"],
+    ),
+    "an image whose tag moves": (
+        {"models.fraud.image": f"{ECR}/mine:latest"},
+        ["models.fraud.image", "which image that is changes with every push"],
+    ),
+    "a folder without a Dockerfile": (
+        {"models.fraud.container": "nowhere"},
+        ["dropscore.toml: models.fraud.container: ", "nowhere holds no Dockerfile; name a folder that holds one"],
+    ),
     "no models": ({"models": {}}, ["models: {}: Dictionary should have at least 1 item"]),
     "no default route": ({"routes": {}}, ['routes.default: is missing; add [routes.default] with model = "fraud"']),
     "a route to no model": (
@@ -102,10 +127,13 @@ def test_the_environment_overrides_the_artefact_of_the_default_routes_model_only
     two = {"models.other.artefact": "model.tar.gz", "routes.other.model": "other"}
     write_settings(tmp_path, two)
     theirs = pack(tmp_path / "theirs.tar.gz", {"model.json": b"{}"})
-    models = {model.name: model for model in Settings.load(tmp_path, {"DROPSCORE_ARTEFACT": str(theirs)}).models}
-    assert models["fraud"].artefact.path == theirs
-    assert models["other"].artefact.path == tmp_path / "model.tar.gz"
-    assert models["other"].artefact.version == VERSION
+    models = {
+        model.name: model.artefact for model in Settings.load(tmp_path, {"DROPSCORE_ARTEFACT": str(theirs)}).models
+    }
+    fraud, other = models["fraud"], models["other"]
+    assert fraud is not None
+    assert fraud.path == theirs
+    assert other == Artefact(tmp_path / "model.tar.gz", VERSION, 30)
 
 
 def test_settings_cannot_be_changed_after_loading(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Runs beside an older XGBoost: `python convert.py FOLDER` turns FOLDER/source into FOLDER/model.ubj.
+"""Runs beside an older XGBoost: `python convert.py FOLDER …` turns each FOLDER/source into FOLDER/model.ubj.
 
 It also writes random rows (rows.npy) with what this release predicts for them (expected.npy), and facts.json. The rows
-come from the model's own split values, their neighbours, and missing values, so that they reach deep into the trees.
+come from the model's own split values and categories, their neighbours, and missing values, to reach every leaf.
 FOLDER/order.json says how to read the source. Imports nothing of ours: the environment holds XGBoost and numpy only.
 """
 
@@ -38,7 +38,7 @@ def main(folder: Path) -> None:
     booster.save_model(str(folder / "model.ubj"))
     np.save(folder / "rows.npy", rows)
     np.save(folder / "expected.npy", expected)
-    facts = {"iterations": iterations, "categorical": is_categorical(learner), "xgboost": xgboost.__version__}
+    facts = {"iterations": iterations, "categorical": categorical_columns(learner), "xgboost": xgboost.__version__}
     (folder / "facts.json").write_text(json.dumps(facts))
 
 
@@ -48,8 +48,16 @@ def load(content: bytearray, *, is_snapshot: bool) -> xgboost.Booster:
         booster.__setstate__({"handle": content})
     else:
         booster.load_model(content)
+    settle_base_score(booster)
     booster.set_param({"nthread": 1})
     return booster
+
+
+def settle_base_score(booster: xgboost.Booster) -> None:
+    """A linear model of before 1.6 counts no rounds; 3.1 would take it for untrained and leave its base_score out."""
+    text = bytes(booster.save_raw("json"))
+    if b'"name":"gblinear"' in text and b'"boost_from_average":"1"' in text:
+        booster.load_model(bytearray(text.replace(b'"boost_from_average":"1"', b'"boost_from_average":"0"')))
 
 
 def trees_of(learner: dict[str, Any]) -> list[dict[str, Any]]:
@@ -71,13 +79,22 @@ def iterations_of(booster: xgboost.Booster, learner: dict[str, Any], order: dict
 
 
 def best_rounds(booster: xgboost.Booster, learner: dict[str, Any], order: dict[str, Any]) -> int | None:
-    """A count of trees says more than a count of rounds: the old binary does not know how many trees a round has."""
+    """A count of trees says more than a count of rounds: before 1.6 a file does not know how many trees a round has."""
     trees, best = (known(booster, order, name) for name in ("best_ntree_limit", "best_iteration"))
+    forest = learner["gradient_booster"]
+    parallel = int(forest.get("gbtree", forest)["model"]["gbtree_model_param"]["num_parallel_tree"]) or 1
     if trees:
-        forest = learner["gradient_booster"]
-        parallel = int(forest.get("gbtree", forest)["model"]["gbtree_model_param"]["num_parallel_tree"]) or 1
         return trees // parallel
-    return None if best is None else best + 1
+    if best is None:
+        return None
+    if order["says_trees_a_round"]:
+        return best + 1
+    if order["trees_a_round"] is None:
+        sys.exit(
+            f"early stopping chose {best + 1} rounds, but a file of this age does not say how many trees a round has. "
+            "Import it with --trees-a-round 1, or with the num_parallel_tree it was trained with"
+        )
+    return (best + 1) * int(order["trees_a_round"]) // parallel
 
 
 def known(booster: xgboost.Booster, order: dict[str, Any], name: str) -> int | None:
@@ -91,8 +108,11 @@ def name_features(booster: xgboost.Booster, names: list[str]) -> None:
         booster.feature_names = names
 
 
-def is_categorical(learner: dict[str, Any]) -> bool:
-    return "c" in learner.get("feature_types", []) or any(tree.get("categories_nodes") for tree in trees_of(learner))
+def categorical_columns(learner: dict[str, Any]) -> list[int]:
+    """Those that hold codes of categories, counted from 1."""
+    named = {at for at, kind in enumerate(learner.get("feature_types", [])) if kind == "c"}
+    split = {tree["split_indices"][node] for tree in trees_of(learner) for node in tree.get("categories_nodes", [])}
+    return [column + 1 for column in sorted(named | split)]
 
 
 def random_rows(features: int, trees: list[dict[str, Any]], missing: float) -> Rows:
@@ -110,15 +130,27 @@ def random_rows(features: int, trees: list[dict[str, Any]], missing: float) -> R
 
 
 def splits(trees: list[dict[str, Any]]) -> dict[int, Rows]:
-    """Split values by feature."""
+    """Split values by feature; of a categorical split its categories and one more."""
     values: dict[int, set[float]] = {}
     for tree in trees:
+        categories = categories_of(tree)
         branches = zip(tree["left_children"], tree["split_indices"], tree["split_conditions"], strict=True)
-        for left, feature, value in branches:
+        for node, (left, feature, value) in enumerate(branches):
             if left != -1:
-                values.setdefault(feature, set()).add(value)
+                values.setdefault(feature, set()).update(categories.get(node, [value]))
     return {feature: np.array(sorted(found), dtype=np.float32) for feature, found in sorted(values.items())}
 
 
+def categories_of(tree: dict[str, Any]) -> dict[int, list[float]]:
+    """By node; releases before 1.3 knew none."""
+    ways = ("categories_nodes", "categories_segments", "categories_sizes")
+    found = {}
+    for node, start, size in zip(*(tree.get(way, []) for way in ways), strict=True):
+        codes = tree["categories"][start : start + size]
+        found[node] = [*codes, max(codes, default=-1) + 1]
+    return found
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    for one in sys.argv[1:]:
+        main(Path(one))

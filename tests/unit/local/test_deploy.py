@@ -21,13 +21,31 @@ def test_a_folder_is_packed_with_its_relative_names(tmp_path: Path) -> None:
         assert {name: packed.read(name) for name in packed.namelist()} == {"a/b/c.py": b"c"}
 
 
-def test_an_image_runs_in_the_environment_of_its_own_requirements(tmp_path: Path) -> None:
+def requirements_of(folder: Path, text: str | None) -> Path:
+    if text is not None:
+        (folder / "requirements.txt").write_text(text)
+    return _requirements(ImageAsset("tag", folder, "Dockerfile"))
+
+
+def test_an_image_of_ours_runs_in_the_environment_of_the_trees_requirements(tmp_path: Path) -> None:
     wanted = ROOT / "containers" / "worker" / "requirements.txt"
-    (tmp_path / "requirements.txt").write_bytes(wanted.read_bytes())
-    assert _requirements(ImageAsset("tag", tmp_path, "Dockerfile")) == wanted
-    (tmp_path / "requirements.txt").write_text("other")
-    with pytest.raises(ConfigurationError, match="synthesize again"):
-        _requirements(ImageAsset("tag", tmp_path, "Dockerfile"))
+    assert requirements_of(tmp_path, wanted.read_text()) == wanted
+
+
+@pytest.mark.parametrize("text", ["# nothing\n", "a==1 ; python_version < '4' \\\n    --hash=sha256:00\n    # via b\n"])
+def test_another_image_runs_in_the_environment_of_its_own(tmp_path: Path, text: str) -> None:
+    assert requirements_of(tmp_path, text) == tmp_path / "requirements.txt"
+
+
+def test_an_image_without_requirements_runs_in_an_environment_of_nothing(tmp_path: Path) -> None:
+    nothing = requirements_of(tmp_path, None)
+    assert [line for line in nothing.read_text().splitlines() if not line.startswith("#")] == []
+
+
+@pytest.mark.parametrize("text", ["numpy\n", "numpy==2.4.6\n", "a==1 --hash=sha256:00\nb>=2 --hash=sha256:00\n"])
+def test_error_when_an_images_requirements_are_not_pinned_by_hash(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"pin every package by version and hash.*uv pip compile"):
+        requirements_of(tmp_path, text)
 
 
 def test_a_port_of_the_last_time_is_taken_again_unless_it_is_in_use() -> None:

@@ -53,12 +53,32 @@ def test_last_stage_is_laid_out_as_in_the_image(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("entry", ['ENTRYPOINT ["sh", "x"]', "", 'CMD ["python"]'])
-def test_error_when_the_entry_point_is_not_pythons(tmp_path: Path, entry: str) -> None:
-    with pytest.raises(ConfigurationError, match="containers/w/Dockerfile"):
-        image(tmp_path, f"FROM python\n{entry}\n")
+@pytest.mark.parametrize(
+    ("dockerfile", "words"),
+    [
+        ("", "needs an exec-form ENTRYPOINT"),
+        ('CMD ["python", "x.py"]', "CMD is no substitute: SageMaker starts an image with the argument `serve`"),
+        ('ENTRYPOINT ["sh", "x"]', "cannot follow ENTRYPOINT: it must start python"),
+        ("ENTRYPOINT python x.py", "cannot follow ENTRYPOINT: write it as a list"),
+        ("ADD x y", "cannot follow ADD"),
+        ("ENV ONE 1", "cannot follow ENV: write it as ENV NAME=value"),
+        ("ENV PATH=/app:$PATH", "cannot follow ENV: a value that refers to another variable"),
+        ("COPY nothing.py .", "cannot follow COPY: the folder has no nothing.py; does its .dockerignore let it in?"),
+    ],
+)
+def test_error_says_what_cannot_be_followed(tmp_path: Path, dockerfile: str, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^containers/w/Dockerfile: the embedded cloud") as raised:
+        image(tmp_path, f"FROM python\n{dockerfile}\n")
+    assert words in str(raised.value)
 
 
-def test_error_when_an_instruction_is_unknown(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="cannot follow ADD"):
-        image(tmp_path, 'FROM python\nADD x y\nENTRYPOINT ["python"]\n')
+def test_arguments_that_the_cloud_gives_take_the_place_of_cmd(tmp_path: Path) -> None:
+    result = image(tmp_path, 'FROM python\nENTRYPOINT ["python", "x.py"]\nCMD ["other"]\n')
+    assert result.command == (str(PYTHON), "x.py")
+
+
+def test_files_are_copied_by_pattern_and_the_whole_context_by_a_dot(tmp_path: Path) -> None:
+    image(tmp_path, 'FROM python\nWORKDIR /app\nCOPY *.txt ./\nCOPY . all/\nENTRYPOINT ["python"]\n')
+    root = tmp_path / "root" / "app"
+    assert sorted(file.name for file in root.iterdir()) == ["a.txt", "all", "b.txt"]
+    assert (root / "all" / "core" / "deep" / "y.py").is_file()

@@ -10,6 +10,7 @@ from dropscore.errors import ConfigurationError
 from local import synthesis
 from local.synthesis import synthesize
 from stacks.complaints import SettingsError
+from stacks.container import Folder, read_uri
 
 APP = """
 import json, os, pathlib
@@ -34,6 +35,7 @@ SETTINGS = "dropscore.toml"
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tree = tmp_path / "tree"
     for name in (
+        "mine/Dockerfile",
         "stacks/a.py",
         "stacks/__pycache__/a.pyc",
         "containers/model/serve.py",
@@ -43,7 +45,12 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text(name)
     (tree / "app.py").write_text(APP)
-    model = SimpleNamespace(artefact=SimpleNamespace(path=tree / "model.tar.gz"), body_limit_bytes=7)
+    model = SimpleNamespace(
+        name="fraud",
+        artefact=SimpleNamespace(path=tree / "model.tar.gz"),
+        container=Folder(tree / "mine"),
+        body_limit_bytes=7,
+    )
     settings = SimpleNamespace(load=lambda *_: SimpleNamespace(models=[model]))
     monkeypatch.setattr(synthesis, "Settings", settings)
     return tree
@@ -68,7 +75,8 @@ def test_stacks_come_after_what_they_depend_on_with_their_assets(root: Path, tmp
 
 
 @pytest.mark.parametrize(
-    "changed", ["app.py", "stacks/a.py", "containers/model/serve.py", "dropscore.toml", "model.tar.gz"]
+    "changed",
+    ["app.py", "stacks/a.py", "containers/model/serve.py", "dropscore.toml", "model.tar.gz", "mine/Dockerfile"],
 )
 def test_synthesized_again_only_when_an_input_changes(root: Path, tmp_path: Path, changed: str) -> None:
     first = synthesize({}, root=root, cache=tmp_path / "cache")
@@ -93,6 +101,26 @@ def test_an_artefact_may_lie_elsewhere_the_next_time(root: Path, tmp_path: Path)
         digests.add(synthesize({}, root=root, cache=tmp_path / "cache").digest)
     assert len(digests) == 1
     assert runs(root) == 1
+
+
+def test_synthesized_again_when_a_file_of_ones_own_container_gets_another_name(root: Path, tmp_path: Path) -> None:
+    first = synthesize({}, root=root, cache=tmp_path / "cache")
+    (root / "mine" / "Dockerfile").rename(root / "mine" / "other")
+    assert synthesize({}, root=root, cache=tmp_path / "cache").digest != first.digest
+
+
+def test_a_model_without_an_artefact_needs_none(root: Path, tmp_path: Path) -> None:
+    vars(synthesis)["Settings"].load(root).models[0].artefact = None
+    (root / "model.tar.gz").unlink()
+    assert synthesize({}, root=root, cache=tmp_path / "cache").body_limit_bytes == 7
+
+
+def test_error_when_a_model_is_an_image_that_no_process_stands_for(root: Path, tmp_path: Path) -> None:
+    image = read_uri("123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:1")
+    vars(synthesis)["Settings"].load(root).models[0].container = image
+    with pytest.raises(ConfigurationError, match=r"models\.fraud\.image: .*cannot run the image 1234.*as `container`"):
+        synthesize({}, root=root, cache=tmp_path / "cache")
+    assert not (root / "runs").exists()
 
 
 def test_only_the_newest_assemblies_are_kept(root: Path, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Small models to import, and the fixtures made by old releases of XGBoost."""
+"""Small models to import, and those of the zoo."""
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ import xgboost
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[3]
-MODELS = ROOT / "tests" / "fixtures" / "models"
 Rows = NDArray[np.float32]
 
 
@@ -30,8 +30,20 @@ def labels(rows: Rows) -> NDArray[np.int8]:
 
 @pytest.fixture
 def booster(rows: Rows, labels: NDArray[np.int8]) -> xgboost.Booster:
+    return train(rows, labels)
+
+
+def train(rows: Rows, labels: NDArray[np.int8]) -> xgboost.Booster:
     settings = {"objective": "binary:logistic", "max_depth": 3, "nthread": 1, "base_score": 0.3}
     return xgboost.train(settings, xgboost.DMatrix(rows, labels, nthread=1), 6)
+
+
+def zoo(release: str, name: str) -> bytes:
+    """One model of tests/fixtures/zoo, which tools/zoo makes."""
+    with tarfile.open(ROOT / "tests" / "fixtures" / "zoo" / f"{release}.tar.xz") as archive:
+        content = archive.extractfile(name)
+        assert content is not None
+        return content.read()
 
 
 def predict(artefact: Path, rows: Rows) -> NDArray[np.float32]:

@@ -82,6 +82,14 @@ def test_manifest_is_plain_json() -> None:
     assert fields["source"] == {"name": "mine.pkl", "sha256": "0" * 64, "format": "pickle"}
 
 
+def test_manifest_names_categorical_columns_only_where_there_are_some() -> None:
+    assert b"categorical" not in MANIFEST.to_json()
+    assert Manifest.from_json(MANIFEST.to_json()) == MANIFEST
+    some = replace(MANIFEST, categorical=(1, 3))
+    assert json.loads(some.to_json())["categorical"] == [1, 3]
+    assert Manifest.from_json(some.to_json()) == some
+
+
 @pytest.mark.parametrize("path", ["../model.ubj", "/etc/passwd", "a/../../b"])
 def test_path_that_leads_out_is_refused(path: str) -> None:
     with pytest.raises(ModelImportError, match="leads out"):

@@ -45,3 +45,18 @@ def test_show_of_something_else_is_an_error_of_ours(tmp_path: Path) -> None:
 
 def test_absent_file_is_wrong_usage(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["import", str(tmp_path / "none"), "-o", "x"]).exit_code == 2
+
+
+def test_trees_a_round_reach_the_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int | None] = []
+
+    def spy(*_: Path, trees_a_round: int | None) -> None:
+        asked.append(trees_a_round)
+        raise ModelImportError("seen")
+
+    monkeypatch.setattr("training.importing.import_artefact", spy)
+    (tmp_path / "x").write_bytes(b"x")
+    for options in ([], ["--trees-a-round", "3"]):
+        CliRunner().invoke(app, ["import", str(tmp_path / "x"), "-o", "y", *options])
+    assert asked == [None, 3]
+    assert CliRunner().invoke(app, ["import", str(tmp_path / "x"), "-o", "y", "--trees-a-round", "0"]).exit_code == 2

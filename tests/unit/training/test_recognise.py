@@ -10,15 +10,15 @@ import pytest
 import xgboost
 
 from training.errors import ModelImportError
-from training.recognise import Kind, needs_legacy, recognise, unwrap
+from training.recognise import Kind, needs_legacy, recognise, unwrap, written_by
 
-from .conftest import MODELS
+from .conftest import zoo
 
 
-def handle(name: str) -> bytes:
+def handle(release: str, name: str = "logistic.pickle2") -> bytes:
     from training.foreign import find
 
-    return find((MODELS / name).read_bytes()).content
+    return find(zoo(release, name)).content
 
 
 def test_what_this_release_writes_is_recognised(booster: xgboost.Booster) -> None:
@@ -29,11 +29,11 @@ def test_what_this_release_writes_is_recognised(booster: xgboost.Booster) -> Non
 
 
 def test_what_old_releases_wrote_is_recognised() -> None:
-    assert recognise(handle("logistic-0.90.pkl")) is Kind.BINARY_MODEL
-    assert recognise(b"binf" + handle("logistic-0.90.pkl")) is Kind.BINARY_MODEL
-    assert recognise(handle("linear-0.90.pkl")) is Kind.BINARY_MODEL
-    assert recognise(handle("logistic-1.1.1.pkl")) is Kind.BINARY_SNAPSHOT
-    assert recognise(handle("early-1.3.3.pkl")) is Kind.JSON_SNAPSHOT
+    assert recognise(handle("0.90-python3.6")) is Kind.BINARY_MODEL
+    assert recognise(b"binf" + handle("0.90-python3.6")) is Kind.BINARY_MODEL
+    assert recognise(handle("0.90-python3.6", "linear.pickle2")) is Kind.BINARY_MODEL
+    assert recognise(handle("1.0.2-python3.7")) is Kind.BINARY_SNAPSHOT
+    assert recognise(handle("1.3.3-python3.8")) is Kind.JSON_SNAPSHOT
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"{}", b'{"a": 1}', b"1,2,3\n", bytes(600), b"\x80", b"["])
@@ -41,10 +41,30 @@ def test_anything_else_is_not(content: bytes) -> None:
     assert recognise(content) is None
 
 
-@pytest.mark.parametrize("content", [b"\x04\x22\x4d\x18....", b"ZF0x1....", b"PK\x03\x04....", b"\x89HDF...."])
+@pytest.mark.parametrize(
+    "content", [b"\x04\x22\x4d\x18....", b"ZF0x1....", b"PK\x03\x04....", b"\x89HDF....", b"RDX3\n", b"A\n3\n"]
+)
 def test_known_packings_are_refused_with_advice(content: bytes) -> None:
     with pytest.raises(ModelImportError, match=r"the file is (compressed|of|a|an) "):
         recognise(content)
+
+
+@pytest.mark.parametrize("content", [b"tree\nversion=v4\nnum_class=1\n", b"CBM1\x00\x01"])
+def test_model_of_another_library_is_refused_with_advice(content: bytes) -> None:
+    with pytest.raises(ModelImportError, match=r"is a (LightGBM|CatBoost) model.*container = … in dropscore\.toml"):
+        recognise(content)
+
+
+@pytest.mark.parametrize("release", ["1.0.2-python3.7", "1.2.1-python3.7", "1.3.3-python3.8", "1.7.6-python3.9"])
+def test_release_that_wrote_it_is_told_in_every_format(release: str) -> None:
+    version = tuple(int(part) for part in release.split(".")[:2])
+    for name in ("logistic.binary", "logistic.json", "logistic.pickle2"):
+        found = handle(release) if "pickle" in name else zoo(release, name)
+        assert written_by(Kind(str(recognise(found))), found) == version, name
+
+
+def test_before_1_0_no_release_is_told() -> None:
+    assert written_by(Kind.BINARY_MODEL, handle("0.90-python3.6")) == (0, 0)
 
 
 def test_release_that_wrote_it_decides_who_reads_it(booster: xgboost.Booster) -> None:
@@ -53,9 +73,9 @@ def test_release_that_wrote_it_decides_who_reads_it(booster: xgboost.Booster) ->
     assert not needs_legacy(Kind.UBJ_MODEL, bytes(booster.save_raw("ubj")))
     assert not needs_legacy(Kind.UBJ_SNAPSHOT, bytes(booster.__getstate__()["handle"]))
     assert needs_legacy(Kind.JSON_MODEL, ours.replace(b'"version":[3,2,0]', b'"version":[3,0,5]'))
-    assert needs_legacy(Kind.JSON_SNAPSHOT, handle("early-1.3.3.pkl"))
-    assert needs_legacy(Kind.UBJ_SNAPSHOT, handle("classifier-1.7.6.pkl"))
-    assert needs_legacy(Kind.BINARY_MODEL, handle("logistic-0.90.pkl"))
+    assert needs_legacy(Kind.JSON_SNAPSHOT, handle("1.3.3-python3.8"))
+    assert needs_legacy(Kind.UBJ_SNAPSHOT, handle("1.7.6-python3.9", "classifier.pickle0"))
+    assert needs_legacy(Kind.BINARY_MODEL, handle("0.90-python3.6"))
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, zlib.compress, lzma.compress])

@@ -1,0 +1,61 @@
+"""Containers of one's own in the embedded cloud: the example scores; one that fails says so and publishes nothing."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dropscore.jobs import State
+from local.cloud import Clock, throwaway
+from tests.e2e.conftest import Hands
+
+SETTINGS = Path(__file__).with_name("own_containers.toml")
+WEIGHTS, BIAS = (0.8, -0.4, 0.1, 1.5), -1.0
+ROWS = [(index % 7 - 3.0, index / 100, -index % 11 * 1.0, 0.25) for index in range(500)]
+CANARY = "987654.321"
+
+
+@pytest.fixture(scope="module")
+def hands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
+    environ = {**os.environ, "DROPSCORE_SETTINGS": str(SETTINGS)}
+    with throwaway(tmp_path_factory.mktemp("own"), environ, print, Clock()) as running:
+        yield Hands(running)
+
+
+@pytest.fixture(scope="module")
+def failing(hands: Hands) -> str:
+    """A job of the failing model; its attempts at one body take a while, in which the others run."""
+    return hands.drop("input/failing/rows.csv", f"{CANARY},1\n".encode())
+
+
+def test_the_example_scores_a_file_in_order(hands: Hands, failing: str) -> None:
+    body = "".join(",".join(map(str, row)) + "\n" for row in ROWS).encode()
+
+    job = hands.ended(hands.drop("input/rows.csv", body))
+
+    assert (job.status, job.rows, job.model) == (State.SUCCEEDED, len(ROWS), "linear")
+    scores = [float(line) for line in hands.read(job.output_key).splitlines()]
+    expected = [1 / (1 + math.exp(-BIAS - sum(map(float.__mul__, WEIGHTS, row)))) for row in ROWS]
+    assert scores == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_examples_refusal_names_the_row_of_the_file(hands: Hands, failing: str) -> None:
+    job = hands.ended(hands.drop("input/bad.csv", f"1,2,3,4\n1,2,three{CANARY},4\n".encode()))
+
+    assert (job.status, job.code) == (State.REJECTED, "BAD_ROW")
+    assert (job.message or "").startswith("row 2: ")
+    assert CANARY not in (job.message or "")
+    assert hands.outputs("bad.csv") == []
+
+
+def test_a_model_that_always_fails_gives_a_job_that_failed_and_says_why(hands: Hands, failing: str) -> None:
+    job = hands.ended(failing)
+
+    assert (job.status, job.code, job.rows_scored) == (State.FAILED, "MODEL_FAILED", 0)
+    assert (job.message or "").startswith("the model container answered 500 for rows 1 to 1; its log says why: ")
+    assert CANARY not in (job.message or "")
+    assert [key for key in hands.outputs("rows.csv") if key.startswith("output/failing/")] == []

@@ -1,0 +1,221 @@
+"""Runs inside an old release: `python write.py FOLDER` writes small models in every way that this release can write,
+and zoo.json: the rows, and for each model what this release itself predicts for them.
+
+Python 2.7 to 3.13 and XGBoost 0.72 to today's run it: hence no annotations, no f-strings, no modules of our own.
+"""
+# mypy: ignore-errors
+# ruff: noqa: UP010, UP031, PTH123
+
+from __future__ import print_function
+
+import inspect
+import json
+import os
+import pickle
+import sys
+import tarfile
+
+import joblib
+import numpy as np
+import xgboost
+
+VERSION = tuple(int(part) for part in xgboost.__version__.split(".")[:2])
+RANDOM = np.random.RandomState(0)
+ROWS = RANDOM.normal(size=(240, 4)).astype("f4")
+ROWS[RANDOM.rand(240, 4) < 0.1] = np.nan
+SHOWN = 40
+PLAIN = np.nansum(ROWS, 1)
+BINARY = (PLAIN > 0).astype(int)
+CLASSES = BINARY + (PLAIN > 1)
+COUNTS = np.abs(PLAIN).round()
+NAMES = ["amount", "age", "days since", "x4"]
+QUIET = {"silent": 1, "nthread": 1} if VERSION < (1, 0) else {"verbosity": 0, "nthread": 1}
+TREES = dict(QUIET, max_depth=2, seed=7)
+MISSING = -999
+PROTOCOLS = [protocol for protocol in (0, 2, 4, 5) if protocol <= pickle.HIGHEST_PROTOCOL]
+ROUNDS = 3
+
+BOOSTERS = {
+    "logistic": (dict(TREES, objective="binary:logistic", base_score=0.3), BINARY),
+    "logitraw": (dict(TREES, objective="binary:logitraw", base_score=0.3), BINARY),
+    "squared": (dict(TREES, objective="reg:linear" if VERSION < (0, 83) else "reg:squarederror", base_score=7), PLAIN),
+    "poisson": (dict(TREES, objective="count:poisson", base_score=2), COUNTS),
+    "gamma": (dict(TREES, objective="reg:gamma", base_score=2), COUNTS + 1),
+    "tweedie": (dict(TREES, objective="reg:tweedie", base_score=2), COUNTS),
+    "softprob": (dict(TREES, objective="multi:softprob", num_class=3), CLASSES),
+    "softmax": (dict(TREES, objective="multi:softmax", num_class=3), CLASSES),
+    "rank": (dict(TREES, objective="rank:pairwise"), CLASSES),
+    "dart": (dict(TREES, objective="binary:logistic", booster="dart", rate_drop=0.5, eta=0.9), BINARY),
+    "linear": (dict(QUIET, objective="binary:logistic", booster="gblinear", base_score=0.3), BINARY),
+    "early": (dict(TREES, objective="binary:logistic", eta=1.5), BINARY),
+    "forest": (dict(TREES, objective="binary:logistic", eta=1.5, num_parallel_tree=2, subsample=0.5), BINARY),
+}
+if VERSION >= (1, 7):
+    BOOSTERS["absolute"] = (dict(TREES, objective="reg:absoluteerror"), PLAIN)  # the first with a fitted base_score
+    BOOSTERS["targets"] = (dict(TREES, objective="reg:squarederror"), np.stack([PLAIN, BINARY], 1))
+    BOOSTERS["categorical"] = (dict(TREES, objective="binary:logistic", tree_method="hist"), BINARY)
+if VERSION >= (2, 0):
+    BOOSTERS["quantile"] = (dict(TREES, objective="reg:quantileerror", quantile_alpha=[0.1, 0.9]), PLAIN)
+    BOOSTERS["vector"] = (
+        dict(TREES, objective="reg:squarederror", tree_method="hist", multi_strategy="multi_output_tree"),
+        np.stack([PLAIN, BINARY], 1),
+    )
+STOPPED = {"early", "forest"}
+facts = {}
+
+
+def main(folder):
+    os.chdir(folder)
+    for kind in sorted(BOOSTERS):
+        settings, labels = BOOSTERS[kind]
+        write_booster(kind, settings, labels)
+    write_estimators()
+    known = {"xgboost": xgboost.__version__, "python": sys.version.split()[0], "numpy": np.__version__, "models": facts}
+    known["rows"] = as_lists(ROWS[:SHOWN])
+    with open("zoo.json", "w") as out:
+        json.dump(known, out, sort_keys=True)
+
+
+def as_lists(matrix):
+    """Numbers that read back to the same float32; None for a missing value."""
+    return [as_lists(row) for row in matrix] if matrix.ndim > 1 else [None if x != x else float(x) for x in matrix]
+
+
+def codes(matrix):
+    """The first column as category codes."""
+    changed = matrix.copy()
+    changed[:, 0] = np.clip(np.abs(changed[:, 0] * 4).round(), 0, 9)
+    return changed
+
+
+def matrix_of(kind, rows, labels=None):
+    options = {"feature_names": NAMES} if kind in {"logistic", "softprob"} else {}
+    if kind == "categorical":
+        rows, options = codes(rows), {"feature_types": ["c", "q", "q", "q"], "enable_categorical": True}
+    matrix = xgboost.DMatrix(rows, labels, **options)
+    if kind == "rank" and labels is not None:
+        matrix.set_group([len(rows) // 8] * 8)
+    return matrix
+
+
+def write_booster(kind, settings, labels):
+    matrix, rows = matrix_of(kind, ROWS, labels), matrix_of(kind, ROWS[:SHOWN])
+    if kind in STOPPED:
+        others = [(matrix_of(kind, ROWS[:SHOWN], labels[:SHOWN]), "others")]
+        booster = xgboost.train(settings, matrix, 20, others, early_stopping_rounds=2, verbose_eval=False)
+    else:
+        booster = xgboost.train(settings, matrix, ROUNDS)
+    iterations = int(booster.best_iteration) + 1 if kind in STOPPED else 0 if kind == "linear" else ROUNDS
+    options = best_options(booster) if kind in STOPPED else dart_options(booster) if kind == "dart" else {}
+    scores = booster.predict(rows, **options)
+    remember(kind, settings["objective"], scores, iterations, None)
+    save_model(booster, kind)
+    save_pickles(booster, kind, PROTOCOLS if kind in {"logistic", "early"} else [2])
+    if kind == "logistic":
+        save_joblibs(booster, kind)
+        save_tars(kind)
+
+
+def best_options(booster):
+    """What predicts with the rounds that early stopping chose."""
+    if "iteration_range" in arguments(booster.predict):
+        return {"iteration_range": (0, booster.best_iteration + 1)}
+    return {"ntree_limit": booster.best_ntree_limit}
+
+
+def dart_options(booster):
+    """What predicts with every tree: before 1.0 a DART drops trees also here, unless their number is given."""
+    return {"training": False} if "training" in arguments(booster.predict) else {"ntree_limit": 1 << 20}
+
+
+def arguments(function):
+    return (
+        inspect.signature(function).parameters if hasattr(inspect, "signature") else inspect.getargspec(function).args
+    )
+
+
+def remember(kind, objective, scores, iterations, missing):
+    outputs = 1 if scores.ndim == 1 else scores.shape[1]
+    facts[kind] = {"objective": objective, "outputs": outputs, "iterations": int(iterations), "missing": missing}
+    facts[kind]["scores"] = as_lists(scores)
+    facts[kind]["trees_a_round"] = {"forest": 2, "random-forest": ROUNDS}.get(kind, 1)  # but for classes
+
+
+def save_model(booster, kind):
+    if VERSION < (1, 6):
+        booster.save_model(kind + ".binary")
+    elif VERSION < (3, 1) and kind not in {"categorical", "targets", "vector", "quantile"}:
+        with open(kind + ".binary", "wb") as out:  # the other kinds cannot be said in the old format
+            out.write(bytes(booster.save_raw("deprecated")))
+    if VERSION >= (1, 0):
+        booster.save_model(kind + ".json")
+    if VERSION >= (1, 6):
+        booster.save_model(kind + ".ubj")
+
+
+def save_pickles(model, kind, protocols):
+    for protocol in protocols:
+        with open("%s.pickle%d" % (kind, protocol), "wb") as out:
+            pickle.dump(model, out, protocol)
+
+
+def save_joblibs(model, kind):
+    joblib.dump(model, kind + ".joblib")
+    for how in ("zlib", "gzip", "bz2") + (() if sys.version_info < (3,) else ("lzma", "xz")):
+        joblib.dump(model, "%s-%s.joblib" % (kind, how), compress=(how, 3))
+
+
+def save_tars(kind):
+    """As SageMaker's containers leave them: `xgboost-model` alone in a tar."""
+    inside = {"pickle": kind + ".pickle2", "model": kind + (".binary" if VERSION < (1, 6) else ".json")}
+    for name in sorted(inside):
+        with tarfile.open("%s-%s.tar.gz" % (kind, name), "w:gz") as archive:
+            archive.add(inside[name], "xgboost-model")
+
+
+def write_estimators():
+    """As scikit-learn users make them: a number for missing values, early stopping, several classes, a ranking."""
+    rows = np.where(np.isnan(ROWS), MISSING, ROWS)
+    shown = rows[:SHOWN]
+    settings = {"n_estimators": ROUNDS, "max_depth": 2, "missing": MISSING, "n_jobs": 1}
+    stopped = fit_with_early_stopping(xgboost.XGBClassifier, settings, rows)
+    limit = {"ntree_limit": stopped.best_ntree_limit} if VERSION < (0, 80) else {}  # its default was every round
+    write_estimator(stopped, "classifier", stopped.predict_proba(shown, **limit)[:, 1], int(stopped.best_iteration) + 1)
+    if VERSION < (1, 6):  # later ones take no words
+        words = xgboost.XGBClassifier(**settings).fit(rows, np.where(BINARY == 1, "fraud", "fine"))
+        write_estimator(words, "words", words.predict_proba(shown)[:, 1], ROUNDS)
+    several = xgboost.XGBClassifier(**settings).fit(rows, CLASSES)
+    write_estimator(several, "several", several.predict_proba(shown), ROUNDS)
+    regressor = xgboost.XGBRegressor(**dict(settings, base_score=0.5)).fit(rows, PLAIN)
+    write_estimator(regressor, "regressor", regressor.predict(shown), ROUNDS)
+    save_joblibs(regressor, "regressor")
+    dart = xgboost.XGBRegressor(**dict(settings, booster="dart", rate_drop=0.5)).fit(rows, PLAIN)
+    write_estimator(dart, "dart-regressor", every_tree(dart, shown), ROUNDS)
+    if hasattr(xgboost, "XGBRanker"):
+        ranker = xgboost.XGBRanker(**settings).fit(rows, CLASSES, group=[len(rows) // 8] * 8)
+        write_estimator(ranker, "ranker", ranker.predict(shown), ROUNDS)
+    if hasattr(xgboost, "XGBRFRegressor"):
+        forest = xgboost.XGBRFRegressor(**settings).fit(rows, PLAIN)
+        write_estimator(forest, "random-forest", forest.predict(shown), 1)
+
+
+def every_tree(estimator, rows):
+    booster = estimator.get_booster()
+    return booster.predict(xgboost.DMatrix(rows, missing=MISSING), **dart_options(booster))
+
+
+def fit_with_early_stopping(kind, settings, rows):
+    settings = dict(settings, n_estimators=20, learning_rate=1.5)
+    others = {"eval_set": [(rows[:SHOWN], BINARY[:SHOWN])], "verbose": False}
+    if VERSION < (1, 6):
+        return kind(**settings).fit(rows, BINARY, early_stopping_rounds=2, **others)
+    return kind(early_stopping_rounds=2, **settings).fit(rows, BINARY, **others)
+
+
+def write_estimator(estimator, kind, scores, iterations):
+    remember(kind, str(estimator.objective), scores, iterations, MISSING)
+    save_pickles(estimator, kind, PROTOCOLS if kind == "classifier" else [2])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,1 @@
+"""The checker: contract tests for anybody's model container: a process, an image, or a server that runs already."""

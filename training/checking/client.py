@@ -1,0 +1,63 @@
+"""HTTP as SageMaker speaks it to a container. A server that hangs up gives a reply too: one with status 0."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import urlsplit
+
+CSV = "text/csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    """0 where there was no answer; `said` then holds the kind of the fault."""
+    said: bytes
+    content_type: str
+    seconds: float
+
+    @property
+    def brief(self) -> str:
+        return str(self.status) if self.status else f"no answer ({self.said.decode()})"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    url: str
+
+    def ping(self, timeout: float) -> Reply:
+        return self.ask("GET", "/ping", timeout=timeout)
+
+    def invoke(self, body: bytes, *, content_type: str = CSV, accept: str = CSV, timeout: float) -> Reply:
+        headers = {"Content-Type": content_type, "Accept": accept}
+        return self.ask("POST", "/invocations", body, headers, timeout=timeout)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        *,
+        timeout: float,
+    ) -> Reply:
+        began = time.monotonic()
+        try:
+            with closing(self._connect(timeout)) as connection:
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before it was read
+                    connection.request(method, urlsplit(self.url).path.rstrip("/") + path, body, headers or {})
+                answer = connection.getresponse()
+                said = answer.read()
+                content_type = answer.headers.get("Content-Type", "")
+                return Reply(answer.status, said, content_type, time.monotonic() - began)
+        except (OSError, HTTPException) as error:
+            return Reply(0, type(error).__name__.encode(), "", time.monotonic() - began)
+
+    def _connect(self, timeout: float) -> HTTPConnection:
+        parts = urlsplit(self.url)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        return kind(parts.hostname or "", parts.port, timeout=timeout)

@@ -1,0 +1,73 @@
+"""`dropscore train`: a model from labelled rows, on this machine."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dropscore.errors import ConfigurationError
+from training.local_job import LocalJob, keep
+
+INPUT = {"exists": True, "readable": True}
+
+
+def train(
+    data: Annotated[Path, typer.Option(help="CSV or Parquet, a file or a folder of them; the label first.", **INPUT)],
+    validation: Annotated[
+        Path | None, typer.Option(help="Rows to measure on and to stop early by; else none.", **INPUT)
+    ] = None,
+    hyperparameters: Annotated[
+        Path | None, typer.Option(help="A JSON object, as SageMaker takes it.", dir_okay=False, **INPUT)
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", help="One hyperparameter, key=value; wins over the file.")
+    ] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where to write the artefact.", dir_okay=False)] = Path(
+        "model.tar.gz"
+    ),
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for the report; `report` beside the artefact unless given.")
+    ] = None,
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="Folder to keep checkpoints in and to go on from.", file_okay=False)
+    ] = None,
+    hosts: Annotated[int, typer.Option(help="Train as so many hosts, each a process here.", min=1, max=16)] = 1,
+) -> None:
+    """Train an XGBoost model as the container does on SageMaker, and write the artefact that is served."""
+    job = LocalJob(
+        train=data,
+        validation=validation,
+        hyperparameters=chosen(hyperparameters, parameter or []),
+        hosts=hosts,
+        checkpoints=checkpoints,
+    )
+    place = report or out.parent / "report"
+    with tempfile.TemporaryDirectory(prefix="dropscore-train-") as home:
+        keep(job.run(Path(home)), out, place)
+    typer.echo(f'Wrote {out} and {place}/report.html. Name it in dropscore.toml: artefact = "{out}"', err=True)
+
+
+def chosen(file: Path | None, pairs: Sequence[str]) -> dict[str, str]:
+    """The file's and then the pairs', all as text."""
+    found = _from_file(file) if file else {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise ConfigurationError(f"-p {pair}: give a hyperparameter as key=value, for example -p max_depth=4")
+        found[name] = text
+    return found
+
+
+def _from_file(file: Path) -> dict[str, str]:
+    try:
+        values = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise ConfigurationError(f"{file} is not JSON: {error}") from error
+    if not isinstance(values, Mapping):
+        raise ConfigurationError(f'{file} must hold a JSON object, for example {{"max_depth": "4"}}')
+    return {str(name): text if isinstance(text, str) else json.dumps(text) for name, text in values.items()}
