@@ -6,6 +6,7 @@ that finds the key taken knows whether an earlier attempt of its own job was the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 PART_BYTES = 8 << 20
 PARTS_PER_SIZE = 1000  # S3 allows 10,000 parts; doubling the size after each thousand reaches its 5 TB in fewer
+_EMPTY_LINE = re.compile(rb"(?<=\n)\n")
 TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
 
 
@@ -51,10 +53,15 @@ class Output:
             )
         return True
 
-    def count_rows(self) -> int:
-        """The rows of the published object: its lines."""
+    def count_rows(self) -> tuple[int, int]:
+        """The rows of the published object, and those of them that were bad: its lines, and the empty ones."""
         body = self._s3.get_object(**self._object)["Body"]
-        return sum(chunk.count(b"\n") for chunk in body.iter_chunks(1 << 20))
+        rows, bad, last = 0, 0, b"\n"
+        for chunk in body.iter_chunks(1 << 20):
+            rows += chunk.count(b"\n")
+            bad += len(_EMPTY_LINE.findall(last + chunk))
+            last = chunk[-1:]
+        return rows, bad
 
     def publish(self, blocks: Iterable[bytes]) -> None:
         """Writes the blocks. An earlier attempt of this very job may have been faster: all write the same bytes."""

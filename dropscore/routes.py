@@ -15,6 +15,7 @@ SUFFIX = ".csv"
 class Route:
     name: str
     model: str
+    max_bad_rows: str | int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,3 +45,8 @@ def output_key(key: str, submitted_at: str) -> str:
     folder, _, name = key.removeprefix(INPUT).rpartition("/")
     stamp = submitted_at.translate(str.maketrans("", "", "-:."))
     return f"{OUTPUT}{folder + '/' if folder else ''}{stamp}-{name}"
+
+
+def errors_key(output_key: str) -> str:
+    """output/a/20261121T014019123Z-b.csv → output/a/20261121T014019123Z-b.errors.csv."""
+    return f"{output_key[: -len(SUFFIX)]}.errors{SUFFIX}"

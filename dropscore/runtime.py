@@ -51,16 +51,19 @@ class WorkerSettings:
     jobs_table: str
     bucket: str
     models: Mapping[str, Model]
+    routes: Mapping[str, Route]
     in_flight: int
     batch_job_id: str
     attempt: int
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
+        models = _models(env)
         return cls(
             jobs_table=_required(env, "JOBS_TABLE"),
             bucket=_required(env, "BUCKET"),
-            models=_models(env),
+            models=models,
+            routes=_routes(env, models),
             in_flight=_integer(env, "IN_FLIGHT"),
             batch_job_id=_required(env, "AWS_BATCH_JOB_ID"),
             attempt=_integer(env, "AWS_BATCH_JOB_ATTEMPT"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from dropscore.allowance import Allowance, Borne, errors_csv
 from dropscore.aws.endpoint import Endpoint
 from dropscore.aws.source import Source
 from dropscore.aws.table import JobsTable
@@ -16,7 +18,7 @@ from dropscore.lines import Limit
 from dropscore.log import log
 from dropscore.pace import Retry
 from dropscore.publish import Output
-from dropscore.routes import Model
+from dropscore.routes import Model, errors_key
 from dropscore.runtime import WorkerSettings
 from dropscore.scorer import Invoke, Scored, Scorer
 
@@ -44,16 +46,17 @@ class Worker:
         if job is None:
             return None
         try:
-            rows = self._score(job)
+            rows, rejected = self._score(job)
         except SupersededError as error:
             log("superseded", job_id=job_id, why=error.message)
             return None
         except JobError as error:
             self._say(job, error)
             raise
-        self._report(job, status=State.SUCCEEDED, rows=rows, rows_scored=rows, finished_at=now())
-        log("succeeded", job_id=job_id, rows=rows, output_key=job.output_key)
-        return replace(job, status=State.SUCCEEDED, rows=rows, rows_scored=rows)
+        counts = {"rows": rows, "rows_scored": rows - rejected, "rows_rejected": rejected}
+        self._report(job, status=State.SUCCEEDED, finished_at=now(), **counts)
+        log("succeeded", job_id=job_id, output_key=job.output_key, **counts)
+        return job.move_to(State.SUCCEEDED, **counts)
 
     def _own(self, job_id: str) -> Job | None:
         mine = {"batch_job_id": self.settings.batch_job_id, "attempt": self.settings.attempt}
@@ -63,7 +66,8 @@ class Worker:
         log("superseded", job_id=job_id, why="the job has ended or another attempt owns it", **mine)
         return None
 
-    def _score(self, job: Job) -> int:
+    def _score(self, job: Job) -> tuple[int, int]:
+        """Publishes the job's scores; how many rows there are, and how many of them are bad."""
         bucket = self.settings.bucket
         output = Output(self.s3, bucket=bucket, key=job.output_key, job_id=job.job_id)
         if output.is_published():
@@ -72,14 +76,30 @@ class Worker:
         source = Source(self.s3, bucket=bucket, key=job.file, version_id=job.version_id)
         progress = _Progress(self, job)
         endpoint = Endpoint(self.runtime, model.endpoint)
-        output.publish(progress.watch(self._scores(source, model, endpoint), endpoint))
-        return progress.rows
+        borne = Borne(self._allowance(job))
+        scores = borne.watch(self._scores(source, model, endpoint, borne.allowance.most_in_a_body))
+        output.publish(chain(progress.watch(scores, endpoint), self._list_bad_rows(job, borne)))
+        return borne.rows, len(borne.bad)
 
-    def _scores(self, source: Source, model: Model, invoke: Invoke) -> Iterator[Scored]:
+    def _list_bad_rows(self, job: Job, borne: Borne) -> Iterator[bytes]:
+        """Adds no scores, but publishes the list of bad rows after the last score and before the output appears."""
+        if borne.bad:
+            key = errors_key(job.output_key)
+            listed = Output(self.s3, bucket=self.settings.bucket, key=key, job_id=job.job_id)
+            listed.publish([errors_csv(borne.bad)])
+        yield b""
+
+    def _scores(self, source: Source, model: Model, invoke: Invoke, most_bad_rows: int) -> Iterator[Scored]:
         """Scores, a body at a time. Raises RejectedError on an empty file."""
         limit = self._limit(model)
         known = limit.bytes
-        scorer = Scorer(invoke=invoke, limit=limit, in_flight=self.settings.in_flight, retry=self.retry)
+        scorer = Scorer(
+            invoke=invoke,
+            limit=limit,
+            in_flight=self.settings.in_flight,
+            most_bad_rows=most_bad_rows,
+            retry=self.retry,
+        )
         empty = True
         for scored in scorer.score(source.chunks()):
             empty = False
@@ -89,6 +109,11 @@ class Worker:
             yield scored
         if empty:
             raise RejectedError("EMPTY_FILE", "the file has no rows; upload one that has")
+
+    def _allowance(self, job: Job) -> Allowance:
+        """As the route says now; a route that is gone bears no bad rows."""
+        route = self.settings.routes.get(job.route)
+        return Allowance.parse(route.max_bad_rows if route else 0)
 
     def _limit(self, model: Model) -> Limit:
         limit = Limit(model.body_limit_bytes)

@@ -12,8 +12,8 @@ from dropscore.cli.options import Env, Json, Local, Profile, Region, target
 from dropscore.cli.show import as_dict, print_jobs, print_json, talk
 from dropscore.cli.watch import wait
 from dropscore.errors import ConfigurationError
-from dropscore.jobs import State, job_id
-from dropscore.routes import INPUT, is_input
+from dropscore.jobs import Job, State, job_id
+from dropscore.routes import INPUT, errors_key, is_input
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE…", exists=True, dir_okay=False, readable=True)]
 
@@ -42,13 +42,22 @@ def score(
         for job in jobs:
             if job.status is not State.SUCCEEDED:
                 talk.print(f"{job.file}: {job.status}: {job.message}", markup=False, soft_wrap=True)
-        raise typer.Exit(0 if all(job.status is State.SUCCEEDED for job in jobs) else 1)
+            elif job.rows_rejected:
+                talk.print(
+                    f"{job.file}: {job.rows_rejected} rows were rejected: {errors_key(job.output_key)}", markup=False
+                )
+        raise typer.Exit(0 if all(is_clean(job) for job in jobs) else 1)
     if as_json:
         print_json([{"job_id": identity, "file": key} for identity, key in uploaded.items()])
     else:
         for identity, key in uploaded.items():
             print(identity)
             talk.print(f"{key} is uploaded; see it with: dropscore status {identity}", markup=False)
+
+
+def is_clean(job: Job) -> bool:
+    """Every row has its score: what exit code 0 promises."""
+    return job.status is State.SUCCEEDED and not job.rows_rejected
 
 
 def upload(there: Deployment, file: Path, key: str) -> str:

@@ -63,7 +63,7 @@ def test_an_output_is_published_once(s3: S3Client, bucket: str) -> None:
     output.publish([b"1\n", b"2\n"])
     output.publish([b"1\n", b"2\n"])
     assert output.is_published()
-    assert (_read(s3, bucket), _versions(s3, bucket), output.count_rows()) == (b"1\n2\n", 1, 2)
+    assert (_read(s3, bucket), _versions(s3, bucket), output.count_rows()) == (b"1\n2\n", 1, (2, 0))
 
 
 def test_an_output_of_several_parts_is_published_once(
@@ -102,3 +102,9 @@ def test_an_error_on_the_way_publishes_nothing(
         _output(s3, bucket).publish(blocks())
     assert _versions(s3, bucket) == 0
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
+
+
+def test_rows_and_empty_lines_are_counted_across_chunks(s3: S3Client, bucket: str) -> None:
+    lines = b"".join(b"\n" if row % 3 == 0 else b"0.%06d\n" % row for row in range(400_000))
+    _output(s3, bucket).publish([lines])
+    assert _output(s3, bucket).count_rows() == (400_000, 133_334)

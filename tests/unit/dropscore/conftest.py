@@ -78,6 +78,7 @@ class Account:
     table: JobsTable
     model: FakeModel = field(default_factory=FakeModel)
     batch: FakeBatch = field(default_factory=FakeBatch)
+    max_bad_rows: str | int = 0
 
     def put(self, data: bytes, key: str = "input/a.csv") -> Upload:
         version = self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)["VersionId"]
@@ -100,6 +101,7 @@ class Account:
             jobs_table="jobs",
             bucket=BUCKET,
             models=MODELS,
+            routes={"default": Route(name="default", model="fraud", max_bad_rows=self.max_bad_rows)},
             in_flight=2,
             batch_job_id=batch_job_id,
             attempt=attempt,

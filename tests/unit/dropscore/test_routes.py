@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dropscore.routes import Route, is_input, output_key, route_of
+from dropscore.routes import Route, errors_key, is_input, output_key, route_of
 
 ROUTES = {"default": Route(name="default", model="fraud"), "claims": Route(name="claims", model="claims")}
 
@@ -43,3 +43,8 @@ def test_route_of(key: str, route: str) -> None:
 )
 def test_output_key(key: str, expected: str) -> None:
     assert output_key(key, "2026-11-21T01:40:19.123Z") == expected
+
+
+def test_errors_key() -> None:
+    assert errors_key("output/x/2026-a.csv") == "output/x/2026-a.errors.csv"
+    assert errors_key("output/2026-a.CSV") == "output/2026-a.errors.csv"

@@ -214,3 +214,50 @@ def test_a_body_limit_that_was_learned_spares_the_next_job_the_refusals(account:
     second = _taken(account, ROWS + b"40\n")
     account.worker("batch-2").attempt(second)
     assert (account.job(second).rows, refused) == (41, 0)
+
+
+def _refusing(account: Account, *numbers: int) -> None:
+    def refuse(body: bytes) -> None:
+        for row, cell in enumerate(body.split(), 1):
+            if int(cell) in numbers:
+                raise model_error(400, {"code": "NOT_A_NUMBER", "row": row, "column": 2, "message": "secret-cell"})
+
+    account.model.fail = refuse
+
+
+@pytest.mark.parametrize("allowed", [2, 40, "5%", "100%"])
+def test_bad_rows_within_the_allowance_leave_empty_lines_and_a_list(account: Account, allowed: str | int) -> None:
+    account.max_bad_rows = allowed
+    _refusing(account, 3, 17)
+    job_id = _taken(account)
+    account.worker().attempt(job_id)
+    job = account.job(job_id)
+    assert (job.status, job.rows, job.rows_scored, job.rows_rejected) == (State.SUCCEEDED, 40, 38, 2)
+    errors = job.output_key.removesuffix(".csv") + ".errors.csv"
+    assert account.outputs() == {
+        job.output_key: SCORES.replace(b"0.3\n", b"\n").replace(b"0.17\n", b"\n"),
+        errors: b'row,offset,code,reason\n4,6,NOT_A_NUMBER,"a cell is not a number, column 2"\n'
+        b'18,41,NOT_A_NUMBER,"a cell is not a number, column 2"\n',
+    }
+
+
+@pytest.mark.parametrize("allowed", [1, "4.9%"])
+def test_one_bad_row_more_than_allowed_rejects_the_file(account: Account, allowed: str | int) -> None:
+    account.max_bad_rows = allowed
+    _refusing(account, 3, 17)
+    message = _ends_with(account, _taken(account), RejectedError, "NOT_A_NUMBER")
+    assert message.startswith("row 4 (at byte 6): the model refuses it: a cell is not a number, column 2.")
+    assert f"max_bad_rows of the route is {allowed}" in message
+
+
+def test_a_killed_attempts_bad_rows_are_counted_by_the_next(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.max_bad_rows = 1
+    _refusing(account, 3)
+    job_id = _taken(account)
+    with monkeypatch.context() as killed:
+        killed.setattr(work.Worker, "_report", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            account.worker().attempt(job_id)
+    account.worker(attempt=2).attempt(job_id)
+    job = account.job(job_id)
+    assert (job.status, job.rows, job.rows_scored, job.rows_rejected) == (State.SUCCEEDED, 40, 39, 1)
