@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dropscore.cli.options import Json
+from dropscore.cli.score import is_clean
 from dropscore.cli.show import as_dict, print_job, print_json, talk
 from dropscore.jobs import State
 
@@ -33,7 +34,7 @@ def run(
     as_json: Json = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the cloud's logs and state behind.")] = False,
 ) -> None:
-    """Score FILEs in a cloud that lives as long as the command. Exits 0 only when every file SUCCEEDED."""
+    """Score FILEs in a cloud that lives as long as the command. Exits 0 only when every row has its score."""
     from local import run as main_job
     from local.cloud import Clock
 
@@ -50,7 +51,9 @@ def run(
             print_job(job)
         succeeded = job.status is State.SUCCEEDED
         _say(f"{order.file.name}: {f'scores in {order.target}' if succeeded else f'{job.status}: {job.message}'}")
-    raise typer.Exit(0 if all(job.status is State.SUCCEEDED for job in jobs) else 1)
+        if job.rows_rejected:
+            _say(f"{order.file.name}: {job.rows_rejected} rows were rejected, see {order.errors}")
+    raise typer.Exit(0 if all(is_clean(job) for job in jobs) else 1)
 
 
 @app.command()

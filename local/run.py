@@ -20,7 +20,7 @@ from dropscore.cli.score import upload
 from dropscore.cli.watch import wait
 from dropscore.errors import CloudError
 from dropscore.jobs import Job, State
-from dropscore.routes import INPUT
+from dropscore.routes import INPUT, errors_key
 from local.account import REGION, ROOT, client
 from local.cloud import Clock, Cloud, throwaway
 
@@ -38,6 +38,11 @@ class Order:
     @property
     def key(self) -> str:
         return f"{INPUT}{self.file.name}"
+
+    @property
+    def errors(self) -> Path:
+        """Where the list of bad rows goes, if there are any that the route bears."""
+        return self.target.with_suffix(".errors.csv")
 
 
 def run(orders: Sequence[Order], model: Path | None, keep: bool, talk: Talk, clock: Clock) -> list[Job]:
@@ -72,6 +77,8 @@ def _score(cloud: Cloud, orders: Sequence[Order], clock: Clock) -> list[Job]:
             if job.status is State.SUCCEEDED:
                 order.target.parent.mkdir(parents=True, exist_ok=True)
                 there.s3.download_file(there.bucket, job.output_key, str(order.target))
+            if job.rows_rejected:
+                there.s3.download_file(there.bucket, errors_key(job.output_key), str(order.errors))
     return jobs
 
 

@@ -12,6 +12,7 @@ from stacks.delivery import dead_letter_queue
 from stacks.endpoint import Endpoint
 from stacks.intake import Intake
 from stacks.network import Network
+from stacks.sections import RouteSettings
 from stacks.settings import Settings
 from stacks.storage import Storage
 from stacks.tracking import Tracking
@@ -35,14 +36,14 @@ class Scoring(Stack):
             description="Dropscore: from a dropped file to its scores",
         )
         where = {"JOBS_TABLE": storage.jobs.table_name, "BUCKET": storage.bucket.bucket_name}
-        models = {"MODELS": _models(endpoints)}
+        routing = {"MODELS": _models(endpoints), "ROUTES": _routes(settings.routes)}
         dead_letters = dead_letter_queue(self, "DeadLetters", key=storage.key)
         worker = Worker(
             self,
             "Worker",
             network=Network(self, "Network", azs=settings.network.azs),
             settings=settings.worker,
-            environment={**where, **models, "IN_FLIGHT": str(settings.worker.in_flight)},
+            environment={**where, **routing, "IN_FLIGHT": str(settings.worker.in_flight)},
         )
         intake = Intake(
             self,
@@ -50,8 +51,7 @@ class Scoring(Stack):
             bucket=storage.bucket,
             environment={
                 **where,
-                **models,
-                "ROUTES": _routes(settings.routes),
+                **routing,
                 "JOB_QUEUE": worker.queue.job_queue_arn,
                 "JOB_DEFINITION": worker.job_definition.job_definition_arn,
                 "JOB_TTL_DAYS": str(settings.storage.job_ttl_days),
@@ -97,5 +97,5 @@ def _models(endpoints: Sequence[Endpoint]) -> str:
     )
 
 
-def _routes(routes: Mapping[str, str]) -> str:
-    return json.dumps({name: {"model": model} for name, model in routes.items()})
+def _routes(routes: Mapping[str, RouteSettings]) -> str:
+    return json.dumps({name: route.model_dump() for name, route in routes.items()})

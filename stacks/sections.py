@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -105,6 +106,15 @@ class ModelSettings(Section):
 
 class RouteSettings(Section):
     model: str
+    max_bad_rows: int | str = 0
+
+    @field_validator("max_bad_rows")
+    @classmethod
+    def _is_a_number_or_a_percentage(cls, allowed: int | str) -> int | str:
+        said = re.fullmatch(r"\d+|(\d+(?:\.\d+)?)%", str(allowed))
+        if said is None or float(said[1] or 0) > 100:
+            raise ValueError('write a number of rows such as 25, or a percentage such as "0.5%"')
+        return allowed
 
 
 class SettingsFile(Section):

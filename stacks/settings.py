@@ -18,6 +18,7 @@ from stacks.sections import (
     Deploy,
     ModelSettings,
     NetworkSettings,
+    RouteSettings,
     SettingsFile,
     StorageSettings,
     WorkerSettings,
@@ -47,8 +48,8 @@ class Settings:
     network: NetworkSettings
     worker: WorkerSettings
     models: tuple[ServedModel, ...]
-    routes: Mapping[str, str]
-    """The model's name by the route's; `default` is always among them."""
+    routes: Mapping[str, RouteSettings]
+    """By name; `default` is always among them."""
 
     @classmethod
     def load(cls, root: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -62,7 +63,7 @@ class Settings:
             network=written.network,
             worker=written.worker,
             models=tuple(_served(path, written, name, environ) for name in sorted(written.models)),
-            routes={name: route.model for name, route in sorted(written.routes.items())},
+            routes=dict(sorted(written.routes.items())),
         )
 
 

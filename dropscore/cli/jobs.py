@@ -15,7 +15,7 @@ from dropscore.cli.options import Env, Json, Local, Profile, Region, target
 from dropscore.cli.show import as_dict, print_job, print_jobs, print_json, talk
 from dropscore.errors import ConfigurationError, JobFailedError
 from dropscore.jobs import Job, State
-from dropscore.routes import INPUT
+from dropscore.routes import INPUT, errors_key
 
 Which = Annotated[str, typer.Argument(metavar="JOB|FILE", help="A job's id, or a file: its newest job is meant.")]
 
@@ -74,6 +74,8 @@ def result(
     elif not as_json:
         body = there.s3.get_object(Bucket=there.bucket, Key=job.output_key)["Body"]
         shutil.copyfileobj(body, sys.stdout.buffer)
+    if job.rows_rejected:
+        talk.print(f"{job.rows_rejected} rows were rejected: {errors_key(job.output_key)}", markup=False)
     if as_json:
         print_json(as_dict(job))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dropscore.jobs import State
+from dropscore.routes import errors_key
 from local.cloud import Clock, throwaway
 from tests.e2e.conftest import Hands
 
@@ -50,6 +51,23 @@ def test_the_examples_refusal_names_the_row_of_the_file(hands: Hands, failing: s
     assert (job.message or "").startswith("row 2: ")
     assert CANARY not in (job.message or "")
     assert hands.outputs("bad.csv") == []
+
+
+def test_bad_rows_that_the_route_bears_leave_empty_lines_and_a_list(hands: Hands, failing: str) -> None:
+    """The example names no rows, so each bad one is found by halving."""
+    rows = [f"1,2,{CANARY}x,4" if number in (3, 7) else "1,2,3,4" for number in range(1, 10)]
+    job = hands.ended(hands.drop("input/forgiving/bad.csv", "\n".join(rows).encode()))
+
+    assert (job.status, job.rows, job.rows_scored, job.rows_rejected) == (State.SUCCEEDED, 9, 7, 2)
+    lines = hands.read(job.output_key).split(b"\n")
+    assert [number for number, line in enumerate(lines[:9], 1) if not line] == [3, 7]
+    listed = hands.read(errors_key(job.output_key)).decode().splitlines()
+    assert [line.split(",")[:3] for line in listed] == [
+        ["row", "offset", "code"],
+        ["3", "16", "BAD_ROW"],
+        ["7", str(6 * 8 + len(CANARY)), "BAD_ROW"],
+    ]
+    assert CANARY not in "".join(listed)
 
 
 def test_a_model_that_always_fails_gives_a_job_that_failed_and_says_why(hands: Hands, failing: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dropscore.allowance import Allowance
 from dropscore.routes import Model
 from dropscore.runtime import SubmitSettings, TrackSettings, WorkerSettings
 from tests.stacks.building import VERSION, Templates, only, rendered
@@ -49,11 +50,16 @@ def test_the_worker_reads_changed_settings(build_template: Build) -> None:
     assert WorkerSettings.from_env({**_job(build_template(BIG)), **FROM_BATCH}).in_flight == 7
 
 
+def test_the_worker_reads_how_many_bad_rows_a_route_bears(build_template: Build) -> None:
+    settings = WorkerSettings.from_env({**_job(build_template({"routes.default.max_bad_rows": "0.5%"})), **FROM_BATCH})
+    assert Allowance.parse(settings.routes["default"].max_bad_rows) == Allowance(percent=0.5)
+
+
 def test_the_environments_hold_nothing_that_nobody_reads(templates: Templates) -> None:
-    where = {"JOBS_TABLE", "BUCKET", "MODELS"}
+    where = {"JOBS_TABLE", "BUCKET", "MODELS", "ROUTES"}
     assert set(_job(templates)) == where | {"IN_FLIGHT"}
     assert set(_function(templates, "Track")) == {"JOBS_TABLE"}
-    assert set(_function(templates, "Submit")) == where | {"ROUTES", "JOB_QUEUE", "JOB_DEFINITION", "JOB_TTL_DAYS"}
+    assert set(_function(templates, "Submit")) == where | {"JOB_QUEUE", "JOB_DEFINITION", "JOB_TTL_DAYS"}
 
 
 def models_of(templates: Templates) -> Mapping[str, Model]:

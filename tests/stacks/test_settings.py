@@ -70,6 +70,8 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         ["dropscore.toml: models.fraud.container: ", "nowhere holds no Dockerfile; name a folder that holds one"],
     ),
     "no models": ({"models": {}}, ["models: {}: Dictionary should have at least 1 item"]),
+    "bad rows": ({"routes.default.max_bad_rows": "101%"}, ["routes.default.max_bad_rows: '101%': write a number"]),
+    "bad rows below none": ({"routes.default.max_bad_rows": -1}, ["routes.default.max_bad_rows: -1: write a number"]),
     "no default route": ({"routes": {}}, ['routes.default: is missing; add [routes.default] with model = "fraud"']),
     "a route to no model": (
         {"routes.vip.model": "frod"},
