@@ -105,6 +105,8 @@ _WORDS = {
     "WRONG_COLUMN_COUNT": "it does not have as many columns as the model has features",
     "NOT_A_NUMBER": "a cell is not a number",
     "NOT_FINITE": "a cell is infinite, or too large for a 32-bit float",
+    "NOT_A_CATEGORY": "a cell of a categorical column is not a category's code, a whole number from 0",
+    "UNANNOUNCED_HEADER": "it looks like a header, and the model takes rows of numbers only",
     "BAD_LINE_END": "a carriage return stands in the middle of it",
     "EMPTY_BODY": "there is nothing in it",
 }
