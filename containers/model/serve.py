@@ -1,4 +1,7 @@
-"""The model server: `python serve.py [serve]`. Starts only with a model it can vouch for; SIGTERM ends it cleanly."""
+"""The container's entry: `python serve.py [serve | train]`.
+
+Serving starts only with a model it can vouch for; SIGTERM ends it cleanly. Training is loaded only when asked for.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,22 @@ import threading
 import time
 from collections.abc import Sequence
 
+from serving.contract import Server, Service
 from serving.gate import Gate
-from serving.http import Server, Service
+from serving.loading import BadArtefactError, load
 from serving.log import log
-from serving.model import BadArtefactError, load
 from serving.settings import Settings
 
 STOP_SECONDS = 20  # SageMaker kills 30 s after SIGTERM
 
 
 def main(arguments: Sequence[str]) -> int:
+    if list(arguments) == ["train"]:
+        import train
+
+        return train.main()
     if list(arguments) not in ([], ["serve"]):
-        print("usage: serve.py [serve]", file=sys.stderr)
+        print("usage: serve.py [serve | train]", file=sys.stderr)
         return 2
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -40,7 +47,8 @@ def serve(settings: Settings, stop: threading.Event) -> int:
     with Server((settings.host, settings.port), service) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         seconds = round(time.monotonic() - started, 3)
-        log("ready", port=server.server_port, model=model.sha256, features=model.features, load_seconds=seconds)
+        told = {"model": model.sha256, "features": model.schema.features, "booster": model.kind}
+        log("ready", port=server.server_port, **told, load_seconds=seconds)
         stop.wait()
         server.shutdown()
         server.server_close()  # who comes now is told so at once, instead of waiting in the backlog

@@ -7,21 +7,27 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import datetime
 from http.client import HTTPConnection, HTTPException
+from io import BytesIO
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 import xgboost
 from numpy.typing import NDArray
+from pyarrow import parquet
 
-from training import demo
+from training import data, demo
 from training.artefact import load, unpack
 from training.importing import import_artefact
 
@@ -63,14 +69,17 @@ class Container:
         assert status == 200, text
         return np.array([float(line) for line in text.splitlines()]).astype(np.float32)
 
-    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+    def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "text/csv") -> tuple[int, bytes]:
         with closing(HTTPConnection(self.address, timeout=30)) as connection:
-            connection.request(method, path, body, {"Content-Type": "text/csv"})
+            connection.request(method, path, body, {"Content-Type": kind})
             answer = connection.getresponse()
             return answer.status, answer.read()
 
     def python(self, code: str) -> str:
         return engine("exec", self.name, "python", "-c", code)
+
+    def events(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in engine("logs", self.name).splitlines()]
 
     def inspect(self, template: str) -> str:
         return engine("inspect", "--format", template, self.name)
@@ -129,6 +138,55 @@ def test_it_has_no_compiler_and_runs_by_number(container: Container) -> None:
     assert container.inspect("{{.Config.User}}") == "10001:10001"
     labels = json.loads(container.inspect("{{json .Config.Labels}}"))
     assert labels["com.amazonaws.sagemaker.capabilities.accept-bind-to-port"] == "true"
+
+
+def test_it_is_ready_within_2_seconds(artefact: Path, tmp_path: Path) -> None:
+    """From the engine's start of the process to the server's own word; the best of three: the machine may be busy."""
+    model = unpacked(artefact / "model.tar.gz", tmp_path / "model")
+    assert min(start_seconds(model) for _ in range(3)) < 2
+
+
+def start_seconds(model: Path) -> float:
+    running = Container(model, "serve")
+    try:
+        running.wait_until_ready()
+        started = running.inspect('{{.State.StartedAt.Format "2006-01-02T15:04:05.000Z07:00"}}')
+        ready = next(event for event in running.events() if event["event"] == "ready")
+        return (datetime.fromisoformat(str(ready["time"])) - datetime.fromisoformat(started)).total_seconds()
+    finally:
+        engine("rm", "--force", running.name)
+
+
+def test_four_bodies_of_5_mb_at_once_stay_below_320_mb(container: Container, tmp_path: Path) -> None:
+    data.write(tmp_path / "rows.csv", 10_000)
+    body = (tmp_path / "rows.csv").read_bytes()
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(container.score, [body] * 16))
+    assert len({answer.tobytes() for answer in answers}) == 1
+    peak = re.search(r"VmHWM:\s+(\d+) kB", container.python("print(open('/proc/1/status').read())"))
+    assert peak is not None
+    assert int(peak[1]) < 320 * 1024
+
+
+def test_it_reads_every_content_type_with_the_libraries_it_has(container: Container, artefact: Path) -> None:
+    rows = np.loadtxt(artefact / "sample.csv", delimiter=",")
+    packed, streamed = BytesIO(), BytesIO()
+    table = pa.table({f"c{number}": column for number, column in enumerate(rows.T)})
+    parquet.write_table(table, packed)
+    with pa.ipc.new_stream(streamed, table.schema) as writer:
+        writer.write_table(table)
+    expected = container.score((artefact / "sample.csv").read_bytes())
+    bodies = {
+        "application/json": json.dumps({"instances": rows.tolist()}).encode(),
+        "application/jsonlines": "\n".join(map(json.dumps, rows.tolist())).encode(),
+        "application/x-parquet": packed.getvalue(),
+        "application/vnd.apache.arrow.stream": streamed.getvalue(),
+    }
+    for kind, body in bodies.items():
+        status, text = container.ask("POST", "/invocations", body, kind)
+        assert status == 200, text
+        found = np.array(json.loads(text)["predictions"] if kind == "application/json" else text.split(), float)
+        assert found.astype(np.float32).tobytes() == expected.tobytes(), kind
 
 
 def test_imported_python_2_model_scores_as_it_did(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from serving.refusal import RefusalError
 
@@ -13,6 +13,7 @@ class Gate:
     """`running` requests score at one time and `waiting` more may queue; that also bounds the memory of bodies."""
 
     def __init__(self, *, running: int, waiting: int) -> None:
+        self.running = running
         self._places = running + waiting
         self._taken = 0
         self._is_open = True
@@ -36,15 +37,24 @@ class Gate:
                 self._changed.notify_all()
 
     @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Hold one core while parsing and scoring."""
-        with self._slots:
-            yield
+    def slots(self, most: int = 1) -> Iterator[int]:
+        """Hold a core while parsing and scoring; up to `most` where others are idle. Yields how many."""
+        with ExitStack() as held:
+            held.enter_context(self._slots)
+            taken = 1
+            while taken < most and self._slots.acquire(blocking=False):
+                held.callback(self._slots.release)
+                taken += 1
+            yield taken
 
     def close(self, timeout_seconds: float) -> bool:
         """Let nobody in any more; True when all who were in have left before the time was up."""
         with self._changed:
             self._is_open = False
+        return self.is_idle_within(timeout_seconds)
+
+    def is_idle_within(self, timeout_seconds: float) -> bool:
+        with self._changed:
             return self._changed.wait_for(lambda: self._taken == 0, timeout_seconds)
 
 

@@ -1,140 +1,78 @@
-"""The model under /opt/ml/model: checked against its manifest, loaded once, asked many times at once."""
+"""A loaded model, asked many times at once: scores, margins, contributions, leaves."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
 import xgboost
-from numpy.typing import NDArray
 
-MANIFEST = "manifest.json"
-Scores = NDArray[np.float32]
+from serving import pieces
+from serving.refusal import RefusalError
+from serving.schema import Matrix, Schema
+from serving.text import Scores
+from serving.wanted import Wanted
 
-
-class BadArtefactError(Exception):
-    """The artefact cannot be served; the server does not start."""
+MAX_ANSWER_CELLS = 6 * 1024 * 1024
+_ASKED = {
+    Wanted.SCORES: {},
+    Wanted.MARGIN: {"output_margin": True},
+    Wanted.CONTRIBUTIONS: {"pred_contribs": True},
+    Wanted.LEAVES: {"pred_leaf": True},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """`iterations` is how many rounds predict, 0 for all; `missing` is what stands for a missing value.
 
-    A plain booster is one of gbtree: the only kind that predicts in place to the same bit as from a DMatrix.
+    `widths` holds how many numbers a row's answer has, for each thing the model can answer.
     """
 
     booster: xgboost.Booster
-    features: int
+    kind: str
+    schema: Schema
     sha256: str
     iterations: int
     missing: float
-    is_plain: bool
+    widths: Mapping[Wanted, int] = field(default_factory=dict)
     lock: AbstractContextManager[object] = field(default_factory=threading.Lock)
 
-    def score(self, matrix: NDArray[np.float32]) -> Scores:
-        """One float32 a row, or one row of them a row."""
-        rounds = (0, self.iterations)
-        if self.is_plain:
+    @property
+    def version(self) -> str:
+        return self.sha256[:12]
+
+    def answer(self, matrix: Matrix, wanted: Wanted, cores: int = 1) -> Scores:
+        """One float32 a row, or one list of them a row. A row's answer does not depend on the rows beside it."""
+        if wanted not in self.widths:
+            raise RefusalError(400, "BAD_ATTRIBUTES", f"this model has no {wanted}: its booster is {self.kind}")
+        most = MAX_ANSWER_CELLS // self.widths[wanted]
+        if len(matrix) > most:
+            raise RefusalError(413, "ANSWER_TOO_LARGE", f"send at most {most} rows at a time for {wanted}")
+        parts = np.array_split(matrix, pieces.count(matrix.nbytes, cores))
+        answers = pieces.side_by_side(lambda part: self.predict(part, wanted), parts)
+        return answers[0] if len(answers) == 1 else np.concatenate(answers)
+
+    def predict(self, matrix: Matrix, wanted: Wanted = Wanted.SCORES) -> Scores:
+        """As `Booster.predict` to the bit. Only gbtree is that in place too: dart's last bit differs there."""
+        if wanted in {Wanted.SCORES, Wanted.MARGIN} and self.kind == "gbtree":
+            kind = "value" if wanted is Wanted.SCORES else "margin"
             scores: Scores = self.booster.inplace_predict(
-                matrix, iteration_range=rounds, missing=self.missing, validate_features=False
+                matrix, iteration_range=self._rounds, predict_type=kind, missing=self.missing, validate_features=False
             )
             return scores
-        with self.lock:
+        return self.predict_from_copy(matrix, wanted)
+
+    def predict_from_copy(self, matrix: Matrix, wanted: Wanted) -> Scores:
+        with self.lock if self.kind == "gblinear" else nullcontext():  # trees may be asked by many threads at once
             rows = xgboost.DMatrix(matrix, missing=self.missing, nthread=1)
-            return self.booster.predict(rows, iteration_range=rounds, validate_features=False)
+            return self.booster.predict(
+                rows, iteration_range=self._rounds, validate_features=False, **_ASKED[wanted]
+            ).astype(np.float32, copy=False)
 
-
-def text_of(scores: Scores) -> bytes:
-    """One line a row; each number is the shortest text that gives the same float32 again."""
-    cells: list[str] = pa.array(scores.ravel()).cast(pa.string()).to_pylist()
-    width = 1 if scores.ndim == 1 else scores.shape[1]
-    lines = cells if width == 1 else [",".join(cells[at : at + width]) for at in range(0, len(cells), width)]
-    return ("\n".join(lines) + "\n").encode()
-
-
-def load(directory: Path) -> Model:
-    manifest = _manifest(directory)
-    path = _model_file(directory, manifest)
-    content = path.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
-    if manifest and sha256 != manifest["sha256"]:
-        raise BadArtefactError(
-            f"{path.name} has sha256 {sha256}, {MANIFEST} says {manifest['sha256']}: import the model again"
-        )
-    model = _build(_booster(path.name, content), sha256, manifest)
-    _check(model, manifest)
-    return model
-
-
-def _manifest(directory: Path) -> dict[str, Any]:
-    """Empty when there is none."""
-    path = directory / MANIFEST
-    if not path.exists():
-        return {}
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_bytes())
-        known = {"sha256": str(manifest["sha256"]), "model": Path(manifest["model"]).name, "format": manifest["format"]}
-        known |= {"features": int(manifest["features"]), "iterations": int(manifest["iterations"])}
-        known |= {"missing": float("nan") if manifest["missing"] is None else float(manifest["missing"])}
-    except (ValueError, TypeError, KeyError) as error:
-        raise BadArtefactError(f"{path} cannot be read: {error!r}") from error
-    if known["format"] != 1:
-        raise BadArtefactError(f"{path} is of format {known['format']}, this server knows 1: deploy a newer server")
-    return known
-
-
-def _model_file(directory: Path, manifest: dict[str, Any]) -> Path:
-    if manifest:
-        names = [manifest["model"]] if (directory / manifest["model"]).is_file() else []
-    else:
-        names = sorted(path.name for path in directory.glob("*") if path.suffix in {".json", ".ubj"})
-    if len(names) != 1:
-        raise BadArtefactError(f"{directory} must hold one model, a .json or .ubj file; found: {names or 'none'}")
-    return directory / str(names[0])
-
-
-def _booster(name: str, content: bytes) -> xgboost.Booster:
-    booster = xgboost.Booster({"nthread": 1})  # requests are the parallelism
-    try:
-        booster.load_model(bytearray(content))
-    except xgboost.core.XGBoostError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise BadArtefactError(f"XGBoost {xgboost.__version__} cannot read {name}: {reason}") from error
-    booster.set_param({"nthread": 1})
-    return booster
-
-
-def _build(booster: xgboost.Booster, sha256: str, manifest: dict[str, Any]) -> Model:
-    kind = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"]
-    return Model(
-        booster=booster,
-        features=booster.num_features(),
-        sha256=sha256,
-        iterations=0 if kind == "gblinear" else manifest.get("iterations", _best_iterations(booster)),
-        missing=manifest.get("missing", float("nan")),
-        is_plain=kind == "gbtree",
-    )
-
-
-def _best_iterations(booster: xgboost.Booster) -> int:
-    """As XGBModel.predict does: early stopping left the best round behind."""
-    best = booster.attr("best_iteration")
-    return 0 if best is None else int(best) + 1
-
-
-def _check(model: Model, manifest: dict[str, Any]) -> None:
-    """A fault that would fail every request must stop the start instead."""
-    if manifest.get("features", model.features) != model.features:
-        raise BadArtefactError(f"{MANIFEST} says {manifest['features']} features, the model has {model.features}")
-    try:
-        model.score(np.zeros((1, model.features), dtype=np.float32))
-    except xgboost.core.XGBoostError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise BadArtefactError(f"the model cannot predict with {model.iterations} rounds: {reason}") from error
+    @property
+    def _rounds(self) -> tuple[int, int]:
+        return 0, self.iterations

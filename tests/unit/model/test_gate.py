@@ -26,9 +26,9 @@ def test_one_too_many_is_told_to_come_back() -> None:
 def test_place_is_given_back_after_an_error() -> None:
     gate = Gate(running=1, waiting=0)
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), gate.place(), gate.slot():
+        with pytest.raises(ZeroDivisionError), gate.place(), gate.slots():
             raise ZeroDivisionError
-    with gate.place(), gate.slot():
+    with gate.place(), gate.slots():
         pass
 
 
@@ -37,7 +37,7 @@ def test_only_so_many_run_at_once() -> None:
     lock = threading.Lock()
 
     def run(_: int) -> None:
-        with gate.place(), gate.slot():
+        with gate.place(), gate.slots():
             with lock:
                 now[0] += 1
                 most[0] = max(most[0], now[0])
@@ -68,3 +68,13 @@ def test_closed_gate_lets_nobody_in_and_waits_for_who_is() -> None:
     leave.set()
     assert gate.close(10) is True
     guest.join()
+
+
+def test_idle_cores_are_taken_and_given_back() -> None:
+    gate = Gate(running=4, waiting=0)
+    with gate.slots(3) as first, gate.slots(3) as second:
+        assert (first, second) == (3, 1)
+    with gate.slots(9) as all_of_them:
+        assert all_of_them == 4
+    with gate.slots() as one:
+        assert one == 1

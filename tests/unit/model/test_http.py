@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 import xgboost
+from pyarrow import parquet
+from serving.contract import Server, Service
 from serving.gate import Gate
-from serving.http import Server, Service
-from serving.model import Model, load
+from serving.loading import load
+from serving.model import Model
 
 from .conftest import Rows, csv_of, write
 
@@ -93,10 +98,64 @@ def test_ways_to_say_csv(connection: http.client.HTTPConnection, kind: str) -> N
     assert ask(connection, body=b"1,2,3", headers={"Content-Type": kind}).status == 200
 
 
-@pytest.mark.parametrize("headers", [{}, {"Content-Type": "application/json"}, {"Content-Type": "text/plain"}])
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "application/xml"}, {"Content-Type": "text/plain"}])
 def test_other_content_types_are_refused(connection: http.client.HTTPConnection, headers: dict[str, str]) -> None:
     answer = ask(connection, body=b"1,2,3", headers=headers)
     assert (answer.status, answer.fields["code"]) == (415, "WRONG_CONTENT_TYPE")
+
+
+def test_every_content_type_gives_the_same_scores(
+    connection: http.client.HTTPConnection, booster: xgboost.Booster, rows: Rows
+) -> None:
+    table = pa.table({name: rows[:, number] for number, name in enumerate("abc")})
+    packed, streamed = io.BytesIO(), io.BytesIO()
+    parquet.write_table(table, packed)
+    with pa.ipc.new_stream(streamed, table.schema) as writer:
+        writer.write_table(table)
+    listed = [[None if np.isnan(cell) else cell for cell in row] for row in rows.astype(float).tolist()]
+    bodies = {
+        "text/csv": csv_of(rows),
+        "text/csv; header=present": b"a,b,c\n" + csv_of(rows),
+        "application/json": json.dumps({"instances": listed}).encode(),
+        "application/jsonlines": "\n".join(map(json.dumps, listed)).encode(),
+        "application/x-parquet": packed.getvalue(),
+        "application/vnd.apache.arrow.stream": streamed.getvalue(),
+    }
+    expected = booster.predict(xgboost.DMatrix(rows)).tobytes()
+    for kind, body in bodies.items():
+        answer = ask(connection, body=body, headers={"Content-Type": kind, "Accept": "application/json"})
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json"), kind
+        assert np.array(json.loads(answer.body)["predictions"]).astype(np.float32).tobytes() == expected, kind
+
+
+def test_explanations_are_asked_for_by_attribute(
+    connection: http.client.HTTPConnection, booster: xgboost.Booster, rows: Rows
+) -> None:
+    asked = CSV | {"X-Amzn-SageMaker-Custom-Attributes": "contributions=true"}
+    answer = ask(connection, body=csv_of(rows), headers=asked)
+    found = np.loadtxt(io.BytesIO(answer.body), delimiter=",").astype(np.float32)
+    assert found.tobytes() == booster.predict(xgboost.DMatrix(rows), pred_contribs=True).tobytes()
+    refused = ask(connection, body=csv_of(rows), headers=CSV | {"X-Amzn-SageMaker-Custom-Attributes": "secret=true"})
+    assert (refused.status, refused.fields["code"]) == (400, "BAD_ATTRIBUTES")
+
+
+def test_answer_names_the_models_version(connection: http.client.HTTPConnection, server: Server) -> None:
+    answer = ask(connection, body=b"1,2,3\n")
+    version = server.service.model.sha256[:12]
+    assert answer.headers["X-Amzn-SageMaker-Custom-Attributes"] == f"model-version={version}"
+
+
+def test_answer_that_is_not_accepted(connection: http.client.HTTPConnection) -> None:
+    answer = ask(connection, body=b"1,2,3\n", headers=CSV | {"Accept": "text/html"})
+    assert (answer.status, answer.fields["code"]) == (406, "NOT_ACCEPTABLE")
+
+
+def test_execution_parameters(connection: http.client.HTTPConnection, server: Server) -> None:
+    answer = ask(connection, "GET", "/execution-parameters")
+    expected = {"MaxConcurrentTransforms": 2, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 1}
+    assert (answer.status, answer.fields) == (200, expected)
+    larger = replace(server.service, max_body_bytes=6 * 1024 * 1024)
+    assert larger.execution_parameters["MaxPayloadInMB"] == 6
 
 
 def test_empty_body(connection: http.client.HTTPConnection) -> None:
@@ -116,6 +175,7 @@ def test_limit_is_a_limit(connection: http.client.HTTPConnection) -> None:
         ("GET", "/", 404, None),
         ("POST", "/ping/x", 404, None),
         ("POST", "/ping", 405, "GET"),
+        ("POST", "/execution-parameters", 405, "GET"),
         *((method, "/invocations", 405, "POST") for method in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD")),
     ],
 )
@@ -176,6 +236,7 @@ def test_client_that_waits_for_100_continue_is_asked_for_its_body(server: Server
 def test_full_server_says_when_to_come_back_and_still_answers_ping(
     server: Server, connection: http.client.HTTPConnection
 ) -> None:
+    assert server.service.gate.is_idle_within(5)  # an earlier request may still be on its way out
     with ExitStack() as held:
         for _ in range(4):
             held.enter_context(server.service.gate.place())
@@ -195,7 +256,8 @@ def test_logs_are_json_lines_without_content(
     out, err = capsys.readouterr()
     lines = [json.loads(line) for line in out.splitlines()]
     assert [line["status"] for line in lines] == [200, 400, 404]
-    assert (lines[0]["rows"], lines[0]["bytes"]) == (2, 12)
+    assert (lines[0]["rows"], lines[0]["bytes"], lines[0]["wanted"]) == (2, 12, "scores")
+    assert 0 <= lines[0]["waited_milliseconds"] <= lines[0]["milliseconds"]
     assert (lines[1]["code"], lines[1]["row"], lines[1]["column"]) == ("NOT_A_NUMBER", 1, 3)
     assert "secret" not in out + err
 
@@ -206,7 +268,7 @@ def test_failing_model_is_answered_and_logged_without_content(
     def fail(*_: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(Model, "score", fail)
+    monkeypatch.setattr(Model, "predict", fail)
     answer = ask(connection, body=b"1,2,3\n")
     assert (answer.status, answer.fields["code"]) == (500, "INTERNAL_ERROR")
     out, err = capsys.readouterr()

@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import xgboost
-from serving.model import BadArtefactError, load, text_of
+from serving import pieces
+from serving.loading import BadArtefactError, load
+from serving.model import MAX_ANSWER_CELLS
+from serving.refusal import RefusalError
+from serving.wanted import Wanted
 
 from .conftest import Rows, train, write
 
@@ -21,6 +26,16 @@ KINDS: dict[str, dict[str, Any]] = {
     "forest": {"num_parallel_tree": 3, "subsample": 0.5},
     "dart": {"booster": "dart", "rate_drop": 0.3},
     "linear": {"booster": "gblinear"},
+    "hinge": {"objective": "binary:hinge"},
+    "ranking": {"objective": "rank:pairwise"},
+    "survival": {"objective": "survival:cox"},
+    "quantiles": {"objective": "reg:quantileerror", "quantile_alpha": [0.1, 0.5, 0.9]},
+    "tweedie": {"objective": "reg:tweedie"},
+}
+ASKED: dict[Wanted, dict[str, bool]] = {
+    Wanted.MARGIN: {"output_margin": True},
+    Wanted.CONTRIBUTIONS: {"pred_contribs": True},
+    Wanted.LEAVES: {"pred_leaf": True},
 }
 
 
@@ -32,29 +47,29 @@ def same_bits(one: Rows, other: Rows) -> bool:
 def test_scores_are_those_of_booster_predict_to_the_bit(kind: str, rows: Rows, tmp_path: Path) -> None:
     booster = train(rows, **KINDS[kind])
     model = load(write(tmp_path, booster))
-    assert same_bits(model.score(rows), booster.predict(xgboost.DMatrix(rows, nthread=1)))
+    assert same_bits(model.predict(rows), booster.predict(xgboost.DMatrix(rows, nthread=1)))
 
 
 def test_only_the_manifests_iterations_predict(booster: xgboost.Booster, rows: Rows, tmp_path: Path) -> None:
     model = load(write(tmp_path, booster, iterations=3))
     first = booster.predict(xgboost.DMatrix(rows), iteration_range=(0, 3))
-    assert same_bits(model.score(rows), first)
+    assert same_bits(model.predict(rows), first)
     assert not same_bits(first, booster.predict(xgboost.DMatrix(rows)))
 
 
 def test_missing_of_the_manifest_is_missing(booster: xgboost.Booster, rows: Rows, tmp_path: Path) -> None:
     model = load(write(tmp_path, booster, missing=-999))
     filled = np.nan_to_num(rows, nan=-999)
-    assert same_bits(model.score(filled), booster.predict(xgboost.DMatrix(rows)))
-    assert same_bits(model.score(rows), booster.predict(xgboost.DMatrix(rows)))
+    assert same_bits(model.predict(filled), booster.predict(xgboost.DMatrix(rows)))
+    assert same_bits(model.predict(rows), booster.predict(xgboost.DMatrix(rows)))
 
 
 @pytest.mark.parametrize("name", ["model.json", "model.ubj", "anything.json"])
 def test_model_without_a_manifest_is_served(name: str, booster: xgboost.Booster, rows: Rows, tmp_path: Path) -> None:
     booster.save_model(tmp_path / name)
     model = load(tmp_path)
-    assert model.features == 3
-    assert same_bits(model.score(rows), booster.predict(xgboost.DMatrix(rows)))
+    assert model.schema.features == 3
+    assert same_bits(model.predict(rows), booster.predict(xgboost.DMatrix(rows)))
 
 
 def test_early_stopping_is_honoured_without_a_manifest(rows: Rows, tmp_path: Path) -> None:
@@ -62,7 +77,7 @@ def test_early_stopping_is_honoured_without_a_manifest(rows: Rows, tmp_path: Pat
     booster.set_attr(best_iteration="2")
     booster.save_model(tmp_path / "model.json")
     first = booster.predict(xgboost.DMatrix(rows), iteration_range=(0, 3))
-    assert same_bits(load(tmp_path).score(rows), first)
+    assert same_bits(load(tmp_path).predict(rows), first)
 
 
 @pytest.mark.parametrize(
@@ -113,26 +128,89 @@ def test_pickle_is_never_read(booster: xgboost.Booster, tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_text_gives_the_same_float32_again() -> None:
-    bits = np.random.default_rng(0).integers(0, 2**32, 200_000, dtype=np.uint32)
-    edges = np.array([0, 1, 0x80000000, 0x00800000, 0x7F7FFFFF, 0x3F800000, 0x3F800001], dtype=np.uint32)
-    scores = np.concatenate([bits, edges]).view(np.float32)
-    scores = scores[np.isfinite(scores)]
-    lines = text_of(scores).decode().splitlines()
-    again = np.array([float(line) for line in lines]).astype(np.float32)
-    assert again.tobytes() == scores.tobytes()
-    assert max(map(len, lines)) <= 16
-
-
-def test_text_is_one_line_a_row() -> None:
-    assert text_of(np.array([0.5, 0.1], np.float32)) == b"0.5\n0.1\n"
-    assert text_of(np.array([[0.5, 0.25, 0.25], [1, 0, 0]], np.float32)) == b"0.5,0.25,0.25\n1,0,0\n"
-    assert text_of(np.array([[0.5], [0.1]], np.float32)) == b"0.5\n0.1\n"
-
-
 @pytest.mark.parametrize("kind", ["logistic", "dart", "linear"])
 def test_scores_of_many_threads_are_those_of_one(kind: str, rows: Rows, tmp_path: Path) -> None:
     model = load(write(tmp_path, train(rows, **KINDS[kind])))
-    expected = model.score(rows)
+    expected = model.predict(rows)
     with ThreadPoolExecutor(4) as pool:
-        assert all(same_bits(scores, expected) for scores in pool.map(model.score, [rows] * 40))
+        assert all(same_bits(scores, expected) for scores in pool.map(model.predict, [rows] * 40))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("wanted", ASKED)
+def test_explanations_are_those_of_booster_predict_to_the_bit(
+    kind: str, wanted: Wanted, rows: Rows, tmp_path: Path
+) -> None:
+    booster = train(rows, **KINDS[kind])
+    model = load(write(tmp_path, booster, iterations=3))
+    if kind == "linear" and wanted is Wanted.LEAVES:
+        with pytest.raises(RefusalError, match="has no leaves: its booster is gblinear"):
+            model.answer(rows, wanted)
+        return
+    rounds = (0, 0 if kind == "linear" else 3)
+    expected = booster.predict(xgboost.DMatrix(rows, nthread=1), iteration_range=rounds, **ASKED[wanted])
+    assert same_bits(model.answer(rows, wanted), expected)
+    assert model.widths[wanted] == expected[0].size
+
+
+@pytest.mark.parametrize("kind", ["logistic", "softprob", "dart", "linear"])
+@pytest.mark.parametrize("wanted", [Wanted.SCORES, Wanted.CONTRIBUTIONS])
+def test_answer_by_several_cores_is_that_of_one(kind: str, wanted: Wanted, rows: Rows, tmp_path: Path) -> None:
+    many = np.tile(rows, (300, 1))
+    assert pieces.count(many.nbytes, 3) == 3
+    model = load(write(tmp_path, train(rows, **KINDS[kind])))
+    assert same_bits(model.answer(many, wanted, cores=3), model.answer(many, wanted))
+
+
+def test_vector_leaves_have_no_contributions(rows: Rows, tmp_path: Path) -> None:
+    labels = np.nan_to_num(rows[:, :2])
+    parameters = {"multi_strategy": "multi_output_tree", "tree_method": "hist", "nthread": 1}
+    booster = xgboost.train(parameters, xgboost.DMatrix(rows, labels, nthread=1), 3)
+    model = load(write(tmp_path, booster))
+    assert same_bits(model.answer(rows, Wanted.SCORES), booster.predict(xgboost.DMatrix(rows, nthread=1)))
+    with pytest.raises(RefusalError, match="has no contributions") as raised:
+        model.answer(rows, Wanted.CONTRIBUTIONS)
+    assert raised.value.status == 400
+
+
+def test_answer_that_would_not_fit_is_refused_before_it_is_made(booster: xgboost.Booster, tmp_path: Path) -> None:
+    model = load(write(tmp_path, booster))
+    most = MAX_ANSWER_CELLS // model.widths[Wanted.LEAVES]
+    rows = np.zeros((most + 1, 3), np.float32)
+    with pytest.raises(RefusalError, match=f"send at most {most} rows at a time for leaves") as raised:
+        model.answer(rows, Wanted.LEAVES)
+    assert (raised.value.status, raised.value.code) == (413, "ANSWER_TOO_LARGE")
+
+
+def test_categories_are_scored_by_their_codes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    letters = np.array(list("pqrstu"))[rng.integers(0, 6, 400)]
+    frame = pd.DataFrame({"size": rng.normal(size=400), "letter": pd.Categorical(letters)})
+    labels = (frame["letter"].cat.codes % 2).to_numpy() ^ (frame["size"] > 1).to_numpy()
+    data = xgboost.DMatrix(frame, labels, enable_categorical=True, nthread=1)
+    booster = xgboost.train({"objective": "binary:logistic", "nthread": 1}, data, 5)
+    model = load(write(tmp_path, booster))
+    assert (model.schema.names, model.schema.categorical) == (("size", "letter"), (1,))
+    codes = np.column_stack([frame["size"], frame["letter"].cat.codes]).astype(np.float32)
+    expected = booster.predict(xgboost.DMatrix(frame, enable_categorical=True, nthread=1))
+    assert same_bits(model.predict(codes), expected)
+    assert not same_bits(model.predict(codes[::-1]), expected)
+
+
+def test_scores_in_place_that_differ_stop_the_start(
+    booster: xgboost.Booster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(xgboost.Booster, "inplace_predict", lambda *_, **__: np.zeros(3, np.float32))
+    with pytest.raises(BadArtefactError, match=r"not those of Booster\.predict"):
+        load(write(tmp_path, booster))
+
+
+@pytest.mark.parametrize("wanted", [Wanted.CONTRIBUTIONS, Wanted.LEAVES])
+def test_explanations_of_many_threads_are_those_of_one(
+    wanted: Wanted, booster: xgboost.Booster, rows: Rows, tmp_path: Path
+) -> None:
+    model = load(write(tmp_path, booster))
+    expected = model.answer(rows, wanted)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: model.answer(rows, wanted), range(40)))
+    assert all(same_bits(one, expected) for one in found)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xgboost
 
@@ -98,15 +101,61 @@ def test_model_that_is_not_its_manifests_stops_the_start(
     assert process.wait(10) == 1
 
 
+def test_train_is_the_other_room(start: Start, tmp_path: Path) -> None:
+    """Serving loads nothing of training, and the argument `train` does."""
+    code = "import sys, serve; assert 'train' not in sys.modules; sys.modules['train'] = sys; sys.main = lambda: 7"
+    done = subprocess.run(
+        [sys.executable, "-c", code + "; sys.exit(serve.main(['train']))"], cwd=CONTAINER, check=False
+    )
+    assert done.returncode == 7
+
+
+def test_four_bodies_of_5_mb_at_once_stay_below_320_mb(start: Start, tmp_path: Path) -> None:
+    if not Path("/proc/self/status").exists():
+        pytest.skip("the peak of another process's memory is read from /proc, which this system lacks")
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(10_000, 30)).astype(np.float32)
+    labels = (rows[:, 0] > rows[:, 1]).astype(int)
+    trained = {"objective": "binary:logistic", "max_depth": 6, "nthread": 2}
+    booster = xgboost.train(trained, xgboost.DMatrix(rows, labels), 100)
+    body = "\n".join(",".join(f"{cell:.14f}" for cell in row) for row in rows.tolist()).encode()
+    assert len(body) > 5_000_000
+    process = start(write(tmp_path / "m", booster), **of_the_image())
+    port = int(str(next_event(process)["port"]))
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: post(port, body), range(16)))
+    assert len(set(answers)) == 1
+    expected = booster.predict(xgboost.DMatrix(rows, nthread=1))  # 14 places tell float32 values apart
+    found = np.array([float(line) for line in answers[0].splitlines()]).astype(np.float32)
+    assert np.abs(found - expected).max() < 1e-6
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+    assert peak is not None
+    assert int(peak[1]) < 320 * 1024
+
+
+def of_the_image() -> dict[str, str]:
+    """The memory and thread settings that the image gives its server."""
+    text = (CONTAINER / "Dockerfile").read_text()
+    return dict(re.findall(r"\b((?:MALLOC|OMP|OPENBLAS)\w+)=(\w+)", text))
+
+
+def post(port: int, body: bytes) -> bytes:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        connection.request("POST", "/invocations", body, {"Content-Type": "text/csv"})
+        answer = connection.getresponse()
+        assert answer.status == 200
+        return answer.read()
+
+
 def test_other_arguments_are_wrong_usage(start: Start, tmp_path: Path) -> None:
-    assert start(tmp_path, "train").wait(10) == 2
+    assert start(tmp_path, "bake").wait(10) == 2
 
 
 def test_nothing_of_dropscore_is_imported(start: Start, booster: xgboost.Booster, tmp_path: Path) -> None:
     """The folder alone serves: the container has nothing else."""
     lines = (path.read_text() for path in CONTAINER.rglob("*.py"))
     imports = {line.split()[1].split(".")[0] for text in lines for line in text.splitlines() if _is_import(line)}
-    allowed = {*sys.stdlib_module_names, "serving", "numpy", "pyarrow", "xgboost"}
+    allowed = {*sys.stdlib_module_names, "serving", "train", "training_job", "numpy", "pyarrow", "xgboost"}
     assert imports - allowed == set()
 
 

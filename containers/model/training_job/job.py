@@ -1,0 +1,78 @@
+"""One training job, from its order to its model and report."""
+
+from __future__ import annotations
+
+import os
+
+import xgboost
+
+from training_job.artefact import write_artefact
+from training_job.boosting import Trained, Trainer
+from training_job.checkpoints import Checkpoints
+from training_job.cluster import gathered, together
+from training_job.description import FLATTERING, Result, describe
+from training_job.folders import Folders
+from training_job.folds import CrossValidation, cross_validate
+from training_job.matrix import matrix_of
+from training_job.order import Order, read_order
+from training_job.progress import say, say_best, say_folds
+from training_job.report import write_report
+from training_job.scoring import Scored, score
+from training_job.stopping import Stop
+
+
+def run(folders: Folders, stop: Stop) -> None:
+    folders.check_writable()
+    order = read_order(folders)
+    with together(order.hosts):
+        result = _train(order, folders, stop)
+    if order.hosts.is_first:
+        _save(order, folders, result)
+    else:
+        say("the first host saves the model")
+
+
+def _train(order: Order, folders: Folders, stop: Stop) -> Result:
+    settings = order.settings
+    run_id = order.run()
+    checkpoints = Checkpoints(folder=folders.checkpoints, run=run_id, every=settings.checkpoint_every)
+    trainer = Trainer(settings=settings, hosts=order.hosts, stop=stop, checkpoints=checkpoints)
+    crossed = None
+    if settings.kfold:
+        quiet = Trainer(settings=settings, hosts=order.hosts, stop=stop, is_loud=False)
+        crossed = cross_validate(order.train, quiet, folders.checkpoints, run_id)
+    trained, sizes = _final(order, trainer, crossed)
+    model = trained.model()
+    evaluated_on, scored = _scored(order, model, crossed)
+    return Result(trained=trained, model=model, crossed=crossed, sizes=sizes, evaluated_on=evaluated_on, scored=scored)
+
+
+def _final(order: Order, trainer: Trainer, crossed: CrossValidation | None) -> tuple[Trained, dict[str, int]]:
+    """On all rows of `train`; without `validation`, for as long as early stopping let the folds go on."""
+    watched = {"train": matrix_of(order.train, trainer.stop)}
+    if order.validation:
+        watched["validation"] = matrix_of(order.validation, trainer.stop, like=watched["train"])
+    sizes = {name: sum(gathered(matrix.num_row(), order.hosts)) for name, matrix in watched.items()}
+    if crossed and not order.validation and order.settings.early_stopping_rounds:
+        return trainer.to_the_end().train(watched, crossed.rounds), sizes
+    return trainer.train(watched, order.settings.num_round), sizes
+
+
+def _scored(order: Order, model: xgboost.Booster, crossed: CrossValidation | None) -> tuple[str, Scored]:
+    """The fairest rows there are: unseen ones, if any."""
+    if order.validation:
+        return "validation", score(model, order.validation, order.hosts)
+    if crossed:
+        return f"the held-out rows of {len(crossed.folds)} folds", crossed.scored()
+    return FLATTERING, score(model, order.train, order.hosts)
+
+
+def _save(order: Order, folders: Folders, result: Result) -> None:
+    write_report(folders.report, describe(order, result))
+    job = os.environ.get("TRAINING_JOB_NAME", "training job")
+    sha256 = write_artefact(folders.model, result.model, order.settings, job)
+    say_best("train", result.trained.best)
+    say_best("validation", result.trained.best)
+    if result.crossed:
+        say_folds(result.crossed.summary())
+    say(f"saved a model of {result.trained.rounds} rounds, sha256 {sha256}")
