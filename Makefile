@@ -10,7 +10,7 @@ RUN := .venv/bin
 # Without cached bytecode each start of the CDK costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-slow test-images check images synth deploy destroy lock clean
+.PHONY: help setup demo test test-slow test-images bench check images synth deploy destroy lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ images: ## build both container images (ENGINE=docker)
 
 test-images: setup images ## build both images and run them for real: strict, and at a job of the embedded cloud
 	DROPSCORE_MODEL_IMAGE=dropscore-model DROPSCORE_WORKER_IMAGE=dropscore-worker DROPSCORE_ENGINE="$(ENGINE)" $(RUN)/pytest tests/images
+
+bench: setup ## measure the model server beside its rivals (installs them first)
+	@$(RUN)/python -m bench.serving $(ARGS)
 
 synth: setup ## write the CloudFormation templates to cdk.out, checked by cdk-nag
 	npx cdk synth --quiet

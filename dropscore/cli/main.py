@@ -29,8 +29,12 @@ app.command("score")(score.score)
 app.command("jobs")(jobs.jobs)
 app.command("status")(jobs.status)
 app.command("result")(jobs.result)
-for _group in sorted(entry_points(group="dropscore.commands"), key=lambda group: group.name):
-    app.add_typer(_group.load(), name=_group.name)
+for _entry in sorted(entry_points(group="dropscore.commands"), key=lambda entry: entry.name):
+    _loaded = _entry.load()
+    if isinstance(_loaded, typer.Typer):
+        app.add_typer(_loaded, name=_entry.name)
+    else:
+        app.command(_entry.name)(_loaded)
 
 _ACCOUNT_MISSING = (NoCredentialsError, NoRegionError, PartialCredentialsError, ProfileNotFound)
 
