@@ -19,7 +19,7 @@ EXPORTED = {
     "containers/model/requirements.txt": ("--only-group", "model"),
     "bootstrap.txt": ("--only-group", "bootstrap"),
 }
-COMPILED = ("local/emulator", "training/legacy")
+COMPILED = ("local/emulator", "training/legacy", "bench/rivals/flask", "bench/rivals/mlserver")
 
 
 def main(arguments: list[str]) -> int:
