@@ -24,7 +24,8 @@ from training_job.stopping import Stop
 def run(folders: Folders, stop: Stop) -> None:
     folders.check_writable()
     order = read_order(folders)
-    with together(order.hosts):
+    # The image sets OMP_NUM_THREADS=1 for serving, and XGBoost's own nthread cannot go beyond it.
+    with xgboost.config_context(nthread=order.settings.booster["nthread"]), together(order.hosts):
         result = _train(order, folders, stop)
     if order.hosts.is_first:
         _save(order, folders, result)

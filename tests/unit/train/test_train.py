@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,13 @@ from pyarrow import parquet
 from serving.loading import load as load_served
 from training_job import artefact
 from training_job.folders import Folders
+from training_job.hyperparameters import cores
 from training_job.progress import METRIC_DEFINITIONS, metric_definition
 
 from training import data
 from training.artefact import Manifest, digest
 
-from .conftest import Home, csv_of, table
+from .conftest import CONTAINER, Home, csv_of, table
 
 
 def predicted(home: Home, rows: Any) -> Any:
@@ -162,6 +166,31 @@ def test_every_metric_definition_finds_its_metric(ready: Home, capfd: pytest.Cap
     builtin = r".*\[[0-9]+\].*#011validation-auc:([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?).*"
     assert metric_definition("round:{channel}-{metric}", metric="auc")["Name"] == "round:validation-auc"
     assert len([line for line in lines if re.match(builtin, line)]) == 8
+
+
+THREADS = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import train
+from training_job import boosting
+seen = []
+boosting.say_round = lambda *_: seen.append(len(os.listdir("/proc/self/task")))
+assert train.main() == 0
+print(seen[-1])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in Linux' /proc")
+@pytest.mark.skipif(cores() < 2, reason="OpenMP has no second thread on one core")
+def test_it_trains_with_all_threads_although_the_image_allows_openmp_one(ready: Home) -> None:
+    counts = []
+    for threads in ("1", "2"):
+        ready.order(nthread=threads, checkpoint_every="0")
+        command = [sys.executable, "-c", THREADS, str(CONTAINER)]
+        here = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, env=here, capture_output=True, text=True, check=True)
+        counts.append(int(done.stdout.split()[-1]))
+    assert counts[1] - counts[0] == 1
 
 
 def test_the_documented_definitions_are_ours() -> None:
