@@ -111,8 +111,8 @@ def _line(name: str, clients: int, ours: Sequence[Round], theirs: Sequence[Round
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.serving", description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=2.0, help="how long a server is asked in each round")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=0.7, help="how long a server is asked in each round")
     asked = parser.parse_args()
     print(f"{CORES} cores, {platform.machine()}, {asked.rounds} rounds of {asked.seconds} s")
     with tempfile.TemporaryDirectory() as scratch:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 
-_VERSION = re.compile(r"model-version=([0-9a-f]+)")
+_VERSION = re.compile(r"model-version=([\w.-]+)")
 
 
 def runtime_config(in_flight: int) -> Config:

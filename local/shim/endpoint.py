@@ -10,6 +10,7 @@ import socket
 import tarfile
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from local.shim.resources import Endpoint
 
 MODEL_SERVICE = "sagemaker.amazonaws.com"
 START_SECONDS = 60.0
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 INVOKE_SECONDS = 60.0  # SageMaker's limit for one answer of a container
 TIMED_OUT = (
     "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for "
@@ -34,6 +36,7 @@ TIMED_OUT = (
 class Answer:
     status: int
     content_type: str
+    attributes: str
     body: bytes
 
 
@@ -61,9 +64,8 @@ class ModelServer:
             self._process.stop(5)
         self._close_idle()
 
-    def invoke(self, body: bytes, content_type: str, accept: str) -> Answer:
+    def invoke(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """The container's 200 answer; everything else is the ModelError that the runtime makes of it."""
-        headers = {"Content-Type": content_type, "Accept": accept}
         try:
             answer = self._request("POST", "/invocations", body, headers)
         except TimeoutError:
@@ -75,14 +77,19 @@ class ModelServer:
         return answer
 
     def _request(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         while True:
             connection, is_fresh = self._connection()
             try:
-                connection.request(method, path, body, headers or {})
+                connection.request(method, path, body, dict(headers or {}))
                 response = connection.getresponse()
-                answer = Answer(response.status, response.headers.get("Content-Type", ""), response.read())
+                answer = Answer(
+                    response.status,
+                    response.headers.get("Content-Type", ""),
+                    response.headers.get(ATTRIBUTES, ""),
+                    response.read(),
+                )
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 if is_fresh or not isinstance(error, ConnectionError):

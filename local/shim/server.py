@@ -15,9 +15,10 @@ from local.account import ACCOUNT
 from local.shim.answers import AwsError, validation_error
 from local.shim.authority import Authority
 from local.shim.batch import Batch
-from local.shim.endpoint import ModelServer
+from local.shim.endpoint import ATTRIBUTES, ModelServer
 
 BATCH = re.compile(r"/v1/(\w+)")
+PASSED_ON = ("Content-Type", "Accept", ATTRIBUTES)
 INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
 CREDENTIALS = re.compile(r"/_dropscore/credentials/([^/]+)")
 
@@ -106,11 +107,11 @@ class Handler(BaseHTTPRequestHandler):
             limit = self.server.body_limit_bytes
             # The runtime names no error code here, and botocore reports the status, 413, as the code.
             raise AwsError(413, "", f"HTTP content length exceeded {limit} bytes.")
-        content_type = self.headers.get("Content-Type", "application/octet-stream")
-        answer = server.invoke(body, content_type, self.headers.get("Accept", "*/*"))
-        self._send(
-            200, answer.content_type, answer.body, {"x-Amzn-Invoked-Production-Variant": server.endpoint.variant}
-        )
+        passed_on = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
+        answer = server.invoke(body, {"Content-Type": "application/octet-stream", "Accept": "*/*", **passed_on})
+        said = {ATTRIBUTES: answer.attributes} if answer.attributes else {}
+        variant = {"x-Amzn-Invoked-Production-Variant": server.endpoint.variant}
+        self._send(200, answer.content_type, answer.body, variant | said)
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", "0")))

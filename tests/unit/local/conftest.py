@@ -40,8 +40,11 @@ class Model(http.server.BaseHTTPRequestHandler):
         files = sorted(os.listdir(os.environ["SM_MODEL_DIR"]))
         self.answer(status, b'{"code": "BAD"}' if status != 200 else repr((sys.argv[1:], files, len(body))).encode())
     def answer(self, status, body):
+        said = self.headers.get("X-Amzn-SageMaker-Custom-Attributes")
         self.send_response(status); self.send_header("Content-Length", str(len(body)))
-        self.send_header("Content-Type", "text/csv"); self.end_headers(); self.wfile.write(body)
+        self.send_header("Content-Type", "text/csv")
+        if said: self.send_header("X-Amzn-SageMaker-Custom-Attributes", "heard:" + said)
+        self.end_headers(); self.wfile.write(body)
     def log_message(self, *a): pass
 address = (os.environ["DROPSCORE_BIND_HOST"], int(os.environ["SAGEMAKER_BIND_TO_PORT"]))
 http.server.ThreadingHTTPServer(address, Model).serve_forever()

@@ -31,6 +31,13 @@ def test_endpoint_passes_bodies_both_ways(ground: Ground) -> None:
     assert (answer["ContentType"], answer["InvokedProductionVariant"]) == ("text/csv", "AllTraffic")
 
 
+def test_custom_attributes_pass_both_ways(ground: Ground) -> None:
+    runtime = client("sagemaker-runtime", ground.url)
+    answer = runtime.invoke_endpoint(EndpointName="Fraud", Body=b"1", CustomAttributes="margin=true")
+    assert answer["CustomAttributes"] == "heard:margin=true"
+    assert "CustomAttributes" not in invoke(ground, b"1")
+
+
 @pytest.mark.parametrize(("body", "status", "side"), [(b"bad", 400, "client"), (b"broken", 500, "server")])
 def test_models_refusal_is_a_model_error(ground: Ground, body: bytes, status: int, side: str) -> None:
     response = refused(lambda: invoke(ground, body))
