@@ -99,4 +99,4 @@ def test_image_is_not_root_and_has_no_command_line_of_ours(hands: Hands) -> None
         [*ENGINE, "image", "inspect", "--format", "{{.Config.User}}", IMAGE], capture_output=True, text=True, check=True
     )
     assert inspected.stdout.strip() == "10001:10001"
-    assert "JOBS_TABLE is missing" in _run({}, "score", "--job-id", "x").stdout
+    assert "is missing; redeploy the stacks" in _run({}, "score", "--job-id", "x").stdout
