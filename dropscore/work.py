@@ -166,6 +166,7 @@ class _Progress:
             if time.monotonic() - self._written >= PROGRESS_SECONDS:
                 self._write()
             yield scored.lines
+        self._write()  # the last moment: an attempt that was replaced while it stalled publishes nothing
 
     def _write(self, **more: str | None) -> None:
         self._written = time.monotonic()

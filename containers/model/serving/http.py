@@ -33,6 +33,7 @@ class HttpHandler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_GET  # noqa: N815
 
     def answer(self) -> None:
+        """What the subclass has to say; see `contract`."""
         raise NotImplementedError
 
     def _begin(self) -> None:

@@ -83,6 +83,19 @@ def test_an_attempt_that_lost_the_job_stops_and_publishes_nothing(
     assert account.job(job_id).status is State.RUNNING
 
 
+def test_an_attempt_that_was_replaced_while_its_last_body_stalled_publishes_nothing(account: Account) -> None:
+    job_id = _taken(account)
+
+    def stalled(body: bytes) -> None:
+        if b"39" in body.split():
+            account.table.start(job_id, batch_job_id="batch-1", attempt=2, started_at="t")
+
+    account.model.fail = stalled
+    assert account.worker().attempt(job_id) is None
+    assert account.outputs() == {}
+    assert account.job(job_id).status is State.RUNNING
+
+
 def test_a_bad_row_rejects_the_file_by_the_rows_number_in_the_file(account: Account) -> None:
     def refuse(body: bytes) -> None:
         if b"17" in body.split():
