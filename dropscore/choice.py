@@ -1,0 +1,60 @@
+"""Which cells of a row the model gets, in its own order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import itemgetter
+
+from dropscore.cells import is_plain, only, split_cells
+from dropscore.rows import joined, lines_of
+
+COMMA = b","
+NOTHING = b'""'  # an empty cell that is alone on its line: an empty line would be no row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The cells `kept` (from 0, in the model's order) of rows that have `width` cells."""
+
+    width: int
+    kept: tuple[int, ...]
+    delimiter: bytes = COMMA
+
+    def of(self, text: bytes) -> bytes:
+        """The chosen cells as they are written: a line for each row, whatever is in it."""
+        lines = lines_of(text)
+        chosen = self._all_of(lines) if self._is_uniform(text) else [self._of(line) for line in lines]
+        return joined([line or NOTHING for line in chosen])
+
+    def _is_uniform(self, text: bytes) -> bool:
+        """Whether every row has its width, and no delimiter or line end within quotes."""
+        ends = self.delimiter + b"\n"
+        found = only(text, ends) + (b"" if text.endswith(b"\n") else b"\n")
+        one = self.delimiter * (self.width - 1) + b"\n"
+        return found == one * (len(found) // self.width) and is_plain(text, ends)
+
+    def _all_of(self, lines: list[bytes]) -> list[bytes]:
+        """The short way, for uniform rows."""
+        delimiter, before, after = self.delimiter, self.kept[0], self.width - 1 - self.kept[-1]
+        if self.kept != tuple(range(before, self.width - after)):
+            chosen = itemgetter(*self.kept)
+            return [delimiter.join(chosen(line.split(delimiter))) for line in lines]
+        if before:
+            lines = [line.split(delimiter, before)[before] for line in lines]
+        return [line.rsplit(delimiter, after)[0] for line in lines] if after else lines
+
+    def _of(self, line: bytes) -> bytes:
+        cells = split_cells(line, self.delimiter)
+        if len(cells) != self.width:
+            return self._misfit(cells)
+        return self.delimiter.join([cells[place] for place in self.kept])
+
+    def _misfit(self, cells: list[bytes]) -> bytes:
+        """A row with more or fewer cells may have any of them in the wrong place: a line that the model must refuse.
+
+        It has fewer cells than the model wants, or two where it wants one.
+        """
+        if len(self.kept) == 1:
+            return self.delimiter.join((cells[0] or NOTHING, NOTHING))
+        there = [cells[place] for place in self.kept if place < len(cells)]
+        return self.delimiter.join(there[: len(self.kept) - 1])

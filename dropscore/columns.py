@@ -1,0 +1,132 @@
+"""The options' columns found in a file: by name in its header, or by number."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dropscore.cells import split_cells, value_of
+from dropscore.choice import Choice
+from dropscore.errors import RejectedError
+from dropscore.head import Head
+from dropscore.options import Options
+from dropscore.rows import line_of
+
+Word = str | int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """`choice` is None where the model gets all cells; `id` is the place of the id's cell, from 0."""
+
+    choice: Choice | None = None
+    id: int | None = None
+
+    @classmethod
+    def of(cls, head: Head, options: Options) -> Columns:
+        """Raises RejectedError where the file does not have the columns that the options name."""
+        words = [*options.columns, *options.exclude, *([] if options.id is None else [options.id])]
+        if not words:
+            return cls()
+        table = _Table.of(head, options, words)
+        id_place = None if options.id is None else table.place(options.id, "id")
+        left_out = {id_place, *table.places(options.exclude, "exclude")}
+        wanted = table.places(options.columns, "columns") or range(table.width)
+        kept = tuple(place for place in wanted if place not in left_out)
+        if not kept:
+            raise RejectedError("COLUMN_MISSING", "no column is left for the model; look at columns, exclude and id")
+        choice = Choice(width=table.width, kept=kept, delimiter=options.delimiter.encode())
+        return cls(choice=choice, id=id_place)
+
+
+@dataclass(frozen=True)
+class _Table:
+    names: list[bytes]
+    width: int
+
+    @classmethod
+    def of(cls, head: Head, options: Options, words: Iterable[Word]) -> _Table:
+        delimiter = options.delimiter.encode()
+        header = split_cells(line_of(head.header), delimiter)
+        names = [value_of(cell) for cell in header] if head.header else []
+        if any(isinstance(word, str) for word in words):
+            if not names:
+                raise _needs_header(next(word for word in words if isinstance(word, str)))
+            return cls(names, len(names))
+        return cls(names, usual_width(head, delimiter) or len(names))
+
+    def places(self, words: Iterable[Word], option: str) -> list[int]:
+        """Where the columns stand, from 0; none of them twice."""
+        places = [self.place(word, option) for word in words]
+        if len(set(places)) < len(places):
+            raise RejectedError("COLUMN_TWICE", f"{option}: two of the words are the same column; name it once")
+        return places
+
+    def place(self, word: Word, option: str) -> int:
+        if isinstance(word, int):
+            return self._numbered(word, option)
+        found = [place for place, name in enumerate(self.names) if name == word.strip().encode()]
+        if not found:
+            raise RejectedError(
+                "COLUMN_MISSING", f"{option}: the header has no column {word!r}; mend the name, or use the number"
+            )
+        if len(found) > 1:
+            raise RejectedError(
+                "COLUMN_TWICE", f"{option}: the header has column {word!r} {len(found)} times; use the column's number"
+            )
+        return found[0]
+
+    def _numbered(self, number: int, option: str) -> int:
+        if number > self.width:
+            raise RejectedError(
+                "COLUMN_MISSING", f"{option}: there is no column {number}: the rows have {self.width}; mend the number"
+            )
+        return number - 1
+
+
+def check_width(head: Head, choice: Choice | None, delimiter: bytes, features: int | None) -> None:
+    """Raises RejectedError where each of the first rows lacks columns or has too many; some may, they are bad rows."""
+    widths = {len(split_cells(line_of(row), delimiter)) for row in head.rows}
+    if not widths:
+        return
+    if choice is None:
+        if features is not None and features not in widths:
+            raise _wrong_count(f"the first rows have {_columns(widths)} and the model wants {features}")
+    elif choice.width not in widths:
+        raise _wrong_count(f"the header has {_columns({choice.width})} and the first rows have {_columns(widths)}")
+    elif features not in (None, len(choice.kept)):
+        left = len(choice.kept)
+        raise _wrong_count(
+            f"of the rows' {_columns({choice.width})} {left} {'is' if left == 1 else 'are'} left for the model, "
+            f"which wants {features}"
+        )
+
+
+def usual_width(head: Head, delimiter: bytes) -> int:
+    """How many cells most of the first rows have; 0 where there are no rows."""
+    widths = Counter(len(split_cells(line_of(row), delimiter)) for row in head.rows)
+    return widths.most_common(1)[0][0] if widths else 0
+
+
+def _needs_header(word: str) -> RejectedError:
+    return RejectedError(
+        "COLUMNS_NEED_HEADER",
+        f"column {word!r} is named, and the first row does not look like a header; "
+        "say header = true if it is one, or use the column's number",
+    )
+
+
+def _wrong_count(what: str) -> RejectedError:
+    return RejectedError(
+        "WRONG_COLUMN_COUNT",
+        f"{what}; if the file has a header, an id or another delimiter, say so by header, id, exclude, columns "
+        "or delimiter",
+    )
+
+
+def _columns(widths: set[int]) -> str:
+    least, most = min(widths), max(widths)
+    if least != most:
+        return f"{least} to {most} columns"
+    return "1 column" if most == 1 else f"{most} columns"

@@ -1,0 +1,131 @@
+"""What each option may be. A check returns the value as it is kept, or raises ValueError that says what to write."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from dropscore.errors import ConfigurationError
+
+OUTPUTS = ("scores", "id", "append")
+MOST_LETTERS = 200
+_ALLOWED = 'write a number of rows such as 25, or a percentage such as "0.5%"'
+_NOT_IN_NAMES = '"\r\n\0'
+
+
+def max_bad_rows(value: Any) -> str | int:
+    from dropscore.allowance import Allowance  # a cycle otherwise: the scorer stands between the two
+
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(_ALLOWED)  # noqa: TRY004 - every check complains by ValueError
+    try:
+        Allowance.parse(value)
+    except ConfigurationError:
+        raise ValueError(_ALLOWED) from None
+    return value
+
+
+def header(value: Any) -> bool | str:
+    if isinstance(value, bool) or value == "auto":
+        return value  # type: ignore[no-any-return]
+    raise ValueError('write true, false or "auto"')
+
+
+def delimiter(value: Any) -> str:
+    is_one = isinstance(value, str) and len(value) == 1 and (" " <= value <= "~" or value == "\t")
+    if not is_one or value.isalnum() or value in '".+-':
+        raise ValueError('write one character such as ";" or a tab; no letter, digit, double quote, point or sign')
+    return str(value)
+
+
+def columns(value: Any) -> tuple[str | int, ...]:
+    listed = _list(value, "names or numbers of columns")
+    chosen = tuple(column(word) for word in listed)
+    if len(set(chosen)) < len(chosen):
+        raise ValueError("a column is named twice; name it once")
+    return chosen
+
+
+def column(value: Any) -> str | int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    if isinstance(value, str) and value.strip():
+        return _text(value)
+    raise ValueError("write a column's name from the header, or its number, counted from 1")
+
+
+def id_column(value: Any) -> str | int | None:
+    return None if value is None else column(value)
+
+
+def output(value: Any) -> str:
+    if value not in OUTPUTS:
+        raise ValueError('write "scores", "id" or "append"')
+    return str(value)
+
+
+def score_names(value: Any) -> tuple[str, ...]:
+    names = tuple(_name(word) for word in _list(value, "names"))
+    if len(set(names)) < len(names):
+        raise ValueError("a name is there twice; each column of scores needs its own")
+    return names
+
+
+def threshold(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+        raise ValueError("write a finite number such as 0.5")
+    return float(value)
+
+
+def labels(value: Any) -> tuple[str, str]:
+    words = tuple(_name(word) for word in _list(value, "two words"))
+    if len(words) != 2:
+        raise ValueError('write two words: the label under the threshold, then the other, such as ["0", "1"]')
+    return words
+
+
+CHECKS: dict[str, Callable[[Any], Any]] = {
+    "max_bad_rows": max_bad_rows,
+    "header": header,
+    "delimiter": delimiter,
+    "columns": columns,
+    "exclude": columns,
+    "id": id_column,
+    "output": output,
+    "score_names": score_names,
+    "threshold": threshold,
+    "labels": labels,
+}
+
+
+def _list(value: Any, of: str) -> list[Any] | tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"write a list of {of}")  # noqa: TRY004
+    return value
+
+
+def _name(value: Any) -> str:
+    """A word that is written into the output as a cell without quotes."""
+    if not isinstance(value, str) or not value.strip() or any(letter in value for letter in _NOT_IN_NAMES):
+        raise ValueError("write words in quotes, none empty, without a double quote or a line end in them")
+    return _text(value)
+
+
+def _text(value: str) -> str:
+    if len(value) > MOST_LETTERS:
+        raise ValueError(f"a word of {len(value)} letters is too long; {MOST_LETTERS} is the most, or use a number")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("a word holds half a character (a lone surrogate), which no file can hold") from None
+    return value
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
