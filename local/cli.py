@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Everything on this machine: no AWS account needed.")
 
+CSV = re.compile(r"(.+)\.csv(?:\.gz)?", re.IGNORECASE)
 Files = Annotated[list[Path], typer.Argument(metavar="FILE…", exists=True, dir_okay=False, readable=True)]
 
 
@@ -34,7 +36,10 @@ def run(
     as_json: Json = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the cloud's logs and state behind.")] = False,
 ) -> None:
-    """Score FILEs in a cloud that lives as long as the command. Exits 0 only when every row has its score."""
+    """Score FILEs (.csv or .csv.gz) in a cloud that lives as long as the command; FILE.job.json beside one is heeded.
+
+    Exits 0 only when every row has its score.
+    """
     from local import run as main_job
     from local.cloud import Clock
 
@@ -116,17 +121,21 @@ def status(as_json: Json = False) -> None:
 
 def targets(files: list[Path], out: Path | None) -> list[Path]:
     """Where each file's scores go: `NAME.scores.csv` in the working directory, at `out`, or in the folder `out`."""
-    names = [file.name for file in files]
-    if len(set(names)) < len(names):
-        raise typer.BadParameter("two files have the same name, and would be the same object in the bucket")
-    wrong = [name for name in names if not name.lower().endswith(".csv")]
-    if wrong:
-        raise typer.BadParameter(f"{wrong[0]!r} would not be scored: a file's name must end in .csv")
+    stems = [_stem(file.name) for file in files]
+    if len(set(stems)) < len(stems):
+        raise typer.BadParameter("two files have the same name but for .csv or .csv.gz, and so would their scores")
     if out is not None and len(files) == 1 and not out.is_dir():
         return [out]
     if out is not None and out.exists() and not out.is_dir():
         raise typer.BadParameter(f"with several files, --out must be a folder, and {out} is not one")
-    return [(out or Path()) / f"{file.stem}.scores.csv" for file in files]
+    return [(out or Path()) / f"{stem}.scores.csv" for stem in stems]
+
+
+def _stem(name: str) -> str:
+    said = CSV.fullmatch(name)
+    if said is None:
+        raise typer.BadParameter(f"{name!r} would not be scored: a file's name must end in .csv or .csv.gz")
+    return said[1]
 
 
 def _say(text: str) -> None:

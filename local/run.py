@@ -14,13 +14,12 @@ from pathlib import Path
 
 import boto3
 
-from dropscore.aws.table import JobsTable
-from dropscore.cli.deployment import Deployment
+from dropscore.cli.deployment import Deployment, embedded
 from dropscore.cli.score import upload
 from dropscore.cli.watch import wait
 from dropscore.errors import CloudError
 from dropscore.jobs import Job, State
-from dropscore.routes import INPUT, errors_key
+from dropscore.routes import INPUT, errors_key, sidecar_key
 from local.account import REGION, ROOT, client
 from local.cloud import Clock, Cloud, throwaway
 
@@ -40,6 +39,11 @@ class Order:
         return f"{INPUT}{self.file.name}"
 
     @property
+    def sidecar(self) -> Path:
+        """Where the file's own options lie, if it has any."""
+        return Path(sidecar_key(str(self.file)))
+
+    @property
     def errors(self) -> Path:
         """Where the list of bad rows goes, if there are any that the route bears."""
         return self.target.with_suffix(".errors.csv")
@@ -53,7 +57,7 @@ def run(orders: Sequence[Order], model: Path | None, keep: bool, talk: Talk, clo
             with clock.step("import the model"):
                 environ["DROPSCORE_ARTEFACT"] = str(_imported(model, home))
         with throwaway(home / "cloud", environ, talk, clock) as cloud:
-            jobs = _score(cloud, orders, clock)
+            jobs = _score(cloud, orders, talk, clock)
             talk("not emulated:\n" + "\n".join(f"  - {note}" for note in cloud.not_emulated))
     return jobs
 
@@ -61,15 +65,13 @@ def run(orders: Sequence[Order], model: Path | None, keep: bool, talk: Talk, clo
 def deployment(cloud: Cloud) -> Deployment:
     keys = {f"aws_{name}": value for name, value in ROOT.items()}
     session = boto3.Session(region_name=REGION, **keys)  # type: ignore[arg-type]
-    table = session.resource("dynamodb", endpoint_url=cloud.endpoint_url).Table(cloud.outputs["JobsTableName"])
-    s3 = session.client("s3", endpoint_url=cloud.endpoint_url)
-    return Deployment(s3=s3, bucket=cloud.outputs["BucketName"], table=JobsTable(table))
+    return embedded(session, cloud.outputs, cloud.endpoint_url)
 
 
-def _score(cloud: Cloud, orders: Sequence[Order], clock: Clock) -> list[Job]:
+def _score(cloud: Cloud, orders: Sequence[Order], talk: Talk, clock: Clock) -> list[Job]:
     there = deployment(cloud)
     with clock.step("upload"):
-        names = {upload(there, order.file, order.key): order.file.name for order in orders}
+        names = {_upload(there, order, talk): order.file.name for order in orders}
     with clock.step("score"):
         jobs = wait(there.table, names, sleep=Watch(cloud, there, tuple(names)).sleep)
     with clock.step("fetch"):
@@ -80,6 +82,14 @@ def _score(cloud: Cloud, orders: Sequence[Order], clock: Clock) -> list[Job]:
             if job.rows_rejected:
                 there.s3.download_file(there.bucket, errors_key(job.output_key), str(order.errors))
     return jobs
+
+
+def _upload(there: Deployment, order: Order, talk: Talk) -> str:
+    """The sidecar before its file, whose arrival starts the job. Returns the job's id."""
+    if order.sidecar.is_file():
+        talk(f"{order.file.name}: takes the options of {order.sidecar}")
+        there.s3.upload_file(str(order.sidecar), there.bucket, sidecar_key(order.key))
+    return upload(there, order.file, order.key)
 
 
 class Watch:

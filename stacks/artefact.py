@@ -23,6 +23,8 @@ class Artefact:
     path: Path
     version: str
     """The first 12 hex digits of a SHA-256: of the model file, or of the archive where only its container knows it."""
+    digest: str
+    """The SHA-256 of the archive, all of its 64 hex digits."""
     features: int | None
     """How many columns the model needs; None where only the model itself knows."""
 
@@ -43,11 +45,17 @@ def read_archive(path: Path, key: str) -> Artefact:
     """The artefact of somebody else's container: what is in it is between the two. Raises SettingsError."""
     _check_exists(path, key, "`tar -czf`")
     try:
-        with tarfile.open(path, "r:gz"), path.open("rb") as content:
-            return Artefact(path, hashlib.file_digest(content, "sha256").hexdigest()[:12], None)
+        with tarfile.open(path, "r:gz"):
+            digest = _digest(path)
+            return Artefact(path, digest[:12], digest, None)
     except (tarfile.TarError, OSError, EOFError, zlib.error):
         fix = "SageMaker unpacks a .tar.gz for the container; `tar -czf` makes one"
         raise SettingsError(f"{key}: {path} is no .tar.gz archive; {fix}") from None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _check_exists(path: Path, key: str, command: str) -> None:
@@ -67,7 +75,7 @@ def _read(path: Path, archive: tarfile.TarFile) -> Artefact:
     digest = hashlib.file_digest(_open(archive, files[model]), "sha256").hexdigest()  # type: ignore[arg-type]
     if manifest and manifest["sha256"] != digest:
         raise ValueError(f"{model} is not the file that its manifest describes (SHA-256 {digest[:12]}…)")
-    return Artefact(path, digest[:12], manifest.get("features"))
+    return Artefact(path, digest[:12], _digest(path), manifest.get("features"))
 
 
 def _only_model(files: dict[str, tarfile.TarInfo]) -> str:

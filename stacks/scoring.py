@@ -8,15 +8,20 @@ from collections.abc import Mapping, Sequence
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
+from stacks.complaints import SettingsError
 from stacks.delivery import dead_letter_queue
 from stacks.endpoint import Endpoint
 from stacks.intake import Intake
 from stacks.network import Network
-from stacks.sections import RouteSettings
+from stacks.routes import RouteSettings
 from stacks.settings import Settings
 from stacks.storage import Storage
 from stacks.tracking import Tracking
 from stacks.worker import Worker
+
+ROUTING_BYTES = 3_500
+"""Of the 4096 that AWS Lambda has for a function's environment; the rest is for names and ARNs."""
+ENDPOINT_NAME_BYTES = 63
 
 
 class Scoring(Stack):
@@ -36,14 +41,15 @@ class Scoring(Stack):
             description="Dropscore: from a dropped file to its scores",
         )
         where = {"JOBS_TABLE": storage.jobs.table_name, "BUCKET": storage.bucket.bucket_name}
-        routing = {"MODELS": _models(endpoints), "ROUTES": _routes(settings.routes)}
+        models, routes = _models(endpoints), _routes(settings.routes)
+        _check_room(models + routes, len(endpoints))
         dead_letters = dead_letter_queue(self, "DeadLetters", key=storage.key)
         worker = Worker(
             self,
             "Worker",
             network=Network(self, "Network", azs=settings.network.azs),
             settings=settings.worker,
-            environment={**where, **routing, "IN_FLIGHT": str(settings.worker.in_flight)},
+            environment={**where, "MODELS": models, "IN_FLIGHT": str(settings.worker.in_flight)},
         )
         intake = Intake(
             self,
@@ -51,10 +57,12 @@ class Scoring(Stack):
             bucket=storage.bucket,
             environment={
                 **where,
-                **routing,
+                "MODELS": models,
+                "ROUTES": routes,
                 "JOB_QUEUE": worker.queue.job_queue_arn,
                 "JOB_DEFINITION": worker.job_definition.job_definition_arn,
                 "JOB_TTL_DAYS": str(settings.storage.job_ttl_days),
+                "SHARD_BYTES": str(settings.worker.shard_mib << 20),
             },
             dead_letters=dead_letters,
         )
@@ -67,10 +75,13 @@ class Scoring(Stack):
         )
 
         storage.grant_claim(intake.role)
+        storage.grant_read_input(intake.role)
+        storage.grant_read_output(intake.role)
         worker.grant_submit(intake.role)
         storage.grant_move(tracking.role)
         storage.grant_move(worker.role)
         storage.grant_read_input(worker.role)
+        storage.grant_write_parts(worker.role)
         storage.grant_write_output(worker.role)
         for endpoint in endpoints:
             endpoint.grant_invoke(worker.role)
@@ -91,6 +102,7 @@ def _models(endpoints: Sequence[Endpoint]) -> str:
                 "version": endpoint.version,
                 "body_limit_bytes": endpoint.model.body_limit_bytes,
                 "features": endpoint.model.features,
+                "digest": endpoint.model.digest,
             }
             for endpoint in endpoints
         }
@@ -98,4 +110,14 @@ def _models(endpoints: Sequence[Endpoint]) -> str:
 
 
 def _routes(routes: Mapping[str, RouteSettings]) -> str:
-    return json.dumps({name: route.model_dump() for name, route in routes.items()})
+    return json.dumps({name: route.spelled_out() for name, route in routes.items()})
+
+
+def _check_room(routing: str, endpoints: int) -> None:
+    """Or the deployment would fail half-way. Endpoints have no names yet: the longest is assumed."""
+    size = len(routing) + endpoints * ENDPOINT_NAME_BYTES
+    if size > ROUTING_BYTES:
+        raise SettingsError(
+            f"dropscore.toml: models and routes together take {size} bytes of the {ROUTING_BYTES} that fit into a "
+            "function's environment; name columns by number, or by `exclude` where that is shorter than `columns`"
+        )

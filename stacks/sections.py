@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -22,7 +21,6 @@ FARGATE_MEMORY_MIB: dict[float, list[int]] = {
 """What AWS Fargate sells: MiB by vCPUs."""
 
 ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$", max_length=30)]
-RouteName = Annotated[str, Field(pattern=r"^[^/]+$", max_length=100)]
 
 
 class Section(BaseModel):
@@ -54,6 +52,7 @@ class WorkerSettings(Section):
     timeout_minutes: int = Field(default=720, ge=1, le=20_160)  # AWS ends a Fargate job after 14 days
     attempts: int = Field(default=3, ge=1, le=10)
     in_flight: int = Field(default=4, ge=1, le=64)
+    shard_mib: int = Field(default=256, ge=1, le=65_536)
 
     @field_validator("vcpus")
     @classmethod
@@ -102,42 +101,6 @@ class ModelSettings(Section):
         if artefact is None and {"container": None, "image": None}.items() <= info.data.items():
             raise ValueError("add the model.tar.gz of an XGBoost model, or a container or an image of your own")
         return artefact
-
-
-class RouteSettings(Section):
-    model: str
-    max_bad_rows: int | str = 0
-
-    @field_validator("max_bad_rows")
-    @classmethod
-    def _is_a_number_or_a_percentage(cls, allowed: int | str) -> int | str:
-        said = re.fullmatch(r"\d+|(\d+(?:\.\d+)?)%", str(allowed))
-        if said is None or float(said[1] or 0) > 100:
-            raise ValueError('write a number of rows such as 25, or a percentage such as "0.5%"')
-        return allowed
-
-
-class SettingsFile(Section):
-    """The whole file as it is written."""
-
-    deploy: Deploy = Deploy()
-    storage: StorageSettings = StorageSettings()
-    network: NetworkSettings = NetworkSettings()
-    worker: WorkerSettings = WorkerSettings()
-    models: dict[ModelName, ModelSettings] = Field(min_length=1)
-    routes: dict[RouteName, RouteSettings]
-
-
-SECTIONS: dict[str, type[Section]] = {
-    "": SettingsFile,
-    "deploy": Deploy,
-    "storage": StorageSettings,
-    "network": NetworkSettings,
-    "worker": WorkerSettings,
-    "models": ModelSettings,
-    "routes": RouteSettings,
-}
-"""What may stand in each table of the file, by the first word of its name."""
 
 
 def _or(values: Iterable[float]) -> str:

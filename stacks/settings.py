@@ -8,21 +8,44 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from stacks.artefact import Artefact, read_archive, read_artefact
 from stacks.complaints import SettingsError, complaint, unknown_name
 from stacks.container import OURS, Container, read_folder, read_uri
+from stacks.routes import RouteName, RouteSettings
 from stacks.sections import (
-    SECTIONS,
     Deploy,
+    ModelName,
     ModelSettings,
     NetworkSettings,
-    RouteSettings,
-    SettingsFile,
+    Section,
     StorageSettings,
     WorkerSettings,
 )
+
+
+class SettingsFile(Section):
+    """The whole file as it is written."""
+
+    deploy: Deploy = Deploy()
+    storage: StorageSettings = StorageSettings()
+    network: NetworkSettings = NetworkSettings()
+    worker: WorkerSettings = WorkerSettings()
+    models: dict[ModelName, ModelSettings] = Field(min_length=1)
+    routes: dict[RouteName, RouteSettings]
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "": SettingsFile,
+    "deploy": Deploy,
+    "storage": StorageSettings,
+    "network": NetworkSettings,
+    "worker": WorkerSettings,
+    "models": ModelSettings,
+    "routes": RouteSettings,
+}
+"""What may stand in each table of the file, by the first word of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +62,10 @@ class ServedModel:
     @property
     def features(self) -> int | None:
         return self.artefact.features if self.artefact else None
+
+    @property
+    def digest(self) -> str | None:
+        return self.artefact.digest if self.artefact else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,10 @@ from stacks.grants import grant, grant_key_use
 from stacks.review import accept, accept_resource
 from stacks.sections import Deploy
 
+WRITE = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+LONGEST_JOB = Duration.days(15)
+"""Batch ends a Fargate job after 14 days: what it left unfinished before that may still be wanted."""
+
 
 class Storage(Stack):
     def __init__(self, scope: Construct, construct_id: str, *, deploy: Deploy, job_ttl_days: int) -> None:
@@ -43,9 +47,15 @@ class Storage(Stack):
         grant(role, ["s3:ListBucket"], self.bucket.bucket_arn)
         self._grant_objects(role, ["s3:GetObject", "s3:GetObjectVersion"], "input/*", "read any dropped file")
 
+    def grant_read_output(self, role: iam.Role) -> None:
+        self._grant_objects(role, ["s3:GetObject"], "output/*", "look at the scores of any of them")
+
     def grant_write_output(self, role: iam.Role) -> None:
-        actions = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
-        self._grant_objects(role, actions, "output/*", "write the scores of any of them")
+        self._grant_objects(role, WRITE, "output/*", "write the scores of any of them")
+
+    def grant_write_parts(self, role: iam.Role) -> None:
+        """Let `role` keep the scores of shards, and read them again to put them together."""
+        self._grant_objects(role, WRITE, "parts/*", "keep the parts of any output until all are there")
 
     def _grant_table(self, role: iam.Role, actions: list[str]) -> None:
         grant(role, actions, self.jobs.table_arn)
@@ -54,7 +64,7 @@ class Storage(Stack):
     def _grant_objects(self, role: iam.Role, actions: list[str], pattern: str, purpose: str) -> None:
         grant(role, actions, self.bucket.arn_for_objects(pattern))
         grant_key_use(role, self.key)
-        reason = f"The worker must {purpose}; of this bucket the prefix, of all actions these: {', '.join(actions)}."
+        reason = f"It must {purpose}; of this bucket the prefix, of all actions these: {', '.join(actions)}."
         accept_resource(role, f"{self._export_of_bucket}/{pattern}", reason)
 
 
@@ -90,12 +100,7 @@ def _bucket(scope: Construct, key: kms.IKey, removal: RemovalPolicy) -> s3.Bucke
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
         object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
         removal_policy=removal,
-        lifecycle_rules=[
-            s3.LifecycleRule(
-                abort_incomplete_multipart_upload_after=Duration.days(7),
-                noncurrent_version_expiration=Duration.days(90),
-            )
-        ],
+        lifecycle_rules=_lifecycle(),
     )
     _announce_on_eventbridge(bucket)
     accept(
@@ -105,6 +110,17 @@ def _bucket(scope: Construct, key: kms.IKey, removal: RemovalPolicy) -> s3.Bucke
         "wants them, record every access with the caller's identity.",
     )
     return bucket
+
+
+def _lifecycle() -> list[s3.LifecycleRule]:
+    """S3 takes the shorter time where two rules meet. It also removes delete markers that hide nothing any more."""
+    everything = s3.LifecycleRule(
+        abort_incomplete_multipart_upload_after=LONGEST_JOB,
+        noncurrent_version_expiration=Duration.days(90),
+        expired_object_delete_marker=True,
+    )
+    parts = s3.LifecycleRule(prefix="parts/", expiration=LONGEST_JOB, noncurrent_version_expiration=Duration.days(1))
+    return [everything, parts]
 
 
 def _announce_on_eventbridge(bucket: s3.Bucket) -> None:

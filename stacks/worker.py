@@ -93,7 +93,7 @@ class Worker(Construct):
             cpu=settings.vcpus,
             memory=Size.mebibytes(settings.memory_mib),
             command=["score", "--job-id", "Ref::job_id"],
-            environment=environment,
+            environment={**environment, "WORKER_IMAGE": image.asset_hash},
             job_role=self.role,
             logging=ecs.LogDriver.aws_logs(stream_prefix="score", log_group=log_group),
             readonly_root_filesystem=True,

@@ -1,9 +1,10 @@
-"""Starts MiniStack with the three things that AWS does and the pinned release does not.
+"""Starts MiniStack with the four things that AWS does and the pinned release does not.
 
 1. S3's `Object Created` event of a versioned bucket carries `version-id`.
 2. A rule's Lambda target is an asynchronous invocation: retried twice, then sent to the function's dead-letter queue.
 3. The shim plays AWS services, so it may deliver `aws.batch` events and ask whom an access key belongs to
    (`POST /_dropscore/events`, `GET /_dropscore/identity`; both want the token of DROPSCORE_LOCAL_TOKEN).
+4. A range of a named version is that range: the release sends the whole object.
 
 Run by the emulator's interpreter; it imports nothing of ours. Each function it wraps is checked first:
 a release whose insides moved stops here, loudly, instead of changing what an event says.
@@ -76,6 +77,29 @@ def put_version_ids(s3: Any, eventbridge: Any) -> None:
 
     s3._fire_s3_event = fire_with_version
     eventbridge._dispatch_event = dispatch_with_version
+
+
+def cut_ranges_of_versions(s3: Any) -> None:
+    """Let a GET with `versionId` and `Range` answer as S3 does."""
+    get = checked(s3, "_get_object", "bucket_name", "key", "headers", "query_params")
+    parse = checked(s3, "_parse_range")
+    refusal = checked(s3, "_range_error_xml")
+    written = checked(s3, "_xml_body")
+
+    def get_range(bucket_name: str, key: str, headers: Any, query_params: Any = None) -> Any:
+        status, answered, body = get(bucket_name, key, headers, query_params)
+        if status != 200 or not headers.get("range") or not (query_params or {}).get("versionId"):
+            return status, answered, body
+        found = parse(headers["range"], len(body))
+        if found is None:
+            kind = {"Content-Type": "application/xml", "Content-Range": f"bytes */{len(body)}"}
+            return 416, kind, written(refusal(bucket_name, key))
+        start, end = found
+        kept = {name: value for name, value in answered.items() if not name.lower().startswith("x-amz-checksum")}
+        place = {"Content-Length": str(end + 1 - start), "Content-Range": f"bytes {start}-{end}/{len(body)}"}
+        return 206, kept | place, body[start : end + 1]
+
+    s3._get_object = get_range
 
 
 def retry_rule_targets(eventbridge: Any, lambdas: Any) -> None:
@@ -178,7 +202,9 @@ def main() -> None:
     check_release(importlib.metadata.version("ministack"))
     emulator: Any = importlib.import_module("ministack.app")
     eventbridge = importlib.import_module("ministack.services.eventbridge")
-    put_version_ids(importlib.import_module("ministack.services.s3"), eventbridge)
+    s3 = importlib.import_module("ministack.services.s3")
+    put_version_ids(s3, eventbridge)
+    cut_ranges_of_versions(s3)
     retry_rule_targets(eventbridge, importlib.import_module("ministack.services.lambda_svc"))
     identity = identity_lookup(importlib.import_module("ministack.core.iam_evaluator"))
     deliver = delivery(eventbridge, importlib.import_module("ministack.core.responses"))

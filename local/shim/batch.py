@@ -13,7 +13,7 @@ from local.shim.answers import AwsError, client_error
 from local.shim.attempt import STOP_SECONDS, Surroundings, run
 from local.shim.authority import Authority, Session
 from local.shim.image import Image
-from local.shim.job import Job
+from local.shim.job import Job, summary
 from local.shim.process import Process
 from local.shim.queue import Jobs
 from local.shim.resources import JobDefinition, Resources
@@ -89,7 +89,7 @@ class Batch:
     def _describe(self, request: dict[str, Any], caller: str) -> dict[str, Any]:
         self.authority.require(caller, "batch:DescribeJobs", "*")
         found = [self.jobs.get(job_id) for job_id in request["jobs"]]
-        return {"jobs": [job.described() for job in found if job is not None]}
+        return {"jobs": [self.jobs.described(job) for job in found if job is not None]}
 
     def _list(self, request: dict[str, Any], caller: str) -> dict[str, Any]:
         self.authority.require(caller, "batch:ListJobs", "*")
@@ -105,7 +105,7 @@ class Batch:
                 and all(job.name in values for values in names)
             )
 
-        return {"jobSummaryList": [job.summary() for job in self.jobs.where(is_wanted)]}
+        return {"jobSummaryList": [summary(self.jobs.described(job)) for job in self.jobs.where(is_wanted)]}
 
     def _terminate(self, request: dict[str, Any], caller: str) -> dict[str, Any]:
         job = self._get(request["jobId"])

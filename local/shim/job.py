@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
 FINAL = frozenset({"SUCCEEDED", "FAILED"})
+SUMMARY = ("jobArn", "jobId", "jobName", "status", "statusReason", "createdAt", "startedAt", "stoppedAt")
 
 
 def milliseconds() -> int:
@@ -46,7 +49,8 @@ class Job:
     max_attempts: int
     timeout_seconds: int | None
     depends_on: list[str] = field(default_factory=list)
-    array_size: int | None = None
+    array_size: int | None = None  # of a parent
+    parent_size: int | None = None  # of a child
     array_index: int | None = None
     parent: str | None = None
     status: str = "SUBMITTED"
@@ -69,16 +73,10 @@ class Job:
     def restored(cls, kept: dict[str, Any]) -> Job:
         return cls(**{**kept, "attempts": [Attempt(**attempt) for attempt in kept["attempts"]]})
 
-    def summary(self) -> dict[str, Any]:
-        """An entry of ListJobs."""
-        described = self.described()
-        keys = {"jobArn", "jobId", "jobName", "status", "statusReason", "createdAt", "startedAt", "stoppedAt"}
-        return {key: value for key, value in described.items() if key in keys | {"arrayProperties"}}
-
-    def described(self) -> dict[str, Any]:
+    def described(self, children: Mapping[str, int]) -> dict[str, Any]:
         """An entry of DescribeJobs, and the detail of a `Batch Job State Change` event.
 
-        `peakMemoryBytes` in the container is ours: the most that any attempt used.
+        `children` counts an array's by state. `peakMemoryBytes` in the container is ours: the most of any attempt.
         """
         container: dict[str, Any] = {
             "command": self.command,
@@ -104,11 +102,16 @@ class Job:
             "attempts": [attempt.described() for attempt in self.attempts if attempt.stopped_at is not None],
             "container": container,
             "timeout": {"attemptDurationSeconds": self.timeout_seconds} if self.timeout_seconds else None,
-            "arrayProperties": self._array(),
+            "arrayProperties": self._array(children),
         }
         return {key: value for key, value in described.items() if value is not None}
 
-    def _array(self) -> dict[str, Any] | None:
+    def _array(self, children: Mapping[str, int]) -> dict[str, Any] | None:
         if self.array_size is not None:
-            return {"size": self.array_size}
+            return {"size": self.array_size, "statusSummary": {state: children.get(state, 0) for state in STATES}}
         return None if self.array_index is None else {"index": self.array_index}
+
+
+def summary(described: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry of ListJobs."""
+    return {key: described[key] for key in (*SUMMARY, "arrayProperties") if key in described}

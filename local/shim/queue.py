@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from local.shim.retry import Outcome, RetryStrategy
 
 HOST_LOST = "Your Spot Task was interrupted."  # what Batch says on Fargate when the host goes away
 DEPENDENCY_FAILED = "Dependent Job failed"
+CHILD_FAILED = "Array Child Job failed"
 
 
 class Jobs:
@@ -21,6 +23,8 @@ class Jobs:
     def __init__(self, file: Path, changed: Callable[[dict[str, Any]], None]) -> None:
         self._file, self._changed = file, changed
         self._jobs: dict[str, Job] = {}
+        self._kept: dict[str, str] = {}
+        self._untold: list[dict[str, Any]] = []
         self.lock = threading.RLock()
         self.runnable = threading.Condition(self.lock)
 
@@ -32,6 +36,7 @@ class Jobs:
             for kept in json.loads(self._file.read_text()):
                 job = Job.restored(kept)
                 self._jobs[job.id] = job
+                self._kept[job.id] = json.dumps(kept)
             for job in list(self._jobs.values()):
                 if job.status in {"STARTING", "RUNNING"} and job.array_size is None:
                     self.end_attempt(job, Outcome(None, status_reason=HOST_LOST), 0, strategy(job))
@@ -44,11 +49,18 @@ class Jobs:
         with self.lock:
             return [job for job in self._jobs.values() if is_wanted(job)]
 
-    def add(self, jobs: Iterable[Job]) -> None:
+    def described(self, job: Job) -> dict[str, Any]:
         with self.lock:
+            is_array = job.array_size is not None
+            return job.described(
+                Counter(one.status for one in self._jobs.values() if is_array and one.parent == job.id)
+            )
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        with self.lock:
+            self._jobs.update({job.id: job for job in jobs})
             for job in jobs:
-                self._jobs[job.id] = job
-                self.move(job, "SUBMITTED")
+                self._set(job, "SUBMITTED")
             self._settle()
 
     def take(self) -> Job:
@@ -64,13 +76,8 @@ class Jobs:
 
     def move(self, job: Job, status: str, reason: str | None = None) -> None:
         with self.lock:
-            job.status, job.status_reason = status, reason
-            if status == "RUNNING" and job.started_at is None:
-                job.started_at = milliseconds()
-            if job.is_final:
-                job.stopped_at = milliseconds()
-            self._save()
-            self._changed(job.described())
+            self._set(job, status, reason)
+            self._tell()
 
     def end_attempt(self, job: Job, outcome: Outcome, peak_bytes: int, strategy: RetryStrategy) -> None:
         """Write the attempt down and give the job the state that follows from it."""
@@ -80,13 +87,13 @@ class Jobs:
             attempt.exit_code, attempt.status_reason = outcome.exit_code, outcome.status_reason
             attempt.reason = outcome.reason or None
             if job.stop_reason is not None:
-                self.move(job, "FAILED", job.stop_reason)
+                self._set(job, "FAILED", job.stop_reason)
             elif outcome.exit_code == 0:
-                self.move(job, "SUCCEEDED", outcome.status_reason)
+                self._set(job, "SUCCEEDED", outcome.status_reason)
             elif strategy.retries(outcome, len(job.attempts)):
-                self.move(job, "RUNNABLE", outcome.status_reason)
+                self._set(job, "RUNNABLE", outcome.status_reason)
             else:
-                self.move(job, "FAILED", outcome.status_reason)
+                self._set(job, "FAILED", outcome.status_reason)
             self._settle()
 
     def stop_waiting(self, job: Job, reason: str) -> bool:
@@ -94,14 +101,15 @@ class Jobs:
         with self.lock:
             if job.status not in {"SUBMITTED", "PENDING", "RUNNABLE"}:
                 return False
-            self.move(job, "FAILED", reason)
+            self._set(job, "FAILED", reason)
             self._settle()
             return True
 
     def _settle(self) -> None:
         """Follow every consequence: arrays end with their children, dependents start or fail."""
-        while any(self._settle_one(job) for job in list(self._jobs.values()) if not job.is_final):
-            pass
+        while sum(self._settle_one(job) for job in self._jobs.values() if not job.is_final):
+            pass  # all of them each time: the children of an array wait for the same thing
+        self._tell()
         self.runnable.notify_all()
 
     def _settle_one(self, job: Job) -> bool:
@@ -111,11 +119,11 @@ class Jobs:
             return False
         needed = [self._jobs[other].status for other in self._needs(job)]
         if "FAILED" in needed:
-            self.move(job, "FAILED", DEPENDENCY_FAILED)
+            self._set(job, "FAILED", DEPENDENCY_FAILED)
         elif all(status == "SUCCEEDED" for status in needed):
-            self.move(job, "RUNNABLE" if job.array_size is None else "PENDING")
+            self._set(job, "RUNNABLE" if job.array_size is None else "PENDING")
         elif job.status == "SUBMITTED":
-            self.move(job, "PENDING")
+            self._set(job, "PENDING")
         else:
             return False
         return True
@@ -126,14 +134,27 @@ class Jobs:
     def _settle_array(self, parent: Job) -> bool:
         children = self.where(lambda job: job.parent == parent.id)
         if any(child.status == "FAILED" for child in children) and all(child.is_final for child in children):
-            self.move(parent, "FAILED", "Array Child Job failed")
+            self._set(parent, "FAILED", CHILD_FAILED)
         elif all(child.status == "SUCCEEDED" for child in children):
-            self.move(parent, "SUCCEEDED")
+            self._set(parent, "SUCCEEDED")
         else:
             return False
         return True
 
-    def _save(self) -> None:
-        kept = self._file.with_suffix(".new")
-        kept.write_text(json.dumps([job.kept() for job in self._jobs.values()]))
-        kept.replace(self._file)
+    def _set(self, job: Job, status: str, reason: str | None = None) -> None:
+        job.status, job.status_reason = status, reason
+        if status == "RUNNING" and job.started_at is None:
+            job.started_at = milliseconds()
+        if job.is_final:
+            job.stopped_at = milliseconds()
+        self._untold.append(self.described(job))
+
+    def _tell(self) -> None:
+        """Write down every change, in one piece, then let it be heard."""
+        told, self._untold = self._untold, []
+        self._kept |= {job_id: json.dumps(self._jobs[job_id].kept()) for job_id in {one["jobId"] for one in told}}
+        new = self._file.with_suffix(".new")
+        new.write_text(f"[{','.join(self._kept[job_id] for job_id in self._jobs)}]")
+        new.replace(self._file)
+        for detail in told:
+            self._changed(detail)

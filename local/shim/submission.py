@@ -10,6 +10,7 @@ from local.shim.answers import client_error
 from local.shim.job import Job
 from local.shim.resources import JobDefinition
 
+ARRAY_SIZES = range(2, 10_000 + 1)
 NOT_TAKEN = frozenset({"eksPropertiesOverride", "nodeOverrides", "ecsPropertiesOverride", "schedulingPriorityOverride"})
 
 
@@ -43,8 +44,12 @@ def _check(request: dict[str, Any]) -> None:
             "the embedded cloud's Batch takes no retry rules, dependency types or overrides of anything but the "
             "container when a job is submitted"
         )
+    size = request.get("arrayProperties", {}).get("size", ARRAY_SIZES[0])
+    if size not in ARRAY_SIZES:
+        raise client_error(f"Array size {size} is not between {ARRAY_SIZES[0]} and {ARRAY_SIZES[-1]:,}.")
 
 
 def _child(parent: Job, index: int) -> Job:
-    kept = {**parent.kept(), "array_size": None, "array_index": index, "parent": parent.id, "attempts": []}
-    return Job.restored({**kept, "id": f"{parent.id}:{index}", "arn": f"{parent.arn}:{index}"})
+    of_the_child = {"id": f"{parent.id}:{index}", "arn": f"{parent.arn}:{index}", "parent": parent.id}
+    array = {"array_size": None, "parent_size": parent.array_size, "array_index": index}
+    return Job.restored({**parent.kept(), **of_the_child, **array})

@@ -34,6 +34,10 @@ def pack(path: Path, files: Mapping[str, bytes]) -> Path:
     return path
 
 
+def digest_of(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
+
+
 def manifest(**changes: object) -> bytes:
     described = {"format": 1, "model": "model.ubj", "sha256": sha256(MODEL).hexdigest(), "features": 30}
     return json.dumps({**described, **changes}).encode()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from dropscore.allowance import Allowance
+import pytest
+
+from dropscore.options import Options
 from dropscore.routes import Model
 from dropscore.runtime import SubmitSettings, TrackSettings, WorkerSettings
-from tests.stacks.building import VERSION, Templates, only, rendered
+from stacks.complaints import SettingsError
+from tests.stacks.building import VERSION, Templates, build_templates, digest_of, only, rendered
 from tests.stacks.conftest import Build
 from tests.stacks.test_hosting import TWO_MODELS
 from tests.stacks.test_worker import BIG
 
+OWN_CONTAINER = {"models.fraud.artefact": None, "models.fraud.container": "mine"}
 FROM_BATCH = {"AWS_BATCH_JOB_ID": "job", "AWS_BATCH_JOB_ATTEMPT": "1"}
 
 
@@ -43,6 +48,7 @@ def test_the_worker_reads_what_the_stack_writes(templates: Templates) -> None:
     assert "Jobs" in settings.jobs_table
     assert "Bucket" in settings.bucket
     assert settings.in_flight == 4
+    assert (len(settings.image), settings.shard) == (64, None)
     _is_the_fraud_model(settings.models["fraud"])
 
 
@@ -50,16 +56,56 @@ def test_the_worker_reads_changed_settings(build_template: Build) -> None:
     assert WorkerSettings.from_env({**_job(build_template(BIG)), **FROM_BATCH}).in_flight == 7
 
 
-def test_the_worker_reads_how_many_bad_rows_a_route_bears(build_template: Build) -> None:
-    settings = WorkerSettings.from_env({**_job(build_template({"routes.default.max_bad_rows": "0.5%"})), **FROM_BATCH})
-    assert Allowance.parse(settings.routes["default"].max_bad_rows) == Allowance(percent=0.5)
+def test_submit_reads_the_options_of_every_route(build_template: Build) -> None:
+    said = {"max_bad_rows": "0.5%", "header": True, "exclude": ["label", 3], "id": "customer", "output": "id"}
+    said |= {"delimiter": "\t", "threshold": 0.25, "labels": ["good", "bad"], "score_names": ["fraud"]}
+    settings = {f"routes.cards.{key}": value for key, value in {"model": "fraud", **said}.items()}
+    routes = SubmitSettings.from_env(_function(build_template(settings), "Submit")).routes
+    assert routes["default"].options == Options()
+    assert routes["cards"].options == Options.parse(said, "")
 
 
 def test_the_environments_hold_nothing_that_nobody_reads(templates: Templates) -> None:
-    where = {"JOBS_TABLE", "BUCKET", "MODELS", "ROUTES"}
-    assert set(_job(templates)) == where | {"IN_FLIGHT"}
+    where = {"JOBS_TABLE", "BUCKET", "MODELS"}
+    assert set(_job(templates)) == where | {"IN_FLIGHT", "WORKER_IMAGE"}
     assert set(_function(templates, "Track")) == {"JOBS_TABLE"}
-    assert set(_function(templates, "Submit")) == where | {"JOB_QUEUE", "JOB_DEFINITION", "JOB_TTL_DAYS"}
+    assert set(_function(templates, "Submit")) == where | {
+        "ROUTES",
+        "JOB_QUEUE",
+        "JOB_DEFINITION",
+        "JOB_TTL_DAYS",
+        "SHARD_BYTES",
+    }
+
+
+def test_submit_is_told_the_size_of_a_shard_in_bytes(templates: Templates, build_template: Build) -> None:
+    for built, mebibytes in ((templates, 256), (build_template(BIG), 3)):
+        assert SubmitSettings.from_env(_function(built, "Submit")).shard_bytes == mebibytes * 1024 * 1024
+
+
+def test_more_options_than_a_function_has_room_for_are_refused_before_deployment(tmp_path: Path) -> None:
+    columns = [f"column_{number:03}" for number in range(300)]
+    fix = r"models and routes together take 4\d{3} bytes of the 3500 .*; name columns by number, or by `exclude`"
+    with pytest.raises(SettingsError, match=fix):
+        build_templates(tmp_path, {"routes.default.columns": columns})
+
+
+def test_a_hundred_and_fifty_names_of_columns_have_room(build_template: Build) -> None:
+    columns = [f"column_{number:03}" for number in range(150)]
+    submit = _function(build_template({"routes.default.columns": columns}), "Submit")
+    assert SubmitSettings.from_env(submit).routes["default"].options.columns == tuple(columns)
+
+
+def test_the_worker_is_told_which_image_it_is(templates: Templates) -> None:
+    image = only(templates.scoring, "AWS::Batch::JobDefinition")["ContainerProperties"]["Image"]["Fn::Sub"]
+    told = _job(templates)["WORKER_IMAGE"]
+    assert len(told) == 64
+    assert image.endswith(f":{told}")
+
+
+def test_a_model_carries_the_digest_of_its_archive(templates: Templates, build_template: Build) -> None:
+    assert models_of(templates)["fraud"].digest == digest_of(templates.outdir.parent / "model.tar.gz")
+    assert models_of(build_template(OWN_CONTAINER))["fraud"].digest is None
 
 
 def models_of(templates: Templates) -> Mapping[str, Model]:

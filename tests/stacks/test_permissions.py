@@ -22,12 +22,15 @@ PULL = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownload
 IMAGES = f"{ARN}:ecr:{HERE}:repository/cdk-hnb659fds-container-assets-${{AWS::AccountId}}-${{AWS::Region}}"
 
 
-def test_submit_claims_files_and_submits_jobs(templates: Templates) -> None:
+def test_submit_claims_files_looks_into_them_and_submits_jobs(templates: Templates) -> None:
     assert _allowed(templates.scoring, "IntakeSubmitRole") == {
         "sample-IntakeSubmitLogsD65C8D95-Arn": WRITE_LOG,
         QUEUE: {"sqs:SendMessage"},
         KEY: USE_KEY,
         TABLE: {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
+        BUCKET: {"s3:ListBucket"},
+        f"{BUCKET}/input/*": {"s3:GetObject", "s3:GetObjectVersion"},
+        f"{BUCKET}/output/*": {"s3:GetObject"},
         "sample-WorkerQueue9380F652-JobQueueArn": {"batch:SubmitJob"},
         f"{ARN}:batch:{HERE}:job-definition/{_definition(templates)}:*": {"batch:SubmitJob"},
     }
@@ -42,12 +45,13 @@ def test_track_moves_jobs_on(templates: Templates) -> None:
     }
 
 
-def test_a_worker_reads_input_writes_output_and_asks_the_endpoint(templates: Templates) -> None:
+def test_a_worker_reads_input_writes_parts_and_output_and_asks_the_endpoint(templates: Templates) -> None:
     assert _allowed(templates.scoring, "WorkerRole") == {
         KEY: USE_KEY,
         TABLE: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         BUCKET: {"s3:ListBucket"},
         f"{BUCKET}/input/*": {"s3:GetObject", "s3:GetObjectVersion"},
+        f"{BUCKET}/parts/*": {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
         f"{BUCKET}/output/*": {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
         ENDPOINT: {"sagemaker:InvokeEndpoint"},
     }

@@ -6,9 +6,8 @@ import pytest
 
 from stacks.artefact import Artefact
 from stacks.complaints import SettingsError
-from stacks.sections import SECTIONS
-from stacks.settings import Settings
-from tests.stacks.building import ROOT, VERSION, pack, write_settings
+from stacks.settings import SECTIONS, Settings
+from tests.stacks.building import ROOT, VERSION, digest_of, pack, write_settings
 
 ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
@@ -72,6 +71,35 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     "no models": ({"models": {}}, ["models: {}: Dictionary should have at least 1 item"]),
     "bad rows": ({"routes.default.max_bad_rows": "101%"}, ["routes.default.max_bad_rows: '101%': write a number"]),
     "bad rows below none": ({"routes.default.max_bad_rows": -1}, ["routes.default.max_bad_rows: -1: write a number"]),
+    "bad rows of no kind": (
+        {"routes.default.max_bad_rows": True},
+        ["routes.default.max_bad_rows: True: write a number"],
+    ),
+    "shards of nothing": ({"worker.shard_mib": 0}, ["worker.shard_mib: 0: should be greater than or equal to 1"]),
+    "shards too large": (
+        {"worker.shard_mib": 65537},
+        ["worker.shard_mib: 65537: should be less than or equal to 65536"],
+    ),
+    "unknown key of a route": (
+        {"routes.default.delimeter": ";"},
+        ["dropscore.toml: routes.default.delimeter: unknown key 'delimeter'; did you mean 'delimiter'?"],
+    ),
+    "output by an id that is not named": (
+        {"routes.default.output": "id"},
+        ["dropscore.toml: routes.default.output: 'id': say by id which column that is"],
+    ),
+    "labels without a threshold": (
+        {"routes.default.labels": ["good", "bad"]},
+        ["routes.default.labels: ['good', 'bad']: labels go with a threshold; add one such as threshold = 0.5"],
+    ),
+    "a wrong id with an output that needs one": (
+        {"routes.default.id": 0, "routes.default.output": "id"},
+        ["routes.default.id: 0: write a column's name, of at most 200 letters"],
+    ),
+    "a wrong threshold with labels that need one": (
+        {"routes.default.threshold": "high", "routes.default.labels": ["good", "bad"]},
+        ["routes.default.threshold: 'high': write a number such as 0.5"],
+    ),
     "no default route": ({"routes": {}}, ['routes.default: is missing; add [routes.default] with model = "fraud"']),
     "a route to no model": (
         {"routes.vip.model": "frod"},
@@ -135,7 +163,8 @@ def test_the_environment_overrides_the_artefact_of_the_default_routes_model_only
     fraud, other = models["fraud"], models["other"]
     assert fraud is not None
     assert fraud.path == theirs
-    assert other == Artefact(tmp_path / "model.tar.gz", VERSION, 30)
+    ours = tmp_path / "model.tar.gz"
+    assert other == Artefact(ours, VERSION, digest_of(ours), 30)
 
 
 def test_settings_cannot_be_changed_after_loading(tmp_path: Path) -> None:

@@ -46,10 +46,21 @@ def test_the_bucket_announces_new_objects_without_a_custom_resource(templates: T
 
 
 def test_the_bucket_forgets_unfinished_uploads_and_old_versions(templates: Templates) -> None:
-    (rule,) = only(templates.storage, "AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
-    assert rule == {
-        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+    everything, _ = only(templates.storage, "AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    assert everything == {
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 15},
         "NoncurrentVersionExpiration": {"NoncurrentDays": 90},
+        "ExpiredObjectDeleteMarker": True,
+        "Status": "Enabled",
+    }
+
+
+def test_the_bucket_forgets_parts_once_no_job_can_want_them(templates: Templates) -> None:
+    _, parts = only(templates.storage, "AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    assert parts == {
+        "Prefix": "parts/",
+        "ExpirationInDays": 15,
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
         "Status": "Enabled",
     }
 

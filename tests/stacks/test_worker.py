@@ -12,6 +12,7 @@ BIG = {
     "worker.attempts": 5,
     "worker.timeout_minutes": 10,
     "worker.in_flight": 7,
+    "worker.shard_mib": 3,
 }
 
 

@@ -54,6 +54,7 @@ import json, os, signal, sys, time
 print(json.dumps({"argv": sys.argv[1:], "environ": dict(os.environ), "cwd": os.getcwd()}), flush=True)
 if sys.argv[1:2] == ["sleep"]:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(75)); time.sleep(30)
+if sys.argv[1:2] == ["index"]: sys.exit(int(os.environ["AWS_BATCH_JOB_ARRAY_INDEX"]))
 sys.exit(int(sys.argv[1]) if sys.argv[1:2] and sys.argv[1].isdigit() else 0)
 """
 

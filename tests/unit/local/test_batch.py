@@ -72,17 +72,83 @@ def test_attempt_is_ended_when_its_time_is_up(ground: Ground) -> None:
     assert (job["status"], job["statusReason"]) == ("FAILED", "Job attempt duration exceeded timeout")
 
 
-def test_array_and_dependent_jobs(ground: Ground) -> None:
-    array = ground.submit("0", arrayProperties={"size": 2})
-    after = ground.submit("0", dependsOn=[{"jobId": array}])
-    assert ground.ended(after)["status"] == "SUCCEEDED"
-    assert ground.job(array)["status"] == "SUCCEEDED"
-    indexes = [
-        ground.output(ground.job(f"{array}:{index}"))["environ"]["AWS_BATCH_JOB_ARRAY_INDEX"] for index in (0, 1)
-    ]
-    assert indexes == ["0", "1"]
+def test_each_child_of_an_array_knows_which_it_is(ground: Ground) -> None:
+    array = ground.submit("0", "Ref::name", arrayProperties={"size": 3}, parameters={"name": "n"})
+    ground.ended(array)
+    for index in range(3):
+        child = ground.job(f"{array}:{index}")
+        output = ground.output(child)
+        environ = {name: value for name, value in output["environ"].items() if name.startswith("AWS_BATCH_JOB_")}
+        assert environ == {
+            "AWS_BATCH_JOB_ID": f"{array}:{index}",
+            "AWS_BATCH_JOB_ATTEMPT": "1",
+            "AWS_BATCH_JOB_ARRAY_INDEX": str(index),
+            "AWS_BATCH_JOB_ARRAY_SIZE": "3",
+        }
+        assert output["argv"] == ["0", "n"]
+        assert (child["jobId"], child["arrayProperties"]) == (f"{array}:{index}", {"index": index})
+        assert child["jobArn"] == f"{ground.job(array)['jobArn']}:{index}"
     children = ground.batch.list_jobs(arrayJobId=array, jobStatus="SUCCEEDED")["jobSummaryList"]
-    assert [child["arrayProperties"]["index"] for child in children] == [0, 1]
+    assert [child["arrayProperties"]["index"] for child in children] == [0, 1, 2]
+
+
+def test_a_child_gets_its_roles_credentials(ground: Ground) -> None:
+    array = ground.submit("sleep", arrayProperties={"size": 2})
+    job = until(lambda: ground.job(f"{array}:1"), lambda job: job["status"] == "RUNNING")
+    until(lambda: (ground.state / "logs" / f"{job['container']['logStreamName']}.log").read_text(), bool)
+    environ = ground.output(job)["environ"]
+    request = Request(  # noqa: S310 - loopback
+        environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"],
+        headers={"Authorization": environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"]},
+    )
+    with urlopen(request) as answer:  # noqa: S310 - loopback
+        assert json.load(answer)["SecretAccessKey"] == f"secret of {array}-1"
+    ground.batch.terminate_job(jobId=array, reason="enough")
+    ended = ground.ended(array)
+    assert (ended["status"], ended["arrayProperties"]["statusSummary"]["FAILED"]) == ("FAILED", 2)
+
+
+def test_a_dependent_starts_once_every_child_has_succeeded_with_a_command_of_its_own(ground: Ground) -> None:
+    array = ground.submit("0", arrayProperties={"size": 5})
+    after = ground.submit("0", "publish", "Ref::name", dependsOn=[{"jobId": array}], parameters={"name": "n"})
+    job = ground.ended(after)
+    assert job["status"] == "SUCCEEDED"
+    assert ground.output(job)["argv"] == ["0", "publish", "n"]
+    assert job["dependsOn"] == [{"jobId": array}]
+    told = [(one["jobId"], one["status"]) for one in ground.told]
+    ends = [told.index((f"{array}:{index}", "SUCCEEDED")) for index in range(5)]
+    assert max(ends) < told.index((array, "SUCCEEDED")) < told.index((after, "STARTING"))
+
+
+def test_a_dependent_fails_without_a_start_when_a_child_has_failed(ground: Ground) -> None:
+    array = ground.submit("index", arrayProperties={"size": 3})
+    after = ground.submit("0", dependsOn=[{"jobId": array}])
+    job = ground.ended(after)
+    assert (job["status"], job["statusReason"], job["attempts"]) == ("FAILED", "Dependent Job failed", [])
+    assert {"RUNNABLE", "STARTING"}.isdisjoint(one["status"] for one in ground.told if one["jobId"] == after)
+    parent = ground.job(array)
+    assert (parent["status"], parent["statusReason"]) == ("FAILED", "Array Child Job failed")
+    ends = [ground.job(f"{array}:{index}") for index in range(3)]
+    assert [child["status"] for child in ends] == ["SUCCEEDED", "FAILED", "FAILED"]
+    assert [child["container"]["exitCode"] for child in ends] == [0, 1, 2]
+
+
+def test_events_tell_children_parent_and_dependent_apart(ground: Ground) -> None:
+    array = ground.submit("index", arrayProperties={"size": 2}, parameters={"job_id": "ours"})
+    after = ground.submit("0", dependsOn=[{"jobId": array}], parameters={"job_id": "ours"})
+    ground.ended(after)
+    final = {one["jobId"]: one for one in ground.told if one["status"] in {"SUCCEEDED", "FAILED"}}
+    child, parent, dependent = final[f"{array}:1"], final[array], final[after]
+    assert [one["parameters"]["job_id"] for one in (child, parent, dependent)] == ["ours"] * 3
+    assert child["arrayProperties"] == {"index": 1}
+    (attempt,) = child["attempts"]
+    assert attempt["container"] | child["container"] == child["container"]
+    assert attempt["container"]["exitCode"] == 1
+    assert attempt["container"]["logStreamName"].startswith(f"j/{array}-1-")
+    none = dict.fromkeys(("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"), 0)
+    assert parent["arrayProperties"] == {"size": 2, "statusSummary": {**none, "SUCCEEDED": 1, "FAILED": 1}}
+    assert parent["attempts"] == dependent["attempts"] == []
+    assert "arrayProperties" not in dependent
 
 
 @pytest.mark.parametrize(
@@ -108,6 +174,8 @@ def test_batch_asks_whether_the_caller_may(
         ({"jobQueue": "none"}, "JobQueue none not found"),
         ({"jobDefinition": "none:3"}, "JobDefinition none:3 not found"),
         ({"dependsOn": [{"jobId": "none"}]}, "Job none not found"),
+        ({"arrayProperties": {"size": 1}}, "Array size 1 is not between 2 and 10,000"),
+        ({"arrayProperties": {"size": 10_001}}, "Array size 10001 is not between 2 and 10,000"),
         ({"dependsOn": [{"jobId": "x", "type": "N_TO_N"}]}, "takes no retry rules, dependency types"),
         ({"retryStrategy": {"attempts": 1, "evaluateOnExit": [{"action": "EXIT"}]}}, "takes no retry rules"),
     ],

@@ -26,6 +26,8 @@ CLI = CliRunner()
         (["a/x.csv"], "there/y.csv", ["there/y.csv"]),
         (["a/x.csv"], ".", ["x.scores.csv"]),
         (["a/x.csv", "b/Y.CSV"], "new", ["new/x.scores.csv", "new/Y.scores.csv"]),
+        (["a/x.csv.gz", "b/Y.Csv.GZ"], None, ["x.scores.csv", "Y.scores.csv"]),
+        (["a/x.csv.csv"], None, ["x.csv.scores.csv"]),
     ],
 )
 def test_where_scores_go(files: list[str], out: str | None, expected: list[str]) -> None:
@@ -36,7 +38,12 @@ def test_where_scores_go(files: list[str], out: str | None, expected: list[str])
     ("files", "out", "said"),
     [
         (["a/x.csv", "b/x.csv"], None, "same name"),
-        (["x.txt"], None, r"must end in \.csv"),
+        (["x.csv", "b/x.csv.gz"], None, "same name"),
+        (["x.csv", "b/x.CSV"], None, "same name"),
+        (["x.txt"], None, r"must end in \.csv or \.csv\.gz"),
+        (["x.gz"], None, r"must end in \.csv or \.csv\.gz"),
+        (["x.csv.job.json"], None, r"must end in \.csv or \.csv\.gz"),
+        ([".csv"], None, r"must end in \.csv or \.csv\.gz"),
         (["x.csv", "y.csv"], __file__, "must be a folder"),
     ],
 )
@@ -105,3 +112,42 @@ def test_waiting_ends_when_a_file_is_not_taken(
 
 def test_a_long_job_that_was_taken_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     World(tmp_path, status=State.SUBMITTED).watch(monkeypatch, taken_seconds=-1).sleep(0)
+
+
+class Bucket:
+    """Notes what is uploaded under which key, in order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.keys: list[str] = []
+        self.bucket, self.s3 = "b", self
+        monkeypatch.setattr(main_job, "upload", self.upload)
+
+    def upload(self, _there: Any, file: Path, key: str) -> str:
+        self.upload_file(str(file), "b", key)
+        return "id"
+
+    def upload_file(self, file: str, bucket: str, key: str) -> None:
+        assert Path(file).exists()
+        assert bucket == "b"
+        self.keys.append(key)
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz"])
+def test_a_sidecar_is_uploaded_before_its_file_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / name).touch()
+    (tmp_path / f"{name}.job.json").write_text("{}")
+    there: Any = Bucket(monkeypatch)
+    said: list[str] = []
+    assert main_job._upload(there, main_job.Order(tmp_path / name, tmp_path / "out"), said.append) == "id"
+    assert there.keys == [f"input/{name}.job.json", f"input/{name}"]
+    assert said == [f"{name}: takes the options of {tmp_path / name}.job.json"]
+
+
+def test_a_file_without_a_sidecar_is_uploaded_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.csv.gz").touch()
+    (tmp_path / "x.csv.job.json").write_text("{}")  # another file's
+    there: Any = Bucket(monkeypatch)
+    assert main_job._upload(there, main_job.Order(tmp_path / "x.csv.gz", tmp_path / "out"), pytest.fail) == "id"
+    assert there.keys == ["input/x.csv.gz"]

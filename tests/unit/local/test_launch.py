@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from local.emulator.launch import Doors, check_release, checked, delivery, put_version_ids, retry_rule_targets
+from local.emulator.launch import (
+    Doors,
+    check_release,
+    checked,
+    cut_ranges_of_versions,
+    delivery,
+    put_version_ids,
+    retry_rule_targets,
+)
 
 
 def modules() -> tuple[Any, Any, list[dict[str, Any]]]:
@@ -53,6 +61,31 @@ def test_stops_when_the_release_is_another() -> None:
     check_release("1.5.33")
     with pytest.raises(SystemExit, match=r"not 1\.5\.34"):
         check_release("1.5.34")
+
+
+def test_a_range_of_a_version_is_that_range() -> None:
+    def get(bucket_name: str, key: str, headers: dict[str, str], query_params: dict[str, Any]) -> Any:
+        return 200, {"x-amz-checksum-crc32": "c", "ETag": "e"}, b"0123456789"
+
+    def parse(said: str, size: int) -> tuple[int, int] | None:
+        start, end = said.removeprefix("bytes=").split("-")
+        return (int(start), min(int(end), size - 1)) if int(start) < size else None
+
+    s3 = SimpleNamespace(
+        __name__="s3",
+        _get_object=get,
+        _parse_range=parse,
+        _range_error_xml=lambda bucket, key: f"{bucket}/{key}",
+        _xml_body=str.encode,
+    )
+    cut_ranges_of_versions(s3)
+    version = {"versionId": ["v"]}
+    status, headers, body = s3._get_object("b", "k", {"range": "bytes=2-4"}, version)
+    assert (status, body) == (206, b"234")
+    assert headers == {"ETag": "e", "Content-Length": "3", "Content-Range": "bytes 2-4/10"}
+    assert s3._get_object("b", "k", {"range": "bytes=12-14"}, version)[0] == 416
+    assert s3._get_object("b", "k", {}, version)[2] == b"0123456789"
+    assert s3._get_object("b", "k", {"range": "bytes=2-4"}, {})[2] == b"0123456789"
 
 
 def test_a_rules_function_is_invoked_with_retries() -> None:

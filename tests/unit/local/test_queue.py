@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.shim.job import Job
-from local.shim.queue import DEPENDENCY_FAILED, HOST_LOST, Jobs
+from local.shim.queue import CHILD_FAILED, DEPENDENCY_FAILED, HOST_LOST, Jobs
 from local.shim.retry import Outcome, RetryStrategy, Rule
 
 ONCE = RetryStrategy(1)
@@ -31,6 +31,18 @@ def job(name: str, **changes: Any) -> Job:
         "timeout_seconds": None,
     }
     return Job(**plain | changes)
+
+
+def array(size: int) -> list[Job]:
+    children = [job(f"p:{index}", parent="p", parent_size=size, array_index=index) for index in range(size)]
+    return [job("p", array_size=size), *children]
+
+
+def summary_of(jobs: Jobs, parent: Job) -> dict[str, int]:
+    described = jobs.described(parent)["arrayProperties"]
+    assert described["size"] == parent.array_size
+    assert len(described["statusSummary"]) == 7
+    return {status: count for status, count in described["statusSummary"].items() if count}
 
 
 @pytest.fixture
@@ -64,7 +76,7 @@ def test_a_transient_failure_is_tried_again_and_a_permanent_one_is_not(jobs: Job
     assert failed is retried
     assert failed.status == "FAILED"
     assert [attempt.exit_code for attempt in failed.attempts] == [75, 10]
-    assert failed.described()["container"]["peakMemoryBytes"] == 7
+    assert jobs.described(failed)["container"]["peakMemoryBytes"] == 7
 
 
 def test_a_dependent_waits_and_fails_with_what_it_needs(jobs: Jobs) -> None:
@@ -79,24 +91,88 @@ def test_a_dependent_waits_and_fails_with_what_it_needs(jobs: Jobs) -> None:
 
 
 def test_an_array_ends_with_its_children(jobs: Jobs) -> None:
-    parent = job("p", array_size=2)
-    children = [job(f"p:{index}", parent="p", array_index=index) for index in range(2)]
+    parent, *children = array(2)
     jobs.add([parent, *children, job("after", depends_on=["p"])])
     assert parent.status == "PENDING"
-    assert end(jobs, DONE).described()["arrayProperties"] == {"index": 0}
+    assert jobs.described(end(jobs, DONE))["arrayProperties"] == {"index": 0}
     assert (parent.status, jobs.get("after").status) == ("PENDING", "PENDING")  # type: ignore[union-attr]
+    assert summary_of(jobs, parent) == {"SUCCEEDED": 1, "RUNNABLE": 1}
     end(jobs, DONE)
     assert (parent.status, jobs.get("after").status) == ("SUCCEEDED", "RUNNABLE")  # type: ignore[union-attr]
-    assert parent.described()["arrayProperties"] == {"size": 2}
+    assert summary_of(jobs, parent) == {"SUCCEEDED": 2}
 
 
 def test_an_array_fails_with_one_child_once_all_have_ended(jobs: Jobs) -> None:
-    parent = job("p", array_size=2)
-    jobs.add([parent, *[job(f"p:{index}", parent="p", array_index=index) for index in range(2)]])
-    end(jobs, Outcome(1))
-    assert parent.status == "PENDING"
+    parent, *children = array(3)
+    jobs.add([parent, *children])
+    jobs.add([job("after", depends_on=["p"])])
+    for outcome in (Outcome(1), DONE):
+        end(jobs, outcome)
+        assert (parent.status, jobs.get("after").status) == ("PENDING", "PENDING")  # type: ignore[union-attr]
     end(jobs, DONE)
-    assert parent.status == "FAILED"
+    assert (parent.status, parent.status_reason) == ("FAILED", CHILD_FAILED)
+    assert summary_of(jobs, parent) == {"SUCCEEDED": 2, "FAILED": 1}
+    after = jobs.get("after")
+    assert after is not None
+    assert (after.status, after.status_reason, after.attempts) == ("FAILED", DEPENDENCY_FAILED, [])
+
+
+@pytest.mark.parametrize(("outcome", "status"), [(DONE, "RUNNABLE"), (Outcome(1), "FAILED")])
+def test_a_dependent_that_comes_late_finds_out_at_once(jobs: Jobs, outcome: Outcome, status: str) -> None:
+    jobs.add([job("a")])
+    end(jobs, outcome)
+    jobs.add([job("b", depends_on=["a"])])
+    assert jobs.get("b").status == status  # type: ignore[union-attr]
+
+
+def test_a_child_that_is_tried_again_keeps_the_array_and_its_dependent_waiting(jobs: Jobs) -> None:
+    parent, *children = array(2)
+    jobs.add([parent, *children, job("after", depends_on=["p"])])
+    for outcome in (Outcome(75), DONE):
+        end(jobs, outcome, THRICE)
+    assert summary_of(jobs, parent)["SUCCEEDED"] == 1
+    assert jobs.get("after").status == "PENDING"  # type: ignore[union-attr]
+    end(jobs, DONE, THRICE)
+    assert jobs.get("after").status == "RUNNABLE"  # type: ignore[union-attr]
+
+
+def test_a_change_is_written_down_before_it_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.json"
+
+    def is_written(detail: dict[str, Any]) -> None:
+        assert detail["jobId"] in {kept["id"] for kept in json.loads(file.read_text())}
+        heard.append(detail)
+
+    heard: list[dict[str, Any]] = []
+    jobs = Jobs(file, is_written)
+    parent, *children = array(2)
+    jobs.add([parent, *children])
+    for _ in children:
+        end(jobs, DONE)
+    assert [one["status"] for one in heard if one["jobId"] == "p"] == ["SUBMITTED", "PENDING", "SUCCEEDED"]
+    assert {kept["id"]: kept["status"] for kept in json.loads(file.read_text())} == {
+        "p": "SUCCEEDED",
+        "p:0": "SUCCEEDED",
+        "p:1": "SUCCEEDED",
+    }
+
+
+def test_the_children_of_an_array_start_in_their_order(jobs: Jobs) -> None:
+    jobs.add(array(4))
+    assert [jobs.take().array_index for _ in range(4)] == [0, 1, 2, 3]
+
+
+def test_an_array_goes_on_where_it_was_when_the_shim_starts_again(jobs: Jobs, tmp_path: Path) -> None:
+    jobs.add([*array(3), job("after", depends_on=["p"])])
+    end(jobs, DONE)
+    jobs.move(jobs.take(), "RUNNING")
+
+    again = Jobs(tmp_path / "jobs.json", lambda _: None)
+    again.restore(lambda _: THRICE)
+    assert [one.status for one in again.where(lambda one: one.parent == "p")] == ["SUCCEEDED", "RUNNABLE", "RUNNABLE"]
+    for _ in range(2):
+        end(again, DONE)
+    assert [again.get(name).status for name in ("p", "after")] == ["SUCCEEDED", "RUNNABLE"]  # type: ignore[union-attr]
 
 
 def test_a_terminated_job_fails_with_the_reason_given(jobs: Jobs) -> None:
