@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from dropscore.errors import ConfigurationError, RejectedError
 from dropscore.scorer import BadRow, Scored
@@ -37,42 +37,54 @@ class Allowance:
     def __str__(self) -> str:
         return f"{self.percent:g}%" if self.rows is None else str(self.rows)
 
+    def check(self, rows: int, bad: int, first: BadRow | None) -> None:
+        """Raises RejectedError where `bad` of a whole file's `rows` are more than the allowance has."""
+        if first and (bad * 100 > self.percent * rows if self.rows is None else bad > self.rows):
+            raise self.exceeded(rows, bad, first)
+
+    def exceeded(self, rows: int, bad: int, first: BadRow) -> RejectedError:
+        return RejectedError(
+            first.code,
+            f"the model refuses it: {first.reason}. It is the first of {bad} bad rows in {rows} rows looked at, and "
+            f"max_bad_rows is {self}; mend the file and upload it again, or allow more",
+            rows=(first.row, first.row),
+            offset=first.offset,
+        )
+
 
 @dataclass
 class Borne:
-    """Watches scores go by and raises RejectedError once more rows are bad than the allowance has."""
+    """Watches a file's scores, or one shard's, go by; raises RejectedError once it is sure that the file is bad."""
 
     allowance: Allowance
+    is_whole: bool = True
     rows: int = 0
-    bad: list[BadRow] = field(default_factory=list)
+    bad: int = 0
+    first: BadRow | None = None
 
     def watch(self, scores: Iterator[Scored]) -> Iterator[Scored]:
         for scored in scores:
             self.rows += scored.rows
-            self.bad += scored.bad
-            self._check(is_end=False)
+            self.bad += len(scored.bad)
+            self.first = self.first or next(iter(scored.bad), None)
+            self._check()
             yield scored
-        self._check(is_end=True)
+        if self.is_whole:
+            self.allowance.check(self.rows, self.bad, self.first)
 
-    def _check(self, *, is_end: bool) -> None:
-        most, count = self.allowance.rows, len(self.bad)
+    def _check(self) -> None:
+        most = self.allowance.rows
         if most is not None:
-            is_over = count > most
-        elif is_end:
-            is_over = count * 100 > self.allowance.percent * self.rows
+            is_over = self.bad > most
         else:
-            is_over = count >= HOPELESS_ROWS and count * 100 > max(self.allowance.percent, 50) * self.rows
-        if is_over:
-            first = self.bad[0]
-            raise RejectedError(
-                first.code,
-                f"row {first.row} (at byte {first.offset}): the model refuses it: {first.reason}. It is the first of "
-                f"{count} bad rows in {self.rows} rows looked at, and max_bad_rows of the route is {self.allowance}; "
-                "mend the file and upload it again, or allow more",
-            )
+            is_over = self.bad >= HOPELESS_ROWS and self.bad * 100 > max(self.allowance.percent, 50) * self.rows
+        if is_over and self.first:
+            raise self.allowance.exceeded(self.rows, self.bad, self.first)
 
 
-def errors_csv(bad: list[BadRow]) -> bytes:
+ERRORS_HEADER = b"row,offset,code,reason\n"
+
+
+def errors_csv(bad: Iterable[BadRow]) -> bytes:
     """One line for each bad row: where it is and why it is bad. Never what is in it."""
-    lines = [f'{row.row},{row.offset},{row.code},"{row.reason}"' for row in bad]
-    return "\n".join(["row,offset,code,reason", *lines, ""]).encode()
+    return "".join(f'{row.row},{row.offset},{row.code},"{row.reason}"\n' for row in bad).encode()

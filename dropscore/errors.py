@@ -18,6 +18,8 @@ DropscoreError
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class DropscoreError(Exception):
     """Base of all our errors. The message says what happened, where, and what to do next."""
@@ -42,17 +44,39 @@ class IllegalMoveError(DropscoreError):
 
 
 class JobError(DropscoreError):
-    """Why a job ends or an attempt stops. `code` is a word of `docs/jobs-table.md`; never row content in `message`."""
+    """Why a job ends or an attempt stops. `code` is a word of `docs/jobs-table.md`; never row content in `said`.
+
+    `rows` are the first and the last row that it is about, numbered from the start of what is being read: of the file,
+    or of one shard of it until `moved`. `offset` is the first one's place in the file, in bytes.
+    """
 
     exit_code = 1
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, code: str, said: str, *, rows: tuple[int, int] | None = None, offset: int | None = None) -> None:
+        super().__init__(said)
         self.code = code
-        self.message = message
+        self.said = said
+        self.rows = rows
+        self.offset = offset
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+    @property
+    def message(self) -> str:
+        """What happened, where it happened in front."""
+        at = "" if self.offset is None else f"at byte {self.offset}"
+        if self.rows is None:
+            return f"{at}: {self.said}" if at else self.said
+        first, last = self.rows
+        where = f"row {first}" if first == last else f"rows {first} to {last}"
+        return f"{where} ({at}): {self.said}" if at else f"{where}: {self.said}"
+
+    def moved(self, rows_before: int) -> Self:
+        """The same, once it is known how many rows of the file stand before what was read."""
+        if self.rows is not None:
+            self.rows = self.rows[0] + rows_before, self.rows[1] + rows_before
+        return self
 
 
 class PermanentError(JobError):
@@ -64,12 +88,14 @@ class RejectedError(PermanentError):
 
 
 class RowsRefusedError(RejectedError):
-    """The model refused a body. `reason` says why without where; `row` is the file's row it named, None for none."""
+    """The model refused a body. `reason` says why without where; `is_named`: the model itself named the row."""
 
-    def __init__(self, code: str, message: str, *, reason: str, row: int | None = None) -> None:
-        super().__init__(code, message)
+    def __init__(
+        self, code: str, said: str, *, rows: tuple[int, int], offset: int | None = None, reason: str, is_named: bool
+    ) -> None:
+        super().__init__(code, said, rows=rows, offset=offset)
         self.reason = reason
-        self.row = row
+        self.is_named = is_named
 
 
 class RowTooLargeError(RejectedError):

@@ -1,17 +1,21 @@
 """A job: one version of one file on its way to its scores, and the moves it may make.
 
 CLAIMED ─► SUBMITTED ─► RUNNING ─► SUCCEEDED
-   └───────────┴───────────┴─────► FAILED | REJECTED
+   ▲└──────────┴───────────┴─────► FAILED | REJECTED
+   └──────────────── `dropscore retry` ─────┘
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from dropscore.errors import IllegalMoveError
+from dropscore.options import Options
+from dropscore.plan import Plan
 
 
 class State(StrEnum):
@@ -24,7 +28,7 @@ class State(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        return self not in MOVES
+        return self in ENDS or self is State.SUCCEEDED
 
 
 ENDS = frozenset({State.FAILED, State.REJECTED})
@@ -32,6 +36,8 @@ MOVES: dict[State, frozenset[State]] = {
     State.CLAIMED: frozenset({State.SUBMITTED, State.RUNNING}) | ENDS,
     State.SUBMITTED: frozenset({State.RUNNING}) | ENDS,
     State.RUNNING: frozenset({State.RUNNING, State.SUCCEEDED}) | ENDS,
+    State.FAILED: frozenset({State.CLAIMED}),
+    State.REJECTED: frozenset({State.CLAIMED}),
 }
 
 
@@ -42,7 +48,11 @@ def may_move_to(state: State) -> tuple[State, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One item of the jobs table. Times are ISO-8601 UTC with milliseconds; sizes bytes."""
+    """One item of the jobs table. Times are ISO-8601 UTC with milliseconds; sizes bytes.
+
+    `options` is the JSON of what the route, and the file's sidecar, said when the job was claimed; `rejected_of` is the
+    job whose rejected rows this one scores again.
+    """
 
     job_id: str
     file: str
@@ -54,6 +64,11 @@ class Job:
     submitted_at: str
     output_key: str
     size_bytes: int
+    options: str = "{}"
+    shards: int = 1
+    shard_bytes: int | None = None
+    rejected_of: str | None = None
+    run: int = 1
     code: str | None = None
     message: str | None = None
     started_at: str | None = None
@@ -61,9 +76,19 @@ class Job:
     rows: int | None = None
     rows_scored: int = 0
     rows_rejected: int = 0
+    shards_done: int = 0
+    array_job_id: str | None = None
     batch_job_id: str | None = None
     attempt: int = 0
     expires_at: int | None = None
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(size_bytes=self.size_bytes, shard_bytes=self.shard_bytes or self.size_bytes, shards=self.shards)
+
+    @property
+    def parsed_options(self) -> Options:
+        return Options.parse(json.loads(self.options), "the job's row")
 
     def move_to(self, state: State, **changes: str | int | None) -> Job:
         if state not in MOVES.get(self.status, frozenset()):
@@ -71,9 +96,9 @@ class Job:
         return replace(self, status=state, **changes)  # type: ignore[arg-type]
 
 
-def job_id(bucket: str, key: str, version_id: str) -> str:
-    """32 hex digits that name this version of this file and nothing else."""
-    return hashlib.sha256(f"{bucket}\0{key}\0{version_id}".encode()).hexdigest()[:32]
+def job_id(bucket: str, key: str, version_id: str, *more: str) -> str:
+    """32 hex digits that name this version of this file; `more` names a retry that is a job of its own."""
+    return hashlib.sha256("\0".join([bucket, key, version_id, *more]).encode()).hexdigest()[:32]
 
 
 def timestamp(moment: datetime) -> str:

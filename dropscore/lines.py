@@ -1,18 +1,23 @@
 """Line-aligned bodies out of a byte stream. A row ends at a newline outside double quotes; no row is ever split.
 
+A line of nothing (or of a carriage return) is no row: it is carried along with the row after it, and never counted.
 Work is done on whole blocks by bytes methods (find, count, split): the cost is a few scans of memory.
 """
 
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
 from dropscore.errors import RowTooLargeError
 
-_QUOTE_OR_NEWLINE = re.compile(rb'["\n]')
+# A line: newlines between quotes belong to it, and a quote that is never closed goes to the end.
+_LINE = re.compile(rb'(?:[^"\n]++|"[^"]*+(?:"|\Z))*+\n?')
+_BLANK_LINES = re.compile(rb"(?:\r?\n)*")
+_BLANK = (b"\n", b"\r\n", b"\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +33,18 @@ class Body:
     def last_row(self) -> int:
         return self.first_row + self.rows - 1
 
+    @property
+    def first_row_offset(self) -> int:
+        """Where the first row itself stands in the file, past the blank lines before it."""
+        blank = _BLANK_LINES.match(self.data)
+        return self.offset + (blank.end() if blank else 0)
+
     def halves(self) -> tuple[Body, Body]:
         """Two bodies of about as many bytes each; the body must have two rows or more."""
-        middle = _end_of_last_row(self.data, len(self.data) // 2) or next(row_ends(self.data))
+        first, second = self._split(_end_of_last_row(self.data, len(self.data) // 2))
+        return (first, second) if first.rows and second.rows else self._split(next(row_ends(self.data)))
+
+    def _split(self, middle: int) -> tuple[Body, Body]:
         first = _body(self.data, middle, self.first_row, self.offset)
         return first, Body(self.data[middle:], first.last_row + 1, self.rows - first.rows, self.offset + middle)
 
@@ -56,12 +70,12 @@ class Limit:
         self.bytes = min(self.bytes, max(1, size_bytes // 2))
 
 
-def cut(chunks: Iterable[bytes], limit: Limit) -> Iterator[Body]:
+def cut(chunks: Iterable[bytes], limit: Limit, *, offset: int = 0) -> Iterator[Body]:
     """Bodies of at most `limit`, as long as they can be, whose concatenation is the input.
 
-    Memory: one body and one chunk. Raises RowTooLargeError with the row's number.
+    The input begins at byte `offset` of the file. Memory: one body and one chunk. Raises RowTooLargeError.
     """
-    buffer, row, offset = bytearray(), 1, 0
+    buffer, row = bytearray(), 1
     for chunk in chain(filter(None, chunks), (b"",)):
         buffer += chunk
         while buffer and (len(buffer) > limit.bytes or not chunk):
@@ -76,23 +90,55 @@ def cut(chunks: Iterable[bytes], limit: Limit) -> Iterator[Body]:
             del buffer[:end]
 
 
+def pick(bodies: Iterable[Body], offsets: Iterable[int]) -> Iterator[Body]:
+    """Of all rows only those that stand at these offsets (ascending, in bytes of the file), each a body of its own.
+
+    They are numbered from 1, as if they were the file.
+    """
+    wanted, row = deque(offsets), 0
+    for body in bodies:
+        while wanted and wanted[0] < body.offset + len(body.data):
+            offset = wanted.popleft()
+            line = _LINE.match(body.data, offset - body.offset) if offset >= body.offset else None
+            if line:
+                row += 1
+                yield Body(line[0], row, 1, offset)
+
+
 def row_ends(data: bytes) -> Iterator[int]:
-    """The position after each row; the last row may lack its newline. For few calls: it looks at every row."""
-    is_inside, end = False, 0
-    for match in _QUOTE_OR_NEWLINE.finditer(data):
-        if match[0] == b'"':
-            is_inside = not is_inside
-        elif not is_inside:
-            end = match.end()
-            yield end
-    if end < len(data):
+    """The position after each row; the last row may lack its newline, and has the blank lines after it."""
+    end = 0
+    for line in _LINE.finditer(data):
+        if line[0] and line[0] not in _BLANK:
+            if end:
+                yield end
+            end = line.end()
+    if end:
         yield len(data)
+
+
+def split_rows(data: bytes) -> list[bytes]:
+    """The rows of data that starts at the start of a row, each with its line end; blank lines are left out."""
+    if b'"' in data:
+        return [line for line in _LINE.findall(data) if line and line not in _BLANK]
+    lines = [line + b"\n" for line in data.split(b"\n")]
+    lines[-1] = lines[-1][:-1]
+    return [line for line in lines if line and line not in _BLANK]
 
 
 def count_rows(data: bytes | bytearray) -> int:
     """Rows in data that starts at the start of a row; a last row without a newline counts."""
+    if has_blank_lines(data):
+        return len(split_rows(bytes(data)))
     outside_quotes = data.split(b'"')[::2] if b'"' in data else [data]
     return sum(part.count(b"\n") for part in outside_quotes) + (not _ends_with_row(data))
+
+
+def has_blank_lines(data: bytes | bytearray) -> bool:
+    """False only where there are none: newlines side by side may as well stand between quotes."""
+    return (
+        b"\n\n" in data or data.startswith(_BLANK) or (b"\r" in data and (b"\n\r\n" in data or data.endswith(b"\n\r")))
+    )
 
 
 def _ends_with_row(data: bytes | bytearray) -> bool:
@@ -136,6 +182,8 @@ def _body(buffer: bytes | bytearray, end: int, row: int, offset: int) -> Body:
 def too_large(row: int, offset: int, limit_bytes: int) -> RowTooLargeError:
     return RowTooLargeError(
         "ROW_TOO_LARGE",
-        f"row {row} (at byte {offset}) is longer than the {limit_bytes} bytes that a request may hold; "
+        f"it is longer than the {limit_bytes} bytes that a request may hold; "
         "look for a double quote that is never closed, or raise the model's body_limit_bytes",
+        rows=(row, row),
+        offset=offset,
     )

@@ -1,110 +1,84 @@
-"""Blocks of scores → one object under output/, which appears whole, once, or not at all.
+"""A job's output: it appears whole, once, or not at all, and what belongs beside it follows from it.
 
-The one write that makes it visible carries `If-None-Match: *`. The object's metadata names the job, so that an attempt
-that finds the key taken knows whether an earlier attempt of its own job was there first.
+Before the one conditional write that makes the scores visible, the list of bad rows and the manifest are put aside
+under parts/, and the output's own metadata names them. So whoever finds the output published, in whichever attempt,
+can bring exactly what belongs to these scores and to no others.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from itertools import chain
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from dropscore.aws.faults import fault
+from dropscore.aws import objects
 from dropscore.errors import PermanentError
+from dropscore.jobs import Job
+from dropscore.parts import Parts
+from dropscore.routes import errors_key, manifest_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-PART_BYTES = 8 << 20
-PARTS_PER_SIZE = 1000  # S3 allows 10,000 parts; doubling the size after each thousand reaches its 5 TB in fewer
-_EMPTY_LINE = re.compile(rb"(?<=\n)\n")
-TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
+Manifest = dict[str, Any]
 
 
-class Output:
-    """The object at `key`, owned by job `job_id`. Memory: one part."""
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    s3: S3Client
+    bucket: str
+    job: Job
+    record_key: str
 
-    def __init__(self, s3: S3Client, *, bucket: str, key: str, job_id: str) -> None:
-        self._s3 = s3
-        self._object: Any = {"Bucket": bucket, "Key": key}
-        self._name = f"s3://{bucket}/{key}"
-        self._new: Any = {"ContentType": "text/csv; charset=utf-8", "Metadata": {"job-id": job_id}}
-        self._job_id = job_id
+    @classmethod
+    def of(cls, s3: S3Client, bucket: str, job: Job) -> Publication:
+        record_key = Parts(s3=s3, bucket=bucket, job=job).new_key("record.json")
+        return cls(s3=s3, bucket=bucket, job=job, record_key=record_key)
 
-    def is_published(self) -> bool:
-        """Whether an earlier attempt of this job published. A stranger's object: PermanentError OUTPUT_EXISTS."""
-        try:
-            found = self._s3.head_object(**self._object)
-        except ClientError as error:
-            if error.response["Error"].get("Code") in ("404", "NoSuchKey"):
-                return False
-            raise fault(error, f"looking for {self._name}") from error
-        except BotoCoreError as error:
-            raise fault(error, f"looking for {self._name}") from error
-        if found["Metadata"].get("job-id") != self._job_id:
+    def writer(self) -> objects.Writer:
+        """For the scores; nothing is visible of them before `commit`."""
+        said = {"job-id": self.job.job_id, "record": self.record_key}
+        return objects.Writer(self.s3, bucket=self.bucket, key=self.job.output_key, metadata=said)
+
+    def commit(self, scores: objects.Writer, errors: objects.Writer | None, manifest: Manifest) -> Manifest:
+        """Publishes the scores and what belongs beside them; the manifest of what is published now.
+
+        That is another attempt's where it was faster. Raises PermanentError OUTPUT_EXISTS where it is a stranger's.
+        """
+        if errors is not None:
+            errors.commit()
+        record = {"manifest": manifest, "errors": errors.key if errors else None}
+        objects.put(self.s3, bucket=self.bucket, key=self.record_key, data=json.dumps(record).encode())
+        scores.commit()
+        published = self.finish()
+        if published is None:
+            raise PermanentError(
+                "OUTPUT_EXISTS", f"{self._name} vanished as soon as it was written; who deletes there?"
+            )
+        return published
+
+    def finish(self) -> Manifest | None:
+        """Brings what belongs beside the output, if that is published; None if not. Doing it again changes nothing."""
+        said = objects.metadata(self.s3, bucket=self.bucket, key=self.job.output_key)
+        if said is None:
+            return None
+        if said.get("job-id") != self.job.job_id:
             raise PermanentError(
                 "OUTPUT_EXISTS", f"{self._name} is there already and not of this job; it was left alone"
             )
-        return True
+        record = json.loads(b"".join(objects.read(self.s3, bucket=self.bucket, key=said["record"])))
+        manifest: Manifest = record["manifest"]
+        if record["errors"]:
+            self._bring_errors(record["errors"], manifest["errors"]["bytes"])
+        text = json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n"
+        objects.put(self.s3, bucket=self.bucket, key=manifest_key(self.job.output_key), data=text)
+        return manifest
 
-    def count_rows(self) -> tuple[int, int]:
-        """The rows of the published object, and those of them that were bad: its lines, and the empty ones."""
-        body = self._s3.get_object(**self._object)["Body"]
-        rows, bad, last = 0, 0, b"\n"
-        for chunk in body.iter_chunks(1 << 20):
-            rows += chunk.count(b"\n")
-            bad += len(_EMPTY_LINE.findall(last + chunk))
-            last = chunk[-1:]
-        return rows, bad
+    def _bring_errors(self, key: str, size_bytes: int) -> None:
+        with objects.Writer(self.s3, bucket=self.bucket, key=errors_key(self.job.output_key)) as listed:
+            listed.copy(key, size_bytes)
+            listed.commit()
 
-    def publish(self, blocks: Iterable[bytes]) -> None:
-        """Writes the blocks. An earlier attempt of this very job may have been faster: all write the same bytes."""
-        try:
-            self._write(_parts(blocks))
-        except ClientError as error:
-            if error.response["Error"].get("Code") not in TAKEN or not self.is_published():
-                raise fault(error, f"writing {self._name}") from error
-        except BotoCoreError as error:
-            raise fault(error, f"writing {self._name}") from error
-
-    def _write(self, parts: Iterator[bytes]) -> None:
-        first = next(parts, b"")
-        second = next(parts, None)
-        if second is None:
-            self._s3.put_object(**self._object, **self._new, Body=first, IfNoneMatch="*")
-        else:
-            self._write_in_parts(chain((first, second), parts))
-
-    def _write_in_parts(self, parts: Iterator[bytes]) -> None:
-        upload = {**self._object, "UploadId": self._s3.create_multipart_upload(**self._object, **self._new)["UploadId"]}
-        try:
-            done: list[CompletedPartTypeDef] = []
-            for number, part in enumerate(parts, start=1):
-                etag = self._s3.upload_part(**upload, PartNumber=number, Body=part)["ETag"]
-                done.append({"PartNumber": number, "ETag": etag})
-            self._s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": done}, IfNoneMatch="*")
-        except BaseException:
-            # Only to save storage: what is left of an upload is invisible, and the bucket's lifecycle removes it.
-            with suppress(ClientError, BotoCoreError):
-                self._s3.abort_multipart_upload(**upload)
-            raise
-
-
-def _parts(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The blocks regrouped into parts of PART_BYTES (more after each PARTS_PER_SIZE), the last one shorter."""
-    part, count = bytearray(), 0
-    for block in blocks:
-        part += block
-        size = PART_BYTES << (count // PARTS_PER_SIZE)
-        while len(part) >= size:
-            yield bytes(memoryview(part)[:size])
-            del part[:size]
-            count += 1
-    if part:
-        yield bytes(part)
+    @property
+    def _name(self) -> str:
+        return f"s3://{self.bucket}/{self.job.output_key}"

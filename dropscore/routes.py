@@ -3,35 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from dropscore.options import Options
 
 INPUT = "input/"
 OUTPUT = "output/"
+PARTS = "parts/"
 DEFAULT_ROUTE = "default"
 SUFFIX = ".csv"
+PACKED = ".gz"
+SIDECAR = ".job.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
     name: str
     model: str
-    max_bad_rows: str | int = 0
+    options: Options = field(default_factory=Options)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A deployed model as the runtime sees it. `features` is None where the artefact does not tell."""
+    """A deployed model as the runtime sees it. `features` is None where the artefact does not tell.
+
+    `digest` is the SHA-256 of the artefact's archive, None where the model is in its container.
+    """
 
     name: str
     endpoint: str
     version: str
     body_limit_bytes: int
     features: int | None = None
+    digest: str | None = None
 
 
 def is_input(key: str) -> bool:
-    """A CSV under input/; not a folder marker, not a file that merely lies there."""
-    return key.startswith(INPUT) and key.lower().endswith(SUFFIX) and not key.endswith("/" + SUFFIX)
+    """A CSV under input/, packed or not; not a folder marker, not a file that merely lies there."""
+    name = key.rpartition("/")[2].lower().removesuffix(PACKED)
+    return key.startswith(INPUT) and name.endswith(SUFFIX) and name != SUFFIX
+
+
+def is_packed(key: str) -> bool:
+    return key.lower().endswith(PACKED)
+
+
+def sidecar_key(key: str) -> str:
+    """input/a.csv → input/a.csv.job.json: the options of this one file."""
+    return key + SIDECAR
 
 
 def route_of(key: str, routes: Mapping[str, Route]) -> Route:
@@ -41,12 +60,18 @@ def route_of(key: str, routes: Mapping[str, Route]) -> Route:
 
 
 def output_key(key: str, submitted_at: str) -> str:
-    """input/a/b.csv, submitted 2026-11-21T01:40:19.123Z → output/a/20261121T014019123Z-b.csv."""
+    """input/a/b.csv.gz, submitted 2026-11-21T01:40:19.123Z → output/a/20261121T014019123Z-b.csv."""
     folder, _, name = key.removeprefix(INPUT).rpartition("/")
     stamp = submitted_at.translate(str.maketrans("", "", "-:."))
-    return f"{OUTPUT}{folder + '/' if folder else ''}{stamp}-{name}"
+    plain = name[: -len(PACKED)] if is_packed(name) else name
+    return f"{OUTPUT}{folder + '/' if folder else ''}{stamp}-{plain}"
 
 
 def errors_key(output_key: str) -> str:
     """output/a/20261121T014019123Z-b.csv → output/a/20261121T014019123Z-b.errors.csv."""
     return f"{output_key[: -len(SUFFIX)]}.errors{SUFFIX}"
+
+
+def manifest_key(output_key: str) -> str:
+    """output/a/20261121T014019123Z-b.csv → output/a/20261121T014019123Z-b.manifest.json."""
+    return f"{output_key[: -len(SUFFIX)]}.manifest.json"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from dropscore.errors import ConfigurationError
+from dropscore.options import Options
 from dropscore.routes import DEFAULT_ROUTE, Model, Route
 
 
@@ -20,6 +21,7 @@ class SubmitSettings:
     models: Mapping[str, Model]
     routes: Mapping[str, Route]
     job_ttl_days: int
+    shard_bytes: int
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -32,6 +34,7 @@ class SubmitSettings:
             models=models,
             routes=_routes(env, models),
             job_ttl_days=_integer(env, "JOB_TTL_DAYS"),
+            shard_bytes=_integer(env, "SHARD_BYTES"),
         )
 
 
@@ -46,27 +49,28 @@ class TrackSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings:
-    """`batch_job_id` and `attempt` come from AWS Batch itself; the pair owns the job while it runs."""
+    """`batch_job_id`, `attempt` and, in an array, `shard` come from AWS Batch itself; the first two own the job."""
 
     jobs_table: str
     bucket: str
     models: Mapping[str, Model]
-    routes: Mapping[str, Route]
     in_flight: int
+    image: str
     batch_job_id: str
     attempt: int
+    shard: int | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        models = _models(env)
         return cls(
             jobs_table=_required(env, "JOBS_TABLE"),
             bucket=_required(env, "BUCKET"),
-            models=models,
-            routes=_routes(env, models),
+            models=_models(env),
             in_flight=_integer(env, "IN_FLIGHT"),
+            image=_required(env, "WORKER_IMAGE"),
             batch_job_id=_required(env, "AWS_BATCH_JOB_ID"),
             attempt=_integer(env, "AWS_BATCH_JOB_ATTEMPT"),
+            shard=_integer(env, "AWS_BATCH_JOB_ARRAY_INDEX") if "AWS_BATCH_JOB_ARRAY_INDEX" in env else None,
         )
 
 
@@ -98,10 +102,14 @@ def _models(env: Mapping[str, str]) -> dict[str, Model]:
 
 
 def _routes(env: Mapping[str, str], models: Mapping[str, Model]) -> dict[str, Route]:
-    try:
-        routes = {name: Route(name=name, **fields) for name, fields in _json(env, "ROUTES").items()}
-    except TypeError as error:
-        raise ConfigurationError(f"the environment variable ROUTES is not as expected: {error}") from None
+    routes = {name: _route(name, dict(fields)) for name, fields in _json(env, "ROUTES").items()}
     if DEFAULT_ROUTE not in routes or any(route.model not in models for route in routes.values()):
         raise ConfigurationError("ROUTES needs a default route, and each route a model that MODELS names")
     return routes
+
+
+def _route(name: str, fields: dict[str, Any]) -> Route:
+    model = fields.pop("model", None)
+    if not isinstance(model, str):
+        raise ConfigurationError(f"the environment variable ROUTES is not as expected: route {name!r} has no model")
+    return Route(name=name, model=model, options=Options.parse(fields, f"routes.{name}"))

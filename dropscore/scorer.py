@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dropscore.errors import BodyTooLargeError, RowsRefusedError, RowTooLargeError
-from dropscore.lines import Body, Limit, cut, too_large
+from dropscore.lines import Body, Limit, too_large
 from dropscore.pace import Budget, Pace, Retry
 from dropscore.scores import scores_of
 
@@ -30,8 +30,9 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One line of scores for each of `rows` rows, each line ended; the line of a bad row is empty."""
+    """The rows as they stand in the file, and a line of scores for each of them, ended; that of a bad row is empty."""
 
+    data: bytes
     lines: bytes
     rows: int
     bad: tuple[BadRow, ...] = ()
@@ -39,16 +40,20 @@ class Scored:
 
 @dataclass(frozen=True, kw_only=True)
 class Scorer:
-    """Scores a file's bytes with one endpoint. More than `most_bad_rows` in one body raise RowsRefusedError."""
+    """Scores bodies with one endpoint. `payload` makes a request of rows, one line of it for each row.
+
+    More than `most_bad_rows` in one body raise RowsRefusedError.
+    """
 
     invoke: Invoke
     limit: Limit
     in_flight: int
+    payload: Callable[[bytes], bytes] = bytes
     most_bad_rows: int = 0
     retry: Retry = field(default_factory=Retry)
     budget: Budget = field(default_factory=Budget)
 
-    def score(self, chunks: Iterable[bytes]) -> Iterator[Scored]:
+    def score(self, bodies: Iterable[Body]) -> Iterator[Scored]:
         """The scores in the order of the rows, a body at a time.
 
         At most `in_flight` bodies are held; how many of them are asked for at one time follows `Pace`. The first error
@@ -59,7 +64,7 @@ class Scorer:
         errors: list[RowTooLargeError] = []
         pool = ThreadPoolExecutor(self.in_flight, thread_name_prefix="invoke")
         try:
-            for body in _up_to_error(cut(chunks, self.limit), errors):
+            for body in _up_to_error(bodies, errors):
                 while window and (len(window) == self.in_flight or _unanswered(window) >= pace.size):
                     yield window.popleft().result()
                 window.append(pool.submit(self._score, body, pace))
@@ -74,31 +79,36 @@ class Scorer:
         """The body's scores, in as many requests as it takes; the parts of it are asked for one after the other."""
         lines: list[bytes] = []
         bad: list[BadRow] = []
-        parts = [body]
+        parts = [body] if body.rows else []
         while parts:
             part = parts.pop()
+            sent = replace(part, data=self.payload(part.data))
+            if len(sent.data) > self.limit.most:  # a request may come out longer than the rows that it is made of
+                parts += reversed(_halves(part))
+                continue
             try:
-                lines.append(scores_of(self._ask(part, pace), part))
+                lines.append(scores_of(self._ask(sent, pace), sent))
             except BodyTooLargeError:
-                parts += reversed(self._halves(part))
+                self.limit.refused(len(part.data))
+                parts += reversed(_halves(part))
             except RowsRefusedError as refusal:
                 if part.rows > 1:
-                    parts += reversed(_suspects(part, refusal.row if len(bad) < HINTS else None))
+                    parts += reversed(_suspects(part, refusal, is_worth_a_hint=len(bad) < HINTS))
                 elif len(bad) == self.most_bad_rows:
                     raise
                 else:
-                    bad.append(BadRow(part.first_row, part.offset, refusal.code, refusal.reason))
+                    bad.append(BadRow(part.first_row, part.first_row_offset, refusal.code, refusal.reason))
                     lines.append(b"\n")
-        return Scored(b"".join(lines), body.rows, tuple(bad))
+        return Scored(body.data, b"".join(lines), body.rows, tuple(bad))
 
-    def _ask(self, body: Body, pace: Pace) -> bytes:
-        return self.retry(lambda: self.invoke(body), len(body.data), pace, self.budget)
+    def _ask(self, sent: Body, pace: Pace) -> bytes:
+        return self.retry(lambda: self.invoke(sent), len(sent.data), pace, self.budget)
 
-    def _halves(self, body: Body) -> tuple[Body, ...]:
-        if body.rows == 1:
-            raise too_large(body.first_row, body.offset, len(body.data) - 1) from None
-        self.limit.refused(len(body.data))
-        return body.halves()
+
+def _halves(body: Body) -> tuple[Body, ...]:
+    if body.rows == 1:
+        raise too_large(body.first_row, body.first_row_offset, len(body.data) - 1) from None
+    return body.halves()
 
 
 def _up_to_error(bodies: Iterable[Body], errors: list[RowTooLargeError]) -> Iterator[Body]:
@@ -109,13 +119,13 @@ def _up_to_error(bodies: Iterable[Body], errors: list[RowTooLargeError]) -> Iter
         errors.append(error)
 
 
-def _suspects(body: Body, named: int | None) -> tuple[Body, ...]:
+def _suspects(body: Body, refusal: RowsRefusedError, *, is_worth_a_hint: bool) -> tuple[Body, ...]:
     """The body in smaller parts: the row that the model named gets a body of its own, else there are two halves.
 
     The model's word is only a hint: whether the row is bad shows when it is sent alone.
     """
-    if named is not None and body.first_row <= named <= body.last_row:
-        return body.around(named)
+    if refusal.is_named and refusal.rows and is_worth_a_hint:
+        return body.around(refusal.rows[0])
     return body.halves()
 
 

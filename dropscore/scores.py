@@ -70,6 +70,7 @@ def _is_score(line: bytes) -> bool:
 def _bad(body: Body, what: str) -> PermanentError:
     return PermanentError(
         "BAD_RESPONSE",
-        f"rows {body.first_row} to {body.last_row}: {what}; nothing was published. "
-        "Check that the model container answers text/csv with one line a row",
+        f"{what}; nothing was published. Check that the model container answers text/csv with one line a row",
+        rows=(body.first_row, body.last_row),
+        offset=body.offset,
     )

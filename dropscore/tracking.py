@@ -33,6 +33,8 @@ class BatchChange:
     status: str
     reason: str
     attempts: int
+    is_array: bool = False
+    """The array itself, or one of its children: the publishing job comes after it."""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> BatchChange:
@@ -50,17 +52,22 @@ class BatchChange:
             status=detail["status"],
             reason="; ".join(part for part in said if part) or "no reason given",
             attempts=len(attempts),
+            is_array="arrayProperties" in detail,
         )
 
 
 def track(change: BatchChange, table: JobsTable) -> None:
     """Ends the job as FAILED where Batch ended it without a word of the worker. All other changes need nothing:
     the worker writes RUNNING and the final states itself, and what is late or not the owner's changes nothing."""
-    if change.job_id is None or change.status not in ("FAILED", "SUCCEEDED"):
+    ends = ("FAILED",) if change.is_array else ("FAILED", "SUCCEEDED")
+    if change.job_id is None or change.status not in ends:
         return
     code, advice = _cause(change)
     message = f"AWS Batch: {change.reason} after {change.attempts} attempt(s); {advice}"
-    ended = table.end(change.job_id, batch_job_id=change.batch_job_id, code=code, message=message, finished_at=now())
+    batch_job_id, _, shard = change.batch_job_id.partition(":")
+    if shard:
+        message = f"shard {shard}: {message}"
+    ended = table.end(change.job_id, batch_job_id=batch_job_id, code=code, message=message, finished_at=now())
     log("tracked", job_id=change.job_id, batch_job_id=change.batch_job_id, status=change.status, ended=ended, code=code)
 
 

@@ -1,26 +1,24 @@
-"""One attempt at one job: own it, read its version, score it, publish it, say how it ended."""
+"""What a worker does with a job: score a small file whole, or one shard of a large one, or publish all its shards."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING
 
-from dropscore.allowance import Allowance, Borne, errors_csv
-from dropscore.aws.endpoint import Endpoint
-from dropscore.aws.source import Source
+from dropscore.allowance import ERRORS_HEADER, Borne
+from dropscore.assembly import Assembly
 from dropscore.aws.table import JobsTable
 from dropscore.errors import JobError, PermanentError, RejectedError, SupersededError, TransientError
 from dropscore.jobs import Job, State, now
-from dropscore.lines import Limit
 from dropscore.log import log
+from dropscore.manifest import manifest
 from dropscore.pace import Retry
-from dropscore.publish import Output
-from dropscore.routes import Model, errors_key
+from dropscore.parts import Part, Parts
+from dropscore.passing import Pass
+from dropscore.publish import Manifest, Publication
 from dropscore.runtime import WorkerSettings
-from dropscore.scorer import Invoke, Scored, Scorer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -31,144 +29,138 @@ PROGRESS_SECONDS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
+    """Each verb raises the JobError that ended the attempt, after it has been written to the jobs table.
+
+    Where the job has ended or another attempt owns it, a verb writes nothing and returns None.
+    """
+
     settings: WorkerSettings
     table: JobsTable
     s3: S3Client
     runtime: SageMakerRuntimeClient
     retry: Retry = field(default_factory=Retry)
 
-    def attempt(self, job_id: str) -> Job | None:
-        """Runs the job to its end. None where another attempt owns it or it has ended: then nothing was written.
+    def score(self, job_id: str) -> Job | None:
+        """Runs a job of one shard to its end."""
+        return self._end(self._own(job_id), self._scored_whole)
 
-        Raises the JobError that ended the attempt after it has been written to the jobs table.
-        """
-        job = self._own(job_id)
+    def publish(self, job_id: str) -> Job | None:
+        """Runs a job of many shards to its end; whatever part is missing is scored now."""
+        return self._end(self._own(job_id, keep_progress=True), self._assembled)
+
+    def score_shard(self, job_id: str, index: int) -> Part | None:
+        """Scores one shard and leaves its part; nothing is done twice."""
+        job = self.table.enter(job_id, started_at=now())
         if job is None:
+            log("superseded", job_id=job_id, shard=index, why="the job has ended")
             return None
+        log("started", job_id=job_id, shard=index, attempt=self.settings.attempt)
         try:
-            rows, rejected = self._score(job)
+            part = self._assembly(job).shard(index, _Watch(self, job, index))
         except SupersededError as error:
-            log("superseded", job_id=job_id, why=error.message)
+            log("superseded", job_id=job_id, shard=index, why=error.message)
             return None
         except JobError as error:
-            self._say(job, error)
+            self._say(job, error, shard=index)
             raise
-        counts = {"rows": rows, "rows_scored": rows - rejected, "rows_rejected": rejected}
-        self._report(job, status=State.SUCCEEDED, finished_at=now(), **counts)
-        log("succeeded", job_id=job_id, output_key=job.output_key, **counts)
-        return job.move_to(State.SUCCEEDED, **counts)
+        log("scored", job_id=job_id, shard=index, rows=part.rows, rows_rejected=part.bad)
+        return part
 
-    def _own(self, job_id: str) -> Job | None:
+    def _own(self, job_id: str, *, keep_progress: bool = False) -> Job | None:
         mine = {"batch_job_id": self.settings.batch_job_id, "attempt": self.settings.attempt}
-        if self.table.start(job_id, **mine, started_at=now()):  # type: ignore[arg-type]
+        if self.table.start(job_id, **mine, started_at=now(), keep_progress=keep_progress):  # type: ignore[arg-type]
             log("started", job_id=job_id, **mine)
             return self.table.find(job_id)
         log("superseded", job_id=job_id, why="the job has ended or another attempt owns it", **mine)
         return None
 
-    def _score(self, job: Job) -> tuple[int, int]:
-        """Publishes the job's scores; how many rows there are, and how many of them are bad."""
-        bucket = self.settings.bucket
-        output = Output(self.s3, bucket=bucket, key=job.output_key, job_id=job.job_id)
-        if output.is_published():
-            return output.count_rows()
-        model = self._model(job)
-        source = Source(self.s3, bucket=bucket, key=job.file, version_id=job.version_id)
-        progress = _Progress(self, job)
-        endpoint = Endpoint(self.runtime, model.endpoint)
-        borne = Borne(self._allowance(job))
-        scores = borne.watch(self._scores(source, model, endpoint, borne.allowance.most_in_a_body))
-        output.publish(chain(progress.watch(scores, endpoint), self._list_bad_rows(job, borne)))
-        return borne.rows, len(borne.bad)
-
-    def _list_bad_rows(self, job: Job, borne: Borne) -> Iterator[bytes]:
-        """Adds no scores, but publishes the list of bad rows after the last score and before the output appears."""
-        if borne.bad:
-            key = errors_key(job.output_key)
-            listed = Output(self.s3, bucket=self.settings.bucket, key=key, job_id=job.job_id)
-            listed.publish([errors_csv(borne.bad)])
-        yield b""
-
-    def _scores(self, source: Source, model: Model, invoke: Invoke, most_bad_rows: int) -> Iterator[Scored]:
-        """Scores, a body at a time. Raises RejectedError on an empty file."""
-        limit = self._limit(model)
-        known = limit.bytes
-        scorer = Scorer(
-            invoke=invoke,
-            limit=limit,
-            in_flight=self.settings.in_flight,
-            most_bad_rows=most_bad_rows,
-            retry=self.retry,
-        )
-        empty = True
-        for scored in scorer.score(source.chunks()):
-            empty = False
-            if limit.bytes < known:
-                known = limit.bytes
-                self.table.learn_body_limit(model.name, model.version, known)
-            yield scored
-        if empty:
-            raise RejectedError("EMPTY_FILE", "the file has no rows; upload one that has")
-
-    def _allowance(self, job: Job) -> Allowance:
-        """As the route says now; a route that is gone bears no bad rows."""
-        route = self.settings.routes.get(job.route)
-        return Allowance.parse(route.max_bad_rows if route else 0)
-
-    def _limit(self, model: Model) -> Limit:
-        limit = Limit(model.body_limit_bytes)
-        learned = self.table.body_limit(model.name, model.version)
-        if learned is not None:
-            limit.bytes = min(limit.bytes, learned)
-        return limit
-
-    def _model(self, job: Job) -> Model:
+    def _end(self, job: Job | None, run: Callable[[Job, Publication], Manifest]) -> Job | None:
+        if job is None:
+            return None
         try:
-            return self.settings.models[job.model]
-        except KeyError:
-            raise PermanentError(
-                "MODEL_MISSING", f"model {job.model!r} is no longer deployed; deploy it or upload the file again"
-            ) from None
+            publication = Publication.of(self.s3, self.settings.bucket, job)
+            rows = (publication.finish() or run(job, publication))["rows"]
+        except SupersededError as error:
+            log("superseded", job_id=job.job_id, why=error.message)
+            return None
+        except JobError as error:
+            self._say(job, error)
+            raise
+        counts = {"rows": rows["in"], "rows_scored": rows["scored"], "rows_rejected": rows["rejected"]}
+        self._report(job, status=State.SUCCEEDED, finished_at=now(), **counts)
+        log("succeeded", job_id=job.job_id, output_key=job.output_key, **counts)
+        return job.move_to(State.SUCCEEDED, **counts)
 
-    def _say(self, job: Job, error: JobError) -> None:
+    def _scored_whole(self, job: Job, publication: Publication) -> Manifest:
+        one, watch = self._pass(job), _Watch(self, job)
+        borne = Borne(one.allowance)
+        parts = Parts(s3=self.s3, bucket=self.settings.bucket, job=job)
+        with publication.writer() as scores, parts.writer("errors.csv") as errors:
+            errors.write(ERRORS_HEADER)
+            start = one.start_of(0)
+            tally = one.run(one.rows_from(0, start), start, scores, errors, borne, watch)
+            if not borne.rows:
+                raise RejectedError("EMPTY_FILE", "the file has no rows; upload one that has")
+            watch.write()  # the last moment: an attempt that was replaced while it stalled publishes nothing
+            part = tally.part(0, start, borne, scores, errors)
+            listed = errors if borne.bad else None
+            return publication.commit(scores, listed, manifest(job, one.model, self.settings, [part], listed))
+
+    def _assembled(self, job: Job, publication: Publication) -> Manifest:
+        return self._assembly(job).publish(publication, _Watch(self, job))
+
+    def _assembly(self, job: Job) -> Assembly:
+        return Assembly(one=self._pass(job), parts=Parts(s3=self.s3, bucket=self.settings.bucket, job=job))
+
+    def _pass(self, job: Job) -> Pass:
+        return Pass(
+            settings=self.settings, table=self.table, s3=self.s3, runtime=self.runtime, job=job, retry=self.retry
+        )
+
+    def _say(self, job: Job, error: JobError, **where: int) -> None:
         """Writes why the attempt ended; the job itself ends only where trying again cannot help."""
         said: dict[str, str] = {"code": error.code, "message": error.message}
         if isinstance(error, PermanentError):
             said["status"] = State.REJECTED if isinstance(error, RejectedError) else State.FAILED
             said["finished_at"] = now()
-        self._report(job, **said)
-        log(
-            "failed",
-            job_id=job.job_id,
-            code=error.code,
-            why=error.message,
-            is_final=not isinstance(error, TransientError),
-        )
+        self._report(job, is_shard="shard" in where, **said)
+        is_final = not isinstance(error, TransientError)
+        log("failed", job_id=job.job_id, code=error.code, why=error.message, is_final=is_final, **where)
 
-    def _report(self, job: Job, **attributes: object) -> None:
-        if not self.table.report(job, **attributes):
+    def _report(self, job: Job, *, is_shard: bool = False, **attributes: object) -> None:
+        written = self.table.note(job, **attributes) if is_shard else self.table.report(job, **attributes)
+        if not written:
             log("superseded", job_id=job.job_id, why="this attempt no longer owns the job; its word was not written")
 
 
-class _Progress:
-    """Counts rows as they pass, writes the count to the jobs table now and then, stops an attempt that lost the job."""
+class _Watch:
+    """Counts rows as they pass and stops an attempt that lost the job, or a shard of a job that has ended."""
 
-    def __init__(self, worker: Worker, job: Job) -> None:
-        self._worker, self._job = worker, job
+    def __init__(self, worker: Worker, job: Job, shard: int | None = None) -> None:
+        self._worker, self._job, self._shard = worker, job, shard
         self._written = time.monotonic()
+        self._version = job.model_version
         self.rows = 0
 
-    def watch(self, scores: Iterator[Scored], endpoint: Endpoint) -> Iterator[bytes]:
-        for scored in scores:
-            if not self.rows and endpoint.version not in (None, self._job.model_version):
-                self._write(model_version=endpoint.version)  # redeployed since the file was claimed
-            self.rows += scored.rows
-            if time.monotonic() - self._written >= PROGRESS_SECONDS:
-                self._write()
-            yield scored.lines
-        self._write()  # the last moment: an attempt that was replaced while it stalled publishes nothing
+    def __call__(self, rows: int, version: str | None) -> None:
+        self.rows += rows
+        if version not in (None, self._version):
+            self._version = str(version)
+            self.write(model_version=version)  # redeployed since the file was claimed
+        elif time.monotonic() - self._written >= PROGRESS_SECONDS:
+            self.write()
 
-    def _write(self, **more: str | None) -> None:
+    def write(self, **more: object) -> None:
         self._written = time.monotonic()
-        if not self._worker.table.report(self._job, rows_scored=self.rows, **more):
-            raise SupersededError("SUPERSEDED", f"another attempt owns job {self._job.job_id}; this one stops")
+        table, job = self._worker.table, self._job
+        more["status"] = State.RUNNING
+        if self._shard is None and job.shards == 1:
+            more["rows_scored"] = self.rows
+        if not (table.report(job, **more) if self._shard is None else table.note(job, **more)):
+            raise SupersededError(
+                "SUPERSEDED", f"job {job.job_id} has ended or another attempt owns it; this one stops"
+            )
+
+    def shard_done(self, rows: int) -> None:
+        """Adds a shard's rows to the job's progress, once the part counts."""
+        self._worker.table.advance(self._job, rows)

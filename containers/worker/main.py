@@ -1,4 +1,6 @@
-"""The worker container: `score --job-id ID`. Exit codes tell AWS Batch what to do next.
+"""The worker container: `score --job-id ID`, `publish --job-id ID`. Exit codes tell AWS Batch what to do next.
+
+In an array job `score` means the shard that AWS_BATCH_JOB_ARRAY_INDEX names.
 
 0   done, or nothing to do     10  permanent: EXIT     75  transient, also SIGTERM: RETRY
 """
@@ -27,12 +29,15 @@ RETRIES = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, connect_
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="worker")
-    commands = parser.add_subparsers(required=True)
-    commands.add_parser("score", help="score one job's file").add_argument("--job-id", required=True)
-    job_id = parser.parse_args(arguments).job_id
+    parser.add_argument(
+        "verb", choices=["score", "publish"], help="score a job's file or shard; publish all its shards"
+    )
+    parser.add_argument("--job-id", required=True)
+    asked = parser.parse_args(arguments)
+    job_id = asked.job_id
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        _worker().attempt(job_id)
+        _do(asked.verb, _worker(), job_id)
     except PermanentError:
         return PERMANENT
     except TransientError:
@@ -41,6 +46,16 @@ def main(arguments: list[str]) -> int:
         log("failed", job_id=job_id, why=str(error))
         return PERMANENT
     return DONE
+
+
+def _do(verb: str, worker: Worker, job_id: str) -> None:
+    shard = worker.settings.shard
+    if verb == "publish":
+        worker.publish(job_id)
+    elif shard is None:
+        worker.score(job_id)
+    else:
+        worker.score_shard(job_id, shard)
 
 
 def _worker() -> Worker:

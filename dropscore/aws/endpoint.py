@@ -87,8 +87,9 @@ class Endpoint:
             where = response.get("LogStreamArn", "the endpoint's log group")
             return TransientError(
                 "MODEL_FAILED",
-                f"the model container answered {status} for rows {body.first_row} to {body.last_row}; "
-                f"its log says why: {where}",
+                f"the model container answered {status}; its log says why: {where}",
+                rows=(body.first_row, body.last_row),
+                offset=body.offset,
             )
         return _bad_row(status, response.get("OriginalMessage", ""), body)
 
@@ -118,19 +119,17 @@ def _bad_row(status: int, said: str, body: Body) -> RowsRefusedError:
     row, column, code = refusal.get("row"), refusal.get("column"), refusal.get("code")
     known = code if isinstance(code, str) and code in _WORDS else "BAD_ROW"
     reason = _WORDS.get(known, f"its container answered {status}")
+    rows, is_named = (body.first_row, body.last_row), False
     if isinstance(row, int) and 1 <= row <= body.rows:
-        named = body.first_row + row - 1
-        column_too = f", column {column}" if isinstance(column, int) else ""
-        where, reason = f"row {named}{column_too}", f"{reason}{column_too}"
-    else:
-        named, where = None, f"rows {body.first_row} to {body.last_row}"
-        if body.rows == 1:
-            where = f"row {body.first_row}"
+        rows, is_named = (body.first_row + row - 1,) * 2, True
+        reason += f", column {column}" if isinstance(column, int) else ""
     return RowsRefusedError(
         known,
-        f"{where}: the model refuses this: {_WORDS.get(known, reason)}; mend the file and upload it again",
+        f"the model refuses this: {reason}; mend the file and upload it again",
+        rows=rows,
+        offset=body.first_row_offset if body.rows == 1 else None,
         reason=reason,
-        row=named,
+        is_named=is_named,
     )
 
 

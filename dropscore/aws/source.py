@@ -1,9 +1,9 @@
-"""One version of one object in S3, read once from start to end in bounded memory, whatever the connection does."""
+"""One version of one object in S3, read in ranges and in bounded memory, whatever the connection does."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,17 +21,23 @@ _GONE = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404", "MethodNotAllowed"
 class Source:
     def __init__(self, s3: S3Client, *, bucket: str, key: str, version_id: str) -> None:
         self._s3 = s3
-        self._object = {"Bucket": bucket, "Key": key, "VersionId": version_id}
+        self._object: dict[str, Any] = {"Bucket": bucket, "Key": key, "VersionId": version_id}
         self._name = f"s3://{bucket}/{key} (version {version_id})"
 
-    def chunks(self, *, reopenings: int = 5) -> Iterator[bytes]:
-        """The object's bytes. A broken connection is opened again where it broke, `reopenings` times without progress.
+    def chunks(self, start: int = 0, stop: int | None = None, *, reopenings: int = 5) -> Iterator[bytes]:
+        """The bytes from `start` up to `stop` or the object's end, whichever comes first.
 
-        Raises PermanentError SOURCE_GONE where this version is no more; never reads another one.
+        A broken connection is opened again where it broke, `reopenings` times without progress. Raises PermanentError
+        SOURCE_GONE where this version is no more; never reads another one.
         """
-        position, failures = 0, 0
-        stream, size = self._open(0)
-        while position < size:
+        if stop is not None and stop <= start:
+            return  # S3 would take such a range for none and send everything
+        position, failures = start, 0
+        try:
+            stream, end = self._open(position, stop)
+        except _PastTheEndError:
+            return
+        while position < end:
             chunk = _read(stream)
             if chunk:
                 failures = 0
@@ -42,24 +48,44 @@ class Source:
                     "READ_BROKEN", f"{self._name}: the connection broke at byte {position} again and again"
                 )
             else:
-                stream, _ = self._open(position)
+                stream, end = self._open(position, stop)
 
-    def _open(self, position: int) -> tuple[StreamingBody, int]:
-        """The bytes from `position` on, and the size of the whole object."""
+    def _open(self, position: int, stop: int | None) -> tuple[StreamingBody, int]:
+        """The bytes from `position` on, and where they end. All ranges are held to the object that was first seen."""
+        last = "" if stop is None else str(stop - 1)
         try:
-            # A range from the first byte of an empty object cannot be satisfied, so the first request has none.
-            ranged = {"Range": f"bytes={position}-"} if position else {}
-            answer = self._s3.get_object(**self._object, **ranged)  # type: ignore[arg-type]
+            answer = self._s3.get_object(**self._object, Range=f"bytes={position}-{last}")
         except (ClientError, BotoCoreError) as error:
             raise self._refusal(error) from error
+        self._object["IfMatch"] = answer["ETag"]
+        if not answer.get("ContentRange", "").startswith(f"bytes {position}-"):
+            raise PermanentError(
+                "RANGE_IGNORED",
+                f"{self._name}: from byte {position} on was asked for, and {answer.get('ContentRange')} came",
+            )
         return answer["Body"], position + answer["ContentLength"]
 
     def _refusal(self, error: ClientError | BotoCoreError) -> JobError:
-        if isinstance(error, ClientError) and error.response["Error"].get("Code") in _GONE:
+        if _code(error) == "InvalidRange":
+            return _PastTheEndError("READ_BROKEN", f"{self._name} ends before the byte that was asked for")
+        if _code(error) in _GONE:
             return PermanentError(
                 "SOURCE_GONE", f"{self._name} has been deleted; upload the file again to have it scored"
             )
+        if _code(error) == "PreconditionFailed":
+            return PermanentError(
+                "SOURCE_CHANGED",
+                f"{self._name} is not what it was a moment ago; nothing was published. Upload it again",
+            )
         return fault(error, f"reading {self._name}")
+
+
+class _PastTheEndError(TransientError):
+    """No byte is there: the object is empty, or ends before `start`."""
+
+
+def _code(error: ClientError | BotoCoreError) -> str | None:
+    return error.response["Error"].get("Code") if isinstance(error, ClientError) else None
 
 
 def _read(stream: StreamingBody) -> bytes:

@@ -28,35 +28,66 @@ class JobsTable:
 
     def claim(self, job: Job) -> bool:
         """Puts a new job; False where its id is there already (the same event again)."""
-        item = {name: value for name, value in asdict(job).items() if value is not None}
-        return self._holds(self._table.put_item, Item=item, ConditionExpression=Attr("job_id").not_exists())
+        return self._holds(self._table.put_item, Item=_item(job), ConditionExpression=Attr("job_id").not_exists())
 
     def find(self, job_id: str) -> Job | None:
         with _faults("reading the jobs table"):
             item = self._table.get_item(Key={"job_id": job_id}, ConsistentRead=True).get("Item")
         return _job(item) if item else None
 
-    def submitted(self, job_id: str, batch_job_id: str) -> bool:
-        """Records the Batch job, unless the job has moved on already."""
-        condition = Attr("status").is_in([State.CLAIMED])
-        return self._update(job_id, condition, {"status": State.SUBMITTED, "batch_job_id": batch_job_id})
+    def submitted(self, job_id: str, batch_job_id: str, array_job_id: str | None = None) -> bool:
+        """Records what Batch will run, unless the job has moved on already."""
+        ids = {"batch_job_id": batch_job_id} | ({"array_job_id": array_job_id} if array_job_id else {})
+        return self._update(job_id, Attr("status").is_in([State.CLAIMED]), {"status": State.SUBMITTED, **ids})
 
-    def start(self, job_id: str, *, batch_job_id: str, attempt: int, started_at: str) -> bool:
-        """Makes this attempt the owner; False where the job has ended, or another Batch job or attempt owns it."""
-        mine = Attr("batch_job_id").eq(batch_job_id) & Attr("attempt").lte(attempt)
-        free = Attr("status").is_in([state for state in may_move_to(State.RUNNING) if state is not State.RUNNING])
+    def start(
+        self, job_id: str, *, batch_job_id: str, attempt: int, started_at: str, keep_progress: bool = False
+    ) -> bool:
+        """Makes this attempt the owner; False where the job has ended, or another Batch job or attempt owns it.
+
+        What runs already may have no owner yet: shards are at work before their publishing job is.
+        """
+        mine = Attr("batch_job_id").eq(batch_job_id) & (Attr("attempt").lte(attempt) | Attr("attempt").not_exists())
+        unowned = Attr("batch_job_id").not_exists()
+        free = Attr("status").is_in([State.CLAIMED, State.SUBMITTED])
+        progress = {} if keep_progress else {"rows_scored": 0}
         return self._update(
             job_id,
-            free | (Attr("status").eq(State.RUNNING) & mine),
-            {
-                "status": State.RUNNING,
-                "batch_job_id": batch_job_id,
-                "attempt": attempt,
-                "started_at": started_at,
-                "rows_scored": 0,
-            },
+            free | (Attr("status").eq(State.RUNNING) & (mine | unowned)),
+            {"status": State.RUNNING, "batch_job_id": batch_job_id, "attempt": attempt, **progress},
+            default={"started_at": started_at},
             remove=("code", "message"),
         )
+
+    def enter(self, job_id: str, *, started_at: str) -> Job | None:
+        """The job, running, for one of its shards; None where it has ended."""
+        not_ended = Attr("status").is_in(list(may_move_to(State.RUNNING)))
+        entered = self._update(job_id, not_ended, {"status": State.RUNNING}, default={"started_at": started_at})
+        return self.find(job_id) if entered else None
+
+    def note(self, job: Job, **attributes: Any) -> bool:
+        """Writes what one of the job's shards has to say. False where the job has ended, or was started anew."""
+        running = Attr("status").eq(State.RUNNING) & Attr("run").eq(job.run)
+        return self._update(job.job_id, running, attributes)
+
+    def advance(self, job: Job, rows: int) -> None:
+        """One shard more is done. Only a count for people to see: a kill in between leaves it short."""
+        with _faults("writing the jobs table"):
+            self._table.update_item(
+                Key={"job_id": job.job_id},
+                UpdateExpression="ADD rows_scored :rows, shards_done :one",
+                ExpressionAttributeValues={":rows": rows, ":one": 1},
+            )
+
+    def refuse(self, job: Job, *, status: State, code: str, message: str, finished_at: str) -> bool:
+        """Ends a job before Batch hears of it."""
+        ended = {"status": status, "code": code, "message": message, "finished_at": finished_at}
+        return self._update(job.job_id, Attr("status").eq(State.CLAIMED), ended)
+
+    def claim_again(self, job: Job) -> bool:
+        """Replaces a job that FAILED or was REJECTED by its next run; False where it has not, or another did so."""
+        ended = Attr("status").is_in(list(may_move_to(State.CLAIMED))) & Attr("run").eq(job.run - 1)
+        return self._holds(self._table.put_item, Item=_item(job), ConditionExpression=ended)
 
     def report(self, job: Job, **attributes: Any) -> bool:
         """Writes what the owning attempt has to say. False where it owns the job no longer."""
@@ -67,9 +98,13 @@ class JobsTable:
     def end(self, job_id: str, *, batch_job_id: str, code: str, message: str, finished_at: str) -> bool:
         """FAILED on Batch's word: only where the job has no final state and no other Batch job owns it.
 
-        What the worker itself said of the cause is kept.
+        `batch_job_id` may be that of the array, too. What the worker itself said of the cause is kept.
         """
-        mine = Attr("batch_job_id").not_exists() | Attr("batch_job_id").eq(batch_job_id)
+        mine = (
+            Attr("batch_job_id").not_exists()
+            | Attr("batch_job_id").eq(batch_job_id)
+            | Attr("array_job_id").eq(batch_job_id)
+        )
         return self._update(
             job_id,
             mine & Attr("status").is_in(list(may_move_to(State.FAILED))),
@@ -141,6 +176,10 @@ def _faults(doing: str) -> Iterator[None]:
         yield
     except (ClientError, BotoCoreError) as error:
         raise fault(error, doing) from error
+
+
+def _item(job: Job) -> dict[str, Any]:
+    return {name: value for name, value in asdict(job).items() if value is not None}
 
 
 def _limit_key(model: str, version: str) -> str:

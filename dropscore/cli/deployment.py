@@ -1,13 +1,15 @@
-"""A deployment as the command line sees it: its bucket and its jobs table, in AWS or in the embedded cloud."""
+"""A deployment as the command line sees it: bucket, jobs table and `submit`, in AWS or in the embedded cloud."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from dropscore.aws.table import JobsTable
@@ -15,8 +17,10 @@ from dropscore.cli.options import Target
 from dropscore.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
 
+ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=70)  # a retry that is asked for twice would run twice
 # Written by `dropscore local up`, removed by `dropscore local down`.
 EMBEDDED_CLOUD = Path(__file__).resolve().parents[2] / ".dropscore" / "local" / "cloud.json"
 
@@ -26,10 +30,21 @@ class Deployment:
     s3: S3Client
     bucket: str
     table: JobsTable
+    find_submit: Callable[[], tuple[LambdaClient, str]]
+    """The Lambda client and the name of the function `submit`; only who retries needs the scoring stack."""
 
 
 def deployment(target: Target) -> Deployment:
     return _embedded() if target.local else _in_aws(target)
+
+
+def embedded(session: boto3.Session, outputs: Mapping[str, str], endpoint_url: str) -> Deployment:
+    """The deployment that one endpoint answers for: of the embedded cloud."""
+
+    def find_submit() -> tuple[LambdaClient, str]:
+        return session.client("lambda", config=ONCE, endpoint_url=endpoint_url), outputs["SubmitFunctionName"]
+
+    return _deployment(session, outputs, find_submit, endpoint_url=endpoint_url)
 
 
 def _embedded() -> Deployment:
@@ -42,12 +57,20 @@ def _embedded() -> Deployment:
         aws_secret_access_key=cloud["secret_access_key"],
         region_name=cloud["region"],
     )
-    return _deployment(session, cloud["outputs"], endpoint_url=cloud["endpoint_url"])
+    return embedded(session, cloud["outputs"], cloud["endpoint_url"])
 
 
 def _in_aws(target: Target) -> Deployment:
     session = boto3.Session(profile_name=target.profile, region_name=target.region)
-    stack = f"dropscore-{target.env or 'dev'}-storage"
+    prefix = f"dropscore-{target.env or 'dev'}"
+
+    def find_submit() -> tuple[LambdaClient, str]:
+        return session.client("lambda", config=ONCE), _outputs(session, f"{prefix}-scoring")["SubmitFunctionName"]
+
+    return _deployment(session, _outputs(session, f"{prefix}-storage"), find_submit)
+
+
+def _outputs(session: boto3.Session, stack: str) -> dict[str, str]:
     try:
         found = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as error:
@@ -56,9 +79,18 @@ def _in_aws(target: Target) -> Deployment:
                 f"there is no stack {stack} in {session.region_name}; deploy it, or name another by --env and --region"
             ) from None
         raise
-    return _deployment(session, {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])})
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
 
-def _deployment(session: boto3.Session, outputs: dict[str, str], **client: Any) -> Deployment:
-    table = session.resource("dynamodb", **client).Table(outputs["JobsTableName"])
-    return Deployment(s3=session.client("s3", **client), bucket=outputs["BucketName"], table=JobsTable(table))
+def _deployment(
+    session: boto3.Session,
+    outputs: Mapping[str, str],
+    find_submit: Callable[[], tuple[LambdaClient, str]],
+    **client: Any,
+) -> Deployment:
+    return Deployment(
+        s3=session.client("s3", **client),
+        bucket=outputs["BucketName"],
+        table=JobsTable(session.resource("dynamodb", **client).Table(outputs["JobsTableName"])),
+        find_submit=find_submit,
+    )

@@ -48,7 +48,7 @@ def status(
 ) -> None:
     """Show one job's row of the jobs table."""
     there = deployment(target(context, local=local, profile=profile, region=region, env=env))
-    job = _job(there, which)
+    job = job_of(there, which)
     print_json(as_dict(job)) if as_json else print_job(job)
 
 
@@ -64,7 +64,7 @@ def result(
 ) -> None:
     """Fetch one job's scores; with --json the job's row is printed, and --out is needed for the scores."""
     there = deployment(target(context, local=local, profile=profile, region=region, env=env))
-    job = _job(there, which)
+    job = job_of(there, which)
     if job.status is not State.SUCCEEDED:
         why = f" ({job.code}: {job.message})" if job.code else ""
         raise JobFailedError(f"job {job.job_id} is {job.status}{why}; there are no scores to fetch")
@@ -89,22 +89,27 @@ def fetch(there: Deployment, job: Job, out: Path) -> None:
 
 def _found(there: Deployment, status: State | None, file: str | None, limit: int) -> list[Job]:
     if file:
-        found = [job for job in there.table.by_file(_key(file), limit=limit) if status in (None, job.status)]
+        found = [job for job in there.table.by_file(key_of(file), limit=limit) if status in (None, job.status)]
     else:
         states = [status] if status else list(State)
         found = [job for state in states for job in there.table.by_status(state, limit=limit)]
     return sorted(found, key=lambda job: job.submitted_at, reverse=True)[:limit]
 
 
-def _job(there: Deployment, which: str) -> Job:
-    if re.fullmatch(r"[0-9a-f]{32}", which):
-        job = there.table.find(which)
-    else:
-        job = next(iter(there.table.by_file(_key(which), limit=1)), None)
+def job_of(there: Deployment, which: str) -> Job:
+    job = find(there, which)
     if job is None:
         raise ConfigurationError(f"there is no job for {which!r}; `dropscore jobs` lists those there are")
     return job
 
 
-def _key(file: str) -> str:
+def find(there: Deployment, which: str) -> Job | None:
+    """The job of that id, or the newest one of that file."""
+    if re.fullmatch(r"[0-9a-f]{32}", which):
+        return there.table.find(which)
+    return next(iter(there.table.by_file(key_of(which), limit=1)), None)
+
+
+def key_of(file: str) -> str:
+    """A file's key; what stands before input/ may be left out."""
     return file if file.startswith(INPUT) else INPUT + file

@@ -20,7 +20,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from dropscore.cli import jobs, score
+from dropscore.cli import jobs, retry, score, verify
 from dropscore.cli.options import Env, Local, Profile, Region, Target
 from dropscore.errors import CloudError, ConfigurationError, DropscoreError
 
@@ -29,6 +29,8 @@ app.command("score")(score.score)
 app.command("jobs")(jobs.jobs)
 app.command("status")(jobs.status)
 app.command("result")(jobs.result)
+app.command("verify")(verify.verify)
+app.command("retry")(retry.retry)
 for _entry in sorted(entry_points(group="dropscore.commands"), key=lambda entry: entry.name):
     _loaded = _entry.load()
     if isinstance(_loaded, typer.Typer):

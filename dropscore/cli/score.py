@@ -33,7 +33,7 @@ def score(
     keys = [f"{INPUT}{route + '/' if route else ''}{file.name}" for file in files]
     for key in keys:
         if not is_input(key):
-            raise typer.BadParameter(f"{key!r} would not be scored: a file's name must end in .csv")
+            raise typer.BadParameter(f"{key!r} would not be scored: a file's name must end in .csv or .csv.gz")
     there = deployment(target(context, local=local, profile=profile, region=region, env=env))
     uploaded = {upload(there, file, key): key for file, key in zip(files, keys, strict=True)}
     if watch:

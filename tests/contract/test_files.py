@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 
-from dropscore import publish
+from dropscore.aws import objects
+from dropscore.aws.objects import Writer
 from dropscore.aws.source import CHUNK_BYTES, Source
 from dropscore.errors import PermanentError
-from dropscore.publish import Output
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -27,8 +27,8 @@ def _source(s3: S3Client, bucket: str, version_id: str) -> Source:
     return Source(s3, bucket=bucket, key=KEY, version_id=version_id)
 
 
-def _output(s3: S3Client, bucket: str, job_id: str = "job") -> Output:
-    return Output(s3, bucket=bucket, key="output/x.csv", job_id=job_id)
+def _writer(s3: S3Client, bucket: str, key: str = "output/x.csv") -> Writer:
+    return Writer(s3, bucket=bucket, key=key)
 
 
 def _versions(s3: S3Client, bucket: str) -> int:
@@ -50,6 +50,14 @@ def test_only_the_named_version_is_read(s3: S3Client, bucket: str) -> None:
     assert b"".join(_source(s3, bucket, first).chunks()) == b"first"
 
 
+@pytest.mark.parametrize(
+    ("start", "stop"), [(0, 4), (3, 8), (3, None), (8, 99), (9, 9), (10, None), (12, 20), (0, None)]
+)
+def test_a_range_of_a_version_is_that_range(s3: S3Client, bucket: str, start: int, stop: int | None) -> None:
+    first, _ = _put(s3, bucket, b"0123456789"), _put(s3, bucket, b"second")
+    assert b"".join(_source(s3, bucket, first).chunks(start, stop)) == b"0123456789"[start:stop]
+
+
 def test_a_purged_version_is_gone_though_a_newer_one_stands_there(s3: S3Client, bucket: str) -> None:
     first, _ = _put(s3, bucket, b"first"), _put(s3, bucket, b"second")
     s3.delete_object(Bucket=bucket, Key=KEY, VersionId=first)
@@ -57,54 +65,78 @@ def test_a_purged_version_is_gone_though_a_newer_one_stands_there(s3: S3Client, 
         list(_source(s3, bucket, first).chunks())
 
 
-def test_an_output_is_published_once(s3: S3Client, bucket: str) -> None:
-    output = _output(s3, bucket)
-    assert not output.is_published()
-    output.publish([b"1\n", b"2\n"])
-    output.publish([b"1\n", b"2\n"])
-    assert output.is_published()
-    assert (_read(s3, bucket), _versions(s3, bucket), output.count_rows()) == (b"1\n2\n", 1, (2, 0))
+def _write(s3: S3Client, bucket: str, blocks: list[bytes], key: str = "output/x.csv") -> bool:
+    with _writer(s3, bucket, key) as writer:
+        for block in blocks:
+            writer.write(block)
+        assert writer.sha256 == sha256(b"".join(blocks)).hexdigest()
+        return writer.commit()
 
 
-def test_an_output_of_several_parts_is_published_once(
-    s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("blocks", [[], [b"1\n", b"2\n"], [b"%06d\n" % row * 100_000 for row in range(16)]])
+def test_an_object_is_written_once_and_the_first_one_stays(
+    s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch, blocks: list[bytes]
 ) -> None:
-    monkeypatch.setattr(publish, "PART_BYTES", 5 << 20)
-    blocks = [b"%06d\n" % row * 100_000 for row in range(16)]
-    for _ in range(2):
-        _output(s3, bucket).publish(blocks)
-    assert _read(s3, bucket) == b"".join(blocks)
-    assert _versions(s3, bucket) == 1
+    monkeypatch.setattr(objects, "UPLOAD_BYTES", 5 << 20)
+    assert _write(s3, bucket, blocks)
+    assert not _write(s3, bucket, [*blocks, b"other\n"])
+    assert (_read(s3, bucket), _versions(s3, bucket)) == (b"".join(blocks), 1)
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
 
 
-def test_a_strangers_output_is_left_alone(s3: S3Client, bucket: str) -> None:
-    s3.put_object(Bucket=bucket, Key="output/x.csv", Body=b"theirs")
-    with pytest.raises(PermanentError, match="OUTPUT_EXISTS"):
-        _output(s3, bucket).publish([b"ours\n"])
-    with pytest.raises(PermanentError, match="OUTPUT_EXISTS"):
-        _output(s3, bucket).is_published()
-    assert _read(s3, bucket) == b"theirs"
-
-
 @pytest.mark.parametrize("blocks_before", [0, 3])
-def test_an_error_on_the_way_publishes_nothing(
+def test_a_writer_that_is_left_leaves_nothing(
     s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch, blocks_before: int
 ) -> None:
-    monkeypatch.setattr(publish, "PART_BYTES", 5 << 20)
-
-    def blocks() -> Iterator[bytes]:
+    monkeypatch.setattr(objects, "UPLOAD_BYTES", 5 << 20)
+    with _writer(s3, bucket) as writer:
         for _ in range(blocks_before):
-            yield b"1\n" * (3 << 20)
-        raise PermanentError("BAD_RESPONSE", "no")
-
-    with pytest.raises(PermanentError, match="BAD_RESPONSE"):
-        _output(s3, bucket).publish(blocks())
+            writer.write(b"1\n" * (3 << 20))
     assert _versions(s3, bucket) == 0
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
 
 
-def test_rows_and_empty_lines_are_counted_across_chunks(s3: S3Client, bucket: str) -> None:
-    lines = b"".join(b"\n" if row % 3 == 0 else b"0.%06d\n" % row for row in range(400_000))
-    _output(s3, bucket).publish([lines])
-    assert _output(s3, bucket).count_rows() == (400_000, 133_334)
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [0],
+        [7],
+        [3, 4],
+        [6 * MIB],
+        [6 * MIB, 7 * MIB],
+        [1, 12 * MIB],
+        [1, 5 * MIB, 3],
+        [4 * MIB, 7 * MIB, 2, 6 * MIB, 1],
+    ],
+)
+def test_parts_become_one_object_whatever_their_sizes(
+    s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch, sizes: list[int]
+) -> None:
+    monkeypatch.setattr(objects, "UPLOAD_BYTES", 5 << 20)
+    parts = [os.urandom(size) for size in sizes]
+    for number, part in enumerate(parts):
+        s3.put_object(Bucket=bucket, Key=f"parts/{number}", Body=part)
+    with _writer(s3, bucket) as writer:
+        writer.write(b"header\n")
+        for number, part in enumerate(parts):
+            writer.copy(f"parts/{number}", len(part))
+        assert writer.bytes == 7 + sum(sizes)
+        assert writer.commit()
+    assert _read(s3, bucket) == b"header\n" + b"".join(parts)
+
+
+def test_a_large_copy_goes_through_s3_and_not_through_this_process(
+    s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "MOST_COPY_BYTES", 6 << 20)
+    part = os.urandom(17 << 20)
+    s3.put_object(Bucket=bucket, Key="parts/0", Body=part)
+    sent: list[int] = []
+    s3.meta.events.register("before-call.s3.UploadPart", lambda **_: sent.append(1))
+    with _writer(s3, bucket) as writer:
+        writer.copy("parts/0", len(part))
+        assert writer.commit()
+    assert (_read(s3, bucket), sent) == (part, [])

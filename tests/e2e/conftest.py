@@ -20,6 +20,7 @@ from local.run import deployment
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "build" / "demo"
+SETTINGS = Path(__file__).with_name("small_shards.toml")
 WAIT_SECONDS = 60.0
 
 
@@ -117,8 +118,8 @@ def _as_list(value: Any) -> list[Any]:
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    home = tmp_path_factory.mktemp("cloud")
-    with throwaway(home, os.environ, print, Clock()) as running:
+    environ = {**os.environ, "DROPSCORE_SETTINGS": str(SETTINGS)}
+    with throwaway(tmp_path_factory.mktemp("cloud"), environ, print, Clock()) as running:
         yield running
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import boto3
 import pytest
@@ -16,8 +17,10 @@ from moto import mock_aws
 from dropscore.aws.table import JobsTable
 from dropscore.intake import Intake, Upload
 from dropscore.jobs import Job
+from dropscore.lines import split_rows
+from dropscore.options import Options
 from dropscore.pace import Retry
-from dropscore.routes import Model, Route
+from dropscore.routes import Model, Route, manifest_key
 from dropscore.runtime import SubmitSettings, WorkerSettings
 from dropscore.work import Worker
 
@@ -32,18 +35,20 @@ RETRY = Retry(attempts=3, sleep=lambda _: None)
 
 
 class FakeModel:
-    """Speaks as the SageMaker runtime client does. Scores a row by its number; `fail` may raise instead."""
+    """Speaks as the SageMaker runtime client does. Scores a row by its own text; `fail` may raise instead."""
 
     def __init__(self) -> None:
         self.calls = 0
         self.version = ""
+        self.is_by_digest = False
         self.fail: Callable[[bytes], None] = lambda _body: None
 
     def invoke_endpoint(self, *, Body: bytes, **_: str) -> dict[str, Any]:  # noqa: N803
         self.calls += 1
         self.fail(Body)
         said = {"CustomAttributes": f"model-version={self.version}"} if self.version else {}
-        return {"Body": io.BytesIO(b"".join(b"0.%s\n" % row for row in Body.split())), **said}
+        rows = [b"%d" % crc32(row) for row in split_rows(Body)] if self.is_by_digest else Body.split()
+        return {"Body": io.BytesIO(b"".join(b"0.%s\n" % row for row in rows)), **said}
 
 
 def model_error(status: int, said: object = "boom") -> ClientError:
@@ -78,31 +83,36 @@ class Account:
     table: JobsTable
     model: FakeModel = field(default_factory=FakeModel)
     batch: FakeBatch = field(default_factory=FakeBatch)
-    max_bad_rows: str | int = 0
+    options: Options = field(default_factory=Options)
+    shard_bytes: int = 1 << 20
 
     def put(self, data: bytes, key: str = "input/a.csv") -> Upload:
         version = self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)["VersionId"]
         return Upload(bucket=BUCKET, key=key, version_id=version, size_bytes=len(data))
 
     def take(self, upload: Upload) -> str | None:
+        return self.intake().take(upload)
+
+    def intake(self) -> Intake:
         settings = SubmitSettings(
             jobs_table="jobs",
             bucket=BUCKET,
             job_queue="queue",
             job_definition="definition",
             models=MODELS,
-            routes={"default": Route(name="default", model="fraud")},
+            routes={"default": Route(name="default", model="fraud", options=self.options)},
             job_ttl_days=1,
+            shard_bytes=self.shard_bytes,
         )
-        return Intake(settings, self.table, self.batch).take(upload)  # type: ignore[arg-type]
+        return Intake(settings, self.table, self.batch, self.s3)  # type: ignore[arg-type]
 
     def worker(self, batch_job_id: str = "batch-1", attempt: int = 1) -> Worker:
         settings = WorkerSettings(
             jobs_table="jobs",
             bucket=BUCKET,
             models=MODELS,
-            routes={"default": Route(name="default", model="fraud", max_bad_rows=self.max_bad_rows)},
             in_flight=2,
+            image="image",
             batch_job_id=batch_job_id,
             attempt=attempt,
         )
@@ -114,10 +124,18 @@ class Account:
         return job
 
     def outputs(self) -> dict[str, bytes]:
+        """All that is published, but for the manifests."""
         found = self.s3.list_object_versions(Bucket=BUCKET, Prefix="output/").get("Versions", [])
         keys = [version["Key"] for version in found]
         assert len(keys) == len(set(keys)), "an output has more than one version"
-        return {key: self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
+        return {key: self.read(key) for key in keys if not key.endswith(".manifest.json")}
+
+    def manifest(self, job: Job) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads(self.read(manifest_key(job.output_key)))
+        return said
+
+    def read(self, key: str) -> bytes:
+        return self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
 
 @pytest.fixture

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import gzip
 import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from dropscore.intake import Upload
-from dropscore.jobs import State
+from dropscore.errors import RejectedError
+from dropscore.intake import Upload, Wish
+from dropscore.jobs import Job, State
+from dropscore.options import Options
 
-from .conftest import Account
+from .conftest import Account, model_error
 
 
 def _event(key: str) -> dict[str, Any]:
@@ -86,3 +89,184 @@ def test_what_is_not_an_input_is_ignored(account: Account, key: str) -> None:
 
 def test_another_bucket_is_ignored(account: Account) -> None:
     assert account.take(replace(account.put(b"1\n"), bucket="other")) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "code"),
+    [
+        (b"", Options(), "EMPTY_FILE"),
+        (b"a,b\n", Options(header=True), "EMPTY_FILE"),
+        (b"1,2\n", Options(columns=("x",)), "COLUMNS_NEED_HEADER"),
+        ("1,2\n".encode("utf-16"), Options(), "ENCODING"),
+    ],
+)
+def test_a_hopeless_file_is_rejected_before_batch_hears_of_it(
+    account: Account, data: bytes, options: Options, code: str
+) -> None:
+    account.options = options
+    job = account.job(account.take(account.put(data)) or "")
+    assert (job.status, job.code) == (State.REJECTED, code)
+    assert job.finished_at is not None
+    assert account.batch.submitted == []
+
+
+def test_a_file_that_is_gone_already_fails(account: Account) -> None:
+    upload = account.put(b"1\n")
+    account.s3.delete_object(Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id)
+    job = account.job(account.take(upload) or "")
+    assert (job.status, job.code) == (State.FAILED, "SOURCE_GONE")
+
+
+def test_a_packed_file_is_looked_into(account: Account) -> None:
+    job = account.job(account.take(account.put(gzip.compress(b"1\n"), "input/a.csv.gz")) or "")
+    assert (job.status, job.shards) == (State.SUBMITTED, 1)
+    assert job.output_key.endswith("Z-a.csv")
+    broken = account.job(account.take(account.put(b"1\n", "input/b.csv.gz")) or "")
+    assert (broken.status, broken.code) == (State.REJECTED, "GZIP_BROKEN")
+
+
+def _sidecar(account: Account, said: str) -> None:
+    account.put(said.encode(), "input/a.csv.job.json")
+
+
+def test_a_sidecar_has_its_word_over_the_routes(account: Account) -> None:
+    account.options = Options(header=False, max_bad_rows=3)
+    _sidecar(account, '{"header": true, "model": "fraud"}')
+    job = account.job(account.take(account.put(b"a\n1\n")) or "")
+    assert job.status is State.SUBMITTED
+    assert job.parsed_options == Options(header=True, max_bad_rows=3)
+
+
+def test_a_sidecar_that_comes_later_changes_nothing(account: Account) -> None:
+    job_id = account.take(account.put(b"1\n")) or ""
+    _sidecar(account, '{"max_bad_rows": 5}')
+    account.take(Upload(bucket="bucket", key="input/a.csv", version_id=account.job(job_id).version_id, size_bytes=2))
+    assert account.job(job_id).options == "{}"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("header: true", "is not JSON"),
+        ('{"hedaer": true}', "did you mean header"),
+        ('{"model": "none"}', "'none' is none of fraud"),
+        ('{"max_bad_rows": "all"}', "max_bad_rows"),
+        ("[1]", "is not a JSON object"),
+    ],
+)
+def test_a_sidecar_that_cannot_be_followed_rejects_the_file(account: Account, said: str, why: str) -> None:
+    _sidecar(account, said)
+    job = account.job(account.take(account.put(b"1\n")) or "")
+    assert (job.status, job.code) == (State.REJECTED, "BAD_OPTIONS")
+    assert why in (job.message or "")
+    assert "input/a.csv.job.json" in (job.message or "")
+    assert account.batch.submitted == []
+
+
+def test_a_claim_keeps_the_options_it_was_made_with(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    _sidecar(account, '{"max_bad_rows": 5}')
+    upload = account.put(b"1\n")
+    with monkeypatch.context() as killed:
+        killed.setattr(account.batch, "submit_job", lambda **_: (_ for _ in ()).throw(TimeoutError))
+        with pytest.raises(TimeoutError):
+            account.take(upload)
+    before = account.job(upload.job_id)
+    _sidecar(account, '{"max_bad_rows": 6}')
+    account.take(upload)
+    assert account.job(upload.job_id).options == before.options == '{"max_bad_rows": 5}'
+    assert account.job(upload.job_id).output_key == before.output_key
+
+
+def _ended(account: Account, upload: Upload, code: str = "AWS_BUSY") -> Job:
+    job = account.job(upload.job_id)
+    assert account.table.end(job.job_id, batch_job_id=job.batch_job_id or "", code=code, message="m", finished_at="t")
+    return job
+
+
+def test_a_failed_job_runs_again_under_its_own_id(account: Account) -> None:
+    upload = account.put(b"1\n2\n")
+    account.take(upload)
+    first = _ended(account, upload)
+    assert account.intake().retry(upload, Wish()) == first.job_id
+    again = account.job(first.job_id)
+    assert (again.status, again.run, again.code) == (State.SUBMITTED, 2, None)
+    assert again.output_key == first.output_key
+    account.worker(again.batch_job_id or "").score(first.job_id)
+    assert account.job(first.job_id).status is State.SUCCEEDED
+
+
+def test_a_retry_takes_the_options_as_they_are_now(account: Account) -> None:
+    upload = account.put(b"a\n")
+    account.options = Options(header=True)
+    account.take(upload)
+    assert account.job(upload.job_id).code == "EMPTY_FILE"
+    account.options = Options(header=False)
+    account.intake().retry(upload, Wish())
+    assert account.job(upload.job_id).status is State.SUBMITTED
+
+
+def test_a_job_whose_row_has_expired_is_retried_from_the_file_alone(account: Account) -> None:
+    upload = account.put(b"1\n")
+    assert account.job(account.intake().retry(upload, Wish())).status is State.SUBMITTED
+
+
+@pytest.mark.parametrize(
+    ("wish", "code"),
+    [
+        (Wish(), "NOTHING_TO_RETRY"),
+        (Wish(rejected_only=True), "NOTHING_TO_RETRY"),
+        (Wish(model="none"), "BAD_OPTIONS"),
+    ],
+)
+def test_a_job_that_succeeded_is_left_alone(account: Account, wish: Wish, code: str) -> None:
+    upload = account.put(b"1\n")
+    account.worker().score(account.take(upload) or "")
+    before = account.job(upload.job_id)
+    with pytest.raises(RejectedError, match=code):
+        account.intake().retry(upload, wish)
+    assert account.job(upload.job_id) == before
+
+
+def test_a_job_under_way_is_not_retried(account: Account) -> None:
+    upload = account.put(b"1\n")
+    account.take(upload)
+    with pytest.raises(RejectedError, match="NOT_ENDED"):
+        account.intake().retry(upload, Wish())
+    assert len(account.batch.submitted) == 1
+
+
+def test_another_model_is_another_job(account: Account) -> None:
+    upload = account.put(b"1\n")
+    account.worker().score(account.take(upload) or "")
+    ids = [account.intake().retry(upload, Wish(model="fraud"))]
+    assert account.job(ids[0]).status is State.SUBMITTED
+    account.worker("batch-2").score(ids[0])
+    ids.append(account.intake().retry(upload, Wish(model="fraud")))
+    assert len({upload.job_id, *ids}) == 3
+    assert len(account.outputs()) == 2
+
+
+def test_only_the_rejected_rows_are_scored_again(account: Account) -> None:
+    data = b"".join(b"%d\n" % row for row in range(10, 60))
+    account.options = Options(max_bad_rows=9)
+    refused = {b"13", b"14", b"47"}
+
+    def refuse(body: bytes) -> None:
+        for row, cell in enumerate(body.split(), 1):
+            if cell in refused:
+                raise model_error(400, {"code": "NOT_A_NUMBER", "row": row})
+
+    account.model.fail = refuse
+    upload = account.put(data)
+    account.worker().score(account.take(upload) or "")
+    assert account.job(upload.job_id).rows_rejected == 3
+    refused.remove(b"13")
+    refused.remove(b"47")
+    calls = account.model.calls
+    again = account.job(account.intake().retry(upload, Wish(rejected_only=True)))
+    assert (again.job_id != upload.job_id, again.rejected_of) == (True, upload.job_id)
+    account.worker("batch-2").score(again.job_id)
+    again = account.job(again.job_id)
+    assert (again.status, again.rows, again.rows_rejected) == (State.SUCCEEDED, 3, 1)
+    assert account.outputs()[again.output_key] == b"0.13\n\n0.47\n"
+    assert account.model.calls - calls == 3

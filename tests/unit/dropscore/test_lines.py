@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dropscore.errors import RejectedError
-from dropscore.lines import Body, Limit, count_rows, cut, row_ends
+from dropscore.lines import Body, Limit, count_rows, cut, pick, row_ends, split_rows
 
-plain = st.lists(st.text("0123456789.,-", max_size=20), max_size=40).map(lambda rows: "\n".join(rows).encode())
+plain = st.lists(st.text("0123456789.,-", min_size=1, max_size=20), max_size=40).map(
+    lambda rows: "\n".join(rows).encode()
+)
 cells = st.lists(st.lists(st.text('ab,"\n\r ', max_size=6), min_size=1, max_size=4), max_size=20)
 ends = st.sampled_from(["", "\n"])
 
@@ -60,7 +62,9 @@ def test_a_row_may_be_exactly_as_long_as_the_limit() -> None:
 
 
 def test_a_row_over_the_limit_is_rejected_by_its_number() -> None:
-    with pytest.raises(RejectedError, match=r"ROW_TOO_LARGE: row 3 \(at byte 4\) is longer than the 5 bytes") as caught:
+    with pytest.raises(
+        RejectedError, match=r"ROW_TOO_LARGE: row 3 \(at byte 4\): it is longer than the 5 bytes"
+    ) as caught:
         list(cut([b"1\n2\n", b"secret-cell\n"], Limit(5)))
     assert "secret" not in str(caught.value)
 
@@ -130,3 +134,49 @@ def test_a_row_longer_than_a_fallen_limit_goes_alone() -> None:
     with pytest.raises(RejectedError, match=r"row 2.*12 bytes"):
         list(cut([b"1\n", b"1234567890123\n"], limit))
     assert [body.data for body in cut([b"12345678"], limit)] == [b"12345678"]
+
+
+lines = st.lists(st.sampled_from([b"1,2\n", b"\n", b"\r\n", b'"a\n\nb",3\r\n', b'"",\n']), max_size=30).map(b"".join)
+gappy = st.builds(bytes.__add__, lines, st.sampled_from([b"", b"4", b"\r"]))
+
+
+@given(gappy, st.integers(1, 20), st.integers(12, 60))
+def test_blank_lines_are_no_rows_and_no_byte_is_lost(data: bytes, chunk: int, limit: int) -> None:
+    bodies = list(cut(_chunks(data, chunk), Limit(limit)))
+    rows = [row for row in csv.reader(io.StringIO(data.decode(), newline="")) if row]
+    assert b"".join(body.data for body in bodies) == data
+    assert sum(body.rows for body in bodies) == len(rows) == len(split_rows(data)) == count_rows(data)
+    assert [row for body in bodies for row in split_rows(body.data)] == split_rows(data)
+
+
+@given(gappy)
+def test_a_body_with_blank_lines_is_halved_into_bodies_with_rows(data: bytes) -> None:
+    rows = count_rows(data)
+    if rows > 1:
+        first, second = Body(data, 1, rows, 0).halves()
+        assert first.data + second.data == data
+        assert (count_rows(first.data), count_rows(second.data)) == (first.rows, second.rows)
+        assert first.rows > 0 < second.rows
+
+
+@given(gappy, st.data())
+def test_a_row_knows_where_it_stands_past_the_blank_lines_before_it(data: bytes, draw: st.DataObject) -> None:
+    rows = split_rows(data)
+    if rows:
+        number = draw.draw(st.integers(1, len(rows)))
+        (alone,) = [part for part in Body(data, 1, len(rows), 0).around(number) if part.first_row == number]
+        assert data[alone.first_row_offset :].startswith(rows[number - 1])
+
+
+@given(gappy, st.data(), st.integers(12, 60))
+def test_rows_are_picked_by_where_they_stand(data: bytes, draw: st.DataObject, limit: int) -> None:
+    bodies = list(cut([data], Limit(limit)))
+    places, position = [], 0
+    for row in split_rows(data):
+        position = data.index(row, position)
+        places.append((position, row))
+        position += len(row)
+    chosen = draw.draw(st.lists(st.sampled_from(places), unique=True).map(sorted)) if places else []
+    picked = list(pick(bodies, [offset for offset, _ in chosen]))
+    assert [(body.offset, body.data) for body in picked] == chosen
+    assert [body.first_row for body in picked] == list(range(1, len(chosen) + 1))

@@ -15,6 +15,8 @@ ENV = {
     "ROUTES": '{"default": {"model": "fraud"}}',
     "JOB_TTL_DAYS": "90",
     "IN_FLIGHT": "4",
+    "SHARD_BYTES": "268435456",
+    "WORKER_IMAGE": "abc",
     "AWS_BATCH_JOB_ID": "batch",
     "AWS_BATCH_JOB_ATTEMPT": "1",
 }
@@ -36,8 +38,14 @@ def test_each_process_reads_its_environment() -> None:
         ({"ROUTES": '{"claims": {"model": "fraud"}}'}, "needs a default route"),
         ({"ROUTES": '{"default": {"model": "none"}}'}, "a model that MODELS names"),
         ({"ROUTES": '{"default": {"modle": "none"}}'}, "ROUTES is not as expected"),
+        ({"ROUTES": '{"default": {"model": "fraud", "hedaer": true}}'}, "did you mean header"),
     ],
 )
 def test_a_wrong_environment_is_named(change: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         SubmitSettings.from_env(ENV | change)
+
+
+def test_a_shard_is_told_by_batch() -> None:
+    assert WorkerSettings.from_env(ENV).shard is None
+    assert WorkerSettings.from_env(ENV | {"AWS_BATCH_JOB_ARRAY_INDEX": "7"}).shard == 7

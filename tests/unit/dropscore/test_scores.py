@@ -60,4 +60,4 @@ def test_anything_else_is_a_bad_response(reply: bytes, said: str) -> None:
     with pytest.raises(PermanentError) as caught:
         scores_of(reply, THREE)
     assert caught.value.code == "BAD_RESPONSE"
-    assert caught.value.message.startswith(f"rows 11 to 13: {said}")
+    assert caught.value.message.startswith(f"rows 11 to 13 (at byte 0): {said}")

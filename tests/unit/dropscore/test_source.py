@@ -24,7 +24,9 @@ class Broken:
         assert VersionId == "v"
         self.ranges.append(Range)
         start = int(Range.removeprefix("bytes=").removesuffix("-"))
-        return {"Body": Stream(DATA[start : start + self.gives], len(self.ranges)), "ContentLength": len(DATA) - start}
+        place = f"bytes {start}-{len(DATA) - 1}/{len(DATA)}"
+        body = Stream(DATA[start : start + self.gives], len(self.ranges))
+        return {"Body": body, "ContentLength": len(DATA) - start, "ContentRange": place, "ETag": "e"}
 
 
 class Stream:
@@ -55,12 +57,22 @@ def test_a_connection_that_gives_nothing_is_given_up() -> None:
     assert len(s3.ranges) == 4
 
 
+def test_a_range_that_was_ignored_is_never_taken_for_it() -> None:
+    class Ignoring(Broken):
+        def get_object(self, *, VersionId: str, Range: str = "", **_: str) -> dict[str, Any]:  # noqa: ARG002, N803
+            return super().get_object(VersionId=VersionId)
+
+    with pytest.raises(PermanentError, match="RANGE_IGNORED"):
+        list(_source(Ignoring(10)).chunks(5))
+
+
 @pytest.mark.parametrize(
     ("code", "status", "kind", "said"),
     [
         ("NoSuchVersion", 404, PermanentError, "SOURCE_GONE"),
         ("AccessDenied", 403, PermanentError, "ACCESS_DENIED.*reading s3://b/k"),
         ("SlowDown", 503, TransientError, "AWS_BUSY"),
+        ("PreconditionFailed", 412, PermanentError, "SOURCE_CHANGED"),
     ],
 )
 def test_a_refusal_is_told_in_our_words(code: str, status: int, kind: type[Exception], said: str) -> None:

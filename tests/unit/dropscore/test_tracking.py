@@ -60,7 +60,7 @@ def test_a_worker_that_ends_without_a_word_is_a_failure(account: Account) -> Non
 
 def test_late_word_of_a_finished_job_changes_nothing(account: Account) -> None:
     job_id = account.take(account.put(b"1\n")) or ""
-    account.worker().attempt(job_id)
+    account.worker().score(job_id)
     before = account.job(job_id)
     for status in ("FAILED", "SUCCEEDED", "RUNNING"):
         track(_event(job_id, status), account.table)

@@ -1,0 +1,189 @@
+"""Shards → parts → one output. Every part starts where the one before it ends, so no row is lost, doubled or moved."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from dropscore.allowance import ERRORS_HEADER, Borne
+from dropscore.aws import objects
+from dropscore.errors import JobError, PermanentError, RejectedError, RowTooLargeError
+from dropscore.lines import Limit, cut
+from dropscore.log import log
+from dropscore.manifest import manifest
+from dropscore.parts import Part, Parts
+from dropscore.passing import Pass
+from dropscore.publish import Manifest, Publication
+from dropscore.render import Renderer
+from dropscore.scorer import BadRow
+
+Found = dict[tuple[int, int], Part]
+
+
+class Progress(Protocol):
+    """Hears of what was done; raises SupersededError where it is not to be gone on with."""
+
+    def __call__(self, rows: int, version: str | None) -> None: ...
+    def write(self) -> None: ...
+    def shard_done(self, rows: int) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assembly:
+    one: Pass
+    parts: Parts
+
+    def shard(self, index: int, progress: Progress) -> Part:
+        """The part of shard `index`; scored now unless an earlier attempt has done so."""
+        start = self.one.start_of(index)
+        found = self.parts.find(self.one.job.model_version, index, start)
+        return found or self._score(index, start, progress)
+
+    def publish(self, publication: Publication, progress: Progress) -> Manifest:
+        """Publishes the parts of one model version. Raises RejectedError where together they have too many bad rows."""
+        parts = self._parts(progress)
+        self._check(parts)
+        header = self._header(parts)
+        with publication.writer() as scores, self.parts.writer("errors.csv") as errors:
+            scores.write(header)
+            for part in parts:
+                scores.copy(part.scores, part.bytes)
+            errors.write(ERRORS_HEADER)
+            for line in self._errors(parts):
+                errors.write(line)
+            progress.write()  # the last moment: an attempt that was replaced while it stalled publishes nothing
+            listed = errors if any(part.bad for part in parts) else None
+            written = manifest(self.one.job, self.one.model, self.one.settings, parts, listed, header=header)
+            return publication.commit(scores, listed, written)
+
+    def _score(self, index: int, start: int, progress: Progress) -> Part:
+        borne = Borne(self.one.allowance, is_whole=False)
+        with self.parts.writer("scores") as scores, self.parts.writer("errors.csv") as errors:
+            try:
+                tally = self.one.run(self.one.rows_from(index, start), start, scores, errors, borne, progress)
+            except JobError as error:
+                raise self._in_the_file(error, index, start) from error
+            scores.commit()
+            errors.commit()
+            part = self.parts.put(tally.part(index, start, borne, scores, errors))
+        progress.shard_done(part.rows)
+        return part
+
+    def _parts(self, progress: Progress) -> list[Part]:
+        """A part for each shard, all by one model: by one that has them all, else by the one that answers now."""
+        found = self.parts.by_version()
+        for version in reversed(found):
+            parts = list(self._known(found[version]))
+            if len(parts) == self.one.job.shards:
+                return parts
+        version, parts = next(reversed(found), self.one.job.model_version), []
+        while not parts:
+            parts, version = self._completed(found, version, progress)
+        return parts
+
+    def _known(self, found: Found) -> Iterator[Part]:
+        """The parts from the first on, as far as they are there."""
+        start = self.one.start_of(0)
+        for index in range(self.one.job.shards):
+            part = found.get((index, start))
+            if part is None:
+                return
+            yield part
+            start = part.end
+
+    def _completed(self, found: dict[str, Found], version: str, progress: Progress) -> tuple[list[Part], str]:
+        """All parts by `version`, those that are missing scored now; none where another one answers, and which."""
+        parts: list[Part] = []
+        start = self.one.start_of(0)
+        for index in range(self.one.job.shards):
+            part = found.get(version, {}).get((index, start))
+            if part is None:
+                log("missing", job_id=self.one.job.job_id, shard=index, start=start, version=version)
+                part = self._score(index, start, progress)
+                found.setdefault(part.model_version, {})[index, start] = part
+                if part.model_version != version and part.rows:
+                    return [], part.model_version
+            parts.append(part)
+            start = part.end
+        return parts, version
+
+    def _check(self, parts: list[Part]) -> None:
+        job, rows = self.one.job, sum(part.rows for part in parts)
+        if not rows:
+            raise RejectedError("EMPTY_FILE", "the file has no rows; upload one that has")
+        if parts[-1].end != job.size_bytes:
+            raise PermanentError(
+                "PARTS_DO_NOT_FIT", f"the parts end at byte {parts[-1].end} of {job.size_bytes}; nothing was published"
+            )
+        columns = {part.columns for part in parts if part.columns is not None}
+        if len(columns) > 1:
+            raise PermanentError("BAD_RESPONSE", "the model gave the shards of one file different numbers of scores")
+        is_guess = self.one.options.output != "scores" and any(part.bad and part.columns is None for part in parts)
+        if is_guess and columns - {1}:
+            raise PermanentError(
+                "SCORE_COLUMNS_UNKNOWN",
+                "a shard's rows are all bad and were written with one score column; the model answers "
+                f"{max(columns)} a row: set score_names to the names of all score columns",
+            )
+        self.one.allowance.check(rows, sum(part.bad for part in parts), _first_bad(parts))
+
+    def _header(self, parts: list[Part]) -> bytes:
+        renderer = Renderer(self.one.layout, self.one.options)
+        renderer.columns = next((part.columns for part in parts if part.columns is not None), 1)
+        return renderer.header()
+
+    def _errors(self, parts: Iterable[Part]) -> Iterator[bytes]:
+        """The lists of the parts one after the other, their rows numbered as in the file."""
+        before = 0
+        for part in parts:
+            for line in _lines(self._listed(part)):
+                row, comma, rest = line.partition(b",")
+                yield b"%d%b%b" % (int(row) + before, comma, rest)
+            before += part.rows
+
+    def _listed(self, part: Part) -> Iterator[bytes]:
+        if part.errors:
+            yield from objects.read(self.parts.s3, bucket=self.parts.bucket, key=part.errors)
+
+    def _in_the_file(self, error: JobError, index: int, start: int) -> JobError:
+        """The error with its rows numbered as in the file; where another attempt follows, the byte will do."""
+        if not isinstance(error, PermanentError):
+            error.rows = None
+            return error
+        return error.moved(self._rows_before(index, start)) if error.rows else error
+
+    def _rows_before(self, index: int, start: int) -> int:
+        """How many rows stand before byte `start`: known of the parts that are there, counted of what is between."""
+        rows, position = 0, self.one.start_of(0)
+        known = self.parts.by_version().get(self.one.job.model_version, {})
+        for part in self._known(known):
+            if part.index >= index:
+                break
+            rows, position = rows + part.rows, part.end
+        if position == start:
+            return rows
+        bodies = cut(self.one.text.read(position, start), Limit(self.one.model.body_limit_bytes), offset=position)
+        try:
+            return rows + sum(body.rows for body in bodies)
+        except RowTooLargeError as error:
+            raise error.moved(rows) from None
+
+
+def _first_bad(parts: Iterable[Part]) -> BadRow | None:
+    before = 0
+    for part in parts:
+        if part.first_bad:
+            bad = BadRow(*part.first_bad)
+            return dataclasses.replace(bad, row=bad.row + before)
+        before += part.rows
+    return None
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines with their ends, out of chunks that end anywhere."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line + b"\n" for line in lines)

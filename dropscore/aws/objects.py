@@ -1,0 +1,182 @@
+"""An object that is written piece by piece and appears whole, once, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dropscore.aws.faults import fault
+from dropscore.errors import JobError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, ObjectTypeDef
+
+UPLOAD_BYTES = 8 << 20
+UPLOADS_PER_SIZE = 1000  # S3 allows 10,000 parts; doubling the size after each thousand reaches its 5 TB in fewer
+LEAST_UPLOAD_BYTES = 5 << 20  # S3 takes no smaller part, but for the last
+MOST_COPY_BYTES = 5 << 30
+_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
+_MISSING = {"404", "NoSuchKey"}
+CSV = "text/csv; charset=utf-8"
+JSON = "application/json"
+
+
+class Writer:
+    """Writes one object; `commit` makes it visible with `If-None-Match: *`. Memory: one upload. Aborts if it is left.
+
+    `bytes` and `sha256` are of what went through it; what S3 copied by itself is in neither digest.
+    """
+
+    def __init__(
+        self, s3: S3Client, *, bucket: str, key: str, kind: str = CSV, metadata: Mapping[str, str] | None = None
+    ) -> None:
+        self._s3 = s3
+        self._object: Any = {"Bucket": bucket, "Key": key}
+        self._new: Any = {"ContentType": kind, "Metadata": dict(metadata or {})}
+        self._name = f"writing s3://{bucket}/{key}"
+        self._pending = bytearray()
+        self._upload: Any = None
+        self._done: list[CompletedPartTypeDef] = []
+        self._digest = hashlib.sha256()
+        self.key = key
+        self.bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        self.abort()
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def write(self, block: bytes) -> None:
+        self._digest.update(block)
+        self.bytes += len(block)
+        self._pending += block
+        size = UPLOAD_BYTES << (len(self._done) // UPLOADS_PER_SIZE)
+        while len(self._pending) >= size:
+            self._send(size)
+
+    def copy(self, key: str, size_bytes: int) -> None:
+        """Appends another object of the bucket: on S3's side where that is allowed, through this process where not."""
+        fill = max(0, LEAST_UPLOAD_BYTES - len(self._pending)) if self._pending else 0
+        if size_bytes - fill < LEAST_UPLOAD_BYTES:
+            fill = size_bytes
+        for block in self._read(key, 0, fill) if fill else ():
+            self.write(block)
+        if fill == size_bytes:
+            return
+        if self._pending:
+            self._send(len(self._pending))
+        for start in range(fill, size_bytes, MOST_COPY_BYTES):
+            self._copy(key, start, min(start + MOST_COPY_BYTES, size_bytes))
+        self.bytes += size_bytes - fill
+
+    def commit(self) -> bool:
+        """Makes it visible; False where something is at the key already: that is left alone."""
+        with _faults(self._name):
+            try:
+                self._commit()
+            except ClientError as error:
+                if error.response["Error"].get("Code") not in _TAKEN:
+                    raise
+                return False
+        self._upload = None
+        return True
+
+    def _commit(self) -> None:
+        if self._upload is None:
+            self._s3.put_object(**self._object, **self._new, Body=bytes(self._pending), IfNoneMatch="*")
+            return
+        if self._pending:
+            self._send(len(self._pending))
+        self._s3.complete_multipart_upload(**self._upload, MultipartUpload={"Parts": self._done}, IfNoneMatch="*")
+
+    def abort(self) -> None:
+        """Only to save storage: what is left of an upload is invisible, and the bucket's lifecycle removes it."""
+        if self._upload is not None:
+            with suppress(ClientError, BotoCoreError):
+                self._s3.abort_multipart_upload(**self._upload)
+            self._upload = None
+
+    def _send(self, size: int) -> None:
+        block = bytes(memoryview(self._pending)[:size])
+        del self._pending[:size]
+        with _faults(self._name):
+            self._add(self._s3.upload_part(**self._begun(), Body=block))
+
+    def _copy(self, key: str, start: int, stop: int) -> None:
+        source: Any = {"Bucket": self._object["Bucket"], "Key": key}
+        with _faults(self._name):
+            answer = self._s3.upload_part_copy(
+                **self._begun(), CopySource=source, CopySourceRange=f"bytes={start}-{stop - 1}"
+            )
+            self._add(answer["CopyPartResult"])
+
+    def _begun(self) -> Any:
+        if self._upload is None:
+            upload_id = self._s3.create_multipart_upload(**self._object, **self._new)["UploadId"]
+            self._upload = {**self._object, "UploadId": upload_id}
+        return {**self._upload, "PartNumber": len(self._done) + 1}
+
+    def _add(self, answer: Any) -> None:
+        """S3 wants to hear again what it answered: where it checks a part by a checksum, that one too."""
+        named: CompletedPartTypeDef = {"PartNumber": len(self._done) + 1, "ETag": answer["ETag"]}
+        if "ChecksumCRC32" in answer:
+            named["ChecksumCRC32"] = answer["ChecksumCRC32"]
+        self._done.append(named)
+
+    def _read(self, key: str, start: int, stop: int) -> Iterator[bytes]:
+        return read(self._s3, bucket=self._object["Bucket"], key=key, byte_range=(start, stop))
+
+
+def read(s3: S3Client, *, bucket: str, key: str, byte_range: tuple[int, int] | None = None) -> Iterator[bytes]:
+    """An object of ours in chunks of a mebibyte."""
+    ranged: Any = {"Range": f"bytes={byte_range[0]}-{byte_range[1] - 1}"} if byte_range else {}
+    with _faults(f"reading s3://{bucket}/{key}"):
+        yield from s3.get_object(Bucket=bucket, Key=key, **ranged)["Body"].iter_chunks(1 << 20)
+
+
+def metadata(s3: S3Client, *, bucket: str, key: str) -> dict[str, str] | None:
+    """What the object at the key says of itself; None where there is none."""
+    with _faults(f"looking for s3://{bucket}/{key}"):
+        try:
+            return s3.head_object(Bucket=bucket, Key=key)["Metadata"]
+        except ClientError as error:
+            if error.response["Error"].get("Code") in _MISSING:
+                return None
+            raise
+
+
+def pages(s3: S3Client, *, bucket: str, prefix: str) -> Iterator[list[ObjectTypeDef]]:
+    """What lies under the prefix, a thousand objects at a time."""
+    with _faults(f"listing s3://{bucket}/{prefix}"):
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            yield page.get("Contents", [])
+
+
+def put(s3: S3Client, *, bucket: str, key: str, data: bytes, kind: str = JSON) -> bool:
+    """A small object, if none is there; False where one is."""
+    with Writer(s3, bucket=bucket, key=key, kind=kind) as writer:
+        writer.write(data)
+        return writer.commit()
+
+
+@contextmanager
+def _faults(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except JobError:
+        raise
+    except (ClientError, BotoCoreError) as error:
+        raise fault(error, doing) from error

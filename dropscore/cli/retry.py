@@ -1,0 +1,80 @@
+"""`dropscore retry`: a version that is in the bucket is scored again, without an upload."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import ClientError
+
+from dropscore.cli.deployment import Deployment, deployment
+from dropscore.cli.jobs import Which, find, key_of
+from dropscore.cli.options import Env, Json, Local, Profile, Region, target
+from dropscore.cli.score import is_clean
+from dropscore.cli.show import as_dict, print_jobs, print_json, talk
+from dropscore.cli.watch import wait
+from dropscore.errors import CloudError, ConfigurationError, JobFailedError
+from dropscore.intake import Upload, Wish
+
+
+def retry(
+    context: typer.Context,
+    which: Which,
+    model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="Score by this model.")] = None,
+    rejected_only: Annotated[bool, typer.Option("--rejected-only", help="Only the rows that were rejected.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait until it is scored.")] = False,
+    as_json: Json = False,
+    local: Local = False,
+    profile: Profile = None,
+    region: Region = None,
+    env: Env = None,
+) -> None:
+    """Score a file's version again without an upload; prints the job's id.
+
+    A job that failed or was rejected runs once more, by the settings as they are now, and shards that are done are not
+    scored again. One that succeeded stays; --model and --rejected-only make a job of their own.
+    """
+    there = deployment(target(context, local=local, profile=profile, region=region, env=env))
+    upload = upload_of(there, which)
+    identity = ask(there, upload, Wish(model=model, rejected_only=rejected_only))
+    if not watch:
+        print_json({"job_id": identity, "file": upload.key}) if as_json else print(identity)
+        return
+    jobs = wait(there.table, {identity: upload.key})
+    print_json([as_dict(job) for job in jobs]) if as_json else print_jobs(jobs)
+    for job in jobs:
+        if job.message:
+            talk.print(f"{job.file}: {job.status}: {job.message}", markup=False, soft_wrap=True)
+    raise typer.Exit(0 if all(is_clean(job) for job in jobs) else 1)
+
+
+def upload_of(there: Deployment, which: str) -> Upload:
+    """The version that a job's row names; where the row has expired, the file's newest one."""
+    job = find(there, which)
+    if job is not None:
+        return Upload(bucket=there.bucket, key=job.file, version_id=job.version_id, size_bytes=job.size_bytes)
+    key = key_of(which)
+    try:
+        head = there.s3.head_object(Bucket=there.bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "404":
+            raise
+        raise ConfigurationError(
+            f"there is neither a job nor a file for {which!r}; of an expired job the file is needed: input/…"
+        ) from None
+    return Upload(bucket=there.bucket, key=key, version_id=head["VersionId"], size_bytes=head["ContentLength"])
+
+
+def ask(there: Deployment, upload: Upload, wish: Wish) -> str:
+    """The id of the job that the deployed `submit` has made of it."""
+    event = json.dumps({"retry": {"upload": asdict(upload), "wish": asdict(wish)}})
+    functions, submit = there.find_submit()
+    answer = functions.invoke(FunctionName=submit, Payload=event.encode())
+    said: dict[str, Any] = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise CloudError(f"the function {submit} failed: {said.get('errorType')}; its log says why")
+    if "code" in said:
+        raise JobFailedError(f"{said['code']}: {said['message']}")
+    return str(said["job_id"])

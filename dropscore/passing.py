@@ -1,0 +1,236 @@
+"""One pass over rows of a job's file: read, cut, scored, rendered and written, in bounded memory."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from dropscore.allowance import Allowance, Borne, errors_csv
+from dropscore.aws import objects
+from dropscore.aws.endpoint import Endpoint
+from dropscore.aws.source import Source
+from dropscore.aws.table import JobsTable
+from dropscore.errors import PermanentError
+from dropscore.gunzip import unzipped
+from dropscore.jobs import Job
+from dropscore.layout import HEAD_BYTES, Layout
+from dropscore.lines import Body, Limit, cut, pick
+from dropscore.options import Options
+from dropscore.pace import Retry
+from dropscore.parts import Part
+from dropscore.render import Renderer
+from dropscore.routes import Model, errors_key, is_packed
+from dropscore.runtime import WorkerSettings
+from dropscore.scorer import Scored, Scorer
+from dropscore.shards import first_row_at, owned
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+Watch = Callable[[int, str | None], None]
+"""Told of the rows just scored, and of the model version that scored them where the endpoint says it; may raise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """The text of the file, unpacked where it is packed."""
+
+    source: Source
+    is_packed: bool
+
+    def read(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` on; `stop` is for files that are not packed."""
+        return _from(start, unzipped(self.source.chunks())) if self.is_packed else self.source.chunks(start, stop)
+
+    def head(self) -> bytes:
+        """The first HEAD_BYTES, or the whole file where it has fewer."""
+        head = b""
+        for chunk in self.read(0, HEAD_BYTES):
+            head += chunk
+            if len(head) >= HEAD_BYTES:
+                break
+        return head[:HEAD_BYTES]
+
+
+def layout_of(text: Input, options: Options, features: int | None) -> Layout:
+    """Raises RejectedError for a file that cannot be scored whatever else is in it."""
+    head = text.head()
+    return Layout.of(head, options, features=features, is_whole=len(head) < HEAD_BYTES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """What a pass brought; `end` is the byte after its last row, `version` the model's as the endpoint said it."""
+
+    end: int
+    columns: int | None
+    input_sha256: str
+    version: str
+
+    def part(self, index: int, start: int, borne: Borne, scores: objects.Writer, errors: objects.Writer | None) -> Part:
+        first = borne.first
+        return Part(
+            index=index,
+            start=start,
+            end=self.end,
+            rows=borne.rows,
+            bad=borne.bad,
+            columns=self.columns,
+            model_version=self.version,
+            scores=scores.key,
+            bytes=scores.bytes,
+            sha256=scores.sha256,
+            input_sha256=self.input_sha256,
+            errors=errors.key if errors and borne.bad else None,
+            first_bad=(first.row, first.offset, first.code, first.reason) if first else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    settings: WorkerSettings
+    table: JobsTable
+    s3: S3Client
+    runtime: SageMakerRuntimeClient
+    job: Job
+    retry: Retry = field(default_factory=Retry)
+
+    @cached_property
+    def model(self) -> Model:
+        try:
+            return self.settings.models[self.job.model]
+        except KeyError:
+            raise PermanentError(
+                "MODEL_MISSING", f"model {self.job.model!r} is no longer deployed; deploy it or upload the file again"
+            ) from None
+
+    @cached_property
+    def options(self) -> Options:
+        return self.job.parsed_options
+
+    @cached_property
+    def allowance(self) -> Allowance:
+        """Rows that were rejected once may be so again: they are listed, whatever the route bears."""
+        return Allowance.parse("100%" if self.job.rejected_of else self.options.max_bad_rows)
+
+    @cached_property
+    def text(self) -> Input:
+        job = self.job
+        source = Source(self.s3, bucket=self.settings.bucket, key=job.file, version_id=job.version_id)
+        return Input(source=source, is_packed=is_packed(job.file))
+
+    @cached_property
+    def layout(self) -> Layout:
+        return layout_of(self.text, self.options, self.model.features)
+
+    def start_of(self, index: int) -> int:
+        """Where the first row of shard `index` starts."""
+        if index == 0:
+            return self.layout.data_offset
+        found = first_row_at(
+            self.text.read,
+            self.job.plan.bounds(index)[0],
+            self.job.size_bytes,
+            most_bytes=self.model.body_limit_bytes,
+            delimiter=self.options.delimiter.encode(),
+        )
+        return max(found, self.layout.data_offset)
+
+    def rows_from(self, index: int, start: int) -> Iterator[bytes]:
+        """The bytes of the rows that shard `index` owns, the first of which starts at `start`."""
+        plan = self.job.plan
+        return self.text.read(start) if plan.shards == 1 else owned(self.text.read, start, plan.bounds(index)[1])
+
+    def run(
+        self,
+        chunks: Iterable[bytes],
+        start: int,
+        scores: objects.Writer,
+        errors: objects.Writer,
+        borne: Borne,
+        watch: Watch,
+    ) -> Tally:
+        """Scores the rows in `chunks`, the first of which starts at byte `start`."""
+        limit, endpoint, read = self._limit(), Endpoint(self.runtime, self.model.endpoint), _Digest(start)
+        renderer = Renderer(self.layout, self.options)
+        scorer = Scorer(
+            invoke=endpoint,
+            limit=limit,
+            in_flight=self.settings.in_flight,
+            payload=self.layout.payload,
+            most_bad_rows=borne.allowance.most_in_a_body,
+            retry=self.retry,
+        )
+        bodies = self._wanted(cut(read.watch(chunks), limit, offset=start))
+        for scored in borne.watch(self._learning(scorer.score(bodies), limit)):
+            rendered = renderer.render(scored.data, scored.lines)
+            if borne.is_whole and scored.rows and not scores.bytes:
+                scores.write(renderer.header())
+            scores.write(rendered)
+            errors.write(errors_csv(scored.bad))
+            watch(scored.rows, endpoint.version)
+        version = endpoint.version or self.job.model_version
+        return Tally(end=read.position, columns=_known(renderer), input_sha256=read.sha256, version=version)
+
+    def _wanted(self, bodies: Iterator[Body]) -> Iterator[Body]:
+        if self.job.rejected_of is None:
+            return bodies
+        earlier = self.table.find(self.job.rejected_of)
+        if earlier is None:
+            raise PermanentError("NOTHING_TO_RETRY", "the job whose rows were rejected is no longer in the jobs table")
+        listed = objects.read(self.s3, bucket=self.settings.bucket, key=errors_key(earlier.output_key))
+        return pick(bodies, _offsets(listed))
+
+    def _limit(self) -> Limit:
+        limit = Limit(self.model.body_limit_bytes)
+        learned = self.table.body_limit(self.model.name, self.model.version)
+        if learned is not None:
+            limit.bytes = min(limit.bytes, learned)
+        return limit
+
+    def _learning(self, scores: Iterator[Scored], limit: Limit) -> Iterator[Scored]:
+        """Remembers for the jobs to come how much the endpoint takes."""
+        known = limit.bytes
+        for scored in scores:
+            if limit.bytes < known:
+                known = limit.bytes
+                self.table.learn_body_limit(self.model.name, self.model.version, known)
+            yield scored
+
+
+class _Digest:
+    """Of the bytes that went by, and how far they reach."""
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        self._digest = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def watch(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self._digest.update(chunk)
+            self.position += len(chunk)
+            yield chunk
+
+
+def _known(renderer: Renderer) -> int | None:
+    return None if renderer.is_guess else renderer.columns
+
+
+def _offsets(listed: Iterable[bytes]) -> Iterator[int]:
+    lines = iter(b"".join(listed).decode().splitlines())
+    return (int(row["offset"]) for row in csv.DictReader(lines))
+
+
+def _from(start: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk[start:]
+        start = max(0, start - len(chunk))

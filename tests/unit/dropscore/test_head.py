@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dropscore.cells import is_numeric, split_cells
+from dropscore.errors import RejectedError
+from dropscore.head import HEAD_BYTES, Head
+from dropscore.options import Options
+
+
+def _head(data: bytes, *, is_whole: bool = True, **said: Any) -> Head:
+    return Head.of(data, Options.parse(said, "test"), is_whole=is_whole)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"id,a,b\nx,1,2\n",
+        b"a\n1\n",
+        b"a,b\r\n,.5\r\n",
+        b'"a","b"\n"x","1"\n',
+        b",a,b\n0,1,2\n",
+        b'"a,1","b\n2"\n1,2\n',
+        b"a\n1",
+        "größe,b\n1,2\n".encode(),
+    ],
+)
+def test_a_header_is_found(data: bytes) -> None:
+    head = _head(data)
+    assert data.startswith(head.header)
+    assert head.header
+    assert data[head.data_offset :] == b"".join(head.rows)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"1,2\n3,4\n",
+        b"a,1\n2,3\n",
+        b"1e5,2E-3\n1,2\n",
+        b"nan,inf\n1,2\n",
+        b'"1",x\n1,2\n',
+        b"a,b\n",  # no second row
+        b"a,b\nc,d\n",  # and no number in it
+        b",,\n1,2,3\n",
+        b"x,,\ny,1,2\n",  # a row whose features are all missing
+        b"1,5;2,5\n3;2,5\n",
+        b"2024-01-31\n1\n",
+    ],
+)
+def test_a_row_is_no_header(data: bytes) -> None:
+    delimiter = ";" if b";" in data else ","
+    assert _head(data, delimiter=delimiter).header == b""
+
+
+numbers = st.one_of(
+    st.integers().map(str),
+    st.floats().map(repr),
+    st.floats().map("{:E}".format),
+    st.floats(allow_nan=False, allow_infinity=False).map("{:+.3g}".format),
+    st.sampled_from([".5", "1.", "1e5", "2E-3", "+.5e+7", "NaN", "-Infinity", "INF", "1,5", "1_000", "1.000,5"]),
+)
+written = st.tuples(numbers, st.sampled_from(["{}", " {}", "{}\t", '"{}"', ' "{}" '])).map(lambda t: t[1].format(t[0]))
+
+
+@given(written)
+def test_numbers_in_every_notation_are_numeric(cell: str) -> None:
+    assert is_numeric(cell.encode())
+
+
+@given(st.lists(written, min_size=1, max_size=4), st.lists(st.sampled_from(["a", "b c", ""]), max_size=3), st.randoms())
+def test_a_row_with_a_number_is_never_a_header(numeric: list[str], others: list[str], random: Random) -> None:
+    cells = numeric + others
+    random.shuffle(cells)
+    assert _head((";".join(cells) + "\n1;2\n").encode(), delimiter=";").header == b""
+
+
+@pytest.mark.parametrize("cell", [b"", b" ", b'""', b"-", b".", b"e5", b"a1", b"nano", b"1a", b"x"])
+def test_what_is_not_numeric(cell: bytes) -> None:
+    assert not is_numeric(cell)
+
+
+def test_a_header_that_is_said_is_one_whatever_it_holds() -> None:
+    assert _head(b"1,2\n3,4\n", header=True).header == b"1,2\n"
+    assert _head(b"a,b\n3,4\n", header=False).header == b""
+
+
+@pytest.mark.parametrize("header", [True, False, "auto"])
+def test_a_byte_order_mark_is_skipped(header: bool | str) -> None:
+    head = _head(b'\xef\xbb\xbf"a",b\n1,2\n', header=header)
+    assert head.data_offset == (3 if header is False else 9)
+    assert head.rows[-1] == b"1,2\n"
+
+
+def test_blank_lines_before_the_header_are_skipped() -> None:
+    head = _head(b"\xef\xbb\xbf\n\r\na,b\n\n1,2\n")
+    assert (head.header, head.data_offset, head.rows) == (b"a,b\n", 10, (b"1,2\n",))
+
+
+def test_the_sample_has_20_rows() -> None:
+    assert len(_head(b"1\n" * 50).rows) == 20
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"", {}), (b"\n\r\n\n", {}), (b"\xef\xbb\xbf", {}), (b"a,b\n", {"header": True}), (b"a\n\n", {"header": True})],
+)
+def test_a_file_without_rows_is_rejected(data: bytes, said: dict[str, Any]) -> None:
+    with pytest.raises(RejectedError, match="EMPTY_FILE"):
+        _head(data, **said)
+
+
+def test_a_head_without_rows_of_a_longer_file_is_not() -> None:
+    assert _head(b"\n" * HEAD_BYTES, is_whole=False).rows == ()
+    assert _head(b"a,b\n" + b"\n" * HEAD_BYTES, header=True, is_whole=False).rows == ()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *("a,b\n1,2\n".encode(code) for code in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be")),
+        b"\xff\xfea",
+        b"1,2\n\0\n",
+    ],
+)
+def test_what_is_not_utf_8_is_rejected(data: bytes) -> None:
+    with pytest.raises(RejectedError, match="ENCODING"):
+        _head(data)
+
+
+def test_lines_that_end_in_carriage_returns_alone_are_rejected() -> None:
+    with pytest.raises(RejectedError, match="BAD_LINE_ENDS"):
+        _head(b'1,2\r"\n",4\r')
+    with pytest.raises(RejectedError, match="BAD_LINE_ENDS"):
+        _head(b"1,2\r" * HEAD_BYTES, is_whole=False)
+
+
+def test_other_carriage_returns_are_not() -> None:
+    _head(b"1,2\r\n3,4")
+    _head(b'"1\r2",3')
+    _head(b"1,2\r", is_whole=False)  # the line feed may follow
+
+
+LONG = b"a" * HEAD_BYTES
+
+
+@pytest.mark.parametrize("said", [{"header": True}, {"columns": [1]}, {"exclude": [1]}, {"id": 1}])
+def test_columns_of_a_row_that_does_not_end_are_not_known(said: dict[str, Any]) -> None:
+    for data in (LONG, b'"' + b"a\n" * HEAD_BYTES):
+        with pytest.raises(RejectedError, match=r"HEADER_TOO_LONG: the first row does not end within .* 65536 bytes"):
+            _head(data, is_whole=False, **said)
+    assert _head(LONG + b"\n1\n", is_whole=False, **said).rows
+
+
+def test_a_row_that_does_not_end_matters_to_nobody_else() -> None:
+    assert _head(LONG, is_whole=False) == Head(data_offset=0, header=b"", rows=())
+
+
+def test_the_last_row_of_a_head_may_be_cut() -> None:
+    assert _head(b"1,2\n3,4", is_whole=False).rows == (b"1,2\n",)
+    assert _head(b"1,2\n3,4\n", is_whole=False).rows == (b"1,2\n", b"3,4\n")
+    assert _head(b'1,2\n"3\n', is_whole=False).rows == (b"1,2\n",)
+    assert _head(b'1,2\n"3\n').rows == (b"1,2\n", b'"3\n')
+
+
+def test_a_header_is_found_by_the_whole_cells_of_a_second_row_that_is_cut() -> None:
+    assert _head(b"a,b,c\nx,1,y", is_whole=False).header == b"a,b,c\n"
+    assert _head(b"a,b,c\nx,1", is_whole=False).header == b""  # perhaps 1st
+
+
+cells = st.lists(st.text('ab,";\n ', max_size=6), min_size=1, max_size=6)
+
+
+@given(cells, st.sampled_from([",", ";"]))
+def test_cells_joined_are_the_line(parts: list[str], delimiter: str) -> None:
+    line = delimiter.join(parts).encode()
+    assert delimiter.encode().join(split_cells(line, delimiter.encode())) == line
+
+
+@given(cells)
+def test_quoted_cells_are_split_where_they_end(values: list[str]) -> None:
+    quoted = [('"' + value.replace('"', '""') + '"').encode() for value in values]
+    assert split_cells(b",".join(quoted), b",") == quoted
+
+
+def test_a_cell_of_many_quotes_and_commas_takes_no_time() -> None:
+    assert len(split_cells(b'"' + b'""' * 500_000 + b"," * 500_000 + b'",1', b",")) == 2
