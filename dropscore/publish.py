@@ -66,7 +66,15 @@ class Publication:
             raise PermanentError(
                 "OUTPUT_EXISTS", f"{self._name} is there already and not of this job; it was left alone"
             )
-        record = json.loads(b"".join(objects.read(self.s3, bucket=self.bucket, key=said["record"])))
+        return self._brought() or self._bring(self._json(said["record"]))
+
+    def _brought(self) -> Manifest | None:
+        """The manifest, if it stands beside the output: all else was brought before it."""
+        key = manifest_key(self.job.output_key)
+        is_there = objects.metadata(self.s3, bucket=self.bucket, key=key) is not None
+        return self._json(key) if is_there else None
+
+    def _bring(self, record: dict[str, Any]) -> Manifest:
         manifest: Manifest = record["manifest"]
         if record["errors"]:
             self._bring_errors(record["errors"], manifest["errors"]["bytes"])
@@ -78,6 +86,10 @@ class Publication:
         with objects.Writer(self.s3, bucket=self.bucket, key=errors_key(self.job.output_key)) as listed:
             listed.copy(key, size_bytes)
             listed.commit()
+
+    def _json(self, key: str) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads(b"".join(objects.read(self.s3, bucket=self.bucket, key=key)))
+        return said
 
     @property
     def _name(self) -> str:

@@ -52,7 +52,7 @@ class BatchChange:
             status=detail["status"],
             reason="; ".join(part for part in said if part) or "no reason given",
             attempts=len(attempts),
-            is_array="arrayProperties" in detail,
+            is_array=bool(detail.get("arrayProperties")),
         )
 
 

@@ -76,7 +76,6 @@ class Scoring(Stack):
 
         storage.grant_claim(intake.role)
         storage.grant_read_input(intake.role)
-        storage.grant_read_output(intake.role)
         worker.grant_submit(intake.role)
         storage.grant_move(tracking.role)
         storage.grant_move(worker.role)

@@ -47,9 +47,6 @@ class Storage(Stack):
         grant(role, ["s3:ListBucket"], self.bucket.bucket_arn)
         self._grant_objects(role, ["s3:GetObject", "s3:GetObjectVersion"], "input/*", "read any dropped file")
 
-    def grant_read_output(self, role: iam.Role) -> None:
-        self._grant_objects(role, ["s3:GetObject"], "output/*", "look at the scores of any of them")
-
     def grant_write_output(self, role: iam.Role) -> None:
         self._grant_objects(role, WRITE, "output/*", "write the scores of any of them")
 

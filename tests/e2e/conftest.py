@@ -52,8 +52,8 @@ class Hands:
     def find(self, identity: str) -> Job | None:
         return deployment(self.cloud).table.find(identity)
 
-    def ended(self, identity: str) -> Job:
-        deadline = time.monotonic() + WAIT_SECONDS
+    def ended(self, identity: str, seconds: float = WAIT_SECONDS) -> Job:
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             job = self.find(identity)
             if job is not None and job.status.is_final:

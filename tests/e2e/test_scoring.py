@@ -42,8 +42,9 @@ def test_memory_stays_small_when_a_file_needs_many_bodies(hands: Hands, sample: 
 
     assert (job.status, job.rows) == (State.SUCCEEDED, len(rows))
     kept = json.loads((hands.cloud.home / "shim" / "jobs.json").read_text())
-    peak = next(one["attempts"][-1]["peak_bytes"] for one in kept if one["id"] == job.batch_job_id)
-    assert 10_000_000 < peak < 300_000_000
+    peaks = [one["attempts"][-1]["peak_bytes"] for one in kept if one["parent"] == job.array_job_id]
+    assert len(peaks) == job.shards > 5
+    assert all(10_000_000 < peak < 150_000_000 for peak in peaks)
 
 
 def test_one_output_exists_when_the_same_event_comes_again(hands: Hands, sample: list[bytes]) -> None:

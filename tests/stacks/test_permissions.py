@@ -30,7 +30,6 @@ def test_submit_claims_files_looks_into_them_and_submits_jobs(templates: Templat
         TABLE: {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
         BUCKET: {"s3:ListBucket"},
         f"{BUCKET}/input/*": {"s3:GetObject", "s3:GetObjectVersion"},
-        f"{BUCKET}/output/*": {"s3:GetObject"},
         "sample-WorkerQueue9380F652-JobQueueArn": {"batch:SubmitJob"},
         f"{ARN}:batch:{HERE}:job-definition/{_definition(templates)}:*": {"batch:SubmitJob"},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ import pytest
 from moto import mock_aws
 
 from dropscore.aws.table import JobsTable
-from dropscore.cli import deployment, watch
+from dropscore.cli import deployment, retry, watch
+from dropscore.cli.deployment import Deployment
 from dropscore.cli.main import main
+from dropscore.cli.options import Target
 from dropscore.jobs import Job, State, job_id
 
 TEXTS = ("job_id", "file", "status", "submitted_at")
@@ -232,3 +235,69 @@ def test_a_bucket_without_versions_is_named(cli: Commands, tmp_path: Path) -> No
     code, _, err = cli.run("score", str(tmp_path / "a.csv"))
     assert code == 3
     assert "keeps no versions" in err
+
+
+class Functions:
+    """`submit` as `dropscore retry` sees it."""
+
+    def __init__(self, answer: dict[str, Any], *, fails: bool = False) -> None:
+        self.answer, self.fails = answer, fails
+        self.asked: list[Any] = []
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+        assert FunctionName == "submit-function"
+        self.asked.append(json.loads(Payload)["retry"])
+        error = {"FunctionError": "Unhandled"} if self.fails else {}
+        return {"Payload": io.BytesIO(json.dumps(self.answer).encode()), **error}
+
+
+def _retry(
+    cli: Commands, monkeypatch: pytest.MonkeyPatch, functions: Functions, *arguments: str
+) -> tuple[int, str, str]:
+    found = deployment.deployment
+
+    def with_submit(target: Target) -> Deployment:
+        return replace(found(target), find_submit=lambda: (functions, "submit-function"))  # type: ignore[arg-type, return-value]
+
+    monkeypatch.setattr(retry, "deployment", with_submit)
+    return cli.run("retry", *arguments)
+
+
+def test_retry_asks_for_the_version_of_the_job(cli: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, functions = cli.job(1, State.FAILED), Functions({"job_id": "again"})
+    assert _retry(cli, monkeypatch, functions, job.job_id, "--model", "other")[:2] == (0, "again\n")
+    upload = {"bucket": cli.bucket, "key": "input/march.csv", "version_id": "v", "size_bytes": 1}
+    assert functions.asked == [{"upload": upload, "wish": {"model": "other", "rejected_only": False}}]
+
+
+def test_retry_of_an_expired_job_takes_the_files_newest_version(cli: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = cli.s3.put_object(Bucket=cli.bucket, Key="input/old.csv", Body=b"1\n")["VersionId"]
+    functions = Functions({"job_id": "again"})
+    assert _retry(cli, monkeypatch, functions, "old.csv", "--rejected-only")[0] == 0
+    (asked,) = functions.asked
+    assert (asked["upload"]["version_id"], asked["upload"]["size_bytes"]) == (version, 2)
+    assert asked["wish"]["rejected_only"]
+
+
+def test_retry_of_nothing_is_said(cli: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, _, err = _retry(cli, monkeypatch, Functions({}), "none.csv")
+    assert code == 3
+    assert "neither a job nor a file" in err
+
+
+def test_a_refusal_of_submit_is_told(cli: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.job(1)
+    functions = Functions({"code": "NOTHING_TO_RETRY", "message": "it succeeded"})
+    code, out, err = _retry(cli, monkeypatch, functions, "march.csv")
+    assert (code, out) == (1, "")
+    assert "NOTHING_TO_RETRY: it succeeded" in err
+    assert _retry(cli, monkeypatch, Functions({"errorType": "KeyError"}, fails=True), "march.csv")[0] == 4
+
+
+def test_verify_wants_a_job_with_scores_and_a_manifest(cli: Commands) -> None:
+    cli.job(1, State.FAILED)
+    assert cli.run("verify", "march.csv")[0] == 1
+    cli.job(2)
+    code, _, err = cli.run("verify", "march.csv")
+    assert code == 1
+    assert "there is no manifest output/2-march.manifest.json" in err

@@ -48,6 +48,7 @@ def test_a_header_is_found(data: bytes) -> None:
         b"a,b\n",  # no second row
         b"a,b\nc,d\n",  # and no number in it
         b",,\n1,2,3\n",
+        b'""\n1\n',
         b"x,,\ny,1,2\n",  # a row whose features are all missing
         b"1,5;2,5\n3;2,5\n",
         b"2024-01-31\n1\n",

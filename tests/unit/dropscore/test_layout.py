@@ -61,6 +61,8 @@ NAMED = b"id,a,b,c\nx,1,2,3\ny,4,5,6\n"
         (b'"Doe\r\nJ.",1\r\n', {}, b'"Doe\r\nJ.",1\n'),
         (b"1,2\r\n\r\n3,4\r", {}, b"1,2\n3,4\n"),
         (b"\n1\n\n\n2", {}, b"1\n2\n"),
+        (b"\n1\n2\n", {}, b"1\n2\n"),
+        (b"1\n\n2\n", {}, b"1\n2\n"),
         (b"1\r2\n\n", {}, b"1\r2\n"),
         (b"1\r\r\n2\r\n", {}, b"1\r\r\n2\n"),  # the model is to refuse it
     ],
@@ -92,6 +94,7 @@ def test_is_plain(said: dict[str, Any], *, is_plain: bool) -> None:
         (b"x,1,2,3,4", {"columns": [2, 3]}, b"1"),
         (b"x,,2,3,4", {"columns": [2, 3]}, b'""'),
         (b'"x,y",1,2', {"columns": [1, 2]}, b'"x,y"'),
+        (b'"x,y",1,2', {"columns": [2, 3]}, b"1"),
         (b'x,1,2,"3', {"columns": [1, 4]}, b'x,"3'),
     ],
 )
