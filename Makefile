@@ -10,7 +10,7 @@ RUN := .venv/bin
 # Without cached bytecode each start of the CDK costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-slow test-images bench check images synth deploy destroy lock clean
+.PHONY: help setup demo test test-slow faults test-images bench check images synth deploy destroy lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,11 @@ test: setup ## run all tests: unit, contract, stacks, end to end
 
 test-slow: setup ## run what takes minutes: a million rows end to end and the like
 	@$(RUN)/pytest -m slow $(ARGS)
+
+faults: setup ## break every promise on purpose: all faults, kills, schedules, properties, mutants and a gigabyte (20 minutes)
+	@HYPOTHESIS_PROFILE=full $(RUN)/pytest -m "slow or not slow" tests/faults tests/e2e/test_big_file.py $(ARGS)
+	@HYPOTHESIS_PROFILE=full $(RUN)/pytest tests/unit/dropscore $(ARGS)
+	@$(RUN)/python -m tools.mutations
 
 check: setup ## format, lint, types, imports, lock files
 	$(RUN)/ruff format --check .
