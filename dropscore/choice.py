@@ -9,7 +9,7 @@ from dropscore.cells import is_plain, only, split_cells
 from dropscore.rows import joined, lines_of
 
 COMMA = b","
-NOTHING = b'""'  # an empty cell that is alone on its line: an empty line would be no row
+NOTHING = b'""'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,8 @@ class Choice:
         """The chosen cells as they are written: a line for each row, whatever is in it."""
         lines = lines_of(text)
         chosen = self._all_of(lines) if self._is_uniform(text) else [self._of(line) for line in lines]
-        return joined([line or NOTHING for line in chosen])
+        # An empty line, or a carriage return alone, would be no row.
+        return joined([line if line.strip(b"\r") else b'"' + line + b'"' for line in chosen])
 
     def _is_uniform(self, text: bytes) -> bool:
         """Whether every row has its width, and no delimiter or line end within quotes."""
@@ -45,6 +46,8 @@ class Choice:
 
     def _of(self, line: bytes) -> bytes:
         cells = split_cells(line, self.delimiter)
+        if line.count(b'"') % 2:  # the file ends within quotes: a cell that is open must not swallow the next one
+            return self._misfit(cells[:-1] or [NOTHING])
         if len(cells) != self.width:
             return self._misfit(cells)
         return self.delimiter.join([cells[place] for place in self.kept])

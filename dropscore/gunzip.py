@@ -43,8 +43,7 @@ class _Unzip:
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """What the next packed bytes unpack to."""
         self._packed += len(piece)
-        is_full = False
-        while is_full or piece:  # zlib may hold output back when all input is eaten
+        while piece:
             if self._member.eof:
                 piece = piece.lstrip(b"\0")
                 if not piece:
@@ -53,7 +52,6 @@ class _Unzip:
             out = self._unpack(piece)
             if out:
                 yield out
-            is_full = len(out) == self._output_bytes
             piece = self._member.unused_data or self._member.unconsumed_tail
 
     def end(self) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import settings
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -10,6 +13,11 @@ CREDENTIALS = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+
+# `make faults` asks for many more examples of each property than every run can have.
+if "DROPSCORE_EXAMPLES" in os.environ:
+    settings.register_profile("full", max_examples=int(os.environ["DROPSCORE_EXAMPLES"]), deadline=None)
+    settings.load_profile("full")
 
 
 @pytest.fixture(autouse=True)

@@ -270,3 +270,15 @@ def test_only_the_rejected_rows_are_scored_again(account: Account) -> None:
     assert (again.status, again.rows, again.rows_rejected) == (State.SUCCEEDED, 3, 1)
     assert account.outputs()[again.output_key] == b"0.13\n\n0.47\n"
     assert account.model.calls - calls == 3
+
+
+def test_a_claim_is_submitted_by_the_plan_it_was_made_with(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.shard_bytes = 2
+    upload = account.put(b"1\n2\n3\n")
+    with monkeypatch.context() as killed:
+        killed.setattr(account.batch, "submit_job", lambda **_: (_ for _ in ()).throw(TimeoutError))
+        with pytest.raises(TimeoutError):
+            account.take(upload)
+    account.shard_bytes = 1 << 20
+    account.take(upload)
+    assert account.batch.submitted[0]["arrayProperties"] == {"size": 3}

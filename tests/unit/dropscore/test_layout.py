@@ -128,6 +128,9 @@ def _with_five_columns(said: dict[str, Any]) -> Layout | None:
 @example(b"1,2\r\r\n\r\n", {})
 @example(b'1,2,3,4,"5\n', {"columns": [4, 1]})
 @example(b"1,2,3,4,\n\n", {"columns": [5]})
+@example(b"1,2,3,4,\r,\n1,\r,3,4,5\n", {"columns": [2]})
+@example(b'"\n";"""', {"delimiter": ";", "columns": [2, 1, 3]})
+@example(b'"', {"columns": [1]})
 def test_as_many_rows_are_sent_as_there_are(data: bytes, said: dict[str, Any]) -> None:
     layout = _with_five_columns(said)
     if layout is not None:
@@ -232,6 +235,7 @@ def test_one_row_of_the_right_width_is_enough() -> None:
 
 def test_the_width_is_that_of_most_rows() -> None:
     assert _payload(b"1,2\n1,2,3\n4,5,6\n", exclude=[1]) == b"2\n2,3\n5,6\n"
+    assert _payload(b"1,2,3\n1,2\n4,5\n", exclude=[1]) == b'1,""\n2\n5\n'
 
 
 def test_a_header_alone_in_the_head_tells_the_width() -> None:

@@ -103,3 +103,11 @@ def test_a_changed_model_is_not_asked_again() -> None:
     with pytest.raises(ModelChangedError):
         Retry(sleep=waits.append)(changed, 1, Pace(4), Budget())
     assert waits == []
+
+
+def test_waits_double_up_to_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("random.uniform", lambda _least, most: most)
+    with pytest.raises(TransientError):
+        Retry(attempts=6, base_seconds=2, cap_seconds=20, sleep=waits.append)(_busy, 1, Pace(4), Budget())
+    assert waits == [4, 8, 16, 20, 20]

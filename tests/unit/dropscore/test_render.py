@@ -74,6 +74,7 @@ def test_no_header_where_the_input_has_none(output: str) -> None:
 def test_a_header_without_its_line_end_gets_one() -> None:
     renderer = Renderer(Layout(header=b"a"), Options(output="append"))
     assert renderer.header() == b"a,score\n"
+    assert renderer.is_guess
 
 
 def test_a_row_that_does_not_reach_the_id_has_none() -> None:
@@ -179,11 +180,15 @@ def test_more_scores_than_were_guessed_end_the_job_with_advice() -> None:
         renderer.render(b"1\n", b"5,6\n")
 
 
-def test_bad_rows_guess_nothing_where_only_scores_are_written() -> None:
-    renderer = _renderer(output="scores")
+def test_labels_stand_beside_scores_alone_by_a_comma() -> None:
+    assert _rendered(b"1;2\n", b"0.5\n", delimiter=";", threshold=0.5)[1] == b"0.5,1\n"
+
+
+@pytest.mark.parametrize("threshold", [None, 0.5])
+def test_bad_rows_guess_nothing_where_only_scores_are_written(threshold: float | None) -> None:
+    renderer = _renderer(output="scores", threshold=threshold)
     assert renderer.render(b"1\n", b"\n") == b"\n"
     assert (renderer.columns, renderer.is_guess) == (None, False)
-    assert renderer.render(b"1\n", b"5,6\n") == b"5,6\n"
 
 
 @pytest.mark.parametrize("output", ["scores", "append"])

@@ -226,3 +226,15 @@ def _moody(chance: random.Random) -> Callable[[Body], bytes]:
         return body.data
 
     return invoke
+
+
+def test_no_request_is_over_the_limit_though_it_is_longer_than_its_rows() -> None:
+    sizes: list[int] = []
+
+    def invoke(body: Body) -> bytes:
+        sizes.append(len(body.data))
+        return body.data.replace(b",0000", b"")
+
+    longer = _scorer(invoke, payload=lambda data: data.replace(b"\n", b",0000\n"))
+    assert _lines(list(longer.score(ROWS))) == b"".join(ROWS)
+    assert max(sizes) <= 12

@@ -82,3 +82,14 @@ def test_a_refusal_is_told_in_our_words(code: str, status: int, kind: type[Excep
 
     with pytest.raises(kind, match=said):
         list(_source(Refusing()).chunks())
+
+
+def test_an_object_that_changes_between_two_ranges_is_never_mixed() -> None:
+    class Replaced(Broken):
+        def get_object(self, *, VersionId: str, Range: str = "", IfMatch: str = "", **_: str) -> dict[str, Any]:  # noqa: N803
+            if IfMatch == "e":
+                raise aws_error("PreconditionFailed", status=412)
+            return super().get_object(VersionId=VersionId, Range=Range)
+
+    with pytest.raises(PermanentError, match="SOURCE_CHANGED"):
+        list(_source(Replaced(1000)).chunks())

@@ -83,3 +83,36 @@ def test_states_on_the_way_change_nothing(account: Account, status: str) -> None
 
 def test_a_job_that_is_not_ours_is_passed_over(account: Account) -> None:
     track(BatchChange.from_event({"detail": {"jobId": "x", "status": "FAILED"}}), account.table)
+
+
+def _array(account: Account) -> str:
+    """A job of three shards: the array is batch-1, the job that publishes batch-2."""
+    account.shard_bytes = 2
+    return account.take(account.put(b"1\n2\n3\n")) or ""
+
+
+def _change(job_id: str, batch_job_id: str, status: str, array: Mapping[str, int]) -> BatchChange:
+    detail = {
+        "jobId": batch_job_id,
+        "status": status,
+        "parameters": {"job_id": job_id},
+        "arrayProperties": array,
+    }
+    return BatchChange.from_event({"detail": detail})
+
+
+@pytest.mark.parametrize(("batch_job_id", "array"), [("batch-1", {"size": 3}), ("batch-1:2", {"index": 2})])
+def test_shards_that_are_done_are_not_the_jobs_end(
+    account: Account, batch_job_id: str, array: Mapping[str, int]
+) -> None:
+    job_id = _array(account)
+    track(_change(job_id, batch_job_id, "SUCCEEDED", array), account.table)
+    assert account.job(job_id).status is State.SUBMITTED
+
+
+def test_a_shard_that_failed_ends_the_job_and_is_named(account: Account) -> None:
+    job_id = _array(account)
+    track(_change(job_id, "batch-1:2", "FAILED", {"index": 2}), account.table)
+    job = account.job(job_id)
+    assert (job.status, job.code) == (State.FAILED, "BATCH_FAILED")
+    assert (job.message or "").startswith("shard 2: AWS Batch: ")
