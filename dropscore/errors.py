@@ -11,6 +11,7 @@ DropscoreError
 │   │   │   └── RowTooLargeError  one row is longer than a body may be
 │   │   └── BodyTooLargeError  the endpoint takes less: the body is halved
 │   ├── TransientError   trying again may help: Batch starts another attempt
+│   │   ├── BusyError          overloaded, or not ready yet: it is asked again with patience
 │   │   └── ModelChangedError  the endpoint got another model in mid-file: the whole file is scored again
 │   └── SupersededError  another attempt owns the job: this one stops and writes nothing
 └── IllegalMoveError     a state change that no job may make; a bug, never the user's fault
@@ -107,6 +108,10 @@ class BodyTooLargeError(PermanentError):
 
 
 class TransientError(JobError):
+    pass
+
+
+class BusyError(TransientError):
     pass
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dropscore.errors import ModelChangedError, TransientError
+from dropscore.errors import BusyError, ModelChangedError, TransientError
 
 SLOW = 4.0  # times the best seconds per byte seen: the endpoint queues, it does not work faster
 GRACE = 8  # answers before latency is judged at all
@@ -78,11 +78,17 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:
-    """Waits of up to base × 2^n seconds (full jitter, at most the cap) between at most `attempts` tries of a call."""
+    """Waits of up to base × 2^n seconds (full jitter, at most the cap) between at most `attempts` tries of a call.
+
+    Who says that it is busy is asked `busy_attempts` times, ever more seldom and without a budget: however many workers
+    there are, each gets its turn, and an endpoint that starts from nothing has about twenty minutes.
+    """
 
     attempts: int = 6
     base_seconds: float = 0.5
     cap_seconds: float = 20.0
+    busy_attempts: int = 40
+    busy_cap_seconds: float = 60.0
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
@@ -95,13 +101,22 @@ class Retry:
                 answer = call()
             except ModelChangedError:
                 raise
+            except BusyError:
+                pace.faulted(sent_at, self.clock())
+                if attempt >= self.busy_attempts:
+                    raise
+                self._wait(attempt, self.busy_cap_seconds)
+                attempt += 1
             except TransientError:
                 pace.faulted(sent_at, self.clock())
                 if attempt >= self.attempts or not budget.take():
                     raise
-                self.sleep(random.uniform(0, min(self.cap_seconds, self.base_seconds * 2**attempt)))
+                self._wait(attempt, self.cap_seconds)
                 attempt += 1
             else:
                 pace.answered(sent_at, self.clock(), size_bytes)
                 budget.earn()
                 return answer
+
+    def _wait(self, attempt: int, cap_seconds: float) -> None:
+        self.sleep(random.uniform(0, min(cap_seconds, self.base_seconds * 2**attempt)))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 PROGRESS_SECONDS = 2.0
+SHARD_SECONDS = 15.0  # thousands of shards share one row of the table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +148,7 @@ class _Watch:
         if version not in (None, self._version):
             self._version = str(version)
             self.write(model_version=version)  # redeployed since the file was claimed
-        elif time.monotonic() - self._written >= PROGRESS_SECONDS:
+        elif time.monotonic() - self._written >= (PROGRESS_SECONDS if self._shard is None else SHARD_SECONDS):
             self.write()
 
     def write(self, **more: object) -> None:

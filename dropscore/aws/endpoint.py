@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dropscore.aws.faults import fault
 from dropscore.errors import (
     BodyTooLargeError,
+    BusyError,
     JobError,
     ModelChangedError,
     PermanentError,
@@ -85,7 +86,8 @@ class Endpoint:
             return _too_large(body)
         if status in (429, 503) or status >= 500:
             where = response.get("LogStreamArn", "the endpoint's log group")
-            return TransientError(
+            kind = BusyError if status in (429, 503) else TransientError
+            return kind(
                 "MODEL_FAILED",
                 f"the model container answered {status}; its log says why: {where}",
                 rows=(body.first_row, body.last_row),

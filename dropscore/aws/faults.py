@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dropscore.errors import JobError, PermanentError, TransientError
+from dropscore.errors import BusyError, JobError, PermanentError, TransientError
 
 _TRANSIENT = {
     "ExpiredToken",
@@ -12,11 +12,13 @@ _TRANSIENT = {
     "InternalError",
     "InternalFailure",
     "InternalServerError",
+    "RequestTimeout",
+}
+_BUSY = {
     "LimitExceededException",
     "ModelNotReadyException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
-    "RequestTimeout",
     "ServiceUnavailable",
     "ServiceUnavailableException",
     "SlowDown",
@@ -34,12 +36,14 @@ def fault(error: BotoCoreError | ClientError, doing: str) -> JobError:
         return TransientError("AWS_UNREACHABLE", f"{doing}: {type(error).__name__}; it is tried again")
     code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _DENIED or (status == 403 and code not in _TRANSIENT):
+    if code in _DENIED or (status == 403 and code not in _TRANSIENT | _BUSY):
         return PermanentError(
             "ACCESS_DENIED",
             f"{doing}: not allowed ({error.operation_name}: {said or code}); "
             "give the role this permission, then start the job again",
         )
-    if code in _TRANSIENT or status >= 500 or status == 429:
+    if code in _BUSY or status in (429, 503):
+        return BusyError("AWS_BUSY", f"{doing}: {code} ({said}); it is tried again")
+    if code in _TRANSIENT or status >= 500:
         return TransientError("AWS_BUSY", f"{doing}: {code} ({said}); it is tried again")
     return PermanentError("AWS_ERROR", f"{doing}: {code}: {said}")

@@ -54,7 +54,7 @@ def _run(environment: dict[str, str], *command: str) -> subprocess.CompletedProc
     )
 
 
-def _claimed(hands: Hands, name: str, body: bytes) -> Job:
+def _claimed(hands: Hands, name: str, body: bytes, shards: int = 1) -> Job:
     """A job that the cloud itself does not take: its file is no .csv, so only the container under test works at it."""
     key = f"input/{name}.txt"
     version = hands.client("s3").put_object(Bucket=hands.bucket, Key=key, Body=body)["VersionId"]
@@ -70,6 +70,8 @@ def _claimed(hands: Hands, name: str, body: bytes) -> Job:
         submitted_at=submitted_at,
         output_key=output_key(key, submitted_at),
         size_bytes=len(body),
+        shards=shards,
+        shard_bytes=-(-len(body) // shards),
     )
     assert deployment(hands.cloud).table.claim(job)
     return job
@@ -81,6 +83,21 @@ def test_image_scores_a_file_without_any_right_but_its_roles(hands: Hands, sampl
     assert done.returncode == 0, done
     ended = hands.ended(job.job_id)
     assert (ended.status, ended.rows) == (State.SUCCEEDED, len(sample))
+    usual = hands.ended(hands.drop("input/usual.csv", b"\n".join(sample) + b"\n"))
+    assert hands.read(ended.output_key) == hands.read(usual.output_key)
+
+
+def test_image_scores_shards_and_publishes_them(hands: Hands, sample: list[bytes]) -> None:
+    job = _claimed(hands, "shards", b"\n".join(sample) + b"\n", shards=3)
+    environment = _environment(hands)
+    for index in ("2", "0", "1"):
+        done = _run({**environment, "AWS_BATCH_JOB_ARRAY_INDEX": index}, "score", "--job-id", job.job_id)
+        assert done.returncode == 0, done
+    assert hands.outputs("shards.txt") == []
+    done = _run(environment, "publish", "--job-id", job.job_id)
+    assert done.returncode == 0, done
+    ended = hands.ended(job.job_id)
+    assert (ended.status, ended.rows, ended.shards_done) == (State.SUCCEEDED, len(sample), 3)
     usual = hands.ended(hands.drop("input/usual.csv", b"\n".join(sample) + b"\n"))
     assert hands.read(ended.output_key) == hands.read(usual.output_key)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dropscore.errors import ModelChangedError, TransientError
+from dropscore.errors import BusyError, ModelChangedError, TransientError
 from dropscore.pace import GRACE, Budget, Pace, Retry
 
 BUSY = TransientError("AWS_BUSY", "busy")
@@ -111,3 +111,26 @@ def test_waits_double_up_to_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TransientError):
         Retry(attempts=6, base_seconds=2, cap_seconds=20, sleep=waits.append)(_busy, 1, Pace(4), Budget())
     assert waits == [4, 8, 16, 20, 20]
+
+
+def _calls(retry: Retry, error: TransientError) -> int:
+    calls = 0
+
+    def call() -> bytes:
+        nonlocal calls
+        calls += 1
+        raise error
+
+    with pytest.raises(TransientError):
+        retry(call, 1, Pace(4), Budget(most=10, cost=5))
+    return calls
+
+
+def test_who_is_busy_is_asked_with_patience_and_without_a_budget() -> None:
+    waits: list[float] = []
+    retry = Retry(sleep=waits.append)
+    assert _calls(retry, BusyError("AWS_BUSY", "busy")) == retry.busy_attempts
+    assert max(waits) > retry.cap_seconds
+    assert max(waits) <= retry.busy_cap_seconds
+    assert 10 * 60 < sum(waits) < 40 * 60
+    assert _calls(retry, TransientError("MODEL_FAILED", "500")) == 3  # what the budget has
