@@ -14,7 +14,7 @@ from dropscore.lines import Limit, cut
 from dropscore.log import log
 from dropscore.manifest import manifest
 from dropscore.parts import Part, Parts
-from dropscore.passing import Pass
+from dropscore.passing import Pass, Watch
 from dropscore.publish import Manifest, Publication
 from dropscore.render import Renderer
 from dropscore.scorer import BadRow
@@ -22,10 +22,9 @@ from dropscore.scorer import BadRow
 Found = dict[tuple[int, int], Part]
 
 
-class Progress(Protocol):
+class Progress(Watch, Protocol):
     """Hears of what was done; raises SupersededError where it is not to be gone on with."""
 
-    def __call__(self, rows: int, version: str | None) -> None: ...
     def write(self) -> None: ...
     def shard_done(self, rows: int) -> None: ...
 

@@ -27,6 +27,8 @@ class Pace:
         self._best = float("inf")
         self._answers = 0
         self._halved_at = float("-inf")
+        self.waiting_for: BusyError | None = None
+        """What the last one to answer said, if it was that it is busy."""
         self._lock = threading.Lock()
 
     @property
@@ -35,6 +37,7 @@ class Pace:
 
     def answered(self, sent_at: float, now: float, size_bytes: int) -> None:
         with self._lock:
+            self.waiting_for = None
             cost = (now - sent_at) / size_bytes
             self._best = min(self._best, cost)
             self._answers += 1
@@ -101,8 +104,9 @@ class Retry:
                 answer = call()
             except ModelChangedError:
                 raise
-            except BusyError:
+            except BusyError as error:
                 pace.faulted(sent_at, self.clock())
+                pace.waiting_for = error
                 if attempt >= self.busy_attempts:
                     raise
                 self._wait(attempt, self.busy_cap_seconds)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dropscore.allowance import Allowance, Borne, errors_csv
 from dropscore.aws import objects
 from dropscore.aws.endpoint import Endpoint
 from dropscore.aws.source import Source
 from dropscore.aws.table import JobsTable
-from dropscore.errors import PermanentError
+from dropscore.errors import BusyError, PermanentError
 from dropscore.gunzip import unzipped
 from dropscore.jobs import Job
 from dropscore.layout import HEAD_BYTES, Layout
@@ -32,8 +32,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
-Watch = Callable[[int, str | None], None]
-"""Told of the rows just scored, and of the model version that scored them where the endpoint says it; may raise."""
+
+class Watch(Protocol):
+    """Hears of the rows just scored, by which model version where the endpoint says it, and of waiting; may raise."""
+
+    def __call__(self, rows: int, version: str | None) -> None: ...
+    def wait(self, error: BusyError | None) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +168,7 @@ class Pass:
             in_flight=self.settings.in_flight,
             payload=self.layout.payload,
             most_bad_rows=borne.allowance.most_in_a_body,
+            meanwhile=watch.wait,
             retry=self.retry,
         )
         bodies = self._wanted(cut(read.watch(chunks), limit, offset=start))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
-from dropscore.errors import BodyTooLargeError, RowsRefusedError, RowTooLargeError
+from dropscore.errors import BodyTooLargeError, BusyError, RowsRefusedError, RowTooLargeError
 from dropscore.lines import Body, Limit, too_large
 from dropscore.pace import Budget, Pace, Retry
 from dropscore.scores import scores_of
@@ -16,6 +16,7 @@ Invoke = Callable[[Body], bytes]
 
 # One bad row is found soonest by the name it is called by; of many, halving sends the rest of the body less often.
 HINTS = 4
+LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Scorer:
     in_flight: int
     payload: Callable[[bytes], bytes] = bytes
     most_bad_rows: int = 0
+    meanwhile: Callable[[BusyError | None], None] = lambda _: None
+    """Called every second or so that no answer comes, with what the endpoint said if it is busy; may raise."""
     retry: Retry = field(default_factory=Retry)
     budget: Budget = field(default_factory=Budget)
 
@@ -66,14 +69,19 @@ class Scorer:
         try:
             for body in _up_to_error(bodies, errors):
                 while window and (len(window) == self.in_flight or _unanswered(window) >= pace.size):
-                    yield window.popleft().result()
+                    yield self._next(window, pace)
                 window.append(pool.submit(self._score, body, pace))
             while window:
-                yield window.popleft().result()
+                yield self._next(window, pace)
             if errors:
                 raise errors[0]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def _next(self, window: deque[Future[Scored]], pace: Pace) -> Scored:
+        while not wait([window[0]], timeout=LOOK_SECONDS).done:
+            self.meanwhile(pace.waiting_for)
+        return window.popleft().result()
 
     def _score(self, body: Body, pace: Pace) -> Scored:
         """The body's scores, in as many requests as it takes; the parts of it are asked for one after the other."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dropscore.allowance import ERRORS_HEADER, Borne
 from dropscore.assembly import Assembly
 from dropscore.aws.table import JobsTable
-from dropscore.errors import JobError, PermanentError, RejectedError, SupersededError, TransientError
+from dropscore.errors import BusyError, JobError, PermanentError, RejectedError, SupersededError, TransientError
 from dropscore.jobs import Job, State, now
 from dropscore.log import log
 from dropscore.manifest import manifest
@@ -88,7 +88,7 @@ class Worker:
             self._say(job, error)
             raise
         counts = {"rows": rows["in"], "rows_scored": rows["scored"], "rows_rejected": rows["rejected"]}
-        self._report(job, status=State.SUCCEEDED, finished_at=now(), **counts)
+        self._report(job, status=State.SUCCEEDED, finished_at=now(), code=None, message=None, **counts)
         log("succeeded", job_id=job.job_id, output_key=job.output_key, **counts)
         return job.move_to(State.SUCCEEDED, **counts)
 
@@ -148,8 +148,16 @@ class _Watch:
         if version not in (None, self._version):
             self._version = str(version)
             self.write(model_version=version)  # redeployed since the file was claimed
-        elif time.monotonic() - self._written >= (PROGRESS_SECONDS if self._shard is None else SHARD_SECONDS):
-            self.write()
+        elif self._is_due():
+            self.write(code=None, message=None)
+
+    def wait(self, error: BusyError | None) -> None:
+        """No answer yet: the table says what is waited for, and whether there is still any use in it."""
+        if self._is_due():
+            self.write(**({"code": error.code, "message": error.message} if error else {}))
+
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._written >= (PROGRESS_SECONDS if self._shard is None else SHARD_SECONDS)
 
     def write(self, **more: object) -> None:
         self._written = time.monotonic()

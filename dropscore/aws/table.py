@@ -90,7 +90,7 @@ class JobsTable:
         return self._holds(self._table.put_item, Item=_item(job), ConditionExpression=ended)
 
     def report(self, job: Job, **attributes: Any) -> bool:
-        """Writes what the owning attempt has to say. False where it owns the job no longer."""
+        """Writes what the owner has to say; None takes an attribute away. False where it owns the job no longer."""
         owned = Attr("batch_job_id").eq(job.batch_job_id) & Attr("attempt").eq(job.attempt)
         states = may_move_to(attributes["status"]) if "status" in attributes else (State.RUNNING,)
         return self._update(job.job_id, owned & Attr("status").is_in(list(states)), attributes)
@@ -144,6 +144,8 @@ class JobsTable:
         remove: tuple[str, ...] = (),
     ) -> bool:
         default = default or {}
+        remove = (*remove, *(name for name, value in changes.items() if value is None))
+        changes = {name: value for name, value in changes.items() if value is not None}
         sets = [f"#{name} = :{name}" for name in changes]
         sets += [f"#{name} = if_not_exists(#{name}, :{name})" for name in default]
         expression = "SET " + ", ".join(sets)

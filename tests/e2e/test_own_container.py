@@ -48,7 +48,7 @@ def test_the_examples_refusal_names_the_row_of_the_file(hands: Hands, failing: s
     job = hands.ended(hands.drop("input/bad.csv", f"1,2,3,4\n1,2,three{CANARY},4\n".encode()))
 
     assert (job.status, job.code) == (State.REJECTED, "BAD_ROW")
-    assert (job.message or "").startswith("row 2: ")
+    assert (job.message or "").startswith("row 2 (at byte 8): ")
     assert CANARY not in (job.message or "")
     assert hands.outputs("bad.csv") == []
 
@@ -74,6 +74,6 @@ def test_a_model_that_always_fails_gives_a_job_that_failed_and_says_why(hands: H
     job = hands.ended(failing)
 
     assert (job.status, job.code, job.rows_scored) == (State.FAILED, "MODEL_FAILED", 0)
-    assert (job.message or "").startswith("the model container answered 500 for rows 1 to 1; its log says why: ")
+    assert (job.message or "").startswith("row 1 (at byte 0): the model container answered 500; its log says why: ")
     assert CANARY not in (job.message or "")
     assert [key for key in hands.outputs("rows.csv") if key.startswith("output/failing/")] == []

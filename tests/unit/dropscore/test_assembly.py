@@ -34,7 +34,7 @@ def _score(account: Account, job: Job, *shards: int) -> None:
 
 
 def _publish(account: Account, job: Job) -> Job:
-    account.worker("batch-2").publish(job.job_id)
+    account.worker(job.batch_job_id or "").publish(job.job_id)
     return account.job(job.job_id)
 
 
@@ -94,7 +94,7 @@ def test_shards_with_different_numbers_of_scores_are_not_put_together(
 def test_a_shard_stops_in_its_midst_when_the_job_ends(
     account: Account, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(work, "SHARD_SECONDS", 0.0)
 
     def end(_body: bytes) -> None:
         account.table.end(job.job_id, batch_job_id="batch-1", code="X", message="x", finished_at="t")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import pytest
 
-from dropscore import work
+from dropscore import scorer, work
 from dropscore.errors import JobError, PermanentError, RejectedError, TransientError
 from dropscore.jobs import State
 from dropscore.options import Options
@@ -273,3 +275,40 @@ def test_a_killed_attempts_bad_rows_are_counted_by_the_next(account: Account, mo
     account.worker(attempt=2).score(job_id)
     job = account.job(job_id)
     assert (job.status, job.rows, job.rows_scored, job.rows_rejected) == (State.SUCCEEDED, 40, 39, 1)
+
+
+def test_the_table_says_what_is_waited_for_and_forgets_it_once_it_came(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(scorer, "LOOK_SECONDS", 0.01)
+    job_id, said, tries = _taken(account), set(), 0
+
+    def busy(body: bytes) -> None:
+        nonlocal tries
+        tries += b"39" in body.split()
+        if 0 < tries < 30:
+            time.sleep(0.01)
+            said.add(account.job(job_id).code)
+            raise aws_error("ModelNotReadyException", status=429)
+
+    account.model.fail = busy
+    assert account.worker().score(job_id) is not None
+    assert said >= {"AWS_BUSY"}
+    assert (account.job(job_id).status, account.job(job_id).code) == (State.SUCCEEDED, None)
+
+
+def test_an_attempt_that_was_replaced_stops_while_it_waits(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(scorer, "LOOK_SECONDS", 0.01)
+    job_id, over = _taken(account), threading.Event()
+
+    def hang(_body: bytes) -> None:
+        account.table.start(job_id, batch_job_id="batch-1", attempt=2, started_at="t")
+        over.wait(20)
+
+    account.model.fail = hang
+    assert account.worker().score(job_id) is None
+    assert not over.is_set()
+    over.set()
+    assert account.outputs() == {}
