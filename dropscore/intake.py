@@ -85,6 +85,10 @@ class Intake:
         self._launch(job, problem)
         return job.job_id
 
+    def submit_again(self, job: Job) -> None:
+        """Submits a claim whose submission was cut short: all of it, since which half was, nobody knows."""
+        self._launch(job, None)
+
     def retry(self, upload: Upload, wish: Wish) -> str:
         """Scores a version again, without an upload; the id of the job that does it.
 

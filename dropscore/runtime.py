@@ -48,6 +48,23 @@ class TrackSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReconcileSettings:
+    """Files older than the window are let be; what is younger than the grace is left to the events."""
+
+    bucket: str
+    window_hours: int
+    grace_minutes: int
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        return cls(
+            bucket=_required(env, "BUCKET"),
+            window_hours=_integer(env, "RECONCILE_WINDOW_HOURS"),
+            grace_minutes=_integer(env, "RECONCILE_GRACE_MINUTES"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorkerSettings:
     """`batch_job_id`, `attempt` and, in an array, `shard` come from AWS Batch itself; the first two own the job."""
 

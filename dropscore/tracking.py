@@ -56,12 +56,15 @@ class BatchChange:
         )
 
 
-def track(change: BatchChange, table: JobsTable) -> None:
+def track(change: BatchChange, table: JobsTable) -> bool:
     """Ends the job as FAILED where Batch ended it without a word of the worker. All other changes need nothing:
-    the worker writes RUNNING and the final states itself, and what is late or not the owner's changes nothing."""
+    the worker writes RUNNING and the final states itself, and what is late or not the owner's changes nothing.
+
+    Whether the job was ended now.
+    """
     ends = ("FAILED",) if change.is_array else ("FAILED", "SUCCEEDED")
     if change.job_id is None or change.status not in ends:
-        return
+        return False
     code, advice = _cause(change)
     message = f"AWS Batch: {change.reason} after {change.attempts} attempt(s); {advice}"
     batch_job_id, _, shard = change.batch_job_id.partition(":")
@@ -69,6 +72,7 @@ def track(change: BatchChange, table: JobsTable) -> None:
         message = f"shard {shard}: {message}"
     ended = table.end(change.job_id, batch_job_id=batch_job_id, code=code, message=message, finished_at=now())
     log("tracked", job_id=change.job_id, batch_job_id=change.batch_job_id, status=change.status, ended=ended, code=code)
+    return ended
 
 
 def _cause(change: BatchChange) -> tuple[str, str]:

@@ -26,6 +26,7 @@ class Function(Construct):
         name: str,
         environment: Mapping[str, str],
         dead_letters: sqs.IQueue,
+        timeout: Duration | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         log_group = logs.LogGroup(
@@ -46,5 +47,5 @@ class Function(Construct):
             log_group=log_group,
             dead_letter_queue=dead_letters,
             memory_size=256,
-            timeout=Duration.seconds(60),
+            timeout=timeout or Duration.seconds(60),
         )

@@ -13,6 +13,7 @@ from stacks.delivery import dead_letter_queue
 from stacks.endpoint import Endpoint
 from stacks.intake import Intake
 from stacks.network import Network
+from stacks.reconciliation import Reconciliation
 from stacks.routes import RouteSettings
 from stacks.settings import Settings
 from stacks.storage import Storage
@@ -51,19 +52,21 @@ class Scoring(Stack):
             settings=settings.worker,
             environment={**where, "MODELS": models, "IN_FLIGHT": str(settings.worker.in_flight)},
         )
-        intake = Intake(
+        submission = {
+            **where,
+            "MODELS": models,
+            "ROUTES": routes,
+            "JOB_QUEUE": worker.queue.job_queue_arn,
+            "JOB_DEFINITION": worker.job_definition.job_definition_arn,
+            "JOB_TTL_DAYS": str(settings.storage.job_ttl_days),
+            "SHARD_BYTES": str(settings.worker.shard_mib << 20),
+        }
+        intake = Intake(self, "Intake", bucket=storage.bucket, environment=submission, dead_letters=dead_letters)
+        reconciliation = Reconciliation(
             self,
-            "Intake",
-            bucket=storage.bucket,
-            environment={
-                **where,
-                "MODELS": models,
-                "ROUTES": routes,
-                "JOB_QUEUE": worker.queue.job_queue_arn,
-                "JOB_DEFINITION": worker.job_definition.job_definition_arn,
-                "JOB_TTL_DAYS": str(settings.storage.job_ttl_days),
-                "SHARD_BYTES": str(settings.worker.shard_mib << 20),
-            },
+            "Reconciliation",
+            settings=settings.reconcile,
+            environment=submission,
             dead_letters=dead_letters,
         )
         tracking = Tracking(
@@ -74,9 +77,11 @@ class Scoring(Stack):
             dead_letters=dead_letters,
         )
 
-        storage.grant_claim(intake.role)
-        storage.grant_read_input(intake.role)
-        worker.grant_submit(intake.role)
+        for role in (intake.role, reconciliation.role):
+            storage.grant_claim(role)
+            storage.grant_read_input(role)
+            worker.grant_submit(role)
+        storage.grant_look_for_lost(reconciliation.role)
         storage.grant_move(tracking.role)
         storage.grant_move(worker.role)
         storage.grant_read_input(worker.role)
@@ -88,6 +93,7 @@ class Scoring(Stack):
         CfnOutput(self, "JobQueueArn", value=worker.queue.job_queue_arn)
         CfnOutput(self, "JobDefinitionArn", value=worker.job_definition.job_definition_arn)
         CfnOutput(self, "SubmitFunctionName", value=intake.function_name)
+        CfnOutput(self, "ReconcileFunctionName", value=reconciliation.function_name)
         CfnOutput(self, "TrackFunctionName", value=tracking.function_name)
         CfnOutput(self, "DeadLetterQueueUrl", value=dead_letters.queue_url)
 

@@ -78,6 +78,12 @@ class WorkerSettings(Section):
         return max_vcpus
 
 
+class ReconcileSettings(Section):
+    every_minutes: int = Field(default=60, ge=1, le=1440)
+    window_hours: int = Field(default=48, ge=1, le=720)
+    grace_minutes: int = Field(default=15, ge=0, le=1440)
+
+
 class ModelSettings(Section):
     container: str | None = None
     image: str | None = None

@@ -19,6 +19,7 @@ from stacks.sections import (
     ModelName,
     ModelSettings,
     NetworkSettings,
+    ReconcileSettings,
     Section,
     StorageSettings,
     WorkerSettings,
@@ -32,6 +33,7 @@ class SettingsFile(Section):
     storage: StorageSettings = StorageSettings()
     network: NetworkSettings = NetworkSettings()
     worker: WorkerSettings = WorkerSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
     models: dict[ModelName, ModelSettings] = Field(min_length=1)
     routes: dict[RouteName, RouteSettings]
 
@@ -42,6 +44,7 @@ SECTIONS: dict[str, type[Section]] = {
     "storage": StorageSettings,
     "network": NetworkSettings,
     "worker": WorkerSettings,
+    "reconcile": ReconcileSettings,
     "models": ModelSettings,
     "routes": RouteSettings,
 }
@@ -74,6 +77,7 @@ class Settings:
     storage: StorageSettings
     network: NetworkSettings
     worker: WorkerSettings
+    reconcile: ReconcileSettings
     models: tuple[ServedModel, ...]
     routes: Mapping[str, RouteSettings]
     """By name; `default` is always among them."""
@@ -84,11 +88,13 @@ class Settings:
         path = root / environ.get("DROPSCORE_SETTINGS", "dropscore.toml")
         written = _parse(path)
         _check_routes(path, written)
+        _check_window(path, written)
         return cls(
             deploy=written.deploy,
             storage=written.storage,
             network=written.network,
             worker=written.worker,
+            reconcile=written.reconcile,
             models=tuple(_served(path, written, name, environ) for name in sorted(written.models)),
             routes=dict(sorted(written.routes.items())),
         )
@@ -105,6 +111,16 @@ def _parse(path: Path) -> SettingsFile:
     except ValidationError as error:
         lines = [complaint(path.name, problem, SECTIONS) for problem in error.errors(include_url=False)]
         raise SettingsError("\n".join(lines)) from None
+
+
+def _check_window(path: Path, written: SettingsFile) -> None:
+    """A file whose row has expired would be found again, and scored a second time."""
+    days, hours = written.storage.job_ttl_days, written.reconcile.window_hours
+    if 0 < days * 24 <= hours:
+        raise SettingsError(
+            f"{path.name}: reconcile.window_hours: rows of the jobs table expire after {days * 24} hours "
+            f"(storage.job_ttl_days); use fewer than that"
+        )
 
 
 def _check_routes(path: Path, written: SettingsFile) -> None:

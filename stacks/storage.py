@@ -38,6 +38,12 @@ class Storage(Stack):
         """Let `role` enter jobs in the table and move them on."""
         self._grant_table(role, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"])
 
+    def grant_look_for_lost(self, role: iam.Role) -> None:
+        """Let `role` find the jobs of any state, and all versions of all files."""
+        self._grant_table(role, ["dynamodb:BatchGetItem"])
+        grant(role, ["dynamodb:Query"], f"{self.jobs.table_arn}/index/by_status")
+        grant(role, ["s3:ListBucketVersions"], self.bucket.bucket_arn)
+
     def grant_move(self, role: iam.Role) -> None:
         """Let `role` move on jobs that are in the table."""
         self._grant_table(role, ["dynamodb:GetItem", "dynamodb:UpdateItem"])

@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, fields
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
-from botocore.exceptions import BotoCoreError, ClientError
 
-from dropscore.aws.faults import fault
+from dropscore.aws.items import Items, faults, item_of, job_of
 from dropscore.jobs import Job, State, may_move_to
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.service_resource import Table
 
 BY_FILE = "by_file"
 BY_STATUS = "by_status"
-_NAMES = {field.name for field in fields(Job)}
 
 
-class JobsTable:
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
+class JobsTable(Items):
     def claim(self, job: Job) -> bool:
         """Puts a new job; False where its id is there already (the same event again)."""
-        return self._holds(self._table.put_item, Item=_item(job), ConditionExpression=Attr("job_id").not_exists())
+        return self._holds(self._table.put_item, Item=item_of(job), ConditionExpression=Attr("job_id").not_exists())
 
     def find(self, job_id: str) -> Job | None:
-        with _faults("reading the jobs table"):
+        with faults("reading the jobs table"):
             item = self._table.get_item(Key={"job_id": job_id}, ConsistentRead=True).get("Item")
-        return _job(item) if item else None
+        return job_of(item) if item else None
 
     def submitted(self, job_id: str, batch_job_id: str, array_job_id: str | None = None) -> bool:
-        """Records what Batch will run, unless the job has moved on already."""
+        """Records what Batch will run, unless somebody was recorded before; a quick shard may be at work already."""
         ids = {"batch_job_id": batch_job_id} | ({"array_job_id": array_job_id} if array_job_id else {})
-        return self._update(job_id, Attr("status").is_in([State.CLAIMED]), {"status": State.SUBMITTED, **ids})
+        if self._update(job_id, Attr("status").is_in([State.CLAIMED]), {"status": State.SUBMITTED, **ids}):
+            return True
+        unowned = Attr("status").eq(State.RUNNING) & Attr("batch_job_id").not_exists()
+        return self._update(job_id, unowned, ids)
 
     def start(
         self, job_id: str, *, batch_job_id: str, attempt: int, started_at: str, keep_progress: bool = False
@@ -72,7 +64,7 @@ class JobsTable:
 
     def advance(self, job: Job, rows: int) -> None:
         """One shard more is done. Only a count for people to see: a kill in between leaves it short."""
-        with _faults("writing the jobs table"):
+        with faults("writing the jobs table"):
             self._table.update_item(
                 Key={"job_id": job.job_id},
                 UpdateExpression="ADD rows_scored :rows, shards_done :one",
@@ -87,7 +79,7 @@ class JobsTable:
     def claim_again(self, job: Job) -> bool:
         """Replaces a job that FAILED or was REJECTED by its next run; False where it has not, or another did so."""
         ended = Attr("status").is_in(list(may_move_to(State.CLAIMED))) & Attr("run").eq(job.run - 1)
-        return self._holds(self._table.put_item, Item=_item(job), ConditionExpression=ended)
+        return self._holds(self._table.put_item, Item=item_of(job), ConditionExpression=ended)
 
     def report(self, job: Job, **attributes: Any) -> bool:
         """Writes what the owner has to say; None takes an attribute away. False where it owns the job no longer."""
@@ -114,7 +106,7 @@ class JobsTable:
 
     def body_limit(self, model: str, version: str) -> int | None:
         """The bytes that this model's endpoint was found to take at most; None where it took all that was sent."""
-        with _faults("reading the jobs table"):
+        with faults("reading the jobs table"):
             item = self._table.get_item(Key={"job_id": _limit_key(model, version)}).get("Item")
         return int(item["body_limit_bytes"]) if item else None  # type: ignore[arg-type]
 
@@ -123,6 +115,29 @@ class JobsTable:
         lower = Attr("body_limit_bytes").not_exists() | Attr("body_limit_bytes").gt(limit_bytes)
         self._update(_limit_key(model, version), lower, {"body_limit_bytes": limit_bytes})
 
+    def known(self, job_ids: Iterable[str]) -> set[str]:
+        """Those of at most 100 ids that are jobs."""
+        keys: Any = {self._table.name: {"Keys": [{"job_id": job_id} for job_id in job_ids], "ConsistentRead": True}}
+        known: set[str] = set()
+        with faults("reading the jobs table"):
+            while keys:
+                answer = self._table.meta.client.batch_get_item(RequestItems=keys)
+                known |= {str(item["job_id"]) for item in answer["Responses"].get(self._table.name, [])}
+                keys = answer["UnprocessedKeys"]
+        return known
+
+    def all_by_status(self, status: State, *, until: str) -> Iterator[Job]:
+        """All jobs in the state that were submitted until then; read page by page."""
+        key = Key("status").eq(status) & Key("submitted_at").lte(until)
+        more: Any = {}
+        while True:
+            with faults("reading the jobs table"):
+                page = self._table.query(IndexName=BY_STATUS, KeyConditionExpression=key, **more)
+            yield from (job_of(item) for item in page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
     def by_status(self, status: State, *, limit: int) -> list[Job]:
         return self._newest(BY_STATUS, Key("status").eq(status), limit)
 
@@ -130,66 +145,11 @@ class JobsTable:
         return self._newest(BY_FILE, Key("file").eq(file), limit)
 
     def _newest(self, index: str, key: ConditionBase, limit: int) -> list[Job]:
-        with _faults("reading the jobs table"):
+        with faults("reading the jobs table"):
             page = self._table.query(IndexName=index, KeyConditionExpression=key, ScanIndexForward=False, Limit=limit)
-        return [_job(item) for item in page["Items"]]
-
-    def _update(
-        self,
-        job_id: str,
-        condition: ConditionBase,
-        changes: Mapping[str, Any],
-        *,
-        default: Mapping[str, Any] | None = None,
-        remove: tuple[str, ...] = (),
-    ) -> bool:
-        default = default or {}
-        remove = (*remove, *(name for name, value in changes.items() if value is None))
-        changes = {name: value for name, value in changes.items() if value is not None}
-        sets = [f"#{name} = :{name}" for name in changes]
-        sets += [f"#{name} = if_not_exists(#{name}, :{name})" for name in default]
-        expression = "SET " + ", ".join(sets)
-        if remove:
-            expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
-        return self._holds(
-            self._table.update_item,
-            Key={"job_id": job_id},
-            UpdateExpression=expression,
-            ConditionExpression=condition,
-            ExpressionAttributeNames={f"#{name}": name for name in (*changes, *default, *remove)},
-            ExpressionAttributeValues={f":{name}": value for name, value in {**changes, **default}.items()},
-        )
-
-    @staticmethod
-    def _holds(write: Any, **request: Any) -> bool:
-        with _faults("writing the jobs table"):
-            try:
-                write(**request)
-            except ClientError as error:
-                if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                    return False
-                raise
-        return True
-
-
-@contextmanager
-def _faults(doing: str) -> Iterator[None]:
-    try:
-        yield
-    except (ClientError, BotoCoreError) as error:
-        raise fault(error, doing) from error
-
-
-def _item(job: Job) -> dict[str, Any]:
-    return {name: value for name, value in asdict(job).items() if value is not None}
+        return [job_of(item) for item in page["Items"]]
 
 
 def _limit_key(model: str, version: str) -> str:
     """No job has such an id, and the item lacks what the indexes list."""
     return f"body-limit#{model}#{version}"
-
-
-def _job(item: Mapping[str, Any]) -> Job:
-    values: dict[str, Any] = {name: int(value) if isinstance(value, Decimal) else value for name, value in item.items()}
-    values["status"] = State(values["status"])
-    return Job(**{name: value for name, value in values.items() if name in _NAMES})

@@ -9,7 +9,7 @@ import pytest
 
 from dropscore.options import Options
 from dropscore.routes import Model
-from dropscore.runtime import SubmitSettings, TrackSettings, WorkerSettings
+from dropscore.runtime import ReconcileSettings, SubmitSettings, TrackSettings, WorkerSettings
 from stacks.complaints import SettingsError
 from tests.stacks.building import VERSION, Templates, build_templates, digest_of, only, rendered
 from tests.stacks.conftest import Build
@@ -63,6 +63,13 @@ def test_submit_reads_the_options_of_every_route(build_template: Build) -> None:
     routes = SubmitSettings.from_env(_function(build_template(settings), "Submit")).routes
     assert routes["default"].options == Options()
     assert routes["cards"].options == Options.parse(said, "")
+
+
+def test_reconcile_reads_what_the_stack_writes(build_template: Build) -> None:
+    env = _function(build_template({"reconcile.window_hours": 24, "reconcile.grace_minutes": 0}), "Reconcile")
+    settings = ReconcileSettings.from_env(env)
+    assert (settings.window_hours, settings.grace_minutes) == (24, 0)
+    assert SubmitSettings.from_env(env).bucket == settings.bucket
 
 
 def test_the_environments_hold_nothing_that_nobody_reads(templates: Templates) -> None:

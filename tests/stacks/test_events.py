@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from tests.stacks.building import Templates, listed, only, properties
+from tests.stacks.conftest import Build
 
-FUNCTIONS = ["Submit", "Track"]
-RULES = {"Submit": "Dropped", "Track": "StateChanged"}
+FUNCTIONS = ["Submit", "Track", "Reconcile"]
+RULES = {"Submit": "Dropped", "Track": "StateChanged", "Reconcile": "Schedule"}
 
 
 def test_only_objects_under_input_in_our_bucket_are_submitted(templates: Templates) -> None:
@@ -23,6 +24,12 @@ def test_only_the_jobs_of_our_queue_are_tracked(templates: Templates) -> None:
     assert pattern["source"] == ["aws.batch"]
     assert pattern["detail-type"] == ["Batch Job State Change"]
     assert pattern["detail"] == {"jobQueue": [{"Fn::GetAtt": [queue, "JobQueueArn"]}]}
+
+
+def test_lost_events_are_looked_for_on_a_schedule(build_template: Build) -> None:
+    templates = build_template({"reconcile.every_minutes": 5})
+    assert only(templates.scoring, "AWS::Events::Rule", "Schedule")["ScheduleExpression"] == "rate(5 minutes)"
+    assert only(templates.scoring, "AWS::Lambda::Function", "Reconcile")["Timeout"] == 900
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -68,7 +75,7 @@ def test_a_function_runs_its_own_handler_and_writes_to_its_own_log(templates: Te
 
 def test_every_log_ends(templates: Templates) -> None:
     groups = properties(templates.scoring, "AWS::Logs::LogGroup")
-    assert len(groups) == 4
+    assert len(groups) == 5
     assert all(group["RetentionInDays"] in (30, 90) for group in groups.values())
 
 
@@ -78,5 +85,6 @@ def test_the_outputs_that_the_command_line_reads(templates: Templates) -> None:
         "JobDefinitionArn",
         "SubmitFunctionName",
         "TrackFunctionName",
+        "ReconcileFunctionName",
         "DeadLetterQueueUrl",
     }

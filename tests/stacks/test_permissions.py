@@ -35,6 +35,20 @@ def test_submit_claims_files_looks_into_them_and_submits_jobs(templates: Templat
     }
 
 
+def test_reconcile_may_what_submit_may_and_look(templates: Templates) -> None:
+    allowed = _allowed(templates.scoring, "ReconciliationReconcileRole")
+    submit = _allowed(templates.scoring, "IntakeSubmitRole")
+    assert allowed.pop("*") == {"batch:DescribeJobs"}
+    assert allowed.pop(f"{TABLE}/index/by_status") == {"dynamodb:Query"}
+    assert allowed.pop(TABLE) == submit.pop(TABLE) | {"dynamodb:BatchGetItem"}
+    assert allowed.pop(BUCKET) == submit.pop(BUCKET) | {"s3:ListBucketVersions"}
+    logs = [name for name in (*allowed, *submit) if "Logs" in name]
+    assert [(allowed | submit)[name] for name in logs] == [WRITE_LOG, WRITE_LOG]
+    assert {name: actions for name, actions in allowed.items() if name not in logs} == {
+        name: actions for name, actions in submit.items() if name not in logs
+    }
+
+
 def test_track_moves_jobs_on(templates: Templates) -> None:
     assert _allowed(templates.scoring, "TrackingTrackRole") == {
         "sample-TrackingTrackLogs8C00664D-Arn": WRITE_LOG,
@@ -93,7 +107,7 @@ def test_no_role_borrows_a_managed_policy(templates: Templates, stack: str) -> N
 
 
 def test_any_resource_is_meant_only_where_the_action_knows_none(templates: Templates) -> None:
-    without_resource = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
+    without_resource = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "batch:DescribeJobs"}
     anywhere = {
         action
         for template in templates.every.values()

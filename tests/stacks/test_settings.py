@@ -15,6 +15,10 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         {"worker.memory": 2048},
         ["dropscore.toml: worker.memory: unknown key 'memory'", "did you mean 'memory_mib'?"],
     ),
+    "rows that expire before the window ends": (
+        {"storage.job_ttl_days": 2, "reconcile.window_hours": 48},
+        ["reconcile.window_hours: rows of the jobs table expire after 48 hours"],
+    ),
     "unknown key far from any": ({"storage.colour": 1}, ["storage.colour: unknown key", "use 'job_ttl_days'"]),
     "unknown table": ({"wroker.vcpus": 1}, ["wroker: unknown key 'wroker'; did you mean 'worker'?"]),
     "unknown key of a model": ({"models.fraud.instance": "x"}, ["models.fraud.instance: unknown key", "instance_type"]),

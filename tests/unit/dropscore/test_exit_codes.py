@@ -26,7 +26,7 @@ def test_an_attempt_ends_with_the_code_of_its_error(
         if error:
             raise error
 
-    monkeypatch.setattr(doorway.signal, "signal", lambda *_: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setattr(doorway, "_worker", lambda: None)
     monkeypatch.setattr(doorway, "_do", do)
     assert doorway.main(["score", "--job-id", "j"]) == code

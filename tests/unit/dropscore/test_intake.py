@@ -281,4 +281,4 @@ def test_a_claim_is_submitted_by_the_plan_it_was_made_with(account: Account, mon
             account.take(upload)
     account.shard_bytes = 1 << 20
     account.take(upload)
-    assert account.batch.submitted[0]["arrayProperties"] == {"size": 3}
+    assert account.batch.submitted[0].get("arrayProperties") == {"size": 3}

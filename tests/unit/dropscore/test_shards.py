@@ -98,3 +98,10 @@ def test_a_file_without_a_row_after_the_boundary_leaves_a_shard_nothing() -> Non
     file = File(b"1\n" + b"2" * 50)
     assert first_row_at(file.read, 30, 52, most_bytes=100, delimiter=b",") == 52
     assert list(owned(file.read, 52, 52)) == []
+
+
+@pytest.mark.parametrize("boundary", range(30, 60))
+def test_quotes_that_make_sense_both_ways_are_counted_from_the_files_start(boundary: int) -> None:
+    file = File(b'","\n' * 20)
+    first = first_row_at(file.read, boundary, len(file.data), most_bytes=16, delimiter=b",")
+    assert first == -(-boundary // 4) * 4

@@ -63,7 +63,7 @@ def test_a_range_that_was_ignored_is_never_taken_for_it() -> None:
             return super().get_object(VersionId=VersionId)
 
     with pytest.raises(PermanentError, match="RANGE_IGNORED"):
-        list(_source(Ignoring(10)).chunks(5))
+        list(_source(Ignoring(len(DATA))).chunks(5))
 
 
 @pytest.mark.parametrize(

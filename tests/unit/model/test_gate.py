@@ -78,3 +78,12 @@ def test_idle_cores_are_taken_and_given_back() -> None:
         assert all_of_them == 4
     with gate.slots() as one:
         assert one == 1
+
+
+@pytest.mark.parametrize(("here", "share"), [(1, 4), (2, 2), (3, 1), (9, 1)])
+def test_cores_are_shared_with_who_is_here_though_not_scoring_yet(here: int, share: int) -> None:
+    gate = Gate(running=4, waiting=5)
+    with ExitStack() as held:
+        for _ in range(here):
+            held.enter_context(gate.place())
+        assert held.enter_context(gate.slots(9)) == share

@@ -1,0 +1,80 @@
+"""Conditional writes to one table, and what an item is as a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.conditions import ConditionBase
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dropscore.aws.faults import fault
+from dropscore.jobs import Job, State
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+_NAMES = {field.name for field in fields(Job)}
+
+
+class Items:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def _update(
+        self,
+        job_id: str,
+        condition: ConditionBase,
+        changes: Mapping[str, Any],
+        *,
+        default: Mapping[str, Any] | None = None,
+        remove: tuple[str, ...] = (),
+    ) -> bool:
+        default = default or {}
+        remove = (*remove, *(name for name, value in changes.items() if value is None))
+        changes = {name: value for name, value in changes.items() if value is not None}
+        sets = [f"#{name} = :{name}" for name in changes]
+        sets += [f"#{name} = if_not_exists(#{name}, :{name})" for name in default]
+        expression = "SET " + ", ".join(sets)
+        if remove:
+            expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
+        return self._holds(
+            self._table.update_item,
+            Key={"job_id": job_id},
+            UpdateExpression=expression,
+            ConditionExpression=condition,
+            ExpressionAttributeNames={f"#{name}": name for name in (*changes, *default, *remove)},
+            ExpressionAttributeValues={f":{name}": value for name, value in {**changes, **default}.items()},
+        )
+
+    @staticmethod
+    def _holds(write: Any, **request: Any) -> bool:
+        with faults("writing the jobs table"):
+            try:
+                write(**request)
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                    return False
+                raise
+        return True
+
+
+@contextmanager
+def faults(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise fault(error, doing) from error
+
+
+def item_of(job: Job) -> dict[str, Any]:
+    return {name: value for name, value in asdict(job).items() if value is not None}
+
+
+def job_of(item: Mapping[str, Any]) -> Job:
+    values: dict[str, Any] = {name: int(value) if isinstance(value, Decimal) else value for name, value in item.items()}
+    values["status"] = State(values["status"])
+    return Job(**{name: value for name, value in values.items() if name in _NAMES})

@@ -1,0 +1,114 @@
+"""What events should have done and did not: found by looking, on a schedule, and done.
+
+Three things are looked for: versions of input files without a job; jobs that were claimed and never reached AWS
+Batch; jobs whose Batch jobs have ended while their rows say otherwise. Doing it again changes nothing: all of it goes
+through the same conditional writes as the events do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dropscore.aws import objects
+from dropscore.aws.table import JobsTable
+from dropscore.intake import Intake, Upload
+from dropscore.jobs import Job, State, now, timestamp
+from dropscore.log import log
+from dropscore.routes import INPUT, is_input
+from dropscore.runtime import ReconcileSettings
+from dropscore.tracking import BatchChange, track
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch import BatchClient
+    from mypy_boto3_s3 import S3Client
+
+AT_ONCE = 100  # what DynamoDB and Batch take in one request
+LOST_AFTER = timedelta(days=1)  # Batch keeps what has ended for a week, and may not show at once what was submitted
+T = TypeVar("T")
+OPEN = (State.SUBMITTED, State.RUNNING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciliation:
+    settings: ReconcileSettings
+    table: JobsTable
+    s3: S3Client
+    batch: BatchClient
+    intake: Intake
+
+    def run(self, moment: datetime) -> dict[str, int]:
+        """Mends what it finds; how much of each. What is younger than the grace is left to the events."""
+        before = moment - timedelta(minutes=self.settings.grace_minutes)
+        found = {
+            "ended": self._end(before, lost_before=timestamp(moment - LOST_AFTER)),
+            "unsubmitted": self._submit_again(before),
+            "lost": self._take(moment - timedelta(hours=self.settings.window_hours), before),
+        }
+        log("reconciled", **found)
+        return found
+
+    def _take(self, after: datetime, before: datetime) -> int:
+        """Versions of input files that came between the two moments and have no job."""
+        lost = 0
+        for uploads in _batches(self._uploads(after, before)):
+            known = self.table.known([upload.job_id for upload in uploads])
+            for upload in uploads:
+                if upload.job_id not in known:
+                    lost += 1
+                    log("lost", job_id=upload.job_id, key=upload.key, version_id=upload.version_id)
+                    self.intake.take(upload)
+        return lost
+
+    def _uploads(self, after: datetime, before: datetime) -> Iterator[Upload]:
+        for page in objects.version_pages(self.s3, bucket=self.settings.bucket, prefix=INPUT):
+            for version in page:
+                if is_input(version["Key"]) and after <= version["LastModified"].astimezone(UTC) <= before:
+                    yield Upload(
+                        bucket=self.settings.bucket,
+                        key=version["Key"],
+                        version_id=version["VersionId"],
+                        size_bytes=version["Size"],
+                    )
+
+    def _submit_again(self, before: datetime) -> int:
+        """Jobs that Batch never heard of: claimed only, or with shards at work and nobody to publish them."""
+        count = 0
+        for state in (State.CLAIMED, State.RUNNING):
+            for job in self._older(state, before):
+                if job.batch_job_id is None:
+                    count += 1
+                    log("unsubmitted", job_id=job.job_id, key=job.file)
+                    self.intake.submit_again(job)
+        return count
+
+    def _end(self, before: datetime, *, lost_before: str) -> int:
+        """Jobs that Batch has ended, or does not know any more, and whose rows do not say so."""
+        count = 0
+        open_jobs = (job for state in OPEN for job in self._older(state, before) if job.batch_job_id)
+        for jobs in _batches(open_jobs):
+            described = self.batch.describe_jobs(jobs=[job.batch_job_id for job in jobs if job.batch_job_id])["jobs"]
+            by_id: dict[str, Any] = {one["jobId"]: one for one in described}
+            count += sum(self._end_one(job, by_id.get(job.batch_job_id or ""), lost_before) for job in jobs)
+        return count
+
+    def _end_one(self, job: Job, described: Any, lost_before: str) -> bool:
+        if described is None and job.submitted_at > lost_before:
+            return False
+        if described is None:
+            message = "AWS Batch does not know its job any more; start the job again: dropscore retry"
+            ended = {"code": "BATCH_LOST", "message": message, "finished_at": now()}
+            return self.table.end(job.job_id, batch_job_id=job.batch_job_id or "", **ended)
+        return track(BatchChange.from_event({"detail": described}), self.table)
+
+    def _older(self, state: State, before: datetime) -> Iterator[Job]:
+        return self.table.all_by_status(state, until=timestamp(before))
+
+
+def _batches(things: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(things)
+    while batch := list(islice(rest, AT_ONCE)):
+        yield batch

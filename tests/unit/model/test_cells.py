@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from serving import cells, csv_rows, pieces
+
+Rows = NDArray[np.float32]
+CELL = st.sampled_from(["", "1", "-0.0", "nan", "-nan", "inf", "+1.5e+05", "1e400", "4.9e-324", "0.30000000000000004"])
+ODD = CELL | st.text("0123456789+-.eE_xnaif(\0'é", max_size=6)
+TEXTS = st.integers(1, 4).flatmap(lambda width: st.lists(st.lists(CELL, min_size=width, max_size=width), min_size=1))
+ODD_TEXTS = st.lists(st.lists(ODD, min_size=1, max_size=4), min_size=1, max_size=6)
+
+
+def by_reader(text: bytes, features: int) -> Rows | None:
+    try:
+        return csv_rows._matrix(text, features, len(text) + 1)
+    except pa.ArrowInvalid:
+        return None
+
+
+def by_cells(text: bytes, features: int) -> Rows | None:
+    try:
+        return cells.numbers(text, features)
+    except pa.ArrowInvalid:
+        return None
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEXTS | ODD_TEXTS)
+def test_plain_cells_are_what_the_csv_reader_finds(table: list[list[str]]) -> None:
+    text, features = "".join(",".join(row) + "\n" for row in table).encode(), len(table[0])
+    found, expected = by_cells(text, features), by_reader(text, features)
+    if expected is None or (features > 1 and b"\n\n" in b"\n" + text):  # the reader takes a blank line for a row
+        assert found is None
+    else:
+        assert found is not None
+        assert found.dtype == np.float32
+        assert np.array_equal(found, expected, equal_nan=True)
+        assert np.array_equal(np.signbit(found[found == 0]), np.signbit(expected[expected == 0]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"1,2,3\n4,5\n",
+        b"1,2,3\n4,5,6,7\n",
+        b"1,2\n3,4,5,6\n",
+        b"1,2,3,4\n5,6\n",
+        b"1,2,3\n\n4,5,6\n",
+        b"1\n2\n3\n",
+        b"\n",
+    ],
+)
+def test_lines_of_other_lengths_are_no_rows(text: bytes) -> None:
+    assert by_cells(text, 3) is None
+
+
+def test_text_is_read_in_blocks_that_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b"".join(b"%d,,%d.5\n" % (number, number % 7) for number in range(3000))
+    whole = cells.numbers(text, 3)
+    monkeypatch.setattr(pieces, "SMALLEST_BYTES", 1)
+    monkeypatch.setattr(cells, "BLOCK_BYTES", 64)
+    assert np.array_equal(cells.numbers(memoryview(text), 3), whole, equal_nan=True)
+    assert np.array_equal(whole[:, 0], np.arange(3000))
+
+
+def test_memory_is_bounded_where_most_cells_are_empty() -> None:
+    text = b",,1\n" * 1_000_000
+    tracemalloc.start()
+    try:
+        assert cells.numbers(text, 3).shape == (1_000_000, 3)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 60_000_000  # all at once it is 110 MB
+
+
+@pytest.mark.parametrize("body", [b"1, 2,3\n", b"1,2\t,3\n"])
+def test_cells_with_spaces_are_left_to_the_reader(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrow's cast would write a message for each of them: that takes ten times as long."""
+    monkeypatch.delattr(csv_rows, "numbers")
+    assert csv_rows._rows(body, csv_rows.Schema(features=3), 1).tolist() == [[1, 2, 3]]

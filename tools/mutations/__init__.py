@@ -1,0 +1,1 @@
+"""`python -m tools.mutations [NAME…]`: every guard of a promise is taken out, one at a time, and its test must fail."""

@@ -1,0 +1,1 @@
+"""The guards, a module for each stretch of a file's way."""

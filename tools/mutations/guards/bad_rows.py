@@ -1,0 +1,100 @@
+"""Rows that the model refuses: told apart from good ones, counted, and named by their numbers in the file."""
+
+from __future__ import annotations
+
+from tools.mutations.guard import Guard
+
+ALLOWANCE, ASSEMBLY, SCORER = (f"dropscore/{name}.py" for name in ("allowance", "assembly", "scorer"))
+UNIT = "tests/unit/dropscore/"
+
+ALLOWING = (
+    Guard(
+        "bad-rows-of-a-body-are-held-against-the-number",
+        SCORER,
+        "elif len(bad) == self.most_bad_rows:",
+        "elif False:",
+        UNIT + "test_scorer.py::test_more_bad_rows_in_a_body_than_are_borne_end_it",
+    ),
+    Guard(
+        "bad-rows-of-a-file-are-held-against-the-allowance",
+        ALLOWANCE,
+        "self.allowance.check(self.rows, self.bad, self.first)",
+        "pass",
+        UNIT + "test_work.py::test_one_bad_row_more_than_allowed_rejects_the_file[4.9%]",
+    ),
+    Guard(
+        "a-number-of-bad-rows-is-a-limit",
+        ALLOWANCE,
+        "else bad > self.rows)",
+        "else False)",
+        UNIT + "test_sharded.py::test_bad_rows_of_all_shards_together_are_held_against_the_allowance[2]",
+    ),
+    Guard(
+        "a-percentage-of-bad-rows-is-a-limit",
+        ALLOWANCE,
+        "bad * 100 > self.percent * rows if self.rows is None",
+        "False if self.rows is None",
+        UNIT + "test_allowance.py::test_a_percentage_is_of_the_whole_file",
+    ),
+    Guard(
+        "a-hopeless-file-is-given-up",
+        ALLOWANCE,
+        "is_over = self.bad >= HOPELESS_ROWS and",
+        "is_over = False and",
+        UNIT + "test_allowance.py::test_a_hopeless_file_is_given_up_before_its_end",
+    ),
+    Guard(
+        "bad-rows-of-all-shards-count-together",
+        ASSEMBLY,
+        "self.one.allowance.check(rows, sum(part.bad for part in parts), _first_bad(parts))",
+        "pass",
+        UNIT + "test_sharded.py::test_bad_rows_of_all_shards_together_are_held_against_the_allowance",
+    ),
+    Guard(
+        "one-shards-percentage-is-not-the-files",
+        ASSEMBLY,
+        "Borne(self.one.allowance, is_whole=False)",
+        "Borne(self.one.allowance)",
+        UNIT + "test_sharded.py::test_bad_rows_of_all_shards_are_listed_by_their_numbers_in_the_file[1.5%]",
+    ),
+)
+
+NAMING = (
+    Guard(
+        "a-row-is-bad-when-alone",
+        SCORER,
+        "if part.rows > 1:",
+        "if part.rows > 1 and not refusal.is_named:",
+        UNIT + "test_scorer.py::test_a_model_that_names_the_wrong_row_is_not_believed",
+    ),
+    Guard(
+        "an-error-names-the-files-row",
+        ASSEMBLY,
+        "return error.moved(self._rows_before(index, start)) if error.rows else error",
+        "return error",
+        UNIT + "test_sharded.py::test_a_bad_row_of_a_later_shard_is_named_by_its_number_in_the_file",
+    ),
+    Guard(
+        "rows-that-no-part-knows-are-counted",
+        ASSEMBLY,
+        "return rows + sum(body.rows for body in bodies)",
+        "return rows",
+        UNIT + "test_sharded.py::test_a_bad_row_of_a_later_shard_is_named_by_its_number_in_the_file",
+    ),
+    Guard(
+        "the-list-names-the-files-rows",
+        ASSEMBLY,
+        "(int(row) + before, comma, rest)",
+        "(int(row), comma, rest)",
+        UNIT + "test_sharded.py::test_bad_rows_of_all_shards_are_listed_by_their_numbers_in_the_file",
+    ),
+    Guard(
+        "the-first-bad-row-is-the-files",
+        ASSEMBLY,
+        "row=bad.row + before",
+        "row=bad.row",
+        UNIT + "test_assembly.py::test_a_first_bad_row_in_a_later_shard_is_named_by_its_number_in_the_file",
+    ),
+)
+
+GUARDS = (*ALLOWING, *NAMING)

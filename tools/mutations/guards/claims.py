@@ -1,0 +1,168 @@
+"""From the event to a claimed job in AWS Batch, and back from Batch: once, by one owner, to one end."""
+
+from __future__ import annotations
+
+from tools.mutations.guard import Guard
+
+TABLE, INTAKE, JOBS, TRACKING = (f"dropscore/{name}.py" for name in ("aws/table", "intake", "jobs", "tracking"))
+CONTRACT = "tests/contract/test_table.py::"
+UNIT = "tests/unit/dropscore/"
+ANY = 'Attr("job_id").exists()'
+
+CLAIMING = (
+    Guard(
+        "job-id-names-the-version",
+        JOBS,
+        "[bucket, key, version_id, *more]",
+        "[bucket, key, *more]",
+        UNIT + "test_jobs.py::test_job_id_names_bucket_key_and_version",
+    ),
+    Guard(
+        "event-names-the-version",
+        INTAKE,
+        'thing["version-id"]',
+        'thing.get("version-id", "null")',
+        UNIT + "test_intake.py::test_an_event_without_a_version_is_an_error",
+    ),
+    Guard(
+        "claimed-once",
+        TABLE,
+        ', ConditionExpression=Attr("job_id").not_exists())',
+        ")",
+        CONTRACT + "test_a_file_is_claimed_once[moto]",
+    ),
+    Guard(
+        "duplicate-events-end-at-the-claim",
+        INTAKE,
+        "if seen is None or seen.status is not State.CLAIMED:",
+        "if seen is None:",
+        UNIT + "test_intake.py::test_the_same_event_again_changes_nothing",
+    ),
+    Guard(
+        "a-claim-keeps-its-plan",
+        INTAKE,
+        "            job = seen\n",
+        "",
+        UNIT + "test_intake.py::test_a_claim_is_submitted_by_the_plan_it_was_made_with",
+    ),
+    Guard(
+        "only-our-bucket",
+        INTAKE,
+        "upload.bucket != self._settings.bucket or ",
+        "",
+        UNIT + "test_intake.py::test_another_bucket_is_ignored",
+    ),
+    Guard(
+        "only-inputs",
+        "dropscore/routes.py",
+        "key.startswith(INPUT) and ",
+        "",
+        UNIT + "test_intake.py::test_what_is_not_an_input_is_ignored",
+    ),
+    Guard(
+        "preflight",
+        INTAKE,
+        "self._preflight.check(job)",
+        "pass",
+        UNIT + "test_intake.py::test_a_hopeless_file_is_rejected_before_batch_hears_of_it",
+    ),
+    Guard(
+        "submitted-only-on-a-claim",
+        TABLE,
+        'Attr("status").is_in([State.CLAIMED]), {',
+        f"{ANY}, {{",
+        CONTRACT + "test_submission_is_recorded_only_on_a_claim[moto]",
+    ),
+    Guard(
+        "refused-only-on-a-claim",
+        TABLE,
+        'Attr("status").eq(State.CLAIMED), ended',
+        f"{ANY}, ended",
+        UNIT + "test_table.py::test_a_job_that_batch_has_is_not_refused",
+    ),
+    Guard(
+        "retry-only-of-what-has-ended",
+        TABLE,
+        'Attr("status").is_in(list(may_move_to(State.CLAIMED))) & ',
+        "",
+        UNIT + "test_intake.py::test_a_job_under_way_is_not_retried",
+    ),
+    Guard(
+        "retry-only-of-the-run-before",
+        TABLE,
+        ' & Attr("run").eq(job.run - 1)',
+        "",
+        UNIT + "test_table.py::test_of_two_retries_of_the_same_run_one_gets_through",
+    ),
+    Guard(
+        "retry-keeps-the-output-key",
+        INTAKE,
+        "run=seen.run + 1, output_key=seen.output_key",
+        "run=seen.run + 1",
+        UNIT + "test_intake.py::test_a_failed_job_runs_again_under_its_own_id",
+    ),
+)
+
+MOVES = (
+    Guard(
+        "illegal-moves-raise",
+        JOBS,
+        "if state not in MOVES.get(self.status, frozenset()):",
+        "if state not in State:",
+        UNIT + "test_jobs.py::test_nothing_moves_out_of_a_final_state_but_a_retry",
+    ),
+    Guard(
+        "success-only-from-running",
+        JOBS,
+        "State.SUBMITTED: frozenset({State.RUNNING}) | ENDS",
+        "State.SUBMITTED: frozenset({State.RUNNING, State.SUCCEEDED}) | ENDS",
+        UNIT + "test_jobs.py::test_success_is_reached_from_running_alone",
+    ),
+)
+
+BATCH = (
+    Guard(
+        "batch-ends-no-ended-job",
+        TABLE,
+        'mine & Attr("status").is_in(list(may_move_to(State.FAILED))),',
+        "mine,",
+        UNIT + "test_tracking.py::test_late_word_of_a_finished_job_changes_nothing",
+    ),
+    Guard(
+        "batch-ends-only-the-owners-job",
+        TABLE,
+        'mine & Attr("status").is_in(list(may_move_to(State.FAILED))),',
+        'Attr("status").is_in(list(may_move_to(State.FAILED))),',
+        CONTRACT + "test_a_batch_job_that_does_not_own_the_job_cannot_end_it[moto]",
+    ),
+    Guard(
+        "the-workers-own-word-is-kept",
+        TABLE,
+        '"finished_at": finished_at},\n            default={"code": code, "message": message},',
+        '"finished_at": finished_at, "code": code, "message": message},',
+        CONTRACT + "test_batch_ends_a_job_and_the_workers_own_word_is_kept[moto]",
+    ),
+    Guard(
+        "an-array-that-succeeded-ends-nothing",
+        TRACKING,
+        '("FAILED",) if change.is_array else ("FAILED", "SUCCEEDED")',
+        '("FAILED", "SUCCEEDED")',
+        UNIT + "test_tracking.py::test_shards_that_are_done_are_not_the_jobs_end",
+    ),
+    Guard(
+        "a-failed-shard-ends-the-job",
+        TABLE,
+        '            | Attr("array_job_id").eq(batch_job_id)\n',
+        "",
+        UNIT + "test_tracking.py::test_a_shard_that_failed_ends_the_job_and_is_named",
+    ),
+    Guard(
+        "silence-is-a-failure",
+        TRACKING,
+        '("FAILED",) if change.is_array else ("FAILED", "SUCCEEDED")',
+        '("FAILED",)',
+        UNIT + "test_tracking.py::test_a_worker_that_ends_without_a_word_is_a_failure",
+    ),
+)
+
+GUARDS = (*CLAIMING, *MOVES, *BATCH)

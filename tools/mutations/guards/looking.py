@@ -1,0 +1,67 @@
+"""What `reconcile` looks for, and what it lets be."""
+
+from __future__ import annotations
+
+from tools.mutations.guard import Guard
+
+RECONCILE = "dropscore/reconcile.py"
+TEST = "tests/unit/dropscore/test_reconcile.py::"
+
+GUARDS = (
+    Guard(
+        "lost-files-are-looked-for",
+        RECONCILE,
+        "                    self.intake.take(upload)\n",
+        "",
+        TEST + "test_a_file_whose_event_was_lost_is_found_and_scored",
+    ),
+    Guard(
+        "what-has-a-job-is-not-lost",
+        "dropscore/aws/table.py",
+        "            while keys:\n                answer = self._table.meta.client.batch_get_item(RequestItems=keys)",
+        '            if keys:\n                answer: Any = {"Responses": {}, "UnprocessedKeys": {}}',
+        TEST + "test_what_has_its_job_is_let_be",
+    ),
+    Guard(
+        "the-young-are-left-to-the-events",
+        RECONCILE,
+        ".astimezone(UTC) <= before:",
+        ".astimezone(UTC):",
+        TEST + "test_what_is_too_young_or_too_old_is_let_be[after0]",
+    ),
+    Guard(
+        "the-old-are-let-be",
+        RECONCILE,
+        'and after <= version["LastModified"]',
+        'and version["LastModified"]',
+        TEST + "test_what_is_too_young_or_too_old_is_let_be[after1]",
+    ),
+    Guard(
+        "the-unsubmitted-are-submitted",
+        RECONCILE,
+        "                    self.intake.submit_again(job)\n",
+        "",
+        TEST + "test_a_claim_that_was_never_submitted_is_submitted",
+    ),
+    Guard(
+        "a-publisher-is-recorded-behind-quick-shards",
+        "dropscore/aws/table.py",
+        "        return self._update(job_id, unowned, ids)\n",
+        "        return bool(unowned and False)\n",
+        TEST + "test_shards_at_work_that_nobody_would_publish_get_a_publisher",
+    ),
+    Guard(
+        "what-batch-has-ended-is-ended",
+        RECONCILE,
+        '        return track(BatchChange.from_event({"detail": described}), self.table)\n',
+        "        return bool(BatchChange and track) and False\n",
+        TEST + "test_a_job_that_batch_has_ended_is_ended[said0-BATCH_FAILED]",
+    ),
+    Guard(
+        "what-batch-may-not-show-yet-is-let-be",
+        RECONCILE,
+        "        if described is None and job.submitted_at > lost_before:\n            return False\n",
+        "",
+        TEST + "test_a_job_that_batch_has_ended_is_ended[said2-BATCH_LOST]",
+    ),
+)

@@ -1,0 +1,151 @@
+"""One version of one file, read whole, unpacked within bounds and cut at row ends."""
+
+from __future__ import annotations
+
+from tools.mutations.guard import Guard
+
+SOURCE, GUNZIP, LINES, SHARDS = (f"dropscore/{name}.py" for name in ("aws/source", "gunzip", "lines", "shards"))
+CONTRACT = "tests/contract/test_files.py::"
+UNIT = "tests/unit/dropscore/"
+PARTITION = UNIT + "test_shards.py::test_shards_partition_the_rows"
+
+READING = (
+    Guard(
+        "only-the-events-version",
+        SOURCE,
+        '"Key": key, "VersionId": version_id}',
+        '"Key": key}',
+        CONTRACT + "test_only_the_named_version_is_read[moto]",
+    ),
+    Guard(
+        "gone-is-told",
+        SOURCE,
+        "if _code(error) in _GONE:",
+        "if False:",
+        CONTRACT + "test_a_purged_version_is_gone_though_a_newer_one_stands_there[moto]",
+    ),
+    Guard(
+        "all-ranges-of-one-object",
+        SOURCE,
+        '        self._object["IfMatch"] = answer["ETag"]\n',
+        "",
+        UNIT + "test_source.py::test_an_object_that_changes_between_two_ranges_is_never_mixed",
+    ),
+    Guard(
+        "an-ignored-range-is-refused",
+        SOURCE,
+        'if not answer.get("ContentRange", "").startswith(f"bytes {position}-"):',
+        "if False:",
+        UNIT + "test_source.py::test_a_range_that_was_ignored_is_never_taken_for_it",
+    ),
+    Guard(
+        "read-on-where-it-broke",
+        SOURCE,
+        "else:\n                stream, end = self._open(position, stop)",
+        "else:\n                stream, end = self._open(start, stop)",
+        UNIT + "test_source.py::test_a_connection_that_breaks_is_opened_again_where_it_broke",
+    ),
+    Guard(
+        "an-empty-range-is-empty",
+        SOURCE,
+        "if stop is not None and stop <= start:",
+        "if False:",
+        CONTRACT + "test_a_range_of_a_version_is_that_range[moto-9-9]",
+    ),
+)
+
+UNPACKING = (
+    Guard(
+        "gzip-bomb",
+        GUNZIP,
+        "if self._unpacked > self._most_bytes(self._packed):",
+        "if False:",
+        UNIT + "test_gunzip.py::test_a_bomb_is_left_before_it_bursts",
+    ),
+    Guard(
+        "gzip-cut-off",
+        GUNZIP,
+        "if not self._member.eof:",
+        "if False:",
+        UNIT + "test_gunzip.py::test_a_file_that_was_cut_off_is_rejected",
+    ),
+    Guard(
+        "unpacked-in-bounded-pieces",
+        GUNZIP,
+        "self._member.decompress(piece, self._output_bytes)",
+        "self._member.decompress(piece)",
+        UNIT + "test_gunzip.py::test_no_part_is_over_a_mebibyte",
+    ),
+)
+
+CUTTING = (
+    Guard(
+        "quotes-hold-rows-together",
+        LINES,
+        "while end and quotes % 2:",
+        "while False:",
+        UNIT + "test_lines.py::test_quoted_rows_are_never_split",
+    ),
+    Guard(
+        "blank-lines-are-no-rows",
+        LINES,
+        "if has_blank_lines(data):",
+        "if False:",
+        UNIT + "test_lines.py::test_blank_lines_are_no_rows_and_no_byte_is_lost",
+    ),
+    Guard(
+        "bodies-stay-under-the-limit",
+        LINES,
+        "_end_of_last_row(buffer, limit.bytes) or",
+        "_end_of_last_row(buffer, len(buffer)) or",
+        UNIT + "test_lines.py::test_bodies_joined_are_the_input_and_each_is_under_the_limit",
+    ),
+    Guard(
+        "a-row-over-the-limit-is-told",
+        LINES,
+        "if not end and len(buffer) > limit.most:",
+        "if False:",
+        UNIT + "test_lines.py::test_a_row_over_the_limit_is_rejected_by_its_number",
+    ),
+    Guard(
+        "a-row-of-another-width-is-refused",
+        "dropscore/choice.py",
+        "if len(cells) != self.width:",
+        "if len(cells) <= max(self.kept):",
+        UNIT + "test_layout.py::test_a_row_of_another_width_is_sent_so_that_it_is_refused",
+    ),
+)
+
+DIVIDING = (
+    Guard(
+        "quotes-are-counted-where-a-look-will-not-do",
+        SHARDS,
+        "return sum(chunk.count(b'\"') for chunk in read(0, position)) % 2 == 1",
+        "return False",
+        UNIT + "test_shards.py::test_quotes_that_make_sense_both_ways_are_counted_from_the_files_start",
+    ),
+    Guard("a-look-must-have-one-answer", SHARDS, "if outside == inside:", "if not outside and not inside:", PARTITION),
+    Guard(
+        "a-shard-ends-at-a-row-end",
+        SHARDS,
+        "yield chunk[:end] if end else chunk\n",
+        "yield chunk\n",
+        PARTITION,
+    ),
+    Guard(
+        "packed-files-are-not-divided",
+        "dropscore/plan.py",
+        "if is_packed or size_bytes <= shard_bytes:",
+        "if size_bytes <= shard_bytes:",
+        UNIT + "test_plan.py::test_a_small_or_packed_file_is_one_shard",
+    ),
+    Guard(
+        "no-more-shards-than-batch-takes",
+        "dropscore/plan.py",
+        "shard_bytes = max(shard_bytes, -(-size_bytes // MOST_SHARDS))",
+        "shard_bytes = max(shard_bytes, 1)",
+        UNIT + "test_plan.py::test_five_terabytes_are_planned_in_next_to_no_memory",
+    ),
+)
+
+GUARDS = (*READING, *UNPACKING, *CUTTING, *DIVIDING)

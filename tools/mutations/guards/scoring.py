@@ -1,0 +1,182 @@
+"""Bodies to the endpoint and scores back: as many as rows, in their order, by one model, at a pace that it bears."""
+
+from __future__ import annotations
+
+from tools.mutations.guard import Guard
+
+ENDPOINT, SCORES, SCORER, PACE = (f"dropscore/{name}.py" for name in ("aws/endpoint", "scores", "scorer", "pace"))
+UNIT = "tests/unit/dropscore/"
+IN_PACE = UNIT + "test_pace.py::"
+IN_SCORER = UNIT + "test_scorer.py::"
+
+REPLIES = (
+    Guard(
+        "as-many-scores-as-rows",
+        SCORES,
+        "if len(lines) != body.rows:",
+        "if False:",
+        IN_SCORER + "test_a_reply_with_too_few_scores_is_never_passed_on",
+    ),
+    Guard(
+        "scores-are-finite",
+        SCORES,
+        "return all(math.isfinite(float(number)) for",
+        "return all(float(number) is not None for",
+        UNIT + "test_scores.py::test_anything_else_is_a_bad_response",
+    ),
+    Guard(
+        "scores-in-the-rows-order",
+        SCORER,
+        "window.append(pool.submit(self._score, body, pace))",
+        "window.appendleft(pool.submit(self._score, body, pace))",
+        IN_SCORER + "test_scores_come_in_the_order_of_the_rows_however_late_the_replies",
+    ),
+    Guard(
+        "one-model-a-file",
+        ENDPOINT,
+        "if said[1] != self.version:",
+        "if False:",
+        UNIT + "test_work.py::test_a_model_that_changes_in_mid_file_makes_the_next_attempt_score_the_whole_file",
+    ),
+    Guard(
+        "a-containers-codes-are-not-repeated",
+        ENDPOINT,
+        'code if isinstance(code, str) and code in _WORDS else "BAD_ROW"',
+        'code if isinstance(code, str) else "BAD_ROW"',
+        UNIT + "test_work.py::test_a_foreign_containers_words_are_not_repeated",
+    ),
+    Guard(
+        "a-containers-words-are-not-repeated",
+        ENDPOINT,
+        'reason = _WORDS.get(known, f"its container answered {status}")',
+        "reason = _WORDS.get(known, said)",
+        UNIT + "test_work.py::test_a_foreign_containers_words_are_not_repeated",
+    ),
+    Guard(
+        "a-named-row-is-one-of-the-bodys",
+        ENDPOINT,
+        "if isinstance(row, int) and 1 <= row <= body.rows:",
+        "if isinstance(row, int):",
+        UNIT + "test_work.py::test_a_foreign_containers_words_are_not_repeated",
+    ),
+)
+
+LIMITS = (
+    Guard(
+        "requests-stay-under-the-limit",
+        SCORER,
+        "if len(sent.data) > self.limit.most:",
+        "if False:",
+        IN_SCORER + "test_no_request_is_over_the_limit_though_it_is_longer_than_its_rows",
+    ),
+    Guard(
+        "413-is-told-by-the-endpoint",
+        ENDPOINT,
+        'if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 413:',
+        "if False:",
+        UNIT + "test_work.py::test_each_fault_of_the_endpoint_has_its_code",
+    ),
+    Guard(
+        "413-is-remembered-in-the-file",
+        SCORER,
+        "                self.limit.refused(len(part.data))\n",
+        "",
+        IN_SCORER + "test_a_body_that_is_too_large_is_halved_and_the_size_remembered",
+    ),
+    Guard(
+        "413-is-remembered-for-the-next-job",
+        "dropscore/passing.py",
+        "self.table.learn_body_limit(self.model.name, self.model.version, known)",
+        "pass",
+        UNIT + "test_work.py::test_a_body_limit_that_was_learned_spares_the_next_job_the_refusals",
+    ),
+    Guard(
+        "a-learned-limit-only-falls",
+        "dropscore/aws/table.py",
+        ' | Attr("body_limit_bytes").gt(limit_bytes)',
+        ' | Attr("body_limit_bytes").exists()',
+        "tests/contract/test_table.py::test_the_smallest_body_limit_of_a_model_version_is_remembered[moto]",
+    ),
+    Guard(
+        "few-bodies-are-held",
+        SCORER,
+        "while window and (len(window) == self.in_flight or _unanswered(window) >= pace.size):",
+        "while False:",
+        IN_SCORER + "test_bytes_are_read_only_as_they_are_needed",
+    ),
+)
+
+RETRIES = (
+    Guard(
+        "retries-end",
+        PACE,
+        "if attempt >= self.attempts or not budget.take():",
+        "if not budget.take():",
+        IN_PACE + "test_a_call_is_tried_attempts_times_with_bounded_waits",
+    ),
+    Guard(
+        "retries-have-a-budget",
+        PACE,
+        "if attempt >= self.attempts or not budget.take():",
+        "if attempt >= self.attempts:",
+        IN_PACE + "test_a_call_is_not_tried_beyond_the_budget",
+    ),
+    Guard(
+        "waits-grow",
+        PACE,
+        "self.base_seconds * 2**attempt",
+        "self.base_seconds",
+        IN_PACE + "test_waits_double_up_to_the_cap",
+    ),
+    Guard(
+        "waits-have-a-cap",
+        PACE,
+        "min(cap_seconds, self.base_seconds * 2**attempt)",
+        "self.base_seconds * 2**attempt",
+        IN_PACE + "test_waits_double_up_to_the_cap",
+    ),
+    Guard(
+        "who-is-busy-is-given-up-at-last",
+        PACE,
+        "if attempt >= self.busy_attempts:",
+        "if attempt >= 9 * self.busy_attempts:",
+        IN_PACE + "test_who_is_busy_is_asked_with_patience_and_without_a_budget",
+    ),
+    Guard(
+        "a-changed-model-is-not-asked-again",
+        PACE,
+        "            except ModelChangedError:\n                raise\n",
+        "",
+        IN_PACE + "test_a_changed_model_is_not_asked_again",
+    ),
+    Guard(
+        "a-fault-halves-the-pace",
+        PACE,
+        "self._size = max(1.0, self._size / 2)",
+        "self._size = max(1.0, self._size)",
+        IN_PACE + "test_a_fault_halves_once_for_all_that_was_sent_before_it",
+    ),
+    Guard(
+        "one-round-halves-once",
+        PACE,
+        "if sent_at >= self._halved_at:",
+        "if True:",
+        IN_PACE + "test_a_fault_halves_once_for_all_that_was_sent_before_it",
+    ),
+    Guard(
+        "slowness-halves-the-pace",
+        PACE,
+        "if self._answers > GRACE and cost > SLOW * self._best:",
+        "if False:",
+        IN_PACE + "test_a_slow_answer_counts_as_a_fault_by_the_byte",
+    ),
+    Guard(
+        "the-pace-has-a-ceiling",
+        PACE,
+        "min(self._most, self._size + 1 / self._size)",
+        "self._size + 1 / self._size",
+        IN_PACE + "test_pace_never_leaves_its_bounds",
+    ),
+)
+
+GUARDS = (*REPLIES, *LIMITS, *RETRIES)
