@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import csv
 
 from serving import pieces
+from serving.cells import numbers
 from serving.header import split_header
 from serving.pieces import side_by_side
 from serving.refusal import RefusalError
@@ -20,6 +22,7 @@ from serving.schema import Matrix, Schema, checked, not_a_number
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BLOCK_BYTES = 1 << 18  # fits the processor's cache: a whole body as one block takes twice as long
+_STRAY_RETURN = re.compile(rb"\r(?!\n)")
 _QUOTED_CELL = re.compile(rb'(?:(?<=[,\n])|\A)"[^",\n]*"(?=[,\n]|\Z)')
 
 
@@ -42,8 +45,9 @@ def is_number(cell: bytes) -> bool:
 def _plain(text: bytes) -> bytes:
     """The body with `\\n` line ends and without quotes, after checking that neither means anything more."""
     if b"\r" in text:
-        text = text.replace(b"\r\n", b"\n")
-        _refuse_at(text.find(b"\r"), text, "BAD_LINE_END", "holds a carriage return that does not end the line")
+        if stray := _STRAY_RETURN.search(text):
+            _refuse_at(stray.start(), text, "BAD_LINE_END", "holds a carriage return that does not end the line")
+        text = text.replace(b"\r", b"")
     if b'"' in text:
         text = _QUOTED_CELL.sub(lambda cell: cell[0][1:-1], text)
         _refuse_at(text.find(b'"'), text, "NOT_A_NUMBER", "holds a quote that does not enclose one whole cell")
@@ -57,9 +61,10 @@ def _refuse_at(position: int, text: bytes, code: str, message: str) -> None:
 
 
 def _rows(text: bytes, schema: Schema, cores: int) -> Matrix:
-    block_bytes = max(BLOCK_BYTES, 4 * (text.find(b"\n") + 1))
+    text = text if text.endswith(b"\n") else text + b"\n"
+    read = _spaced_reader(text) if b" " in text or b"\t" in text else numbers
     try:
-        parts = side_by_side(lambda part: _matrix(part, schema.features, block_bytes), pieces.lines(text, cores))
+        parts = side_by_side(lambda part: read(part, schema.features), pieces.lines(text, cores))
         matrix = parts[0] if len(parts) == 1 else np.concatenate(parts)
     except pa.ArrowInvalid:
         # Perhaps a line longer than a block. Else: Arrow's own message quotes the row, and the wrong one of two.
@@ -68,6 +73,11 @@ def _rows(text: bytes, schema: Schema, cores: int) -> Matrix:
         _refuse_blank_lines(text, schema)
     _refuse_at(text.find(b"("), text, "NOT_A_NUMBER", "holds something that is not a number")  # Arrow takes nan(7)
     return matrix
+
+
+def _spaced_reader(text: bytes) -> Callable[[bytes | memoryview, int], Matrix]:
+    """For cells with spaces around them, which Arrow's reader takes off."""
+    return partial(_matrix, block_bytes=max(BLOCK_BYTES, 4 * (text.find(b"\n") + 1)))
 
 
 def _refuse_blank_lines(text: bytes, schema: Schema) -> None:

@@ -38,14 +38,19 @@ class Gate:
 
     @contextmanager
     def slots(self, most: int = 1) -> Iterator[int]:
-        """Hold a core while parsing and scoring; up to `most` where others are idle. Yields how many."""
+        """Hold a core while parsing and scoring; up to `most` idle ones, as far as that is fair. Yields how many."""
         with ExitStack() as held:
             held.enter_context(self._slots)
-            taken = 1
+            taken, most = 1, min(most, self._fair_share)
             while taken < most and self._slots.acquire(blocking=False):
                 held.callback(self._slots.release)
                 taken += 1
             yield taken
+
+    @property
+    def _fair_share(self) -> int:
+        """More cores for one than for others who are here, be they still sending, would leave some idle in the end."""
+        return self.running // max(1, self._taken)
 
     def close(self, timeout_seconds: float) -> bool:
         """Let nobody in any more; True when all who were in have left before the time was up."""

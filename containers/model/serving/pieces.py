@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -11,6 +12,7 @@ Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
 SMALLEST_BYTES = 1 << 18  # below this, starting a thread costs more than it saves
+_LINE_END = re.compile(rb"\n")
 _threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="piece")
 
 
@@ -25,9 +27,9 @@ def count(size_bytes: int, cores: int) -> int:
     return max(1, min(cores, size_bytes // SMALLEST_BYTES))
 
 
-def lines(text: bytes, cores: int) -> list[memoryview]:
-    """About equal parts of `text`, cut at line ends, not copied."""
-    wanted = count(len(text), cores)
-    cuts = [text.find(b"\n", len(text) * number // wanted) + 1 for number in range(1, wanted)]
-    ends = sorted({cut for cut in cuts if 0 < cut < len(text)} | {len(text)})
+def lines(text: bytes | memoryview, most: int) -> list[memoryview]:
+    """About equal parts of `text`, `most` at most, cut at line ends, not copied."""
+    wanted = count(len(text), most)
+    found = [_LINE_END.search(text, len(text) * number // wanted) for number in range(1, wanted)]
+    ends = sorted({cut.end() for cut in found if cut} | {len(text)})
     return [memoryview(text)[start:end] for start, end in zip([0, *ends], ends, strict=False)]
