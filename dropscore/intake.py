@@ -128,12 +128,13 @@ class Intake:
         self._launch(job, problem)
         return identity
 
-    def _new(self, upload: Upload, identity: str, model: str | None = None) -> tuple[Job, RejectedError | None]:
-        """The job, and what is wrong with its options."""
-        route, problem = route_of(upload.key, self._settings.routes), None
+    def _new(self, upload: Upload, identity: str, model: str | None = None) -> tuple[Job, PermanentError | None]:
+        """The job, and why its options cannot be told."""
+        route = route_of(upload.key, self._settings.routes)
+        problem: PermanentError | None = None
         try:
             options, named = self._preflight.options(upload.key, route)
-        except RejectedError as error:
+        except PermanentError as error:
             options, named, problem = Options(), route.model, error
         deployed = self._settings.models[model or named]
         plan = Plan.of(upload.size_bytes, self._settings.shard_bytes, is_packed=is_packed(upload.key))
@@ -147,7 +148,7 @@ class Intake:
             model_version=deployed.version,
             status=State.CLAIMED,
             submitted_at=submitted_at,
-            output_key=output_key(upload.key, submitted_at),
+            output_key=output_key(upload.key, submitted_at, identity),
             size_bytes=upload.size_bytes,
             options=json.dumps(options.as_dict()),
             shards=plan.shards,
@@ -156,7 +157,7 @@ class Intake:
         )
         return job, problem
 
-    def _launch(self, job: Job, problem: RejectedError | None) -> None:
+    def _launch(self, job: Job, problem: PermanentError | None) -> None:
         try:
             if problem:
                 raise problem
@@ -193,6 +194,6 @@ class Intake:
             jobName=name,
             jobQueue=self._settings.job_queue,
             jobDefinition=self._settings.job_definition,
-            parameters={"job_id": job.job_id},
+            parameters={"job_id": job.job_id, "run": str(job.run)},
             **more,
         )["jobId"]

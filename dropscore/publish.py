@@ -94,3 +94,14 @@ class Publication:
     @property
     def _name(self) -> str:
         return f"s3://{self.bucket}/{self.job.output_key}"
+
+
+def told_by(manifest: Manifest) -> dict[str, Any]:
+    """What the jobs table says of a published output: its rows, and the model that scored them."""
+    rows = manifest["rows"]
+    return {
+        "rows": rows["in"],
+        "rows_scored": rows["scored"],
+        "rows_rejected": rows["rejected"],
+        "model_version": manifest["model"]["version"],
+    }

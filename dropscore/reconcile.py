@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dropscore.aws import objects
 from dropscore.aws.table import JobsTable
 from dropscore.intake import Intake, Upload
-from dropscore.jobs import Job, State, now, timestamp
+from dropscore.jobs import Job, State, timestamp
 from dropscore.log import log
+from dropscore.publish import Manifest, Publication
 from dropscore.routes import INPUT, is_input
 from dropscore.runtime import ReconcileSettings
 from dropscore.tracking import BatchChange, track
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 100  # what DynamoDB and Batch take in one request
 LOST_AFTER = timedelta(days=1)  # Batch keeps what has ended for a week, and may not show at once what was submitted
+LOST = "its job is not known any more"
 T = TypeVar("T")
 OPEN = (State.SUBMITTED, State.RUNNING)
 
@@ -99,10 +101,12 @@ class Reconciliation:
         if described is None and job.submitted_at > lost_before:
             return False
         if described is None:
-            message = "AWS Batch does not know its job any more; start the job again: dropscore retry"
-            ended = {"code": "BATCH_LOST", "message": message, "finished_at": now()}
-            return self.table.end(job.job_id, batch_job_id=job.batch_job_id or "", **ended)
-        return track(BatchChange.from_event({"detail": described}), self.table)
+            described = {"jobId": job.batch_job_id, "status": "FAILED", "statusReason": LOST}
+        named = {"job_id": job.job_id, "run": str(job.run)}
+        return track(BatchChange.from_event({"detail": {**described, "parameters": named}}), self.table, self._finish)
+
+    def _finish(self, job: Job) -> Manifest | None:
+        return Publication.of(self.s3, self.settings.bucket, job).finish()
 
     def _older(self, state: State, before: datetime) -> Iterator[Job]:
         return self.table.all_by_status(state, until=timestamp(before))

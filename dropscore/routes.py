@@ -59,10 +59,14 @@ def route_of(key: str, routes: Mapping[str, Route]) -> Route:
     return routes[folder] if slash and folder in routes else routes[DEFAULT_ROUTE]
 
 
-def output_key(key: str, submitted_at: str) -> str:
-    """input/a/b.csv.gz, submitted 2026-11-21T01:40:19.123Z → output/a/20261121T014019123Z-b.csv."""
+def output_key(key: str, submitted_at: str, job_id: str) -> str:
+    """input/a/b.csv.gz, submitted 2026-11-21T01:40:19.123Z → output/a/20261121T014019123456789Z-b.csv.
+
+    The six digits after the milliseconds are the job's own: two versions of a file may be claimed in the same one.
+    """
     folder, _, name = key.removeprefix(INPUT).rpartition("/")
-    stamp = submitted_at.translate(str.maketrans("", "", "-:."))
+    moment = submitted_at.removesuffix("Z").translate(str.maketrans("", "", "-:."))
+    stamp = f"{moment}{int(job_id[:8], 16) % 1_000_000:06}Z"
     plain = name[: -len(PACKED)] if is_packed(name) else name
     return f"{OUTPUT}{folder + '/' if folder else ''}{stamp}-{plain}"
 

@@ -41,10 +41,11 @@ class SubmitSettings:
 @dataclass(frozen=True, kw_only=True)
 class TrackSettings:
     jobs_table: str
+    bucket: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        return cls(jobs_table=_required(env, "JOBS_TABLE"))
+        return cls(jobs_table=_required(env, "JOBS_TABLE"), bucket=_required(env, "BUCKET"))
 
 
 @dataclass(frozen=True, kw_only=True)

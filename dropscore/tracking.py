@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dropscore.aws.table import JobsTable
-from dropscore.jobs import now
+from dropscore.errors import PermanentError
+from dropscore.jobs import Job, State, now
 from dropscore.log import log
+from dropscore.publish import Manifest, told_by
 
 # Part of Batch's status reason or the container's reason → our code, and what to do about it.
 CAUSES = (
@@ -20,6 +22,7 @@ CAUSES = (
         "SPOT_RECLAIMED",
         "spot capacity was taken back on every attempt; start the job again",
     ),
+    ("not known any more", "BATCH_LOST", "start the job again: dropscore retry"),
     ("exceeded timeout", "TIMEOUT", "raise worker.timeout_minutes"),
 )
 
@@ -29,6 +32,7 @@ class BatchChange:
     """A `Batch Job State Change`: the state and every reason that Batch gives."""
 
     job_id: str | None
+    run: int
     batch_job_id: str
     status: str
     reason: str
@@ -48,6 +52,7 @@ class BatchChange:
             said.append(f"log stream {container['logStreamName']}")
         return cls(
             job_id=detail.get("parameters", {}).get("job_id"),
+            run=int(detail.get("parameters", {}).get("run", 1)),
             batch_job_id=detail["jobId"],
             status=detail["status"],
             reason="; ".join(part for part in said if part) or "no reason given",
@@ -56,8 +61,9 @@ class BatchChange:
         )
 
 
-def track(change: BatchChange, table: JobsTable) -> bool:
-    """Ends the job as FAILED where Batch ended it without a word of the worker. All other changes need nothing:
+def track(change: BatchChange, table: JobsTable, finish: Callable[[Job], Manifest | None]) -> bool:
+    """Ends the job where Batch ended it without a word of the worker: as FAILED, or as SUCCEEDED where `finish` finds
+    its output published, as when only the last word to the table was lost. All other changes need nothing:
     the worker writes RUNNING and the final states itself, and what is late or not the owner's changes nothing.
 
     Whether the job was ended now.
@@ -65,14 +71,29 @@ def track(change: BatchChange, table: JobsTable) -> bool:
     ends = ("FAILED",) if change.is_array else ("FAILED", "SUCCEEDED")
     if change.job_id is None or change.status not in ends:
         return False
-    code, advice = _cause(change)
-    message = f"AWS Batch: {change.reason} after {change.attempts} attempt(s); {advice}"
     batch_job_id, _, shard = change.batch_job_id.partition(":")
-    if shard:
-        message = f"shard {shard}: {message}"
-    ended = table.end(change.job_id, batch_job_id=batch_job_id, code=code, message=message, finished_at=now())
+    job = table.find(change.job_id)
+    if job is None or job.status.is_final:
+        return False
+    try:
+        published = finish(job)
+        said = _success(published) if published else _failure(change, *_cause(change), shard)
+    except PermanentError as error:  # a stranger's object at the output's key, say
+        said = _failure(change, error.code, error.message, shard)
+    ended = table.end(change.job_id, run=change.run, batch_job_id=batch_job_id, **said)
+    code = said.get("code")
     log("tracked", job_id=change.job_id, batch_job_id=change.batch_job_id, status=change.status, ended=ended, code=code)
     return ended
+
+
+def _success(published: Manifest) -> dict[str, Any]:
+    return {"status": State.SUCCEEDED, "finished_at": now(), **told_by(published)}
+
+
+def _failure(change: BatchChange, code: str, advice: str, shard: str) -> dict[str, Any]:
+    where = f"shard {shard}: " if shard else ""
+    message = f"{where}AWS Batch: {change.reason} after {change.attempts} attempt(s); {advice}"
+    return {"status": State.FAILED, "finished_at": now(), "code": code, "message": message}
 
 
 def _cause(change: BatchChange) -> tuple[str, str]:

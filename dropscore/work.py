@@ -17,7 +17,7 @@ from dropscore.manifest import manifest
 from dropscore.pace import Retry
 from dropscore.parts import Part, Parts
 from dropscore.passing import Pass
-from dropscore.publish import Manifest, Publication
+from dropscore.publish import Manifest, Publication, told_by
 from dropscore.runtime import WorkerSettings
 
 if TYPE_CHECKING:
@@ -80,17 +80,17 @@ class Worker:
             return None
         try:
             publication = Publication.of(self.s3, self.settings.bucket, job)
-            rows = (publication.finish() or run(job, publication))["rows"]
+            published = publication.finish() or run(job, publication)
         except SupersededError as error:
             log("superseded", job_id=job.job_id, why=error.message)
             return None
         except JobError as error:
             self._say(job, error)
             raise
-        counts = {"rows": rows["in"], "rows_scored": rows["scored"], "rows_rejected": rows["rejected"]}
-        self._report(job, status=State.SUCCEEDED, finished_at=now(), code=None, message=None, **counts)
-        log("succeeded", job_id=job.job_id, output_key=job.output_key, **counts)
-        return job.move_to(State.SUCCEEDED, **counts)
+        said = told_by(published)
+        self._report(job, status=State.SUCCEEDED, finished_at=now(), code=None, message=None, **said)
+        log("succeeded", job_id=job.job_id, output_key=job.output_key, **said)
+        return job.move_to(State.SUCCEEDED, **said)
 
     def _scored_whole(self, job: Job, publication: Publication) -> Manifest:
         one, watch = self._pass(job), _Watch(self, job)

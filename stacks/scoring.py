@@ -73,7 +73,7 @@ class Scoring(Stack):
             self,
             "Tracking",
             job_queue_arn=worker.queue.job_queue_arn,
-            environment={"JOBS_TABLE": storage.jobs.table_name},
+            environment=where,
             dead_letters=dead_letters,
         )
 
@@ -82,6 +82,8 @@ class Scoring(Stack):
             storage.grant_read_input(role)
             worker.grant_submit(role)
         storage.grant_look_for_lost(reconciliation.role)
+        for role in (tracking.role, reconciliation.role):
+            storage.grant_finish(role)
         storage.grant_move(tracking.role)
         storage.grant_move(worker.role)
         storage.grant_read_input(worker.role)

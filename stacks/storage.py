@@ -56,6 +56,12 @@ class Storage(Stack):
     def grant_write_output(self, role: iam.Role) -> None:
         self._grant_objects(role, WRITE, "output/*", "write the scores of any of them")
 
+    def grant_finish(self, role: iam.Role) -> None:
+        """Let `role` see whether scores are published, and bring what belongs beside them."""
+        grant(role, ["s3:ListBucket"], self.bucket.bucket_arn)
+        self._grant_objects(role, ["s3:GetObject"], "parts/*", "read what was put aside for any output")
+        self._grant_objects(role, ["s3:GetObject", "s3:PutObject"], "output/*", "put the manifest beside any output")
+
     def grant_write_parts(self, role: iam.Role) -> None:
         """Let `role` keep the scores of shards, and read them again to put them together."""
         self._grant_objects(role, WRITE, "parts/*", "keep the parts of any output until all are there")

@@ -44,7 +44,7 @@ class Worker(Construct):
             self,
             "Score",
             container=container,
-            parameters={"job_id": "none"},
+            parameters={"job_id": "none", "run": "1"},
             timeout=Duration.minutes(settings.timeout_minutes),
             retry_attempts=settings.attempts,
             retry_strategies=_retries(),

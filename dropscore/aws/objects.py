@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import random
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dropscore.aws.faults import fault
-from dropscore.errors import JobError
+from dropscore.errors import BusyError, JobError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -21,8 +24,9 @@ UPLOAD_BYTES = 8 << 20
 UPLOADS_PER_SIZE = 1000  # S3 allows 10,000 parts; doubling the size after each thousand reaches its 5 TB in fewer
 LEAST_UPLOAD_BYTES = 5 << 20  # S3 takes no smaller part, but for the last
 MOST_COPY_BYTES = 5 << 30
-_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
+CONFLICTS = 5
 _MISSING = {"404", "NoSuchKey"}
+TAKEN, CONFLICT, UPLOAD_GONE = "PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"
 CSV = "text/csv; charset=utf-8"
 JSON = "application/json"
 
@@ -38,7 +42,7 @@ class Writer:
     ) -> None:
         self._s3 = s3
         self._object: Any = {"Bucket": bucket, "Key": key}
-        self._new: Any = {"ContentType": kind, "Metadata": dict(metadata or {})}
+        self._new: Any = {"ContentType": kind, "Metadata": {**(metadata or {}), "writer": uuid4().hex}}
         self._name = f"writing s3://{bucket}/{key}"
         self._pending = bytearray()
         self._upload: Any = None
@@ -86,18 +90,36 @@ class Writer:
         """Makes it visible; False where something is at the key already: that is left alone."""
         with _faults(self._name):
             try:
-                self._commit()
+                self._put() if self._upload is None else self._complete()
             except ClientError as error:
-                if error.response["Error"].get("Code") not in _TAKEN:
+                if _code(error) == CONFLICT:
+                    raise BusyError("AWS_BUSY", f"{self._name}: somebody else writes there at this moment") from error
+                if _code(error) not in (TAKEN, UPLOAD_GONE):
                     raise
-                return False
+                return self._is_mine(error)
         self._upload = None
         return True
 
-    def _commit(self) -> None:
-        if self._upload is None:
-            self._s3.put_object(**self._object, **self._new, Body=bytes(self._pending), IfNoneMatch="*")
-            return
+    def _is_mine(self, error: ClientError) -> bool:
+        """Whether an earlier try, whose reply was lost, has written it."""
+        found = metadata(self._s3, bucket=self._object["Bucket"], key=self.key)
+        if found is None:
+            raise BusyError("AWS_BUSY", f"{self._name}: the upload is gone, and nothing came of it") from error
+        return bool(found.get("writer") == self._new["Metadata"]["writer"])
+
+    def _put(self) -> None:
+        """Where S3 says that another write to the key is under way, it is sent again; an upload in parts cannot be."""
+        for attempt in range(CONFLICTS):
+            try:
+                self._s3.put_object(**self._object, **self._new, Body=bytes(self._pending), IfNoneMatch="*")
+            except ClientError as error:
+                if _code(error) != CONFLICT or attempt == CONFLICTS - 1:
+                    raise
+                time.sleep(random.uniform(0, 0.2 * 2**attempt))
+            else:
+                return
+
+    def _complete(self) -> None:
         if self._pending:
             self._send(len(self._pending))
         self._s3.complete_multipart_upload(**self._upload, MultipartUpload={"Parts": self._done}, IfNoneMatch="*")
@@ -153,7 +175,7 @@ def metadata(s3: S3Client, *, bucket: str, key: str) -> dict[str, str] | None:
         try:
             return s3.head_object(Bucket=bucket, Key=key)["Metadata"]
         except ClientError as error:
-            if error.response["Error"].get("Code") in _MISSING:
+            if _code(error) in _MISSING:
                 return None
             raise
 
@@ -177,6 +199,10 @@ def put(s3: S3Client, *, bucket: str, key: str, data: bytes, kind: str = JSON) -
     with Writer(s3, bucket=bucket, key=key, kind=kind) as writer:
         writer.write(data)
         return writer.commit()
+
+
+def _code(error: ClientError) -> str | None:
+    return error.response["Error"].get("Code")
 
 
 @contextmanager

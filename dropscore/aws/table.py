@@ -64,12 +64,13 @@ class JobsTable(Items):
 
     def advance(self, job: Job, rows: int) -> None:
         """One shard more is done. Only a count for people to see: a kill in between leaves it short."""
-        with faults("writing the jobs table"):
-            self._table.update_item(
-                Key={"job_id": job.job_id},
-                UpdateExpression="ADD rows_scored :rows, shards_done :one",
-                ExpressionAttributeValues={":rows": rows, ":one": 1},
-            )
+        self._holds(
+            self._table.update_item,
+            Key={"job_id": job.job_id},
+            UpdateExpression="ADD rows_scored :rows, shards_done :one",
+            ConditionExpression=Attr("status").eq(State.RUNNING) & Attr("run").eq(job.run),
+            ExpressionAttributeValues={":rows": rows, ":one": 1},
+        )
 
     def refuse(self, job: Job, *, status: State, code: str, message: str, finished_at: str) -> bool:
         """Ends a job before Batch hears of it."""
@@ -87,21 +88,33 @@ class JobsTable(Items):
         states = may_move_to(attributes["status"]) if "status" in attributes else (State.RUNNING,)
         return self._update(job.job_id, owned & Attr("status").is_in(list(states)), attributes)
 
-    def end(self, job_id: str, *, batch_job_id: str, code: str, message: str, finished_at: str) -> bool:
-        """FAILED on Batch's word: only where the job has no final state and no other Batch job owns it.
+    def end(
+        self,
+        job_id: str,
+        *,
+        run: int,
+        batch_job_id: str,
+        status: State,
+        code: str | None = None,
+        message: str | None = None,
+        **attributes: Any,
+    ) -> bool:
+        """Ends this run on Batch's word: only where it has no final state and no other Batch job owns it.
 
-        `batch_job_id` may be that of the array, too. What the worker itself said of the cause is kept.
+        `batch_job_id` may be that of the array, too. What the worker itself said of a failure's cause is kept.
         """
         mine = (
             Attr("batch_job_id").not_exists()
             | Attr("batch_job_id").eq(batch_job_id)
             | Attr("array_job_id").eq(batch_job_id)
         )
+        open_states = Attr("status").is_in(list(may_move_to(status)))
         return self._update(
             job_id,
-            mine & Attr("status").is_in(list(may_move_to(State.FAILED))),
-            {"status": State.FAILED, "finished_at": finished_at},
-            default={"code": code, "message": message},
+            mine & Attr("run").eq(run) & open_states,
+            {"status": status, **attributes},
+            default={"code": code, "message": message} if code else {},
+            remove=() if code else ("code", "message"),
         )
 
     def body_limit(self, model: str, version: str) -> int | None:

@@ -9,14 +9,25 @@ from typing import Any
 import boto3
 
 from dropscore.aws.table import JobsTable
+from dropscore.jobs import Job
+from dropscore.publish import Manifest, Publication
 from dropscore.runtime import TrackSettings
 from dropscore.tracking import BatchChange, track
 
 
 @cache
+def _settings() -> TrackSettings:
+    return TrackSettings.from_env(os.environ)
+
+
+@cache
 def _table() -> JobsTable:
-    return JobsTable(boto3.resource("dynamodb").Table(TrackSettings.from_env(os.environ).jobs_table))
+    return JobsTable(boto3.resource("dynamodb").Table(_settings().jobs_table))
+
+
+def _finish(job: Job) -> Manifest | None:
+    return Publication.of(boto3.client("s3"), _settings().bucket, job).finish()
 
 
 def handler(event: dict[str, Any], _context: object) -> None:
-    track(BatchChange.from_event(event), _table())
+    track(BatchChange.from_event(event), _table(), _finish)

@@ -66,7 +66,9 @@ def test_a_final_state_stays(table: JobsTable, job: Job, final: State) -> None:
     assert table.report(mine, status=final)
     assert not table.report(mine, status=State.SUCCEEDED)
     assert not table.start(job.job_id, batch_job_id="batch-1", attempt=2, started_at="t")
-    assert not table.end(job.job_id, batch_job_id="batch-1", code="X", message="x", finished_at="t")
+    assert not table.end(
+        job.job_id, run=1, status=State.FAILED, batch_job_id="batch-1", code="X", message="x", finished_at="t"
+    )
     found = table.find(job.job_id)
     assert found is not None
     assert found.status is final
@@ -75,7 +77,15 @@ def test_a_final_state_stays(table: JobsTable, job: Job, final: State) -> None:
 def test_batch_ends_a_job_and_the_workers_own_word_is_kept(table: JobsTable, job: Job) -> None:
     mine = _started(table, job)
     assert table.report(mine, code="MODEL_FAILED", message="500")
-    assert table.end(job.job_id, batch_job_id="batch-1", code="BATCH_FAILED", message="exit 75", finished_at="t")
+    assert table.end(
+        job.job_id,
+        run=1,
+        status=State.FAILED,
+        batch_job_id="batch-1",
+        code="BATCH_FAILED",
+        message="exit 75",
+        finished_at="t",
+    )
     found = table.find(job.job_id)
     assert found is not None
     assert (found.status, found.code, found.message) == (State.FAILED, "MODEL_FAILED", "500")
@@ -83,7 +93,9 @@ def test_batch_ends_a_job_and_the_workers_own_word_is_kept(table: JobsTable, job
 
 def test_a_batch_job_that_does_not_own_the_job_cannot_end_it(table: JobsTable, job: Job) -> None:
     _started(table, job)
-    assert not table.end(job.job_id, batch_job_id="batch-2", code="X", message="x", finished_at="t")
+    assert not table.end(
+        job.job_id, run=1, status=State.FAILED, batch_job_id="batch-2", code="X", message="x", finished_at="t"
+    )
 
 
 def test_jobs_are_listed_newest_first_by_file_and_by_status(table: JobsTable, job: Job) -> None:

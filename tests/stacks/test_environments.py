@@ -75,7 +75,7 @@ def test_reconcile_reads_what_the_stack_writes(build_template: Build) -> None:
 def test_the_environments_hold_nothing_that_nobody_reads(templates: Templates) -> None:
     where = {"JOBS_TABLE", "BUCKET", "MODELS"}
     assert set(_job(templates)) == where | {"IN_FLIGHT", "WORKER_IMAGE"}
-    assert set(_function(templates, "Track")) == {"JOBS_TABLE"}
+    assert set(_function(templates, "Track")) == {"JOBS_TABLE", "BUCKET"}
     assert set(_function(templates, "Submit")) == where | {
         "ROUTES",
         "JOB_QUEUE",

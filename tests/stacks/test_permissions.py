@@ -41,6 +41,8 @@ def test_reconcile_may_what_submit_may_and_look(templates: Templates) -> None:
     assert allowed.pop("*") == {"batch:DescribeJobs"}
     assert allowed.pop(f"{TABLE}/index/by_status") == {"dynamodb:Query"}
     assert allowed.pop(TABLE) == submit.pop(TABLE) | {"dynamodb:BatchGetItem"}
+    assert allowed.pop(f"{BUCKET}/parts/*") == {"s3:GetObject"}
+    assert allowed.pop(f"{BUCKET}/output/*") == {"s3:GetObject", "s3:PutObject"}
     assert allowed.pop(BUCKET) == submit.pop(BUCKET) | {"s3:ListBucketVersions"}
     logs = [name for name in (*allowed, *submit) if "Logs" in name]
     assert [(allowed | submit)[name] for name in logs] == [WRITE_LOG, WRITE_LOG]
@@ -49,12 +51,15 @@ def test_reconcile_may_what_submit_may_and_look(templates: Templates) -> None:
     }
 
 
-def test_track_moves_jobs_on(templates: Templates) -> None:
+def test_track_moves_jobs_on_and_brings_what_belongs_beside_an_output(templates: Templates) -> None:
     assert _allowed(templates.scoring, "TrackingTrackRole") == {
         "sample-TrackingTrackLogs8C00664D-Arn": WRITE_LOG,
         QUEUE: {"sqs:SendMessage"},
         KEY: USE_KEY,
         TABLE: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+        BUCKET: {"s3:ListBucket"},
+        f"{BUCKET}/parts/*": {"s3:GetObject"},
+        f"{BUCKET}/output/*": {"s3:GetObject", "s3:PutObject"},
     }
 
 

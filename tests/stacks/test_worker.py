@@ -73,7 +73,7 @@ def test_the_container_is_read_only_and_its_roles_differ(templates: Templates) -
 def test_the_command_takes_the_job_from_the_parameters(templates: Templates) -> None:
     definition = only(templates.scoring, "AWS::Batch::JobDefinition")
     assert definition["ContainerProperties"]["Command"] == ["score", "--job-id", "Ref::job_id"]
-    assert set(definition["Parameters"]) == {"job_id"}
+    assert set(definition["Parameters"]) == {"job_id", "run"}
 
 
 def test_the_job_writes_to_a_log_of_ours_and_carries_our_tags(templates: Templates) -> None:

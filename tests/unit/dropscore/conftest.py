@@ -20,6 +20,7 @@ from dropscore.jobs import Job
 from dropscore.lines import split_rows
 from dropscore.options import Options
 from dropscore.pace import Retry
+from dropscore.publish import Manifest, Publication
 from dropscore.routes import Model, Route, manifest_key
 from dropscore.runtime import SubmitSettings, WorkerSettings
 from dropscore.work import Worker
@@ -129,6 +130,9 @@ class Account:
         keys = [version["Key"] for version in found]
         assert len(keys) == len(set(keys)), "an output has more than one version"
         return {key: self.read(key) for key in keys if not key.endswith(".manifest.json")}
+
+    def finish(self, job: Job) -> Manifest | None:
+        return Publication.of(self.s3, BUCKET, job).finish()
 
     def manifest(self, job: Job) -> dict[str, Any]:
         said: dict[str, Any] = json.loads(self.read(manifest_key(job.output_key)))

@@ -97,7 +97,9 @@ def test_a_shard_stops_in_its_midst_when_the_job_ends(
     monkeypatch.setattr(work, "SHARD_SECONDS", 0.0)
 
     def end(_body: bytes) -> None:
-        account.table.end(job.job_id, batch_job_id="batch-1", code="X", message="x", finished_at="t")
+        account.table.end(
+            job.job_id, run=1, status=State.FAILED, batch_job_id="batch-1", code="X", message="x", finished_at="t"
+        )
 
     account.model.fail = end
     _score(account, job, 3)

@@ -50,7 +50,7 @@ def test_an_upload_becomes_one_job(account: Account) -> None:
             "jobName": f"score-{job.job_id}",
             "jobQueue": "queue",
             "jobDefinition": "definition",
-            "parameters": {"job_id": job.job_id},
+            "parameters": {"job_id": job.job_id, "run": "1"},
         }
     ]
 
@@ -179,7 +179,15 @@ def test_a_claim_keeps_the_options_it_was_made_with(account: Account, monkeypatc
 
 def _ended(account: Account, upload: Upload, code: str = "AWS_BUSY") -> Job:
     job = account.job(upload.job_id)
-    assert account.table.end(job.job_id, batch_job_id=job.batch_job_id or "", code=code, message="m", finished_at="t")
+    assert account.table.end(
+        job.job_id,
+        run=1,
+        status=State.FAILED,
+        batch_job_id=job.batch_job_id or "",
+        code=code,
+        message="m",
+        finished_at="t",
+    )
     return job
 
 

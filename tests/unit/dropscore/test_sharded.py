@@ -53,7 +53,7 @@ def test_a_large_file_becomes_an_array_and_a_job_that_publishes(sharded: Account
     assert array["arrayProperties"] == {"size": 7}
     assert last["dependsOn"] == [{"jobId": "batch-1"}]
     assert last["containerOverrides"]["command"] == ["publish", "--job-id", "Ref::job_id"]
-    assert array["parameters"] == last["parameters"] == {"job_id": job.job_id}
+    assert array["parameters"] == last["parameters"] == {"job_id": job.job_id, "run": "1"}
 
 
 def test_shards_in_any_order_become_one_output_in_the_rows_order(sharded: Account) -> None:

@@ -25,7 +25,15 @@ def table(account: Account) -> JobsTable:
 
 
 def _fail(table: JobsTable) -> None:
-    assert table.end(JOB.job_id, batch_job_id="publish", code="X", message="x", finished_at="t")
+    assert table.end(
+        JOB.job_id,
+        run=_found(table).run,
+        status=State.FAILED,
+        batch_job_id="publish",
+        code="X",
+        message="x",
+        finished_at="t",
+    )
 
 
 def _found(table: JobsTable) -> Job:
@@ -64,3 +72,15 @@ def test_of_two_retries_of_the_same_run_one_gets_through(table: JobsTable) -> No
 def test_a_job_that_batch_has_is_not_refused(table: JobsTable) -> None:
     assert not table.refuse(JOB, status=State.REJECTED, code="X", message="x", finished_at="t")
     assert _found(table).status is State.RUNNING
+
+
+def test_progress_is_added_to_a_running_run_alone(table: JobsTable) -> None:
+    table.advance(JOB, 5)
+    assert (_found(table).rows_scored, _found(table).shards_done) == (5, 1)
+    _fail(table)
+    table.advance(JOB, 5)
+    assert _found(table).rows_scored == 5
+    assert table.claim_again(replace(CLAIMED, run=2))
+    table.enter(JOB.job_id, started_at="t")
+    table.advance(JOB, 5)
+    assert _found(table).rows_scored == 0

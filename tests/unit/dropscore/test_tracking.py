@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dropscore.intake import Wish
 from dropscore.jobs import State
 from dropscore.tracking import BatchChange, track
 
@@ -43,7 +44,7 @@ def test_a_failure_the_worker_could_not_tell_is_told_with_batchs_reason(
     account: Account, reason: str, container: dict[str, Any], code: str
 ) -> None:
     job_id = account.take(account.put(b"1\n")) or ""
-    track(_event(job_id, "FAILED", reason, container=container), account.table)
+    track(_event(job_id, "FAILED", reason, container=container), account.table, account.finish)
     job = account.job(job_id)
     assert (job.status, job.code) == (State.FAILED, code)
     assert job.message is not None
@@ -54,7 +55,7 @@ def test_a_failure_the_worker_could_not_tell_is_told_with_batchs_reason(
 
 def test_a_worker_that_ends_without_a_word_is_a_failure(account: Account) -> None:
     job_id = account.take(account.put(b"1\n")) or ""
-    track(_event(job_id, "SUCCEEDED"), account.table)
+    track(_event(job_id, "SUCCEEDED"), account.table, account.finish)
     assert (account.job(job_id).status, account.job(job_id).code) == (State.FAILED, "NO_RESULT")
 
 
@@ -63,13 +64,13 @@ def test_late_word_of_a_finished_job_changes_nothing(account: Account) -> None:
     account.worker().score(job_id)
     before = account.job(job_id)
     for status in ("FAILED", "SUCCEEDED", "RUNNING"):
-        track(_event(job_id, status), account.table)
+        track(_event(job_id, status), account.table, account.finish)
     assert account.job(job_id) == before
 
 
 def test_word_of_a_batch_job_that_does_not_own_the_job_changes_nothing(account: Account) -> None:
     job_id = account.take(account.put(b"1\n")) or ""
-    track(_event(job_id, "FAILED", batch_job_id="batch-2"), account.table)
+    track(_event(job_id, "FAILED", batch_job_id="batch-2"), account.table, account.finish)
     assert account.job(job_id).status is State.SUBMITTED
 
 
@@ -77,12 +78,12 @@ def test_word_of_a_batch_job_that_does_not_own_the_job_changes_nothing(account: 
 def test_states_on_the_way_change_nothing(account: Account, status: str) -> None:
     job_id = account.take(account.put(b"1\n")) or ""
     before = account.job(job_id)
-    track(_event(job_id, status), account.table)
+    track(_event(job_id, status), account.table, account.finish)
     assert account.job(job_id) == before
 
 
 def test_a_job_that_is_not_ours_is_passed_over(account: Account) -> None:
-    track(BatchChange.from_event({"detail": {"jobId": "x", "status": "FAILED"}}), account.table)
+    track(BatchChange.from_event({"detail": {"jobId": "x", "status": "FAILED"}}), account.table, account.finish)
 
 
 def _array(account: Account) -> str:
@@ -106,13 +107,48 @@ def test_shards_that_are_done_are_not_the_jobs_end(
     account: Account, batch_job_id: str, array: Mapping[str, int]
 ) -> None:
     job_id = _array(account)
-    track(_change(job_id, batch_job_id, "SUCCEEDED", array), account.table)
+    track(_change(job_id, batch_job_id, "SUCCEEDED", array), account.table, account.finish)
     assert account.job(job_id).status is State.SUBMITTED
 
 
 def test_a_shard_that_failed_ends_the_job_and_is_named(account: Account) -> None:
     job_id = _array(account)
-    track(_change(job_id, "batch-1:2", "FAILED", {"index": 2}), account.table)
+    track(_change(job_id, "batch-1:2", "FAILED", {"index": 2}), account.table, account.finish)
     job = account.job(job_id)
     assert (job.status, job.code) == (State.FAILED, "BATCH_FAILED")
     assert (job.message or "").startswith("shard 2: AWS Batch: ")
+
+
+def test_an_output_whose_job_could_not_say_so_any_more_is_a_success(account: Account) -> None:
+    job_id = account.take(account.put(b"1\n")) or ""
+
+    def deaf(*_: object, **__: object) -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("dropscore.work.Worker._report", deaf)
+        with pytest.raises(KeyboardInterrupt):
+            account.worker().score(job_id)
+    track(_event(job_id, "FAILED"), account.table, account.finish)
+    job = account.job(job_id)
+    assert (job.status, job.code, job.rows, job.rows_scored) == (State.SUCCEEDED, None, 1, 1)
+
+
+def test_a_strangers_output_is_the_cause_of_a_failure(account: Account) -> None:
+    job_id = account.take(account.put(b"1\n")) or ""
+    account.s3.put_object(Bucket="bucket", Key=account.job(job_id).output_key, Body=b"theirs")
+    track(_event(job_id, "FAILED"), account.table, account.finish)
+    assert (account.job(job_id).status, account.job(job_id).code) == (State.FAILED, "OUTPUT_EXISTS")
+
+
+def test_word_of_an_earlier_run_ends_nothing(account: Account) -> None:
+    upload = account.put(b"1\n")
+    job_id = account.take(upload) or ""
+    failed = _event(job_id, "FAILED")
+    track(failed, account.table, account.finish)
+    with pytest.MonkeyPatch.context() as patched:  # the next run is claimed, and not yet submitted
+        patched.setattr(account.batch, "submit_job", lambda **_: (_ for _ in ()).throw(TimeoutError))
+        with pytest.raises(TimeoutError):
+            account.intake().retry(upload, Wish())
+    track(failed, account.table, account.finish)
+    assert (account.job(job_id).status, account.job(job_id).run) == (State.CLAIMED, 2)

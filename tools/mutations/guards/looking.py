@@ -53,8 +53,8 @@ GUARDS = (
     Guard(
         "what-batch-has-ended-is-ended",
         RECONCILE,
-        '        return track(BatchChange.from_event({"detail": described}), self.table)\n',
-        "        return bool(BatchChange and track) and False\n",
+        "        return track(BatchChange",
+        "        return self is None and track(BatchChange",
         TEST + "test_a_job_that_batch_has_ended_is_ended[said0-BATCH_FAILED]",
     ),
     Guard(

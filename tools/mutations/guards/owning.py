@@ -71,9 +71,16 @@ WRITING = (
     Guard(
         "note-only-of-the-same-run",
         TABLE,
-        'Attr("status").eq(State.RUNNING) & Attr("run").eq(job.run)',
-        'Attr("status").eq(State.RUNNING)',
+        'running = Attr("status").eq(State.RUNNING) & Attr("run").eq(job.run)',
+        'running = Attr("status").eq(State.RUNNING)',
         UNIT + "test_table.py::test_a_shard_of_an_earlier_run_writes_nothing",
+    ),
+    Guard(
+        "progress-only-of-a-running-run",
+        TABLE,
+        '            ConditionExpression=Attr("status").eq(State.RUNNING) & Attr("run").eq(job.run),\n',
+        '            ConditionExpression=Attr("job_id").exists(),\n',
+        UNIT + "test_table.py::test_progress_is_added_to_a_running_run_alone",
     ),
 )
 

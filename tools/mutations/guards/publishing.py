@@ -12,6 +12,27 @@ PART_KEY = 'f"{self._prefix}{version}/{self._plan}/{index:05}-{start}{RECORD}"'
 
 KEYS = (
     Guard(
+        "a-lost-reply-is-looked-into",
+        "dropscore/aws/objects.py",
+        "not in (TAKEN, UPLOAD_GONE):",
+        "not in (TAKEN,):",
+        "tests/unit/dropscore/test_objects.py::test_a_joining_whose_reply_was_lost_counts",
+    ),
+    Guard(
+        "only-ones-own-writing-counts",
+        "dropscore/aws/objects.py",
+        'return bool(found.get("writer") == self._new["Metadata"]["writer"])',
+        "return True",
+        "tests/unit/dropscore/test_objects.py::test_what_another_has_written_does_not_count",
+    ),
+    Guard(
+        "a-conflict-is-asked-again",
+        "dropscore/aws/objects.py",
+        "if _code(error) != CONFLICT or attempt == CONFLICTS - 1:",
+        "if error:",
+        "tests/unit/dropscore/test_objects.py::test_a_conflict_is_no_answer_and_asked_again[1]",
+    ),
+    Guard(
         "parts-keyed-by-job",
         PARTS,
         'f"{PARTS}{self.job.job_id}/{self.job.model}/"',
@@ -140,7 +161,7 @@ APPEARING = (
     Guard(
         "what-is-published-is-not-scored-again",
         "dropscore/work.py",
-        "(publication.finish() or run(job, publication))",
+        "publication.finish() or run(job, publication)",
         "run(job, publication)",
         UNIT + "test_work.py::test_an_attempt_after_a_kill_between_publication_and_status_only_says_so",
     ),
