@@ -10,15 +10,18 @@ from botocore.exceptions import ClientError
 from dropscore.aws.faults import fault
 from dropscore.aws.source import Source
 from dropscore.errors import ConfigurationError, RejectedError
-from dropscore.jobs import Job
+from dropscore.jobs import Job, now
 from dropscore.options import MOST_SIDECAR_BYTES, Options, Sidecar, sidecar
 from dropscore.passing import Input, layout_of
-from dropscore.routes import Model, Route, is_packed, sidecar_key
+from dropscore.routes import Model, Route, is_packed, manifest_key, output_key, sidecar_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_s3 import S3Client
+
+
+MOST_KEY_BYTES = 1024  # S3's own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +33,10 @@ class Preflight:
     def options(self, key: str, route: Route) -> tuple[Options, str]:
         """The options of one file and the name of its model: the route's, and its sidecar's word over them.
 
-        Raises RejectedError BAD_OPTIONS for a sidecar that cannot be followed.
+        Raises RejectedError BAD_OPTIONS for a sidecar that cannot be followed, KEY_TOO_LONG for a file whose scores and
+        manifest could not be named after it.
         """
+        _check_length(key)
         try:
             said = self._sidecar(sidecar_key(key))
             options = route.options.overridden(said.options, sidecar_key(key)) if said.options else route.options
@@ -57,3 +62,13 @@ class Preflight:
                 return Sidecar({}, None)
             raise fault(error, f"reading s3://{self.bucket}/{key}") from error
         return sidecar(body.read(MOST_SIDECAR_BYTES + 1), key)
+
+
+def _check_length(key: str) -> None:
+    longest = len(manifest_key(output_key(key, now(), "0" * 32)).encode())
+    if longest > MOST_KEY_BYTES:
+        raise RejectedError(
+            "KEY_TOO_LONG",
+            f"the keys that belong to the file would have up to {longest} bytes, and S3 takes {MOST_KEY_BYTES}; "
+            f"upload it under a key that is {longest - MOST_KEY_BYTES} bytes shorter",
+        )

@@ -290,3 +290,11 @@ def test_a_claim_is_submitted_by_the_plan_it_was_made_with(account: Account, mon
     account.shard_bytes = 1 << 20
     account.take(upload)
     assert account.batch.submitted[0].get("arrayProperties") == {"size": 3}
+
+
+def test_a_key_that_leaves_no_room_for_its_outputs_is_rejected(account: Account) -> None:
+    fits, too_long = (f"input/{'x' * (size - len('input/.csv'))}.csv" for size in (987, 988))
+    assert account.job(account.take(account.put(b"1\n", fits)) or "").status is State.SUBMITTED
+    job = account.job(account.take(account.put(b"1\n", too_long)) or "")
+    assert (job.status, job.code) == (State.REJECTED, "KEY_TOO_LONG")
+    assert "1 bytes shorter" in (job.message or "")
