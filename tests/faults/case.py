@@ -1,0 +1,108 @@
+"""A named case: what is broken, and how the upload must end all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.faults.endpoint import scores
+from tests.faults.laboratory import Laboratory, Upload, rows
+from tests.faults.schedule import Act, before
+from tests.faults.verdict import end_of, violations
+
+ROWS = rows(40)
+DONE = "SUCCEEDED"
+SAMPLED = 4
+IN_PARTS = {"constants": {"dropscore.aws.objects.UPLOAD_BYTES": 200, "dropscore.aws.objects.LEAST_UPLOAD_BYTES": 1}}
+IN_SHARDS = {"shard_bytes": 150}  # ROWS become four of them
+READ: dict[str, Any] = {
+    "on": "GetObject",
+    "key": "input/",
+    "caller": "worker",
+    "first": 2,
+}  # the first looks at the head
+WRITE: dict[str, Any] = {"on": "PutObject", "key": "output/", "caller": "worker"}
+OF_WORKER: dict[str, Any] = {"on": "UpdateItem", "caller": "worker"}
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A fault to come. `act` may name what Laboratory does to the caller: kill_before, kill_after, stall, terminate."""
+
+    act: Act | str
+    when: Mapping[str, Any]
+
+
+def broken(act: Act | str, on: str = "", **when: Any) -> Broken:
+    return Broken(act, {"on": on, **when})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """`story` is told after the faults are set; without one, a file is put and scored.
+
+    `attempts` are those that Batch made. `known` says which fault of the code makes the case fail today.
+    """
+
+    name: str
+    faults: tuple[Broken, ...] = ()
+    ends: str = DONE
+    attempts: int = 1
+    data: bytes = ROWS
+    story: Callable[[Laboratory, bytes], Upload] = lambda lab, data: lab.score(lab.put(data))
+    whole: Callable[[bytes], bytes] = scores
+    order: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    is_slow: bool = False
+    known: str = ""
+
+    def run(self, lab: Laboratory) -> tuple[str, list[str]]:
+        """How it ended, and the promises that were broken on the way."""
+        lab.order |= self.order
+        for name, value in self.settings.items():
+            assert hasattr(lab, name)
+            setattr(lab, name, value)
+        set_faults = [lab.fault(_act(lab, fault.act), **fault.when) for fault in self.faults]
+        upload = self.story(lab, self.data)
+        found = [*lab.found, *violations(lab, upload, self.whole(self.data))]
+        found += [
+            f"fault {number} never struck" for number, fault in enumerate(set_faults, 1) if fault.seen < fault.first
+        ]
+        return f"{end_of(lab, upload)}, {_counted(lab.batch.attempts)}", found
+
+    @property
+    def expected(self) -> str:
+        return f"{self.ends}, {_counted(self.attempts)}"
+
+
+def one(name: str, act: Act | str, at: Mapping[str, Any], ends: str = DONE, attempts: int = 1, **more: Any) -> Case:
+    """A case of one fault."""
+    return Case(name=name, faults=(broken(act, **at),), ends=ends, attempts=attempts, **more)
+
+
+def parameters(cases: list[Case]) -> list[Any]:
+    """For pytest. One case of SAMPLED is tried by `make test`, all by `make faults`."""
+    names = [case.name for case in cases]
+    assert len(names) == len(set(names)), "two cases have one name"
+    return [
+        pytest.param(case, id=case.name.replace(" ", "-"), marks=sampled(number, is_slow=case.is_slow))
+        for number, case in enumerate(cases)
+    ]
+
+
+def sampled(number: int, *, is_slow: bool = False) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.slow] if is_slow or number % SAMPLED else []
+
+
+def _counted(attempts: int) -> str:
+    return f"{attempts} attempt{'' if attempts == 1 else 's'}"
+
+
+def _act(lab: Laboratory, act: Act | str) -> Act:
+    if callable(act):
+        return act
+    method: Any = getattr(lab, act)
+    return before(method) if act in ("stall", "terminate") else method

@@ -1,0 +1,211 @@
+"""One case's world: a cloud, a model, Batch, the deployed functions and workers as processes, and what may break."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moto import mock_aws
+
+from tests.faults.batch import DEFINITION, QUEUE, Batch
+from tests.faults.cloud import BUCKET, REGION, TABLE, Cloud, object_created
+from tests.faults.endpoint import Model
+from tests.faults.processes import Process, Zygote, start_worker
+from tests.faults.schedule import Answer, Call, Fault, ResetError, Schedule
+
+CANARY = b"canary7391"  # in every row; it must never be heard of again
+EVENT_TRIES = 3  # an asynchronous invocation of a function is tried twice more
+
+
+@dataclass(frozen=True)
+class Upload:
+    key: str
+    data: bytes
+    version_id: str
+
+    @property
+    def identity(self) -> dict[str, str]:
+        return {"bucket": BUCKET, "key": self.key, "version_id": self.version_id}
+
+    @property
+    def event(self) -> dict[str, Any]:
+        return object_created(self.key, self.version_id, len(self.data))
+
+
+def rows(count: int, *, poison: int | None = None) -> bytes:
+    """So many rows, numbered from 1; row `poison` is one that the model refuses."""
+    cells = (b"poison" if number == poison else b"%d" % number for number in range(1, count + 1))
+    return b"".join(b"%s,%s\n" % (CANARY, cell) for cell in cells)
+
+
+class Laboratory:
+    """`faults` are added to `schedule`; `order` is what each process gets besides its environment (see zygote.py)."""
+
+    def __init__(self, folder: Path, zygote: Zygote, url: str) -> None:
+        self.folder, self.url = folder, url
+        self._moto = mock_aws()
+        self._moto.start()
+        self.cloud, self.model, self.schedule = Cloud(), Model(), Schedule()
+        self.batch = Batch(folder, self.start_worker)
+        self.order: dict[str, Any] = {"share_of_sleeps": 0.002, "timeout_seconds": 5.0}
+        self.max_bad_rows: str | int = 0
+        self.body_limit_bytes = 100
+        self.features: int | None = None
+        self.shard_bytes = 1 << 28
+        self.is_real_start = False
+        self.processes: dict[str, Process] = {}
+        self.found: list[str] = []
+        self._zygote = zygote
+        self._numbers = itertools.count(1)
+        self._started = threading.Condition()
+
+    # what is asked of the cloud
+
+    def answer(self, call: Call) -> Answer:
+        real: dict[str, Callable[[Call], Answer]] = {
+            "InvokeEndpoint": self.model.answer,
+            "SubmitJob": self.batch.answer,
+            "DescribeJobs": self.batch.describe,
+        }
+        return self.schedule.answer(call, lambda: real.get(call.operation, self.cloud.answer)(call))
+
+    def fault(self, act: Any, **when: Any) -> Fault:
+        fault = Fault(act=act, **when)
+        self.schedule.faults.append(fault)
+        return fault
+
+    def must(self, is_so: bool, else_say: str) -> None:
+        """A promise that a story looks after itself."""
+        if not is_so:
+            self.found.append(else_say)
+
+    # what happens to a caller
+
+    def process_of(self, call: Call) -> Process:
+        with self._started:
+            assert self._started.wait_for(lambda: call.caller in self.processes, 5), f"who is {call.caller!r}?"
+            return self.processes[call.caller]
+
+    def kill_before(self, call: Call, _forward: Callable[[], Answer]) -> Answer:
+        self.process_of(call).kill()
+        raise ResetError
+
+    def kill_after(self, call: Call, forward: Callable[[], Answer]) -> Answer:
+        forward()
+        return self.kill_before(call, forward)
+
+    def terminate(self, call: Call) -> None:
+        self.process_of(call).send(signal.SIGTERM)
+
+    def stall(self, call: Call) -> None:
+        """The process stops where it is, and Batch gives its host up."""
+        process = self.process_of(call)
+        process.send(signal.SIGSTOP)
+        self.batch.abandon(process)
+
+    def wake(self) -> None:
+        for process in self.batch.abandoned:
+            process.send(signal.SIGCONT)
+            process.wait()
+
+    # what a user, S3 and Batch do
+
+    def put(self, data: bytes, key: str = "input/a.csv") -> Upload:
+        return Upload(key, data, self.cloud.put(key, data))
+
+    def deliver(self, *events: dict[str, Any]) -> None:
+        """The events reach the function all at once; one that fails is tried again."""
+        self._invoke("submit", list(events))
+
+    def settle(self, side_by_side: int = 1) -> None:
+        """Batch runs every job to its end and says so."""
+        self.batch.run(side_by_side)
+        self.wake()
+        events, self.batch.ended = self.batch.ended, []
+        self.tell(*events)
+
+    def tell(self, *events: dict[str, Any]) -> None:
+        """Batch's events, one after the other."""
+        for event in events:
+            self._invoke("track", [event])
+
+    def reconcile(self) -> None:
+        """The schedule's function finds what events did not do, and Batch runs it."""
+        self._invoke("reconcile", [{}])
+        self.settle()
+
+    def score(self, upload: Upload) -> Upload:
+        self.deliver(upload.event)
+        self.settle()
+        return upload
+
+    def _invoke(self, function: str, events: list[dict[str, Any]]) -> None:
+        for _ in range(EVENT_TRIES):
+            started = [
+                (self._start(function, {"handler": f"lambdas.{function}.handler", "event": e}), e) for e in events
+            ]
+            for process, _event in started:
+                process.wait()
+            events = [event for process, event in started if process.exit_code != 0]
+
+    # processes
+
+    def start_worker(self, arguments: list[str], environment: dict[str, str]) -> Process:
+        return self._start("worker", {"arguments": arguments}, environment)
+
+    def _start(self, kind: str, order: dict[str, Any], environment: dict[str, str] | None = None) -> Process:
+        name = f"{kind}-{next(self._numbers)}"
+        order = {"log": str(self.folder / f"{name}.log"), **self.order, **order}
+        order["environment"] = {**self.environment(), "AWS_SDK_UA_APP_ID": name, **(environment or {})}
+        with self._started:
+            if self.is_real_start and kind == "worker":
+                process = start_worker(order["arguments"], order["environment"], Path(order["log"]))
+            else:
+                process = self._zygote.start(order)
+            self.processes[name] = process
+            self._started.notify_all()
+        return process
+
+    def environment(self) -> dict[str, str]:
+        """What the stacks give the functions and the job."""
+        model = {
+            "endpoint": "endpoint",
+            "version": "0123456789ab",
+            "body_limit_bytes": self.body_limit_bytes,
+            "features": self.features,
+        }
+        return {
+            "PATH": "/usr/bin:/bin",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": self.url,
+            "JOBS_TABLE": TABLE,
+            "BUCKET": BUCKET,
+            "MODELS": json.dumps({"fraud": model}),
+            "ROUTES": json.dumps({"default": {"model": "fraud", "max_bad_rows": self.max_bad_rows}}),
+            "IN_FLIGHT": "2",
+            "JOB_QUEUE": QUEUE,
+            "JOB_DEFINITION": DEFINITION,
+            "JOB_TTL_DAYS": "1",
+            "RECONCILE_WINDOW_HOURS": "72",
+            "RECONCILE_GRACE_MINUTES": "0",
+            "SHARD_BYTES": str(self.shard_bytes),
+            "WORKER_IMAGE": "worker:0123456789ab",
+        }
+
+    def logs(self, of: str = "") -> str:
+        return "".join(file.read_text(errors="replace") for file in sorted(self.folder.glob(f"{of}*.log")))
+
+    def close(self) -> None:
+        for process in self.processes.values():
+            if not process.ended.is_set():
+                process.kill()
+        self._moto.stop()

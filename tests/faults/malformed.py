@@ -1,0 +1,121 @@
+"""Files that are broken, or merely odd: what is in them, and how they must end."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass
+
+GOOD = b"1,2,3\n4,5,6\n"
+SMALL_BOMB = {"constants": {"dropscore.gunzip.ALWAYS_ALLOWED_BYTES": 1 << 20}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """`sent`: the rows that the model gets, where they are not the file's own. `sidecar`: text of its `.job.json`."""
+
+    name: str
+    data: bytes
+    ends: str
+    sent: bytes | None = None
+    key: str = "input/a.csv"
+    sidecar: bytes | None = None
+    features: int | None = None
+
+
+def _bad(name: str, data: bytes, code: str) -> File:
+    return File(name=name, data=data, ends=f"REJECTED {code}")
+
+
+def _after_good_rows(name: str, row: bytes, code: str) -> File:
+    return _bad(name, GOOD + row + GOOD, code)
+
+
+def _good(name: str, data: bytes, sent: bytes | None = None) -> File:
+    return File(name=name, data=data, ends="SUCCEEDED", sent=sent)
+
+
+def _packed(name: str, data: bytes, ends: str = "SUCCEEDED", sent: bytes | None = GOOD) -> File:
+    return File(name=name, data=data, ends=ends, sent=sent, key="input/a.csv.gz")
+
+
+def _with(name: str, sidecar: object, ends: str, data: bytes = GOOD, sent: bytes | None = None) -> File:
+    text = sidecar if isinstance(sidecar, bytes) else json.dumps(sidecar).encode()
+    return File(name=name, data=data, ends=ends, sent=sent, sidecar=text)
+
+
+PLAIN = [
+    _bad("an empty file", b"", "EMPTY_FILE"),
+    _bad("one line end", b"\n", "EMPTY_FILE"),
+    _bad("blank lines alone", b"\r\n\n\r\n", "EMPTY_FILE"),
+    _bad("a header alone", b"canary7391,b,c\n", "UNANNOUNCED_HEADER"),
+    _bad("too few columns", b"1,2\n3,4\n", "WRONG_COLUMN_COUNT"),
+    _bad("decimal commas", b"1,5,2,5,3,5\n", "WRONG_COLUMN_COUNT"),
+    _bad("semicolons", GOOD.replace(b",", b";"), "WRONG_COLUMN_COUNT"),
+    _bad("tabs", GOOD.replace(b",", b"\t"), "WRONG_COLUMN_COUNT"),
+    _bad("CR alone", GOOD.replace(b"\n", b"\r"), "BAD_LINE_ENDS"),
+    _bad("UTF-16", "1,2,3\n4,5,6\n".encode("utf-16"), "ENCODING"),
+    _bad("UTF-16 without a byte order mark", "1,2,3\n".encode("utf-16-le"), "ENCODING"),
+    _bad("a NUL", GOOD + b"1,\0,3\n", "ENCODING"),
+    _bad("gzip under the name .csv", gzip.compress(GOOD, mtime=0), "ENCODING"),
+    _bad("a Parquet file", b"PAR1\x15\x04\x15\n\x00\x00PAR1", "ENCODING"),
+    _bad("a zip archive", b"PK\x03\x04\x14\x00\x00\x00\x08\x00canary7391", "ENCODING"),
+    _bad("JSON lines", b'{"canary7391": 1}\n{"b": 2}\n', "NOT_A_NUMBER"),
+    _bad("HTML", b"<html><body>canary7391</body></html>\n", "WRONG_COLUMN_COUNT"),
+    _bad("a quote that is never closed, over the limit", GOOD + b'1,"2,3\n' + GOOD * 9, "ROW_TOO_LARGE"),
+    _after_good_rows("too many columns in one row", b"1,2,3,canary7391\n", "WRONG_COLUMN_COUNT"),
+    _after_good_rows("a word", b"1,canary7391,3\n", "NOT_A_NUMBER"),
+    _after_good_rows("a quoted word with a line end", b'1,"canary\n7391",3\n', "NOT_A_NUMBER"),
+    _after_good_rows("a quote that is never closed", b'1,"2,3\n', "NOT_A_NUMBER"),
+    _after_good_rows("a row over the limit", b"1,2," + b"3" * 200 + b"\n", "ROW_TOO_LARGE"),
+    _after_good_rows("infinity", b"1,inf,3\n", "NOT_FINITE"),
+    _after_good_rows("a number too large", b"1,1e999,3\n", "NOT_FINITE"),
+    _after_good_rows("a hexadecimal number", b"1,0x1f,3\n", "NOT_A_NUMBER"),
+    _after_good_rows("a nan with a payload", b"1,nan(7391),3\n", "NOT_A_NUMBER"),
+    _after_good_rows("no UTF-8", b"1,\xe9\xff,3\n", "NOT_A_NUMBER"),
+    _after_good_rows("digits of another script", "1,２,3\n".encode(), "NOT_A_NUMBER"),
+    _after_good_rows("a formula", b"1,=cmd|'canary7391'!A0,3\n", "NOT_A_NUMBER"),
+    _after_good_rows("a CR in the middle of a row", b"1,2\r,3\n", "BAD_LINE_END"),
+    _good("a header and rows", b"canary7391,b,c\n" + GOOD, GOOD),
+    _good("a UTF-8 byte order mark", b"\xef\xbb\xbf" + GOOD, GOOD),
+    _good("CR LF", GOOD.replace(b"\n", b"\r\n"), GOOD),
+    _good("a blank line between rows", GOOD + b"\n" + GOOD, GOOD * 2),
+    _good("blank lines at the end", GOOD + b"\n\n", GOOD),
+    _good("no line end at the end", GOOD[:-1]),
+    _good("quoted numbers", b'"1","2","3"\n'),
+    _good("missing values", b",,\n1,,3\n"),
+]
+
+PACKED = [
+    _packed("gzip", gzip.compress(GOOD, mtime=0)),
+    _packed("gzip of two members", gzip.compress(GOOD[:4], mtime=0) + gzip.compress(GOOD[4:], mtime=0)),
+    _packed("gzip of nothing", gzip.compress(b"", mtime=0), "REJECTED EMPTY_FILE"),
+    _packed("an empty file named .gz", b"", "REJECTED GZIP_BROKEN"),
+    _packed("gzip cut short", gzip.compress(GOOD, mtime=0)[:-9], "REJECTED GZIP_BROKEN"),
+    _packed("gzip with a wrong checksum", gzip.compress(GOOD, mtime=0)[:-8] + b"\0" * 8, "REJECTED GZIP_BROKEN"),
+    _packed("gzip with something after it", gzip.compress(GOOD, mtime=0) + b"canary7391", "REJECTED GZIP_BROKEN"),
+    _packed("plain text named .gz", GOOD, "REJECTED GZIP_BROKEN"),
+    _packed("a bomb", gzip.compress(b"1,2,3\n" * (1 << 19), mtime=0), "REJECTED GZIP_TOO_LARGE"),
+]
+
+OPTIONS = [
+    _with("a sidecar that is no JSON", b"{canary7391", "REJECTED BAD_OPTIONS"),
+    _with("a sidecar that is a list", ["canary"], "REJECTED BAD_OPTIONS"),
+    _with("a sidecar nested too deep", b"[" * 60_000, "REJECTED BAD_OPTIONS"),
+    _with("a sidecar that is no UTF-8", b'{"id": "\xff"}', "REJECTED BAD_OPTIONS"),
+    _with("a sidecar of 65 KiB", b" " * 66_561, "REJECTED BAD_OPTIONS"),
+    _with("an option that is none", {"heder": True}, "REJECTED BAD_OPTIONS"),
+    _with("an option of the wrong type", {"header": 1}, "REJECTED BAD_OPTIONS"),
+    _with("a model that is none", {"model": "another"}, "REJECTED BAD_OPTIONS"),
+    _with("a name without a header", {"id": "a"}, "REJECTED COLUMNS_NEED_HEADER"),
+    _with(
+        "a name that is not in the header", {"id": "z", "header": True}, "REJECTED COLUMN_MISSING", b"a,b,c\n" + GOOD
+    ),
+    _with("a number that is no column", {"columns": [1, 9]}, "REJECTED COLUMN_MISSING"),
+    _with("a name that is there twice", {"id": "a", "header": True}, "REJECTED COLUMN_TWICE", b"a,a,c\n" + GOOD),
+    _with("semicolons, and it is said so", {"delimiter": ";"}, "SUCCEEDED", GOOD.replace(b",", b";"), GOOD),
+    _with("no header, and it is said so", {"header": False}, "REJECTED UNANNOUNCED_HEADER", b"a,b,c\n" + GOOD),
+    File(name="as many columns as the model wants", data=GOOD, ends="SUCCEEDED", features=3),
+    File(name="other columns than the model wants", data=GOOD, ends="REJECTED WRONG_COLUMN_COUNT", features=4),
+]
+FILES = [*PLAIN, *PACKED, *OPTIONS]

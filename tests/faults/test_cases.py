@@ -1,0 +1,25 @@
+"""Every named case: the end it must come to, and no promise broken on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.case import Case, parameters
+from tests.faults.cases import endpoint, events, kills, reads, shards, table, worker, writes
+from tests.faults.laboratory import Laboratory
+
+MODULES = (kills, worker, endpoint, reads, writes, table, events, shards)
+CASES = [case for module in MODULES for case in module.CASES]
+
+
+@pytest.mark.parametrize("case", parameters(CASES))
+def test_the_case_ends_as_it_must(case: Case, lab: Laboratory, tell: Callable[[str, str, str], None]) -> None:
+    seen, violations = case.run(lab)
+    tell(case.name, case.expected, "; ".join([seen, *violations]))
+    is_good = (seen, violations) == (case.expected, [])
+    if case.known:
+        assert not is_good, f"mended: take `known` out of this case ({case.known})"
+        pytest.xfail(case.known)
+    assert (seen, violations) == (case.expected, [])

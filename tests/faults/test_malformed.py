@@ -1,0 +1,54 @@
+"""Files as the world makes them: each ends with its own code, no crash, and nothing of a row is repeated."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults.case import sampled
+from tests.faults.endpoint import Model, model_error, scores
+from tests.faults.laboratory import CANARY, Laboratory
+from tests.faults.malformed import FILES, SMALL_BOMB, File
+from tests.faults.schedule import Answer
+from tests.faults.verdict import end_of, violations
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "containers" / "model"))
+from serving import csv_rows
+from serving.refusal import RefusalError
+from serving.schema import Schema
+
+PARAMETERS = [pytest.param(f, id=f.name.replace(" ", "-"), marks=sampled(n)) for n, f in enumerate(FILES)]
+
+
+class StrictModel(Model):
+    """Refuses what the model container refuses, by the container's own parser: three features."""
+
+    def _answer(self, body: bytes) -> Answer:
+        try:
+            csv_rows.parse(body, Schema(features=3))
+        except RefusalError as refusal:
+            return model_error(refusal.status, refusal.to_json().decode())
+        return self.scored(scores(body))
+
+
+@pytest.mark.parametrize("file", PARAMETERS)
+def test_a_malformed_file_ends_with_its_code(
+    file: File, lab: Laboratory, tell: Callable[[str, str, str], None]
+) -> None:
+    lab.model = StrictModel()
+    lab.features = file.features
+    lab.order |= SMALL_BOMB
+    if file.sidecar is not None:
+        lab.cloud.put(f"{file.key}.job.json", file.sidecar)
+    upload = lab.score(lab.put(file.data, file.key))
+    seen = [end_of(lab, upload), *violations(lab, upload, scores(file.data if file.sent is None else file.sent))]
+    tell(f"file: {file.name}", file.ends, "; ".join(seen))
+    assert seen == [file.ends]
+    assert lab.batch.attempts <= 1, "poison costs at most one attempt"
+
+
+def test_the_canary_stands_in_the_files_that_are_scored() -> None:
+    assert sum(CANARY in file.data for file in FILES) > 5
