@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from tests.faults.endpoint import scores
-from tests.faults.laboratory import Laboratory, Upload, rows
+from tests.faults.laboratory import Laboratory
 from tests.faults.schedule import Act, before
+from tests.faults.upload import Upload, rows
 from tests.faults.verdict import end_of, violations
 
 ROWS = rows(40)
 DONE = "SUCCEEDED"
-SAMPLED = 4
+SAMPLED = 5
 IN_PARTS = {"constants": {"dropscore.aws.objects.UPLOAD_BYTES": 200, "dropscore.aws.objects.LEAST_UPLOAD_BYTES": 1}}
 IN_SHARDS = {"shard_bytes": 150}  # ROWS become four of them
 READ: dict[str, Any] = {

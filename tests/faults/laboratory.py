@@ -7,41 +7,19 @@ import json
 import signal
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from moto import mock_aws
 
 from tests.faults.batch import DEFINITION, QUEUE, Batch
-from tests.faults.cloud import BUCKET, REGION, TABLE, Cloud, object_created
+from tests.faults.cloud import BUCKET, REGION, TABLE, Cloud
 from tests.faults.endpoint import Model
 from tests.faults.processes import Process, Zygote, start_worker
 from tests.faults.schedule import Answer, Call, Fault, ResetError, Schedule
+from tests.faults.upload import Upload
 
-CANARY = b"canary7391"  # in every row; it must never be heard of again
 EVENT_TRIES = 3  # an asynchronous invocation of a function is tried twice more
-
-
-@dataclass(frozen=True)
-class Upload:
-    key: str
-    data: bytes
-    version_id: str
-
-    @property
-    def identity(self) -> dict[str, str]:
-        return {"bucket": BUCKET, "key": self.key, "version_id": self.version_id}
-
-    @property
-    def event(self) -> dict[str, Any]:
-        return object_created(self.key, self.version_id, len(self.data))
-
-
-def rows(count: int, *, poison: int | None = None) -> bytes:
-    """So many rows, numbered from 1; row `poison` is one that the model refuses."""
-    cells = (b"poison" if number == poison else b"%d" % number for number in range(1, count + 1))
-    return b"".join(b"%s,%s\n" % (CANARY, cell) for cell in cells)
 
 
 class Laboratory:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.case import Case, parameters
-from tests.faults.cases import endpoint, events, kills, reads, shards, table, worker, writes
+from tests.faults.cases import endpoint, events, kills, lost, reads, shards, table, worker, writes
 from tests.faults.laboratory import Laboratory
 
-MODULES = (kills, worker, endpoint, reads, writes, table, events, shards)
+MODULES = (kills, worker, endpoint, reads, writes, table, events, lost, shards)
 CASES = [case for module in MODULES for case in module.CASES]
 
 

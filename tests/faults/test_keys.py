@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.case import sampled
-from tests.faults.laboratory import Laboratory, rows
+from tests.faults.laboratory import Laboratory
+from tests.faults.upload import rows
 from tests.faults.verdict import end_of, violations
 
 Tell = Callable[[str, str, str], None]

@@ -10,9 +10,10 @@ import pytest
 
 from tests.faults.case import sampled
 from tests.faults.endpoint import Model, model_error, scores
-from tests.faults.laboratory import CANARY, Laboratory
+from tests.faults.laboratory import Laboratory
 from tests.faults.malformed import FILES, SMALL_BOMB, File
 from tests.faults.schedule import Answer
+from tests.faults.upload import CANARY
 from tests.faults.verdict import end_of, violations
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "containers" / "model"))

@@ -14,8 +14,9 @@ import pytest
 from tests.faults.cases.endpoint import without_poison
 from tests.faults.cloud import dynamodb_error, s3_error
 from tests.faults.endpoint import runtime_error
-from tests.faults.laboratory import Laboratory, rows
+from tests.faults.laboratory import Laboratory
 from tests.faults.schedule import Act, Answer, Call, Forward, before, cut, delay, lose_reply, reset
+from tests.faults.upload import rows
 from tests.faults.verdict import end_of, violations
 
 BATCHES, BATCH = 100, 10  # 1,000 seeds in all; the first batch is the sample

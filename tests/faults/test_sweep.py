@@ -10,8 +10,9 @@ from tests.faults.case import IN_PARTS, WRITE, Case, broken
 from tests.faults.cases.endpoint import without_poison
 from tests.faults.cases.shards import COPIED
 from tests.faults.endpoint import limit
-from tests.faults.laboratory import Laboratory, rows
+from tests.faults.laboratory import Laboratory
 from tests.faults.schedule import FOREVER, lose_reply
+from tests.faults.upload import rows
 
 NewLaboratory = Callable[[], Laboratory]
 Tell = Callable[[str, str, str], None]

@@ -8,8 +8,9 @@ import pytest
 
 from tests.faults.case import Case, broken
 from tests.faults.cloud import BUCKET, TABLE
-from tests.faults.laboratory import CANARY, Laboratory, Upload, rows
+from tests.faults.laboratory import Laboratory
 from tests.faults.schedule import reset
+from tests.faults.upload import CANARY, Upload, rows
 from tests.faults.verdict import end_of, item_of, violations
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from dropscore.jobs import job_id
 from tests.faults.cloud import BUCKET
 from tests.faults.endpoint import scores
-from tests.faults.laboratory import CANARY, Laboratory, Upload
+from tests.faults.laboratory import Laboratory
+from tests.faults.upload import CANARY, Upload
 
 ENDS = ("SUCCEEDED", "FAILED", "REJECTED")
 WORDS_OF_A_CRASH = ("Traceback", "Exception ignored", "Fatal Python error")

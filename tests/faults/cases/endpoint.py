@@ -7,8 +7,9 @@ from typing import Any
 
 from tests.faults.case import Case, broken
 from tests.faults.endpoint import garble, limit, model_error, rows_of, runtime_error, score
-from tests.faults.laboratory import Laboratory, Upload, rows
+from tests.faults.laboratory import Laboratory
 from tests.faults.schedule import FOREVER, Act, Answer, Call, Forward, cut, reply, reset
+from tests.faults.upload import Upload, rows
 
 ASKED = "InvokeEndpoint"
 HASTY = {"timeout_seconds": 0.3}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tests.faults.case import READ, Case
-from tests.faults.laboratory import Laboratory, Upload, rows
-from tests.faults.schedule import FOREVER, Answer, Call, Forward, after, cut, reset
+from tests.faults.laboratory import Laboratory
+from tests.faults.schedule import FOREVER, Answer, Call, Forward, after, cut
+from tests.faults.upload import Upload, rows
 from tests.faults.verdict import Sight, end_of, violations
 
 NEWER = rows(30).replace(b",", b",9")
@@ -118,40 +119,6 @@ def _word_of_the_first_run_meets_the_second(lab: Laboratory, data: bytes) -> Upl
     return upload
 
 
-def _event_lost(lab: Laboratory, data: bytes) -> Upload:
-    upload = lab.put(data)
-    lab.reconcile()
-    return upload
-
-
-def _every_try_of_the_function_fails(lab: Laboratory, data: bytes) -> Upload:
-    """The job is claimed, and Batch never hears of it."""
-    lost = lab.fault(reset, on="SubmitJob", times=FOREVER)
-    upload = lab.score(lab.put(data))
-    lab.schedule.faults.remove(lost)
-    lab.must(end_of(lab, upload) == "CLAIMED", f"{end_of(lab, upload)} without Batch")
-    lab.reconcile()
-    return upload
-
-
-def _word_of_batch_lost(lab: Laboratory, data: bytes) -> Upload:
-    """Every attempt is killed, and the event that says so never comes."""
-    lab.fault(lab.kill_before, on="InvokeEndpoint", times=FOREVER)
-    upload = lab.put(data)
-    lab.deliver(upload.event)
-    lab.batch.run()
-    lab.batch.ended = []
-    lab.reconcile()
-    return upload
-
-
-def _reconciled_again(lab: Laboratory, data: bytes) -> Upload:
-    upload = lab.score(lab.put(data))
-    lab.reconcile()
-    lab.reconcile()
-    return upload
-
-
 def _many_with_one_poison(lab: Laboratory, data: bytes, *, count: int) -> Upload:
     """Every other file is scored, in one attempt each."""
     poisoned = count // 3
@@ -174,10 +141,6 @@ def _many_with_one_poison(lab: Laboratory, data: bytes, *, count: int) -> Upload
 
 CASES = [
     Case(name="the event twice", story=_event_twice),
-    Case(name="the event lost, and found", story=_event_lost),
-    Case(name="every try of the function lost, and found", story=_every_try_of_the_function_fails),
-    Case(name="the word of Batch lost, and found", story=_word_of_batch_lost, ends="FAILED SPOT_RECLAIMED", attempts=3),
-    Case(name="looked for, and nothing is lost", story=_reconciled_again),
     Case(name="the event again after the end", story=_event_again_after_the_end),
     Case(name="the event ten times at once", story=_ten_events_at_once),
     Case(name="the newer version's event first", story=_newer_version_first, attempts=2),

@@ -6,8 +6,9 @@ from typing import Any
 
 from tests.faults.case import READ, Case, one
 from tests.faults.cloud import s3_error
-from tests.faults.laboratory import Laboratory, Upload
+from tests.faults.laboratory import Laboratory
 from tests.faults.schedule import FOREVER, Answer, Call, Forward, cut, reply, reset
+from tests.faults.upload import Upload
 
 SLOW_DOWN = reply(s3_error(503, "SlowDown", "Please reduce your request rate."))
 DENIED = reply(s3_error(403, "AccessDenied", "not authorized to perform: kms:Decrypt"))

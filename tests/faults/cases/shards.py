@@ -10,8 +10,9 @@ from tests.faults.cases.endpoint import without_poison
 from tests.faults.cases.reads import SLOW_DOWN
 from tests.faults.cloud import s3_error
 from tests.faults.endpoint import scores
-from tests.faults.laboratory import CANARY, Laboratory, Upload, rows
+from tests.faults.laboratory import Laboratory
 from tests.faults.schedule import FOREVER, Act, Answer, Call, Forward, cut, lose_reply, reply
+from tests.faults.upload import CANARY, Upload, rows
 
 COPIED = {"constants": {"dropscore.aws.objects.LEAST_UPLOAD_BYTES": 1}}  # else S3 copies nothing so small by itself
 ALL = 5  # four children and the one that publishes

@@ -6,8 +6,9 @@ from tests.faults.case import OF_WORKER, WRITE, Case, one
 from tests.faults.cases.reads import ERROR
 from tests.faults.cloud import dynamodb_error
 from tests.faults.endpoint import scores
-from tests.faults.laboratory import Laboratory, Upload, rows
+from tests.faults.laboratory import Laboratory
 from tests.faults.schedule import FOREVER, Answer, Call, Forward, cut, lose_reply, reply
+from tests.faults.upload import Upload, rows
 from tests.faults.verdict import item_of
 
 THROTTLED = reply(dynamodb_error(400, "ProvisionedThroughputExceededException"))

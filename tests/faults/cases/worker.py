@@ -6,8 +6,9 @@ import os
 from dataclasses import replace
 
 from tests.faults.case import IN_PARTS, READ, Case, broken
-from tests.faults.laboratory import Laboratory, Upload
+from tests.faults.laboratory import Laboratory
 from tests.faults.schedule import Answer, Call, Forward, ResetError, cut
+from tests.faults.upload import Upload
 
 HOUR = 3600.0
 

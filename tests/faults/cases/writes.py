@@ -6,8 +6,8 @@ from tests.faults.case import IN_PARTS, WRITE, Case, broken, one
 from tests.faults.cases.endpoint import without_poison
 from tests.faults.cases.reads import DENIED, SLOW_DOWN
 from tests.faults.cloud import s3_error
-from tests.faults.laboratory import rows
 from tests.faults.schedule import FOREVER, Answer, lose_reply, reply, reset
+from tests.faults.upload import rows
 
 GONE_UPLOAD = reply(s3_error(404, "NoSuchUpload", "The specified upload does not exist."))
 CONFLICT = reply(s3_error(409, "ConditionalRequestConflict", "A conflicting conditional operation is in progress."))
