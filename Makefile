@@ -28,8 +28,9 @@ test-slow: setup ## run what takes minutes: a million rows end to end and the li
 	@$(RUN)/pytest -m slow $(ARGS)
 
 faults: setup ## break every promise on purpose: all faults, kills, schedules, properties, mutants and a gigabyte (20 minutes)
-	@$(RUN)/pytest -m "slow or not slow" tests/faults tests/e2e/test_big_file.py $(ARGS)
-	@DROPSCORE_EXAMPLES=10000 $(RUN)/pytest $(addprefix tests/unit/dropscore/test_,lines.py shards.py plan.py layout.py render.py gunzip.py) $(ARGS)
+	@$(RUN)/pytest -n 3 -m "slow or not slow" tests/faults $(ARGS)
+	@$(RUN)/pytest -m "slow or not slow" tests/e2e/test_big_file.py $(ARGS)
+	@DROPSCORE_EXAMPLES=10000 $(RUN)/pytest $(addprefix tests/unit/dropscore/test_,lines.py shards.py plan.py layout.py render.py gunzip.py) -n 2 $(ARGS)
 	@$(RUN)/python -m tools.mutations
 
 check: setup ## format, lint, types, imports, lock files
