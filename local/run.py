@@ -15,11 +15,11 @@ from pathlib import Path
 import boto3
 
 from dropscore.cli.deployment import Deployment, embedded
-from dropscore.cli.score import upload
+from dropscore.cli.score import upload, upload_sidecar
 from dropscore.cli.watch import wait
 from dropscore.errors import CloudError
 from dropscore.jobs import Job, State
-from dropscore.routes import INPUT, errors_key, sidecar_key
+from dropscore.routes import INPUT, errors_key
 from local.account import REGION, ROOT, client
 from local.cloud import Clock, Cloud, throwaway
 
@@ -37,11 +37,6 @@ class Order:
     @property
     def key(self) -> str:
         return f"{INPUT}{self.file.name}"
-
-    @property
-    def sidecar(self) -> Path:
-        """Where the file's own options lie, if it has any."""
-        return Path(sidecar_key(str(self.file)))
 
     @property
     def errors(self) -> Path:
@@ -86,9 +81,8 @@ def _score(cloud: Cloud, orders: Sequence[Order], talk: Talk, clock: Clock) -> l
 
 def _upload(there: Deployment, order: Order, talk: Talk) -> str:
     """The sidecar before its file, whose arrival starts the job. Returns the job's id."""
-    if order.sidecar.is_file():
-        talk(f"{order.file.name}: takes the options of {order.sidecar}")
-        there.s3.upload_file(str(order.sidecar), there.bucket, sidecar_key(order.key))
+    if sidecar := upload_sidecar(there, order.file, order.key):
+        talk(f"{order.file.name}: takes the options of {sidecar}")
     return upload(there, order.file, order.key)
 
 

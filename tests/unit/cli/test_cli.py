@@ -111,6 +111,16 @@ def test_score_uploads_and_prints_the_job_id_of_that_very_version(cli: Commands,
     assert "is uploaded" in err
 
 
+def test_score_uploads_the_options_that_lie_beside_a_file_before_it(cli: Commands, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"1\n")
+    (tmp_path / "a.csv.job.json").write_text('{"header": false}')
+    code, _, err = cli.run("score", str(tmp_path / "a.csv"))
+    assert (code, "takes the options of" in err) == (0, True)
+    said = cli.s3.get_object(Bucket=cli.bucket, Key="input/a.csv.job.json")
+    assert said["Body"].read() == b'{"header": false}'
+    assert said["LastModified"] <= cli.s3.head_object(Bucket=cli.bucket, Key="input/a.csv")["LastModified"]
+
+
 def test_score_finds_the_version_of_an_upload_in_parts(cli: Commands, tmp_path: Path) -> None:
     (tmp_path / "big.csv").write_bytes(b"1\n" * (9 << 19))
     found = cli.json("score", str(tmp_path / "big.csv"))
