@@ -63,7 +63,8 @@ class Assembly:
             try:
                 tally = self.one.run(self.one.rows_from(index, start), start, scores, errors, borne, progress)
             except JobError as error:
-                raise self._in_the_file(error, index, start) from error
+                self._place(error, index, start)
+                raise
             scores.commit()
             errors.commit()
             part = self.parts.put(tally.part(index, start, borne, scores, errors))
@@ -146,12 +147,12 @@ class Assembly:
         if part.errors:
             yield from objects.read(self.parts.s3, bucket=self.parts.bucket, key=part.errors)
 
-    def _in_the_file(self, error: JobError, index: int, start: int) -> JobError:
-        """The error with its rows numbered as in the file; where another attempt follows, the byte will do."""
+    def _place(self, error: JobError, index: int, start: int) -> None:
+        """Numbers the error's rows as in the file; where another attempt follows, its byte will do."""
         if not isinstance(error, PermanentError):
             error.rows = None
-            return error
-        return error.moved(self._rows_before(index, start)) if error.rows else error
+        elif error.rows:
+            error.moved(self._rows_before(index, start))
 
     def _rows_before(self, index: int, start: int) -> int:
         """How many rows stand before byte `start`: known of the parts that are there, counted of what is between."""

@@ -2,19 +2,23 @@
 
 Three things are looked for: versions of input files without a job; jobs that were claimed and never reached AWS
 Batch; jobs whose Batch jobs have ended while their rows say otherwise. Doing it again changes nothing: all of it goes
-through the same conditional writes as the events do.
+through the same conditional writes as the events do. One that cannot be mended keeps none of the others waiting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from dropscore.aws import objects
 from dropscore.aws.table import JobsTable
+from dropscore.errors import JobError
 from dropscore.intake import Intake, Upload
 from dropscore.jobs import Job, State, timestamp
 from dropscore.log import log
@@ -31,6 +35,8 @@ AT_ONCE = 100  # what DynamoDB and Batch take in one request
 LOST_AFTER = timedelta(days=1)  # Batch keeps what has ended for a week, and may not show at once what was submitted
 LOST = "its job is not known any more"
 T = TypeVar("T")
+Mend = Callable[[], object]
+"""Mends one thing; False where there was nothing to mend."""
 OPEN = (State.SUBMITTED, State.RUNNING)
 
 
@@ -43,27 +49,29 @@ class Reconciliation:
     intake: Intake
 
     def run(self, moment: datetime) -> dict[str, int]:
-        """Mends what it finds; how much of each. What is younger than the grace is left to the events."""
-        before = moment - timedelta(minutes=self.settings.grace_minutes)
+        """Mends what it finds; how much of each. What is younger than the grace is left to the events.
+
+        Raises the first error of those met, once all else is mended.
+        """
+        before, errors = moment - timedelta(minutes=self.settings.grace_minutes), list[Exception]()
         found = {
-            "ended": self._end(before, lost_before=timestamp(moment - LOST_AFTER)),
-            "unsubmitted": self._submit_again(before),
-            "lost": self._take(moment - timedelta(hours=self.settings.window_hours), before),
+            "ended": _count(self._end(before, timestamp(moment - LOST_AFTER)), errors),
+            "unsubmitted": _count(self._submit_again(before), errors),
+            "lost": _count(self._take(moment - timedelta(hours=self.settings.window_hours), before), errors),
         }
-        log("reconciled", **found)
+        log("reconciled", **found, failed=len(errors))
+        if errors:
+            raise errors[0]
         return found
 
-    def _take(self, after: datetime, before: datetime) -> int:
+    def _take(self, after: datetime, before: datetime) -> Iterator[Mend]:
         """Versions of input files that came between the two moments and have no job."""
-        lost = 0
         for uploads in _batches(self._uploads(after, before)):
             known = self.table.known([upload.job_id for upload in uploads])
             for upload in uploads:
                 if upload.job_id not in known:
-                    lost += 1
                     log("lost", job_id=upload.job_id, key=upload.key, version_id=upload.version_id)
-                    self.intake.take(upload)
-        return lost
+                    yield partial(self.intake.take, upload)
 
     def _uploads(self, after: datetime, before: datetime) -> Iterator[Upload]:
         for page in objects.version_pages(self.s3, bucket=self.settings.bucket, prefix=INPUT):
@@ -76,26 +84,21 @@ class Reconciliation:
                         size_bytes=version["Size"],
                     )
 
-    def _submit_again(self, before: datetime) -> int:
+    def _submit_again(self, before: datetime) -> Iterator[Mend]:
         """Jobs that Batch never heard of: claimed only, or with shards at work and nobody to publish them."""
-        count = 0
         for state in (State.CLAIMED, State.RUNNING):
             for job in self._older(state, before):
                 if job.batch_job_id is None:
-                    count += 1
                     log("unsubmitted", job_id=job.job_id, key=job.file)
-                    self.intake.submit_again(job)
-        return count
+                    yield partial(self.intake.submit_again, job)
 
-    def _end(self, before: datetime, *, lost_before: str) -> int:
+    def _end(self, before: datetime, lost_before: str) -> Iterator[Mend]:
         """Jobs that Batch has ended, or does not know any more, and whose rows do not say so."""
-        count = 0
         open_jobs = (job for state in OPEN for job in self._older(state, before) if job.batch_job_id)
         for jobs in _batches(open_jobs):
             described = self.batch.describe_jobs(jobs=[job.batch_job_id for job in jobs if job.batch_job_id])["jobs"]
             by_id: dict[str, Any] = {one["jobId"]: one for one in described}
-            count += sum(self._end_one(job, by_id.get(job.batch_job_id or ""), lost_before) for job in jobs)
-        return count
+            yield from (partial(self._end_one, job, by_id.get(job.batch_job_id or ""), lost_before) for job in jobs)
 
     def _end_one(self, job: Job, described: Any, lost_before: str) -> bool:
         if described is None and job.submitted_at > lost_before:
@@ -110,6 +113,18 @@ class Reconciliation:
 
     def _older(self, state: State, before: datetime) -> Iterator[Job]:
         return self.table.all_by_status(state, until=timestamp(before))
+
+
+def _count(mends: Iterable[Mend], errors: list[Exception]) -> int:
+    """How many came to something; what went wrong joins the errors."""
+    count = 0
+    for mend in mends:
+        try:
+            count += mend() is not False
+        except (JobError, ClientError, BotoCoreError) as error:
+            log("unmended", why=str(error))
+            errors.append(error)
+    return count
 
 
 def _batches(things: Iterable[T]) -> Iterator[list[T]]:

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from dropscore.jobs import Job, State
 from dropscore.reconcile import Reconciliation
 from dropscore.runtime import ReconcileSettings
 
-from .conftest import BUCKET, Account
+from .conftest import BUCKET, Account, aws_error
 
 LATER = timedelta(hours=1)
 
@@ -134,3 +135,20 @@ def test_a_job_that_batch_still_has_is_let_be(account: Account, status: str) -> 
     job_id = account.take(account.put(b"1\n")) or ""
     assert _run(account, FakeBatch(**{"batch-1": status}))["ended"] == 0
     assert account.job(job_id).status is State.SUBMITTED
+
+
+def test_one_file_that_cannot_be_taken_keeps_none_of_the_others_waiting(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = [account.put(b"1\n", f"input/{number}.csv") for number in range(5)]
+    submit = account.batch.submit_job
+
+    def refusing(**request: Any) -> dict[str, str]:
+        if request["parameters"]["job_id"] == uploads[0].job_id:
+            raise aws_error("ClientException", "poison")
+        return submit(**request)
+
+    monkeypatch.setattr(account.batch, "submit_job", refusing)
+    with pytest.raises(ClientError, match="poison"):
+        _run(account)
+    assert [account.job(upload.job_id).status for upload in uploads[1:]] == [State.SUBMITTED] * 4

@@ -70,8 +70,8 @@ NAMING = (
     Guard(
         "an-error-names-the-files-row",
         ASSEMBLY,
-        "return error.moved(self._rows_before(index, start)) if error.rows else error",
-        "return error",
+        "error.moved(self._rows_before(index, start))",
+        "error.moved(0)",
         UNIT + "test_sharded.py::test_a_bad_row_of_a_later_shard_is_named_by_its_number_in_the_file",
     ),
     Guard(

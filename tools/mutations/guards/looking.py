@@ -11,8 +11,8 @@ GUARDS = (
     Guard(
         "lost-files-are-looked-for",
         RECONCILE,
-        "                    self.intake.take(upload)\n",
-        "",
+        "                    yield partial(self.intake.take, upload)\n",
+        "                    yield partial(bool, upload)\n",
         TEST + "test_a_file_whose_event_was_lost_is_found_and_scored",
     ),
     Guard(
@@ -39,8 +39,8 @@ GUARDS = (
     Guard(
         "the-unsubmitted-are-submitted",
         RECONCILE,
-        "                    self.intake.submit_again(job)\n",
-        "",
+        "                    yield partial(self.intake.submit_again, job)\n",
+        "                    yield partial(bool, job)\n",
         TEST + "test_a_claim_that_was_never_submitted_is_submitted",
     ),
     Guard(
@@ -63,5 +63,12 @@ GUARDS = (
         "        if described is None and job.submitted_at > lost_before:\n            return False\n",
         "",
         TEST + "test_a_job_that_batch_has_ended_is_ended[said2-BATCH_LOST]",
+    ),
+    Guard(
+        "one-poison-keeps-no-others-waiting",
+        RECONCILE,
+        "except (JobError, ClientError, BotoCoreError) as error:",
+        "except ZeroDivisionError as error:",
+        TEST + "test_one_file_that_cannot_be_taken_keeps_none_of_the_others_waiting",
     ),
 )
