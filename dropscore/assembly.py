@@ -138,14 +138,11 @@ class Assembly:
         """The lists of the parts one after the other, their rows numbered as in the file."""
         before = 0
         for part in parts:
-            for line in _lines(self._listed(part)):
+            listed = objects.lines(self.parts.s3, bucket=self.parts.bucket, key=part.errors) if part.errors else ()
+            for line in listed:
                 row, comma, rest = line.partition(b",")
                 yield b"%d%b%b" % (int(row) + before, comma, rest)
             before += part.rows
-
-    def _listed(self, part: Part) -> Iterator[bytes]:
-        if part.errors:
-            yield from objects.read(self.parts.s3, bucket=self.parts.bucket, key=part.errors)
 
     def _place(self, error: JobError, index: int, start: int) -> None:
         """Numbers the error's rows as in the file; where another attempt follows, its byte will do."""
@@ -179,11 +176,3 @@ def _first_bad(parts: Iterable[Part]) -> BadRow | None:
             return dataclasses.replace(bad, row=bad.row + before)
         before += part.rows
     return None
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines with their ends, out of chunks that end anywhere."""
-    rest = b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from (line + b"\n" for line in lines)

@@ -7,7 +7,6 @@ Work is done on whole blocks by bytes methods (find, count, split): the cost is 
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -95,14 +94,15 @@ def pick(bodies: Iterable[Body], offsets: Iterable[int]) -> Iterator[Body]:
 
     They are numbered from 1, as if they were the file.
     """
-    wanted, row = deque(offsets), 0
+    wanted, row = iter(offsets), 0
+    offset = next(wanted, None)
     for body in bodies:
-        while wanted and wanted[0] < body.offset + len(body.data):
-            offset = wanted.popleft()
+        while offset is not None and offset < body.offset + len(body.data):
             line = _LINE.match(body.data, offset - body.offset) if offset >= body.offset else None
             if line:
                 row += 1
                 yield Body(line[0], row, 1, offset)
+            offset = next(wanted, None)
 
 
 def row_ends(data: bytes) -> Iterator[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,9 +14,8 @@ from dropscore.aws.endpoint import Endpoint
 from dropscore.aws.source import Source
 from dropscore.aws.table import JobsTable
 from dropscore.errors import BusyError, PermanentError
-from dropscore.gunzip import unzipped
 from dropscore.jobs import Job
-from dropscore.layout import HEAD_BYTES, Layout
+from dropscore.layout import Layout
 from dropscore.lines import Body, Limit, cut, pick
 from dropscore.options import Options
 from dropscore.pace import Retry
@@ -27,6 +25,7 @@ from dropscore.routes import Model, errors_key, is_packed
 from dropscore.runtime import WorkerSettings
 from dropscore.scorer import Scored, Scorer
 from dropscore.shards import first_row_at, owned
+from dropscore.text import Input, layout_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,33 +37,6 @@ class Watch(Protocol):
 
     def __call__(self, rows: int, version: str | None) -> None: ...
     def wait(self, error: BusyError | None) -> None: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Input:
-    """The text of the file, unpacked where it is packed."""
-
-    source: Source
-    is_packed: bool
-
-    def read(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """The bytes from `start` on; `stop` is for files that are not packed."""
-        return _from(start, unzipped(self.source.chunks())) if self.is_packed else self.source.chunks(start, stop)
-
-    def head(self) -> bytes:
-        """The first HEAD_BYTES, or the whole file where it has fewer."""
-        head = b""
-        for chunk in self.read(0, HEAD_BYTES):
-            head += chunk
-            if len(head) >= HEAD_BYTES:
-                break
-        return head[:HEAD_BYTES]
-
-
-def layout_of(text: Input, options: Options, features: int | None) -> Layout:
-    """Raises RejectedError for a file that cannot be scored whatever else is in it."""
-    head = text.head()
-    return Layout.of(head, options, features=features, is_whole=len(head) < HEAD_BYTES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +160,7 @@ class Pass:
         earlier = self.table.find(self.job.rejected_of)
         if earlier is None:
             raise PermanentError("NOTHING_TO_RETRY", "the job whose rows were rejected is no longer in the jobs table")
-        listed = objects.read(self.s3, bucket=self.settings.bucket, key=errors_key(earlier.output_key))
+        listed = objects.lines(self.s3, bucket=self.settings.bucket, key=errors_key(earlier.output_key))
         return pick(bodies, _offsets(listed))
 
     def _limit(self) -> Limit:
@@ -230,12 +202,7 @@ def _known(renderer: Renderer) -> int | None:
     return None if renderer.is_guess else renderer.columns
 
 
-def _offsets(listed: Iterable[bytes]) -> Iterator[int]:
-    lines = iter(b"".join(listed).decode().splitlines())
-    return (int(row["offset"]) for row in csv.DictReader(lines))
-
-
-def _from(start: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    for chunk in chunks:
-        yield chunk[start:]
-        start = max(0, start - len(chunk))
+def _offsets(lines: Iterator[bytes]) -> Iterator[int]:
+    """Where the rows stand that a list of bad rows names, in the order of the file."""
+    next(lines, None)  # the header
+    return (int(line.split(b",", 2)[1]) for line in lines)

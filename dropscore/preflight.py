@@ -12,8 +12,8 @@ from dropscore.aws.source import Source
 from dropscore.errors import ConfigurationError, RejectedError
 from dropscore.jobs import Job, now
 from dropscore.options import MOST_SIDECAR_BYTES, Options, Sidecar, sidecar
-from dropscore.passing import Input, layout_of
 from dropscore.routes import Model, Route, is_packed, manifest_key, output_key, sidecar_key
+from dropscore.text import Input, layout_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -169,6 +169,14 @@ def read(s3: S3Client, *, bucket: str, key: str, byte_range: tuple[int, int] | N
         yield from s3.get_object(Bucket=bucket, Key=key, **ranged)["Body"].iter_chunks(1 << 20)
 
 
+def lines(s3: S3Client, *, bucket: str, key: str) -> Iterator[bytes]:
+    """The lines of an object of ours, their ends with them."""
+    rest = b""
+    for chunk in read(s3, bucket=bucket, key=key):
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line + b"\n" for line in whole)
+
+
 def metadata(s3: S3Client, *, bucket: str, key: str) -> dict[str, str] | None:
     """What the object at the key says of itself; None where there is none."""
     with _faults(f"looking for s3://{bucket}/{key}"):

@@ -19,8 +19,8 @@ from dropscore.cli.options import Env, Json, Local, Profile, Region, target
 from dropscore.cli.show import print_json
 from dropscore.errors import JobFailedError
 from dropscore.jobs import Job, State
-from dropscore.passing import Input
 from dropscore.routes import manifest_key
+from dropscore.text import Input
 
 
 @dataclass(frozen=True)
