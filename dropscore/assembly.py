@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dropscore.allowance import ERRORS_HEADER, Borne
-from dropscore.aws import objects
+from dropscore.aws import reading
 from dropscore.errors import JobError, PermanentError, RejectedError, RowTooLargeError
 from dropscore.lines import Limit, cut
 from dropscore.log import log
@@ -138,7 +138,7 @@ class Assembly:
         """The lists of the parts one after the other, their rows numbered as in the file."""
         before = 0
         for part in parts:
-            listed = objects.lines(self.parts.s3, bucket=self.parts.bucket, key=part.errors) if part.errors else ()
+            listed = reading.lines(self.parts.s3, bucket=self.parts.bucket, key=part.errors) if part.errors else ()
             for line in listed:
                 row, comma, rest = line.partition(b",")
                 yield b"%d%b%b" % (int(row) + before, comma, rest)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from dropscore.aws import objects
+from dropscore.aws import objects, reading
 from dropscore.jobs import Job
 from dropscore.routes import PARTS
 
@@ -71,7 +71,7 @@ class Parts:
 
     def find(self, version: str, index: int, start: int) -> Part | None:
         key = self._key(version, index, start)
-        return self._read(key) if objects.metadata(self.s3, bucket=self.bucket, key=key) is not None else None
+        return self._read(key) if reading.metadata(self.s3, bucket=self.bucket, key=key) is not None else None
 
     def by_version(self) -> dict[str, dict[tuple[int, int], Part]]:
         """All parts under this job's plan and options, by model version and (index, start); the newest version last."""
@@ -86,14 +86,14 @@ class Parts:
 
     def _listed(self) -> Iterator[tuple[str, str]]:
         """When it was written, and the key, of every record."""
-        for page in objects.pages(self.s3, bucket=self.bucket, prefix=self._prefix):
+        for page in reading.pages(self.s3, bucket=self.bucket, prefix=self._prefix):
             for thing in page:
                 key = thing["Key"]
                 if f"/{self._plan}/" in key and key.endswith(RECORD):
                     yield thing["LastModified"].isoformat(), key
 
     def _read(self, key: str) -> Part:
-        said = json.loads(b"".join(objects.read(self.s3, bucket=self.bucket, key=key)))
+        said = json.loads(b"".join(reading.read(self.s3, bucket=self.bucket, key=key)))
         first_bad = said.pop("first_bad")
         return Part(**said, first_bad=tuple(first_bad) if first_bad else None)
 

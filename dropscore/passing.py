@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from dropscore.allowance import Allowance, Borne, errors_csv
-from dropscore.aws import objects
+from dropscore.aws import objects, reading
 from dropscore.aws.endpoint import Endpoint
 from dropscore.aws.source import Source
 from dropscore.aws.table import JobsTable
@@ -160,7 +160,7 @@ class Pass:
         earlier = self.table.find(self.job.rejected_of)
         if earlier is None:
             raise PermanentError("NOTHING_TO_RETRY", "the job whose rows were rejected is no longer in the jobs table")
-        listed = objects.lines(self.s3, bucket=self.settings.bucket, key=errors_key(earlier.output_key))
+        listed = reading.lines(self.s3, bucket=self.settings.bucket, key=errors_key(earlier.output_key))
         return pick(bodies, _offsets(listed))
 
     def _limit(self) -> Limit:

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dropscore.aws import objects
+from dropscore.aws import objects, reading
 from dropscore.errors import PermanentError
 from dropscore.jobs import Job
 from dropscore.parts import Parts
@@ -59,7 +59,7 @@ class Publication:
 
     def finish(self) -> Manifest | None:
         """Brings what belongs beside the output, if that is published; None if not. Doing it again changes nothing."""
-        said = objects.metadata(self.s3, bucket=self.bucket, key=self.job.output_key)
+        said = reading.metadata(self.s3, bucket=self.bucket, key=self.job.output_key)
         if said is None:
             return None
         if said.get("job-id") != self.job.job_id:
@@ -71,7 +71,7 @@ class Publication:
     def _brought(self) -> Manifest | None:
         """The manifest, if it stands beside the output: all else was brought before it."""
         key = manifest_key(self.job.output_key)
-        is_there = objects.metadata(self.s3, bucket=self.bucket, key=key) is not None
+        is_there = reading.metadata(self.s3, bucket=self.bucket, key=key) is not None
         return self._json(key) if is_there else None
 
     def _bring(self, record: dict[str, Any]) -> Manifest:
@@ -88,7 +88,7 @@ class Publication:
             listed.commit()
 
     def _json(self, key: str) -> dict[str, Any]:
-        said: dict[str, Any] = json.loads(b"".join(objects.read(self.s3, bucket=self.bucket, key=key)))
+        said: dict[str, Any] = json.loads(b"".join(reading.read(self.s3, bucket=self.bucket, key=key)))
         return said
 
     @property

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dropscore.aws import objects
+from dropscore.aws import reading
 from dropscore.aws.table import JobsTable
 from dropscore.errors import JobError
 from dropscore.intake import Intake, Upload
@@ -74,7 +74,7 @@ class Reconciliation:
                     yield partial(self.intake.take, upload)
 
     def _uploads(self, after: datetime, before: datetime) -> Iterator[Upload]:
-        for page in objects.version_pages(self.s3, bucket=self.settings.bucket, prefix=INPUT):
+        for page in reading.version_pages(self.s3, bucket=self.settings.bucket, prefix=INPUT):
             for version in page:
                 if is_input(version["Key"]) and after <= version["LastModified"].astimezone(UTC) <= before:
                     yield Upload(

@@ -5,27 +5,26 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dropscore.aws.faults import fault
-from dropscore.errors import BusyError, JobError
+from dropscore.aws.reading import code_of, faults, metadata, read
+from dropscore.errors import BusyError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, ObjectTypeDef, ObjectVersionTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 UPLOAD_BYTES = 8 << 20
 UPLOADS_PER_SIZE = 1000  # S3 allows 10,000 parts; doubling the size after each thousand reaches its 5 TB in fewer
 LEAST_UPLOAD_BYTES = 5 << 20  # S3 takes no smaller part, but for the last
 MOST_COPY_BYTES = 5 << 30
 CONFLICTS = 5
-_MISSING = {"404", "NoSuchKey"}
 TAKEN, CONFLICT, UPLOAD_GONE = "PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"
 CSV = "text/csv; charset=utf-8"
 JSON = "application/json"
@@ -76,7 +75,8 @@ class Writer:
         fill = max(0, LEAST_UPLOAD_BYTES - len(self._pending)) if self._pending else 0
         if size_bytes - fill < LEAST_UPLOAD_BYTES:
             fill = size_bytes
-        for block in self._read(key, 0, fill) if fill else ():
+        here = self._object["Bucket"]
+        for block in read(self._s3, bucket=here, key=key, byte_range=(0, fill)) if fill else ():
             self.write(block)
         if fill == size_bytes:
             return
@@ -88,13 +88,13 @@ class Writer:
 
     def commit(self) -> bool:
         """Makes it visible; False where something is at the key already: that is left alone."""
-        with _faults(self._name):
+        with faults(self._name):
             try:
                 self._put() if self._upload is None else self._complete()
             except ClientError as error:
-                if _code(error) == CONFLICT:
+                if code_of(error) == CONFLICT:
                     raise BusyError("AWS_BUSY", f"{self._name}: somebody else writes there at this moment") from error
-                if _code(error) not in (TAKEN, UPLOAD_GONE):
+                if code_of(error) not in (TAKEN, UPLOAD_GONE):
                     raise
                 return self._is_mine(error)
         self._upload = None
@@ -113,7 +113,7 @@ class Writer:
             try:
                 self._s3.put_object(**self._object, **self._new, Body=bytes(self._pending), IfNoneMatch="*")
             except ClientError as error:
-                if _code(error) != CONFLICT or attempt == CONFLICTS - 1:
+                if code_of(error) != CONFLICT or attempt == CONFLICTS - 1:
                     raise
                 time.sleep(random.uniform(0, 0.2 * 2**attempt))
             else:
@@ -134,12 +134,12 @@ class Writer:
     def _send(self, size: int) -> None:
         block = bytes(memoryview(self._pending)[:size])
         del self._pending[:size]
-        with _faults(self._name):
+        with faults(self._name):
             self._add(self._s3.upload_part(**self._begun(), Body=block))
 
     def _copy(self, key: str, start: int, stop: int) -> None:
         source: Any = {"Bucket": self._object["Bucket"], "Key": key}
-        with _faults(self._name):
+        with faults(self._name):
             answer = self._s3.upload_part_copy(
                 **self._begun(), CopySource=source, CopySourceRange=f"bytes={start}-{stop - 1}"
             )
@@ -158,66 +158,9 @@ class Writer:
             named["ChecksumCRC32"] = answer["ChecksumCRC32"]
         self._done.append(named)
 
-    def _read(self, key: str, start: int, stop: int) -> Iterator[bytes]:
-        return read(self._s3, bucket=self._object["Bucket"], key=key, byte_range=(start, stop))
-
-
-def read(s3: S3Client, *, bucket: str, key: str, byte_range: tuple[int, int] | None = None) -> Iterator[bytes]:
-    """An object of ours in chunks of a mebibyte."""
-    ranged: Any = {"Range": f"bytes={byte_range[0]}-{byte_range[1] - 1}"} if byte_range else {}
-    with _faults(f"reading s3://{bucket}/{key}"):
-        yield from s3.get_object(Bucket=bucket, Key=key, **ranged)["Body"].iter_chunks(1 << 20)
-
-
-def lines(s3: S3Client, *, bucket: str, key: str) -> Iterator[bytes]:
-    """The lines of an object of ours, their ends with them."""
-    rest = b""
-    for chunk in read(s3, bucket=bucket, key=key):
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from (line + b"\n" for line in whole)
-
-
-def metadata(s3: S3Client, *, bucket: str, key: str) -> dict[str, str] | None:
-    """What the object at the key says of itself; None where there is none."""
-    with _faults(f"looking for s3://{bucket}/{key}"):
-        try:
-            return s3.head_object(Bucket=bucket, Key=key)["Metadata"]
-        except ClientError as error:
-            if _code(error) in _MISSING:
-                return None
-            raise
-
-
-def pages(s3: S3Client, *, bucket: str, prefix: str) -> Iterator[list[ObjectTypeDef]]:
-    """What lies under the prefix, a thousand objects at a time."""
-    with _faults(f"listing s3://{bucket}/{prefix}"):
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            yield page.get("Contents", [])
-
-
-def version_pages(s3: S3Client, *, bucket: str, prefix: str) -> Iterator[list[ObjectVersionTypeDef]]:
-    """All versions under the prefix, delete markers left out, a thousand at a time."""
-    with _faults(f"listing the versions of s3://{bucket}/{prefix}"):
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-            yield page.get("Versions", [])
-
 
 def put(s3: S3Client, *, bucket: str, key: str, data: bytes, kind: str = JSON) -> bool:
     """A small object, if none is there; False where one is."""
     with Writer(s3, bucket=bucket, key=key, kind=kind) as writer:
         writer.write(data)
         return writer.commit()
-
-
-def _code(error: ClientError) -> str | None:
-    return error.response["Error"].get("Code")
-
-
-@contextmanager
-def _faults(doing: str) -> Iterator[None]:
-    try:
-        yield
-    except JobError:
-        raise
-    except (ClientError, BotoCoreError) as error:
-        raise fault(error, doing) from error

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import ClientError
 
-from dropscore.aws import objects
+from dropscore.aws import reading
 from dropscore.aws.source import Source
 from dropscore.cli.deployment import Deployment, deployment
 from dropscore.cli.jobs import Which, job_of
@@ -99,7 +99,7 @@ def _differs(chunks: Iterable[bytes], parts: Sequence[dict[str, Any]]) -> str:
 
 
 def _object(there: Deployment, key: str) -> Iterator[bytes]:
-    return objects.read(there.s3, bucket=there.bucket, key=key)
+    return reading.read(there.s3, bucket=there.bucket, key=key)
 
 
 def _manifest(there: Deployment, job: Job) -> dict[str, Any]:

@@ -28,7 +28,7 @@ KEYS = (
     Guard(
         "a-conflict-is-asked-again",
         "dropscore/aws/objects.py",
-        "if _code(error) != CONFLICT or attempt == CONFLICTS - 1:",
+        "if code_of(error) != CONFLICT or attempt == CONFLICTS - 1:",
         "if error:",
         "tests/unit/dropscore/test_objects.py::test_a_conflict_is_no_answer_and_asked_again[1]",
     ),

@@ -1,0 +1,72 @@
+"""Objects of ours in S3: what lies where, and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dropscore.aws.faults import fault
+from dropscore.errors import JobError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef, ObjectVersionTypeDef
+
+_MISSING = {"404", "NoSuchKey"}
+
+
+def read(s3: S3Client, *, bucket: str, key: str, byte_range: tuple[int, int] | None = None) -> Iterator[bytes]:
+    """An object of ours in chunks of a mebibyte."""
+    ranged: Any = {"Range": f"bytes={byte_range[0]}-{byte_range[1] - 1}"} if byte_range else {}
+    with faults(f"reading s3://{bucket}/{key}"):
+        yield from s3.get_object(Bucket=bucket, Key=key, **ranged)["Body"].iter_chunks(1 << 20)
+
+
+def lines(s3: S3Client, *, bucket: str, key: str) -> Iterator[bytes]:
+    """The lines of an object of ours, their ends with them."""
+    rest = b""
+    for chunk in read(s3, bucket=bucket, key=key):
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line + b"\n" for line in whole)
+
+
+def metadata(s3: S3Client, *, bucket: str, key: str) -> dict[str, str] | None:
+    """What the object at the key says of itself; None where there is none."""
+    with faults(f"looking for s3://{bucket}/{key}"):
+        try:
+            return s3.head_object(Bucket=bucket, Key=key)["Metadata"]
+        except ClientError as error:
+            if code_of(error) in _MISSING:
+                return None
+            raise
+
+
+def pages(s3: S3Client, *, bucket: str, prefix: str) -> Iterator[list[ObjectTypeDef]]:
+    """What lies under the prefix, a thousand objects at a time."""
+    with faults(f"listing s3://{bucket}/{prefix}"):
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            yield page.get("Contents", [])
+
+
+def version_pages(s3: S3Client, *, bucket: str, prefix: str) -> Iterator[list[ObjectVersionTypeDef]]:
+    """All versions under the prefix, delete markers left out, a thousand at a time."""
+    with faults(f"listing the versions of s3://{bucket}/{prefix}"):
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+            yield page.get("Versions", [])
+
+
+def code_of(error: ClientError) -> str | None:
+    return error.response["Error"].get("Code")
+
+
+@contextmanager
+def faults(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except JobError:
+        raise
+    except (ClientError, BotoCoreError) as error:
+        raise fault(error, doing) from error
