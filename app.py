@@ -10,10 +10,10 @@ os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")  # 
 from aws_cdk import App, DefaultStackSynthesizer, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from stacks.complaints import SettingsError
 from stacks.hosting import Hosting
 from stacks.scoring import Scoring
 from stacks.settings import Settings
+from stacks.settings.complaints import SettingsError
 from stacks.storage import Storage
 
 ROOT = Path(__file__).resolve().parent

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from dropscore.errors import ConfigurationError
-from stacks.complaints import SettingsError
-from stacks.container import OURS, EcrImage, Folder
 from stacks.settings import Settings
+from stacks.settings.complaints import SettingsError
+from stacks.settings.container import OURS, EcrImage, Folder
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".dropscore" / "synth"

@@ -11,10 +11,10 @@ from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from stacks.container import OURS
 from stacks.grants import grant, grant_read_asset
 from stacks.review import accept_resource
 from stacks.settings import ServedModel
+from stacks.settings.container import OURS
 from stacks.sources import ModelImage
 
 VARIANT = "AllTraffic"
@@ -67,13 +67,13 @@ class Endpoint(Construct):
         return sagemaker.CfnEndpointConfig(
             self,
             "Config",
-            kms_key_id=None if has_local_disk(self.model.instance_type) else volume_key.key_arn,
+            kms_key_id=None if has_local_disk(self.model.serving.instance_type) else volume_key.key_arn,
             production_variants=[
                 sagemaker.CfnEndpointConfig.ProductionVariantProperty(
                     variant_name=VARIANT,
                     model_name=served.attr_model_name,
-                    instance_type=self.model.instance_type,
-                    initial_instance_count=self.model.instance_count,
+                    instance_type=self.model.serving.instance_type,
+                    initial_instance_count=self.model.serving.instance_count,
                     initial_variant_weight=1,
                 )
             ],

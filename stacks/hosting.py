@@ -8,10 +8,10 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.container import OURS, Container
 from stacks.endpoint import Endpoint
-from stacks.sections import Deploy
 from stacks.settings import ServedModel
+from stacks.settings.container import OURS, Container
+from stacks.settings.sections import Deploy
 from stacks.sources import ModelImage, model_image
 
 

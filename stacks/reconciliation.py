@@ -13,7 +13,7 @@ from stacks.delivery import to_function
 from stacks.function import Function
 from stacks.grants import grant
 from stacks.review import accept_resource
-from stacks.sections import ReconcileSettings
+from stacks.settings.sections import ReconcileSettings
 
 
 class Reconciliation(Construct):

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from stacks.complaints import SettingsError
 from stacks.delivery import dead_letter_queue
 from stacks.endpoint import Endpoint
 from stacks.intake import Intake
 from stacks.network import Network
 from stacks.reconciliation import Reconciliation
-from stacks.routes import RouteSettings
 from stacks.settings import Settings
+from stacks.settings.complaints import SettingsError
+from stacks.settings.routes import RouteSettings
 from stacks.storage import Storage
 from stacks.tracking import Tracking
 from stacks.worker import Worker

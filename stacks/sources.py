@@ -10,7 +10,7 @@ from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from stacks.container import ROOT, Container, EcrImage
+from stacks.settings.container import ROOT, Container, EcrImage
 
 LEFTOVERS = ["**/__pycache__", "**/*.pyc", "**/.*_cache"]
 NOT_IN_THE_CLOUD = ["dropscore/cli", "dropscore/environments.py"]

@@ -13,7 +13,7 @@ from constructs import Construct
 
 from stacks.grants import grant, grant_key_use
 from stacks.review import accept, accept_resource
-from stacks.sections import Deploy
+from stacks.settings.sections import Deploy
 
 WRITE = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
 LONGEST_JOB = Duration.days(15)

@@ -15,7 +15,7 @@ from constructs import Construct
 from stacks.grants import grant
 from stacks.network import Network
 from stacks.review import accept_resource
-from stacks.sections import WorkerSettings
+from stacks.settings.workers import WorkerSettings
 from stacks.sources import worker_image
 
 TRANSIENT_EXIT_CODE = "75"

@@ -12,8 +12,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from stacks.complaints import SettingsError
 from stacks.settings import Settings
+from stacks.settings.complaints import SettingsError
 
 
 def main() -> int:

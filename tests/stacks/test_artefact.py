@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stacks.artefact import Artefact, read_artefact
-from stacks.complaints import SettingsError
+from stacks.settings.artefact import Artefact, read_artefact
+from stacks.settings.complaints import SettingsError
 from tests.stacks.building import MODEL, VERSION, digest_of, manifest, pack
 
 KEY = "dropscore.toml: models.fraud.artefact"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from stacks.artefact import read_archive
-from stacks.complaints import SettingsError
-from stacks.container import OURS, EcrImage, Folder, read_folder, read_uri
 from stacks.settings import Settings
+from stacks.settings.artefact import read_archive
+from stacks.settings.complaints import SettingsError
+from stacks.settings.container import OURS, EcrImage, Folder, read_folder, read_uri
 from tests.stacks.building import (
     ROOT,
     VERSION,

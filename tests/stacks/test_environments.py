@@ -10,7 +10,7 @@ import pytest
 from dropscore.options import Options
 from dropscore.routes import Model
 from dropscore.runtime import ReconcileSettings, SubmitSettings, TrackSettings, WorkerSettings
-from stacks.complaints import SettingsError
+from stacks.settings.complaints import SettingsError
 from tests.stacks.building import VERSION, Templates, build_templates, digest_of, only, rendered
 from tests.stacks.conftest import Build
 from tests.stacks.test_hosting import TWO_MODELS

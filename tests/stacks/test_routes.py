@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from dropscore.errors import ConfigurationError
 from dropscore.options import Options
-from stacks.routes import RouteSettings
+from stacks.settings.routes import RouteSettings
 
 GOOD: dict[str, list[Any]] = {
     "max_bad_rows": [0, 25, "25", "0.5%", "100%"],

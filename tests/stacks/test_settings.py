@@ -4,12 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from stacks.artefact import Artefact
-from stacks.complaints import SettingsError
 from stacks.settings import SECTIONS, Settings
+from stacks.settings.artefact import Artefact
+from stacks.settings.complaints import SettingsError
+from stacks.settings.workers import FAMILIES
 from tests.stacks.building import ROOT, VERSION, digest_of, pack, write_settings
 
 ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+SERVERLESS: dict[str, object] = {
+    "models.fraud.serverless_memory_mib": 2048,
+    "models.fraud.instance_type": None,
+    "models.fraud.instance_count": None,
+}
 WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     "unknown key": (
         {"worker.memory": 2048},
@@ -19,9 +25,15 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         {"storage.job_ttl_days": 2, "reconcile.window_hours": 48},
         ["reconcile.window_hours: rows of the jobs table expire after 48 hours"],
     ),
-    "unknown key far from any": ({"storage.colour": 1}, ["storage.colour: unknown key", "use 'job_ttl_days'"]),
+    "unknown key far from any": (
+        {"storage.colour": 1},
+        ["storage.colour: unknown key", "use 'access_logs'", "'job_ttl_days'"],
+    ),
     "unknown table": ({"wroker.vcpus": 1}, ["wroker: unknown key 'wroker'; did you mean 'worker'?"]),
-    "unknown key of a model": ({"models.fraud.instance": "x"}, ["models.fraud.instance: unknown key", "instance_type"]),
+    "unknown key of a model": (
+        {"models.fraud.instance_typ": "x"},
+        ["models.fraud.instance_typ: unknown key", "'instance_type'"],
+    ),
     "wrong type": ({"network.azs": "two"}, ["network.azs: 'two': should be a valid integer"]),
     "true is no number": ({"worker.attempts": True}, ["worker.attempts: True: should be a valid integer"]),
     "a number is no text": ({"deploy.env": 1}, ["deploy.env: 1: should be a valid string"]),
@@ -39,6 +51,58 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     "memory that Fargate lacks": (
         {"worker.vcpus": 0.5, "worker.memory_mib": 1536},
         ["worker.memory_mib: 1536: Fargate does not sell it with vcpus = 0.5; use 1024, 2048, 3072 or 4096"],
+    ),
+    "vcpus that EC2 lacks": (
+        {"worker.compute": "ec2", "worker.vcpus": 0.5},
+        ["worker.vcpus: 0.5: on EC2 a job takes whole vCPUs; use 1 or more"],
+    ),
+    "a kind of compute that is not offered": (
+        {"worker.compute": "eks"},
+        ["worker.compute: 'eks': should be 'fargate' or 'ec2'"],
+    ),
+    "GPUs on Fargate": ({"worker.gpus": 1}, ["worker.gpus: 1: Fargate has no instances to choose; write compute"]),
+    "families on Fargate": (
+        {"worker.instance_families": ["m7i"]},
+        ["worker.instance_families: ['m7i']: Fargate has no instances to choose"],
+    ),
+    "GPUs beside Graviton": (
+        {"worker.compute": "ec2", "worker.architecture": "arm64", "worker.gpus": 1},
+        ["worker.gpus: 1: GPU instances are built around x86"],
+    ),
+    "families of the other architecture": (
+        {"worker.compute": "ec2", "worker.instance_families": ["m7i", "m7g"]},
+        ["worker.instance_families: ['m7i', 'm7g']: m7g is not of the architecture x86_64"],
+    ),
+    "protected, and not kept": (
+        {"deploy.protected": True},
+        ["deploy.protected: True: what is protected from deletion is also kept; add keep_data = true"],
+    ),
+    "a tag of ours": ({"deploy.tags.dropscore:env": "x"}, ["'dropscore:env': AWS and Dropscore own that prefix"]),
+    "no tag": ({"deploy.tags.cost*": "x"}, ["'cost*' is no tag; use letters, digits"]),
+    "no address": ({"monitoring.emails": ["me"]}, ["monitoring.emails: ['me']: 'me' is no e-mail address"]),
+    "a retention that CloudWatch lacks": (
+        {"monitoring.log_days": 91},
+        ["monitoring.log_days: 91: CloudWatch Logs has no such retention; use 1, 3, 5"],
+    ),
+    "a serverless endpoint with instances": (
+        {**SERVERLESS, "models.fraud.instance_count": 1},
+        ["models.fraud.instance_count: 1: a serverless endpoint has no instances; take this out"],
+    ),
+    "a size of serverless that is not sold": (
+        {**SERVERLESS, "models.fraud.serverless_memory_mib": 2000},
+        ["models.fraud.serverless_memory_mib: 2000: SageMaker sells serverless endpoints of 1024, 2048"],
+    ),
+    "bodies that serverless does not take": (
+        {**SERVERLESS, "models.fraud.body_limit_bytes": 5_000_000},
+        ["models.fraud.body_limit_bytes: 5000000: serverless endpoints take 4 MB; use at most 4000000"],
+    ),
+    "fewest above the first": (
+        {"models.fraud.min_instances": 2},
+        ["models.fraud.min_instances: 2: more than instance_count; use at most 1"],
+    ),
+    "most below the first": (
+        {"models.fraud.instance_count": 3, "models.fraud.max_instances": 2},
+        ["models.fraud.max_instances: 2: fewer than instance_count; use at least 3"],
     ),
     "a pool too small for one worker": (
         {"worker.vcpus": 4, "worker.memory_mib": 8192, "worker.max_vcpus": 7},
@@ -138,6 +202,46 @@ def test_the_projects_own_file_is_valid_and_spells_out_the_defaults(tmp_path: Pa
     text = '[models.fraud]\nartefact = "model.tar.gz"\n[routes.default]\nmodel = "fraud"\n'
     (tmp_path / "dropscore.toml").write_text(text)
     assert Settings.load(tmp_path, {}) == written
+
+
+def test_a_serverless_model_has_smaller_bodies(tmp_path: Path) -> None:
+    write_settings(tmp_path, {})
+    assert Settings.load(tmp_path, {}).models[0].body_limit_bytes == 5_000_000
+    write_settings(tmp_path, SERVERLESS)
+    assert Settings.load(tmp_path, {}).models[0].body_limit_bytes == 4_000_000
+    write_settings(tmp_path, {**SERVERLESS, "models.fraud.body_limit_bytes": 1_000_000})
+    assert Settings.load(tmp_path, {}).models[0].body_limit_bytes == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("said", "families"),
+    [
+        ({"worker.architecture": "x86_64"}, FAMILIES["x86_64"]),
+        ({"worker.architecture": "arm64"}, FAMILIES["arm64"]),
+        ({"worker.gpus": 1}, FAMILIES["gpu"]),
+        ({"worker.instance_families": ["m5", "m5a"]}, ("m5", "m5a")),
+    ],
+)
+def test_families_fit_what_is_asked_for(tmp_path: Path, said: dict[str, object], families: tuple[str, ...]) -> None:
+    write_settings(tmp_path, {"worker.compute": "ec2", **said})
+    assert Settings.load(tmp_path, {}).worker.families == families
+
+
+@pytest.mark.parametrize(
+    ("said", "scaling"),
+    [
+        ({}, (1, 1, False)),
+        ({"models.fraud.max_instances": 4}, (1, 4, True)),
+        ({"models.fraud.instance_count": 3, "models.fraud.min_instances": 1}, (1, 3, True)),
+        ({"models.fraud.min_instances": 0}, (0, 1, True)),
+    ],
+)
+def test_a_model_scales_where_it_is_told_to(
+    tmp_path: Path, said: dict[str, object], scaling: tuple[int, int, bool]
+) -> None:
+    write_settings(tmp_path, said)
+    serving = Settings.load(tmp_path, {}).models[0].serving
+    assert (serving.fewest, serving.most, serving.scales) == scaling
 
 
 def test_settings_are_read_from_the_file_that_the_environment_names(tmp_path: Path) -> None:

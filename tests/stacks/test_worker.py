@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from stacks.sections import WorkerSettings
+from stacks.settings.workers import WorkerSettings
 from stacks.worker import _pools
 from tests.stacks.building import Templates, only, properties
 from tests.stacks.conftest import Build

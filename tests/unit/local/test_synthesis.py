@@ -9,8 +9,8 @@ import pytest
 from dropscore.errors import ConfigurationError
 from local import synthesis
 from local.synthesis import synthesize
-from stacks.complaints import SettingsError
-from stacks.container import Folder, read_uri
+from stacks.settings.complaints import SettingsError
+from stacks.settings.container import Folder, read_uri
 
 APP = """
 import json, os, pathlib

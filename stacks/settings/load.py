@@ -1,4 +1,4 @@
-"""What `dropscore.toml` says: read once, checked, and handed out as small frozen objects, one for each construct."""
+"""What `dropscore.toml` says: read once, checked, and handed out as small frozen objects."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from stacks.artefact import Artefact, read_archive, read_artefact
-from stacks.complaints import SettingsError, complaint, unknown_name
-from stacks.container import OURS, Container, read_folder, read_uri
-from stacks.routes import RouteName, RouteSettings
-from stacks.sections import (
+from stacks.settings.artefact import read_archive, read_artefact
+from stacks.settings.complaints import SettingsError, complaint, unknown_name
+from stacks.settings.container import OURS, Container, read_folder, read_uri
+from stacks.settings.models import ModelName, ModelSettings, ServedModel
+from stacks.settings.routes import RouteName, RouteSettings
+from stacks.settings.sections import (
     Deploy,
-    ModelName,
-    ModelSettings,
+    MonitoringSettings,
     NetworkSettings,
     ReconcileSettings,
     Section,
     StorageSettings,
-    WorkerSettings,
 )
+from stacks.settings.workers import WorkerSettings
 
 
 class SettingsFile(Section):
@@ -34,6 +34,7 @@ class SettingsFile(Section):
     network: NetworkSettings = NetworkSettings()
     worker: WorkerSettings = WorkerSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     models: dict[ModelName, ModelSettings] = Field(min_length=1)
     routes: dict[RouteName, RouteSettings]
 
@@ -45,30 +46,11 @@ SECTIONS: dict[str, type[Section]] = {
     "network": NetworkSettings,
     "worker": WorkerSettings,
     "reconcile": ReconcileSettings,
+    "monitoring": MonitoringSettings,
     "models": ModelSettings,
     "routes": RouteSettings,
 }
 """What may stand in each table of the file, by the first word of its name."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """A model as it will be served: its settings, its container, and what its artefact says of itself."""
-
-    name: str
-    container: Container
-    artefact: Artefact | None
-    instance_type: str
-    instance_count: int
-    body_limit_bytes: int
-
-    @property
-    def features(self) -> int | None:
-        return self.artefact.features if self.artefact else None
-
-    @property
-    def digest(self) -> str | None:
-        return self.artefact.digest if self.artefact else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +60,7 @@ class Settings:
     network: NetworkSettings
     worker: WorkerSettings
     reconcile: ReconcileSettings
+    monitoring: MonitoringSettings
     models: tuple[ServedModel, ...]
     routes: Mapping[str, RouteSettings]
     """By name; `default` is always among them."""
@@ -95,6 +78,7 @@ class Settings:
             network=written.network,
             worker=written.worker,
             reconcile=written.reconcile,
+            monitoring=written.monitoring,
             models=tuple(_served(path, written, name, environ) for name in sorted(written.models)),
             routes=dict(sorted(written.routes.items())),
         )
@@ -141,14 +125,7 @@ def _served(path: Path, written: SettingsFile, name: str, environ: Mapping[str, 
     if override and name == written.routes["default"].model:
         artefact = Path(override).absolute(), "$DROPSCORE_ARTEFACT"
     read = read_artefact if container == OURS else read_archive
-    return ServedModel(
-        name,
-        container,
-        read(*artefact) if artefact else None,
-        model.instance_type,
-        model.instance_count,
-        model.body_limit_bytes,
-    )
+    return ServedModel(name, container, read(*artefact) if artefact else None, model)
 
 
 def _container(folder: Path, model: ModelSettings, key: str) -> Container:

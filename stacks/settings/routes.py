@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 
-from stacks.sections import Section
+from stacks.settings.sections import Section
 
 RouteName = Annotated[str, Field(pattern=r"^[^/]+$", max_length=100)]
 Column = str | int

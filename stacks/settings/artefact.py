@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from stacks.complaints import SettingsError
+from stacks.settings.complaints import SettingsError
 
 DEMO = "build/demo/model.tar.gz"
 MANIFEST = "manifest.json"

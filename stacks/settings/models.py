@@ -1,0 +1,122 @@
+"""`[models.<name>]`: a model, what serves it, and on how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from stacks.settings.artefact import Artefact
+from stacks.settings.container import Container, read_uri
+from stacks.settings.sections import Section
+
+BODY_LIMIT_BYTES = 5_000_000
+SERVERLESS_BODY_LIMIT_BYTES = 4_000_000
+SERVERLESS_MEMORY_MIB = range(1024, 6144 + 1, 1024)
+_WITH_INSTANCES_ONLY = ("instance_type", "instance_count", "min_instances", "max_instances", "capture_percent")
+
+ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$", max_length=30)]
+
+
+class ModelSettings(Section):
+    # In this order: each rule below knows only the keys above its own.
+    container: str | None = None
+    image: str | None = None
+    artefact: str | None = Field(default=None, validate_default=True)
+    serverless_memory_mib: int | None = None
+    serverless_concurrency: int = Field(default=5, ge=1, le=200)
+    instance_type: str = Field(default="ml.m5.large", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$")
+    instance_count: int = Field(default=1, ge=1, le=100)
+    min_instances: int | None = Field(default=None, ge=0, le=100)
+    max_instances: int | None = Field(default=None, ge=1, le=100)
+    invocations_per_instance: int = Field(default=60, ge=1, le=100_000)
+    capture_percent: int = Field(default=0, ge=0, le=100)
+    body_limit_bytes: int | None = Field(default=None, ge=1_000, le=25_000_000)
+
+    @property
+    def fewest(self) -> int:
+        return self.instance_count if self.min_instances is None else self.min_instances
+
+    @property
+    def most(self) -> int:
+        return self.instance_count if self.max_instances is None else self.max_instances
+
+    @property
+    def scales(self) -> bool:
+        return self.fewest < self.most
+
+    @field_validator("image")
+    @classmethod
+    def _is_the_only_container(cls, image: str | None, info: ValidationInfo) -> str | None:
+        if image is not None and info.data.get("container") is not None:
+            raise ValueError("the model has a container already; keep one of container and image")
+        if image is not None:
+            read_uri(image)
+        return image
+
+    @field_validator("artefact")
+    @classmethod
+    def _something_is_served(cls, artefact: str | None, info: ValidationInfo) -> str | None:
+        if artefact is None and {"container": None, "image": None}.items() <= info.data.items():
+            raise ValueError("add the model.tar.gz of an XGBoost model, or a container or an image of your own")
+        return artefact
+
+    @field_validator("serverless_memory_mib")
+    @classmethod
+    def _is_sold(cls, memory_mib: int | None) -> int | None:
+        if memory_mib is not None and memory_mib not in SERVERLESS_MEMORY_MIB:
+            raise ValueError("SageMaker sells serverless endpoints of 1024, 2048, 3072, 4096, 5120 and 6144 MiB")
+        return memory_mib
+
+    @field_validator(*_WITH_INSTANCES_ONLY)
+    @classmethod
+    def _needs_instances(cls, value: int | str | None, info: ValidationInfo) -> int | str | None:
+        if value and info.data.get("serverless_memory_mib") is not None:
+            raise ValueError("a serverless endpoint has no instances; take this out, or serverless_memory_mib")
+        return value
+
+    @field_validator("min_instances")
+    @classmethod
+    def _is_not_more_than_at_first(cls, fewest: int | None, info: ValidationInfo) -> int | None:
+        if fewest is not None and fewest > info.data.get("instance_count", fewest):
+            raise ValueError(f"more than instance_count; use at most {info.data['instance_count']}")
+        return fewest
+
+    @field_validator("max_instances")
+    @classmethod
+    def _is_not_less_than_at_first(cls, most: int | None, info: ValidationInfo) -> int | None:
+        if most is not None and most < info.data.get("instance_count", most):
+            raise ValueError(f"fewer than instance_count; use at least {info.data['instance_count']}")
+        return most
+
+    @field_validator("body_limit_bytes")
+    @classmethod
+    def _is_taken_by_the_endpoint(cls, limit: int | None, info: ValidationInfo) -> int | None:
+        serverless = info.data.get("serverless_memory_mib") is not None
+        if limit is not None and serverless and limit > SERVERLESS_BODY_LIMIT_BYTES:
+            raise ValueError(f"serverless endpoints take 4 MB; use at most {SERVERLESS_BODY_LIMIT_BYTES}")
+        return limit
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model as it will be served: its settings, its container, and what its artefact says of itself."""
+
+    name: str
+    container: Container
+    artefact: Artefact | None
+    serving: ModelSettings
+
+    @property
+    def features(self) -> int | None:
+        return self.artefact.features if self.artefact else None
+
+    @property
+    def digest(self) -> str | None:
+        return self.artefact.digest if self.artefact else None
+
+    @property
+    def body_limit_bytes(self) -> int:
+        default = SERVERLESS_BODY_LIMIT_BYTES if self.serving.serverless_memory_mib else BODY_LIMIT_BYTES
+        return self.serving.body_limit_bytes or default

@@ -1,0 +1,95 @@
+"""The small tables of `dropscore.toml` and what each key may be; docs/settings.md explains them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+"""The retentions that Amazon CloudWatch Logs knows."""
+
+_TAG = re.compile(r"[\w .:/=+@-]*")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+class Section(BaseModel):
+    """A table of the file: strict about types, closed to unknown keys, frozen."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Deploy(Section):
+    env: str = Field(default="dev", pattern=r"^[a-z][a-z0-9-]*$", max_length=20)
+    keep_data: bool = False
+    protected: bool = False
+    images: Literal["docker", "codebuild"] = "docker"
+    tags: dict[str, str] = Field(default={})
+
+    def stack_name(self, part: str) -> str:
+        return f"dropscore-{self.env}-{part}"
+
+    @field_validator("protected")
+    @classmethod
+    def _keeps_its_data(cls, protected: bool, info: ValidationInfo) -> bool:
+        if protected and not info.data.get("keep_data", True):
+            raise ValueError("what is protected from deletion is also kept; add keep_data = true")
+        return protected
+
+    @field_validator("tags")
+    @classmethod
+    def _are_tags(cls, tags: dict[str, str]) -> dict[str, str]:
+        for key, value in tags.items():
+            if not (0 < len(key) <= 128 and len(value) <= 256 and _TAG.fullmatch(key) and _TAG.fullmatch(value)):
+                raise ValueError(f"{key!r} is no tag; use letters, digits, spaces and . : / = + - @ _")
+            if key.startswith(("aws:", "dropscore:")):
+                raise ValueError(f"{key!r}: AWS and Dropscore own that prefix; use another")
+        return tags
+
+
+class StorageSettings(Section):
+    job_ttl_days: int = Field(default=90, ge=0, le=36500)
+    access_logs: bool = False
+    data_events: bool = False
+
+
+class NetworkSettings(Section):
+    mode: Literal["endpoints", "nat"] = "endpoints"
+    azs: int = Field(default=2, ge=1, le=6)
+    flow_logs: bool = True
+
+
+class ReconcileSettings(Section):
+    every_minutes: int = Field(default=60, ge=1, le=1440)
+    window_hours: int = Field(default=48, ge=1, le=720)
+    grace_minutes: int = Field(default=15, ge=0, le=1440)
+
+
+class MonitoringSettings(Section):
+    emails: list[str] = Field(default=[])
+    log_days: int = 90
+    latency_ms: int = Field(default=10_000, ge=1, le=60_000)
+    stuck_minutes: int = Field(default=120, ge=5, le=20_160)
+
+    @field_validator("emails")
+    @classmethod
+    def _are_addresses(cls, emails: list[str]) -> list[str]:
+        wrong = [each for each in emails if not _EMAIL.fullmatch(each)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no e-mail address; write one such as ops@example.com")
+        return emails
+
+    @field_validator("log_days")
+    @classmethod
+    def _is_known_to_cloudwatch(cls, log_days: int) -> int:
+        if log_days not in LOG_DAYS:
+            raise ValueError(f"CloudWatch Logs has no such retention; use {alternatives(LOG_DAYS)}")
+        return log_days
+
+
+def alternatives(values: Iterable[float]) -> str:
+    """`1, 2 or 3`."""
+    *others, last = [f"{value:g}" for value in values]
+    return f"{', '.join(others)} or {last}"
