@@ -10,7 +10,7 @@ RUN := .venv/bin
 # Without cached bytecode each start of the CDK costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-slow faults test-images bench check images synth deploy destroy lock clean
+.PHONY: help setup demo test test-slow faults test-images bench check images synth deploy smoke cost destroy lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,13 @@ synth: setup ## write the CloudFormation templates to cdk.out, checked by cdk-na
 
 deploy: setup ## deploy to the AWS account of your environment
 	npx cdk deploy --all
+
+smoke: setup ## prove a deployment in its account: ENV=dev, and MODEL=, SAMPLE=, LARGE=1, PROFILE=, REGION=
+	@$(RUN)/python -m tools.smoke $(if $(ENV),--env $(ENV)) $(if $(MODEL),--model $(MODEL)) $(if $(SAMPLE),--sample $(SAMPLE)) \
+	  $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) $(if $(LARGE),--large) $(ARGS)
+
+cost: setup ## compute what a deployment costs from the templates; writes docs/cost.md and the README's table
+	@$(RUN)/python -m tools.cost $(ARGS)
 
 destroy: setup ## remove the stacks and, unless deploy.keep_data is true, all that storage holds
 	$(RUN)/python -m tools.empty

@@ -27,6 +27,8 @@ _BUSY = {
     "ThrottlingException",
     "TooManyRequestsException",
 }
+_BARE = {"HeadObject": "HeadObject, which asks for s3:GetObject, of a named version s3:GetObjectVersion"}
+"""What S3 refuses without a word: the permission is not named after the operation."""
 _DENIED = {"AccessDenied", "AccessDeniedException", "KMS.AccessDeniedException", "UnrecognizedClientException"}
 
 
@@ -39,7 +41,7 @@ def fault(error: BotoCoreError | ClientError, doing: str) -> JobError:
     if code in _DENIED or (status == 403 and code not in _TRANSIENT | _BUSY):
         return PermanentError(
             "ACCESS_DENIED",
-            f"{doing}: not allowed ({error.operation_name}: {said or code}); "
+            f"{doing}: not allowed ({_BARE.get(error.operation_name, error.operation_name)}: {said or code}); "
             "give the role this permission, then start the job again",
         )
     if code in _BUSY or status in (429, 503):

@@ -24,6 +24,11 @@ class Items:
     def __init__(self, table: Table) -> None:
         self._table = table
 
+    @property
+    def resource(self) -> Table:
+        """The table itself, for tools that do to it what no job needs."""
+        return self._table
+
     def _update(
         self,
         job_id: str,

@@ -1,0 +1,213 @@
+"""What each role is for, done once: each raises AssertionError, with what the cloud said, where it cannot be done.
+
+The rule that hands dropped files to `submit` is off: the functions are invoked by hand, so that their errors are seen.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dropscore.aws.items import item_of
+from dropscore.jobs import Job, State, job_id, now
+from dropscore.routes import errors_key, manifest_key
+from local.run import deployment
+from tests.e2e.conftest import Hands
+
+LARGE_BYTES = 9_000_000  # three shards
+
+
+@dataclass(frozen=True)
+class Stage:
+    hands: Hands
+    sample: list[bytes]
+
+    def put(
+        self, route: str, body: bytes, ending: str = ".csv", sidecar: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, Any], str]:
+        """Drops a file that nobody was told of; its event, and the id of the job it is to become."""
+        key, s3 = f"input/{route}{uuid.uuid4().hex}{ending}", self.hands.client("s3")
+        if sidecar:
+            s3.put_object(Bucket=self.hands.bucket, Key=f"{key}.job.json", Body=json.dumps(sidecar).encode())
+        put = s3.put_object(Bucket=self.hands.bucket, Key=key, Body=body)
+        thing = {"key": key, "version-id": put["VersionId"], "size": len(body)}
+        event = {"source": "aws.s3", "detail": {"bucket": {"name": self.hands.bucket}, "object": thing}}
+        return event, job_id(self.hands.bucket, key, put["VersionId"])
+
+    def logs(self) -> str:
+        """All that functions, jobs and models have printed."""
+        files = sorted(self.hands.cloud.home.rglob("*.log"))
+        return "".join(file.read_text(errors="replace") for file in files)
+
+    def small(self) -> bytes:
+        return b"\n".join(self.sample[:3]) + b"\n"
+
+    def invoke(self, function: str, event: Mapping[str, Any]) -> None:
+        name = self.hands.cloud.outputs[f"{function}FunctionName"]
+        answer = self.hands.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+        said = answer["Payload"].read().decode()
+        assert "FunctionError" not in answer, said
+
+    def scored(self, route: str = "", body: bytes | None = None) -> Job:
+        event, identity = self.put(route, body or self.small())
+        self.invoke("Submit", event)
+        return self.succeeded(identity)
+
+    def succeeded(self, identity: str) -> Job:
+        job = self.hands.ended(identity)
+        assert job.status is State.SUCCEEDED, f"{job.code}: {job.message}"
+        return job
+
+    def write(self, job: Job) -> None:
+        deployment(self.hands.cloud).table._table.put_item(Item=item_of(job))
+
+
+def submit_takes_a_file(stage: Stage) -> None:
+    stage.scored()
+
+
+def submit_takes_up_a_claim_that_was_cut_short(stage: Stage) -> None:
+    job = stage.scored()
+    event, identity = stage.put("", stage.small())
+    key, version = event["detail"]["object"]["key"], event["detail"]["object"]["version-id"]
+    stage.write(_claimed(job, identity, key, version))
+    stage.invoke("Submit", event)
+    stage.succeeded(identity)
+
+
+def submit_reads_a_sidecar(stage: Stage) -> None:
+    event, identity = stage.put("", stage.small(), sidecar={"header": False})
+    stage.invoke("Submit", event)
+    stage.succeeded(identity)
+
+
+def worker_scores_a_file(stage: Stage) -> None:
+    stage.scored()
+
+
+def worker_scores_shards_and_publishes_them(stage: Stage) -> None:
+    rows = stage.sample * (LARGE_BYTES // sum(map(len, stage.sample)))
+    job = stage.scored(body=b"\n".join(rows) + b"\n")
+    assert job.shards > 1
+
+
+def worker_leaves_no_upload_of_an_output_behind(stage: Stage) -> None:
+    _rejects_late(stage, ".csv.gz", "output/")  # packed, it has no shards and no parts
+
+
+def worker_leaves_no_upload_of_a_part_behind(stage: Stage) -> None:
+    _rejects_late(stage, ".csv", "parts/")
+
+
+def _rejects_late(stage: Stage, ending: str, prefix: str) -> None:
+    """A file whose last row is bad: of its scores, several uploads' worth, those that were sent are thrown away."""
+    columns = stage.sample[0].count(b",") + 1
+    rows = b"0,".join([b""] * columns) + b"0\n"
+    text = rows * (3_900_000 // len(rows)) + b"x" + rows[1:]
+    sidecar = {"header": False, "output": "append", "threshold": 0.5, "labels": ["n" * 200, "y" * 200]}
+    event, identity = stage.put("", gzip.compress(text, 1) if ending.endswith("gz") else text, ending, sidecar)
+    stage.invoke("Submit", event)
+    job = stage.hands.ended(identity)
+    assert job.status is State.REJECTED, f"{job.code}: {job.message}"
+    left = stage.hands.client("s3").list_multipart_uploads(Bucket=stage.hands.bucket).get("Uploads", [])
+    own = [each["Key"] for each in left if each["Key"] == job.output_key or identity in each["Key"]]
+    assert not [key for key in own if key.startswith(prefix)], "s3:AbortMultipartUpload was not done"
+
+
+def track_ends_a_job_whose_worker_could_not(stage: Stage) -> None:
+    job = _running(stage, stage.scored())
+    stage.hands.client("s3").delete_object(Bucket=stage.hands.bucket, Key=job.output_key)
+    stage.invoke("Track", _ended(job, "FAILED"))
+    found = stage.hands.find(job.job_id)
+    assert found is not None
+    assert found.status is State.FAILED, found
+    assert found.code == "BATCH_FAILED", f"{found.code}: {found.message}"
+
+
+def track_brings_what_belongs_beside_an_output(stage: Stage) -> None:
+    job = _unfinished(stage)
+    stage.invoke("Track", _ended(job, "SUCCEEDED"))
+    stage.succeeded(job.job_id)
+    stage.hands.read(manifest_key(job.output_key))
+
+
+def reconcile_takes_a_file_whose_event_was_lost(stage: Stage) -> None:
+    _, identity = stage.put("", stage.small(), sidecar={"header": False})
+    stage.invoke("Reconcile", {})
+    stage.succeeded(identity)
+
+
+def reconcile_submits_what_was_only_claimed(stage: Stage) -> None:
+    job = stage.scored()
+    event, identity = stage.put("", stage.small())
+    key, version = event["detail"]["object"]["key"], event["detail"]["object"]["version-id"]
+    stage.write(_claimed(job, identity, key, version))
+    stage.invoke("Reconcile", {})
+    stage.succeeded(identity)
+
+
+def reconcile_brings_what_belongs_beside_an_output(stage: Stage) -> None:
+    job = _unfinished(stage)
+    stage.invoke("Reconcile", {})
+    stage.succeeded(job.job_id)
+    stage.hands.read(manifest_key(job.output_key))
+
+
+def _claimed(like: Job, identity: str, key: str, version: str) -> Job:
+    return replace(
+        like,
+        job_id=identity,
+        file=key,
+        version_id=version,
+        status=State.CLAIMED,
+        submitted_at=now(),
+        output_key=f"output/{identity}.csv",
+        batch_job_id=None,
+        started_at=None,
+        finished_at=None,
+        rows=None,
+        rows_scored=0,
+        attempt=0,
+    )
+
+
+def _running(stage: Stage, job: Job) -> Job:
+    """The row as it is while a worker still has something to say."""
+    running = replace(job, status=State.RUNNING, finished_at=None, rows=None)
+    stage.write(running)
+    return running
+
+
+def _unfinished(stage: Stage) -> Job:
+    """Scores that are published, without the list, the manifest and the last word that belong to them."""
+    bad = [*stage.sample[:200], b"x" + stage.sample[0]]
+    job = stage.scored("forgiving/", b"\n".join(bad) + b"\n")
+    for key in (errors_key(job.output_key), manifest_key(job.output_key)):
+        stage.hands.client("s3").delete_object(Bucket=stage.hands.bucket, Key=key)
+    return _running(stage, job)
+
+
+def _ended(job: Job, status: str) -> dict[str, Any]:
+    detail = {"jobId": job.batch_job_id, "status": status, "parameters": {"job_id": job.job_id, "run": str(job.run)}}
+    return {"source": "aws.batch", "detail": detail}
+
+
+Scenario = Callable[[Stage], None]
+EVERY: tuple[Scenario, ...] = (
+    submit_takes_a_file,
+    submit_takes_up_a_claim_that_was_cut_short,
+    submit_reads_a_sidecar,
+    worker_scores_a_file,
+    worker_scores_shards_and_publishes_them,
+    worker_leaves_no_upload_of_an_output_behind,
+    worker_leaves_no_upload_of_a_part_behind,
+    track_ends_a_job_whose_worker_could_not,
+    track_brings_what_belongs_beside_an_output,
+    reconcile_takes_a_file_whose_event_was_lost,
+    reconcile_submits_what_was_only_claimed,
+    reconcile_brings_what_belongs_beside_an_output,
+)

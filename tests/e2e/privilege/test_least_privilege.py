@@ -1,0 +1,47 @@
+"""Nothing may be taken from any role: without any one of its permissions, something that Dropscore does is not done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.conftest import Hands
+from tests.e2e.privilege.roles import granted, withheld
+from tests.e2e.privilege.scenarios import EVERY, Scenario, Stage
+from tests.e2e.privilege.table import NEEDS, Need
+
+SEEN = [need for need in NEEDS if not isinstance(need.seen_by, str)]
+
+
+@pytest.fixture(scope="module")
+def stage(hands: Hands, sample: list[bytes]) -> Iterator[Stage]:
+    """No event of S3 reaches `submit` meanwhile: the scenarios hand it their own."""
+    events = hands.client("events")
+    (rule,) = [each["Name"] for each in events.list_rules()["Rules"] if "aws.s3" in each.get("EventPattern", "")]
+    events.disable_rule(Name=rule)
+    yield Stage(hands, sample)
+    events.enable_rule(Name=rule)
+
+
+@pytest.mark.parametrize("scenario", EVERY, ids=lambda scenario: scenario.__name__)
+def test_the_roles_suffice(stage: Stage, scenario: Scenario) -> None:
+    scenario(stage)
+
+
+def test_every_permission_is_in_the_table_and_none_else(hands: Hands) -> None:
+    permissions = granted(hands)
+    unknown = [str(each) for each in permissions if sum(need.is_for(each) for need in NEEDS) != 1]
+    assert unknown == []
+    stale = [str(need) for need in NEEDS if not any(need.is_for(each) for each in permissions)]
+    assert stale == []
+
+
+@pytest.mark.parametrize("need", SEEN, ids=str)
+def test_without_it_something_is_not_done(stage: Stage, need: Need) -> None:
+    (permission,) = [each for each in granted(stage.hands) if need.is_for(each)]
+    assert callable(need.seen_by)
+    said_before = stage.logs().count(need.action)
+    with withheld(stage.hands, permission), pytest.raises(AssertionError) as raised:
+        need.seen_by(stage)
+    assert need.action in str(raised.value) or stage.logs().count(need.action) > said_before

@@ -1,0 +1,81 @@
+"""What docs/operations.md does to a deployment, as far as the embedded cloud reaches."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from dropscore.cli.deployment import Deployment
+from dropscore.jobs import Job, State
+from local.cloud import Clock, launch
+from local.run import deployment
+from tests.e2e.conftest import DEMO, Hands
+from tests.e2e.test_scoring import predicted
+from tools.restore import restore
+from tools.smoke.expected import expected_scores, written_scores
+from training import demo
+
+SMALLER_MODEL = {"rows": 2_000, "rounds": 5}
+
+
+def _deployed(home: Path, artefact: Path, body: bytes) -> tuple[Job, np.ndarray]:
+    """One file scored by what is deployed now, and its scores."""
+    environ = {**os.environ, "DROPSCORE_ARTEFACT": str(artefact)}
+    cloud = launch(home, environ, lambda _: None, Clock())
+    try:
+        hands = Hands(cloud)
+        job = hands.ended(hands.drop("input/file.csv", body))
+        assert job.status is State.SUCCEEDED, job
+        return job, written_scores(hands.read(job.output_key))
+    finally:
+        cloud.stop()
+
+
+def test_a_model_is_rotated_and_rolled_back(tmp_path: Path, sample: list[bytes]) -> None:
+    demo.write(tmp_path / "new", **SMALLER_MODEL)
+    old, new = DEMO / "model.tar.gz", tmp_path / "new" / "model.tar.gz"
+    body = b"\n".join(sample) + b"\n"
+    runs = [_deployed(tmp_path / "cloud", artefact, body) for artefact in (old, new, old)]
+
+    versions = [job.model_version for job, _ in runs]
+    assert versions[0] == versions[2] != versions[1]
+    for artefact, (_, scores) in zip((old, new, old), runs, strict=True):
+        assert np.array_equal(scores, expected_scores(artefact, DEMO / "sample.csv"))
+    assert len({job.output_key for job, _ in runs}) == 3, "each version of the file has scores of its own"
+
+
+def test_scores_that_were_deleted_come_back_with_their_delete_marker(hands: Hands, sample: list[bytes]) -> None:
+    job = hands.ended(hands.drop("input/deleted.csv", b"\n".join(sample[:5]) + b"\n"))
+    before, s3 = hands.read(job.output_key), hands.client("s3")
+    marker = s3.delete_object(Bucket=hands.bucket, Key=job.output_key)
+    assert marker["DeleteMarker"]
+    assert hands.outputs("deleted.csv") == []
+
+    s3.delete_object(Bucket=hands.bucket, Key=job.output_key, VersionId=marker["VersionId"])
+    assert hands.read(job.output_key) == before
+
+
+def test_a_row_that_was_lost_comes_back_from_another_table(hands: Hands, sample: list[bytes]) -> None:
+    job = hands.ended(hands.drop("input/row.csv", b"\n".join(sample[:5]) + b"\n"))
+    there: Deployment = deployment(hands.cloud)
+    jobs, dynamodb = there.table.resource, hands.client("dynamodb")
+    dynamodb.create_table(
+        TableName="restored",
+        KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    item = jobs.get_item(Key={"job_id": job.job_id})["Item"]
+    jobs.meta.client.put_item(TableName="restored", Item=item)
+    jobs.delete_item(Key={"job_id": job.job_id})
+    assert hands.find(job.job_id) is None
+
+    assert restore(jobs, "restored") == (1, 1)
+    assert hands.find(job.job_id) == job
+
+
+def test_scores_are_the_models_own(hands: Hands, sample: list[bytes], tmp_path: Path) -> None:
+    """What `make smoke` compares with is what the other tests compare with."""
+    assert np.array_equal(expected_scores(DEMO / "model.tar.gz", DEMO / "sample.csv"), predicted(sample, tmp_path))

@@ -1,0 +1,35 @@
+"""The proof in an account, tried on the embedded cloud: on one that keeps its promises, and on one that does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.run import deployment
+from tests.e2e.conftest import DEMO, Hands
+from tools.smoke.__main__ import smoke
+from tools.smoke.expected import expected_scores
+
+
+def test_every_proof_holds(hands: Hands, capsys: pytest.CaptureFixture[str]) -> None:
+    there = deployment(hands.cloud)
+    assert smoke(there, DEMO / "sample.csv", DEMO / "model.tar.gz") == 0
+    said = capsys.readouterr().out
+    assert "NOT KEPT" not in said
+    assert "promises with a witness here: 1, 2, 3, 5, 6, 7, 8, 9, 10, 13" in said
+    assert [key for key in hands.outputs("sample.csv") if "smoke-" in key] == []
+
+
+def test_what_is_not_kept_is_said_and_fails(
+    hands: Hands, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = expected_scores(DEMO / "model.tar.gz", DEMO / "sample.csv") + 1
+    monkeypatch.setattr("tools.smoke.__main__.expected_scores", lambda *_: wrong)
+    hands.client("sqs").send_message(QueueUrl=hands.cloud.outputs["DeadLetterQueueUrl"], MessageBody="{}")
+    try:
+        assert smoke(deployment(hands.cloud), DEMO / "sample.csv", DEMO / "model.tar.gz") == 1
+    finally:
+        hands.client("sqs").purge_queue(QueueUrl=hands.cloud.outputs["DeadLetterQueueUrl"])
+    said = capsys.readouterr().out
+    assert "NOT KEPT  a dropped file is scored, row for row as the model scores it here: the scores differ" in said
+    assert "NOT KEPT  the dead-letter queue is empty: 1 events lie in the dead-letter queue" in said
+    assert "promises in doubt: 2" in said

@@ -1,0 +1,89 @@
+"""`make smoke ENV=prod`: proves a deployment in its account. Deploys nothing; drops the sample, waits, compares.
+
+Exit codes: 0 all that was tried is kept, 1 something is not, 3 configuration or credentials, 4 AWS answered an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dropscore.cli.deployment import Deployment, deployment
+from dropscore.cli.options import Target
+from dropscore.errors import DropscoreError
+from tools.smoke.expected import expected_scores
+from tools.smoke.proofs import LARGE, ONLY_ELSEWHERE, PROOFS, Proof
+from tools.smoke.stage import Stage, UnmetError
+
+DEMO = Path(__file__).resolve().parents[2] / "build" / "demo"
+PATIENCE_SECONDS = 1800.0
+
+
+def main(arguments: list[str]) -> int:
+    asked = _parser().parse_args(arguments)
+    target = Target(local=asked.local, profile=asked.profile, region=asked.region, env=asked.env)
+    try:
+        return smoke(deployment(target), asked.sample, asked.model, large=asked.large)
+    except DropscoreError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 3
+    except (ClientError, BotoCoreError) as error:
+        print(f"error: AWS answered: {error}", file=sys.stderr)
+        return 4
+
+
+def smoke(there: Deployment, sample: Path, model: Path | None, *, large: bool = False) -> int:
+    """Tries every proof; the exit code. What went wrong in one keeps none of the others from being tried."""
+    expected = expected_scores(model, sample) if model else None
+    stage = Stage(there, sample.read_bytes(), expected, PATIENCE_SECONDS, large)
+    proofs = (*PROOFS, LARGE) if large else PROOFS
+    try:
+        kept = [proof for proof in proofs if _tried(proof, stage)]
+    finally:
+        stage.clear()
+    _report(kept, proofs, compared=expected is not None)
+    return 0 if len(kept) == len(proofs) else 1
+
+
+def _tried(proof: Proof, stage: Stage) -> bool:
+    began = time.monotonic()
+    try:
+        proof.prove(stage)
+    except (UnmetError, DropscoreError, ClientError, BotoCoreError, KeyError) as error:
+        print(f"NOT KEPT  {proof.says}: {error}")
+        return False
+    print(f"kept      {proof.says} ({time.monotonic() - began:.0f} s)")
+    return True
+
+
+def _report(kept: list[Proof], proofs: tuple[Proof, ...], *, compared: bool) -> None:
+    witnessed = sorted({number for proof in kept for number in proof.promises})
+    broken = sorted({number for proof in proofs if proof not in kept for number in proof.promises})
+    print(f"\npromises with a witness here: {', '.join(map(str, witnessed)) or 'none'}")
+    if broken:
+        print(f"promises in doubt: {', '.join(map(str, broken))}; docs/promises.md says what each is")
+    for number, where in ONLY_ELSEWHERE.items():
+        if number not in witnessed:
+            print(f"promise {number} has none here; {where}")
+    if not compared:
+        print("scores were counted, not compared: name the deployed artefact by MODEL=… to compare them")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="smoke", description="Prove a deployment in its account. Deploys nothing.")
+    parser.add_argument("--env", help="the deployment's name, `deploy.env`")
+    parser.add_argument("--profile", help="of the AWS credentials")
+    parser.add_argument("--region", help="of the deployment")
+    parser.add_argument("--local", action="store_true", help="the embedded cloud that `dropscore local up` started")
+    parser.add_argument("--sample", type=Path, default=DEMO / "sample.csv", help="a CSV without a header")
+    parser.add_argument("--model", type=Path, help="the deployed model.tar.gz: compare the scores with its own")
+    parser.add_argument("--large", action="store_true", help="also a file of half a gigabyte, in shards")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,90 @@
+"""The deployment that is tried, the file that it is tried with, and the hands to do so. Nothing is deployed."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dropscore.cli.deployment import Deployment, Scoring
+from dropscore.jobs import Job, State, job_id
+from dropscore.routes import INPUT
+from tools.smoke.expected import Scores
+
+POLL_SECONDS = 1.0
+
+
+class UnmetError(Exception):
+    """A promise that the deployment does not keep: what was expected, and what came."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the proofs share. Files lie under a prefix of this run's own, which `clear` empties."""
+
+    there: Deployment
+    sample: bytes
+    expected: Scores | None
+    """The sample's scores; None where nobody can tell them."""
+    patience_seconds: float
+    large: bool = False
+    run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    jobs: dict[str, Job] = field(default_factory=dict)
+    """Those that proofs leave for later ones to look at."""
+
+    @property
+    def scoring(self) -> Scoring:
+        return self.there.find_scoring()
+
+    def key(self, name: str) -> str:
+        return f"{INPUT}smoke-{self.run}-{name}"
+
+    def put(self, name: str, body: bytes, **more: Any) -> tuple[str, str]:
+        """Drops a file; its version, and the id of the job that it is to become."""
+        key = self.key(name)
+        version = self.there.s3.put_object(Bucket=self.there.bucket, Key=key, Body=body, **more)["VersionId"]
+        return version, job_id(self.there.bucket, key, version)
+
+    def ended(self, identity: str, *states: State) -> Job:
+        """The job once it has ended, in one of these states. Raises UnmetError."""
+        deadline = time.monotonic() + self.patience_seconds
+        while time.monotonic() < deadline:
+            job = self.there.table.find(identity)
+            if job is not None and job.status.is_final:
+                expect(job.status in states, f"job {identity} ended {job.status}: {job.code}: {job.message}")
+                return job
+            time.sleep(POLL_SECONDS)
+        raise UnmetError(
+            f"job {identity} has not ended after {self.patience_seconds:.0f} s; `dropscore status {identity}`"
+        )
+
+    def invoke(self, output: str, event: Mapping[str, Any]) -> Any:
+        """Asks one of the functions, as AWS would, and waits for its answer. Raises UnmetError."""
+        scoring = self.scoring
+        answer = scoring.functions.invoke(FunctionName=scoring.outputs[output], Payload=json.dumps(event).encode())
+        said = answer["Payload"].read().decode()
+        expect("FunctionError" not in answer, f"{output}: {said}")
+        return json.loads(said)
+
+    def read(self, key: str) -> bytes:
+        body: bytes = self.there.s3.get_object(Bucket=self.there.bucket, Key=key)["Body"].read()
+        return body
+
+    def keys(self, prefix: str) -> list[str]:
+        pages = self.there.s3.get_paginator("list_objects_v2").paginate(Bucket=self.there.bucket, Prefix=prefix)
+        return [
+            item["Key"] for page in pages for item in page.get("Contents", []) if f"smoke-{self.run}-" in item["Key"]
+        ]
+
+    def clear(self) -> None:
+        """Deletes what lies under input/ and output/ of this run; older versions go by the bucket's lifecycle."""
+        for key in (*self.keys(self.key("")), *self.keys("output/")):
+            self.there.s3.delete_object(Bucket=self.there.bucket, Key=key)
+
+
+def expect(kept: bool, otherwise: str) -> None:
+    if not kept:
+        raise UnmetError(otherwise)
