@@ -10,7 +10,7 @@ RUN := .venv/bin
 # Without cached bytecode each start of the CDK costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-slow faults test-images bench check images synth deploy smoke cost destroy lock clean
+.PHONY: help setup demo test test-slow faults test-images bench check check-all images synth deploy smoke cost destroy lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ demo: setup ## score the demo file on the embedded cloud and show the scores
 	@$(RUN)/dropscore local run build/demo/sample.csv --out build/demo/scores.csv
 	@echo "The first of the scores in build/demo/scores.csv:" && head -n 5 build/demo/scores.csv
 
-test: setup ## run all tests: unit, contract, stacks, end to end
+test: setup .dropscore/environments/checkers ## run all tests: unit, contract, stacks, end to end
 	@$(RUN)/pytest $(ARGS)
 
 test-slow: setup ## run what takes minutes: a million rows end to end and the like
@@ -33,12 +33,16 @@ faults: setup ## break every promise on purpose: all faults, kills, schedules, p
 	@DROPSCORE_EXAMPLES=10000 $(RUN)/pytest $(addprefix tests/unit/dropscore/test_,lines.py shards.py plan.py layout.py render.py gunzip.py) -n 2 $(ARGS)
 	@$(RUN)/python -m tools.mutations
 
-check: setup ## format, lint, types, imports, lock files
+check: setup .dropscore/environments/checkers ## format, lint, types, imports, lock files; templates and policies by every checker
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/python -m tools.locks --check
+	$(RUN)/python -m tools.checks
+
+check-all: setup .dropscore/environments/checkers ## the checkers over every combination of settings (docs/checks.md)
+	$(RUN)/python -m tools.checks --all
 
 images: ## build both container images (ENGINE=docker)
 	$(ENGINE) build -t dropscore-model containers/model
@@ -70,6 +74,7 @@ destroy: setup ## remove the stacks and, unless deploy.keep_data is true, all th
 lock: .venv/ready ## update every lock and exported requirements file
 	$(UV) lock --upgrade
 	$(RUN)/python -m tools.locks
+	npm install --package-lock-only --legacy-peer-deps --silent --prefix tools/checks/environments/guard
 
 clean: ## remove what the targets above have made
 	rm -rf .venv .uv node_modules build cdk.out .dropscore
@@ -94,6 +99,11 @@ node_modules/ready: package-lock.json
 .dropscore/environments/ready: .venv/ready $(ENVIRONMENTS)
 	@echo "setting up: what the emulator, the functions and the containers run in (.dropscore)" >&2
 	@$(RUN)/python -m dropscore.environments $(ENVIRONMENTS)
+	@touch $@
+
+.dropscore/environments/checkers: .dropscore/environments/ready $(wildcard tools/checks/environments/*/*.txt tools/checks/environments/*/*.json)
+	@echo "setting up: the checkers of templates, policies and code (.dropscore)" >&2
+	@$(RUN)/python -m tools.checks.programs
 	@touch $@
 
 build/demo/model.tar.gz: .venv/ready training/demo.py training/data.py training/artefact.py

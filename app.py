@@ -4,16 +4,19 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import cast
 
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")  # or jsii prints a banner over everything
 
-from aws_cdk import App, DefaultStackSynthesizer, Tags, Validations
-from cdk_nag import AwsSolutionsChecks
+from aws_cdk import App, DefaultStackSynthesizer, Stack, Tags
 
 from stacks.hosting import Hosting
+from stacks.images import Images
+from stacks.review import check_policies
 from stacks.scoring import Scoring
 from stacks.settings import Settings
 from stacks.settings.complaints import SettingsError
+from stacks.sources import DockerImages, ImageMaker
 from stacks.storage import Storage
 
 ROOT = Path(__file__).resolve().parent
@@ -23,11 +26,20 @@ def build(settings: Settings, outdir: str | None = None) -> App:
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]  # the same whether the CDK CLI runs this or you do
     synthesizer = DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
     app = App(outdir=outdir, context=flags, default_stack_synthesizer=synthesizer, analytics_reporting=False)
-    storage = Storage(app, "Storage", deploy=settings.deploy, job_ttl_days=settings.storage.job_ttl_days)
-    hosting = Hosting(app, "Hosting", deploy=settings.deploy, models=settings.models, key=storage.key)
-    Scoring(app, "Scoring", settings=settings, storage=storage, endpoints=hosting.endpoints)
-    Tags.of(app).add("dropscore:env", settings.deploy.env)
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    deploy, models, monitoring = settings.deploy, settings.models, settings.monitoring
+    storage = Storage(app, "Storage", deploy=deploy, settings=settings.storage, emails=monitoring.emails)
+    images: ImageMaker = DockerImages()
+    if deploy.images == "codebuild":
+        images = Images(app, "Images", deploy=deploy, monitoring=monitoring, storage=storage)
+    hosting = Hosting(
+        app, "Hosting", deploy=deploy, models=models, storage=storage, monitoring=monitoring, images=images
+    )
+    Scoring(app, "Scoring", settings=settings, storage=storage, endpoints=hosting.endpoints, images=images)
+    for key, value in {**settings.deploy.tags, "dropscore:env": settings.deploy.env}.items():
+        Tags.of(app).add(key, value)
+    for stack in filter(Stack.is_stack, app.node.children):
+        cast(Stack, stack).termination_protection = settings.deploy.protected
+    check_policies(app)
     return app
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dropscore.aws.table import JobsTable
 from dropscore.errors import PermanentError, RejectedError
 from dropscore.jobs import Job, State, job_id, now
-from dropscore.log import log
+from dropscore.log import WARNING, log
 from dropscore.options import Options
 from dropscore.plan import Plan
 from dropscore.preflight import Preflight
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 DAY_SECONDS = 86_400
+SHARE = "scoring"
+"""All jobs are of one share: Batch compares priorities within a share only, and gives each share its part."""
+
+TAG = "dropscore:env"
+"""By it operators may end the jobs of their deployment and no others: a job's ARN does not say whose it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +170,7 @@ class Intake:
         except PermanentError as error:
             status = State.REJECTED if isinstance(error, RejectedError) else State.FAILED
             self._table.refuse(job, status=status, code=error.code, message=error.message, finished_at=now())
-            log("refused", job_id=job.job_id, key=job.file, code=error.code, why=error.message)
+            log("refused", WARNING, job_id=job.job_id, key=job.file, code=error.code, why=error.message)
         else:
             self._submit(job)
 
@@ -194,6 +199,9 @@ class Intake:
             jobName=name,
             jobQueue=self._settings.job_queue,
             jobDefinition=self._settings.job_definition,
+            shareIdentifier=SHARE,
+            schedulingPriorityOverride=route_of(job.file, self._settings.routes).priority,
             parameters={"job_id": job.job_id, "run": str(job.run)},
+            tags={TAG: self._settings.environment},
             **more,
         )["jobId"]

@@ -108,3 +108,8 @@ def timestamp(moment: datetime) -> str:
 
 def now() -> str:
     return timestamp(datetime.now(UTC))
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    """Of two timestamps; negative where the clocks of two machines say so."""
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()

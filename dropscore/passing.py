@@ -17,6 +17,7 @@ from dropscore.errors import BusyError, PermanentError
 from dropscore.jobs import Job
 from dropscore.layout import Layout
 from dropscore.lines import Body, Limit, cut, pick
+from dropscore.metrics import Meter
 from dropscore.options import Options
 from dropscore.pace import Retry
 from dropscore.parts import Part
@@ -74,6 +75,7 @@ class Pass:
     s3: S3Client
     runtime: SageMakerRuntimeClient
     job: Job
+    meter: Meter
     retry: Retry = field(default_factory=Retry)
 
     @cached_property
@@ -132,10 +134,11 @@ class Pass:
         watch: Watch,
     ) -> Tally:
         """Scores the rows in `chunks`, the first of which starts at byte `start`."""
-        limit, endpoint, read = self._limit(), Endpoint(self.runtime, self.model.endpoint), _Digest(start)
+        limit, read = self._limit(), _Digest(start)
+        endpoint = Endpoint(self.runtime, self.model.endpoint, self.model.component)
         renderer = Renderer(self.layout, self.options)
         scorer = Scorer(
-            invoke=endpoint,
+            invoke=self.meter.measured(endpoint),
             limit=limit,
             in_flight=self.settings.in_flight,
             payload=self.layout.payload,
@@ -150,6 +153,7 @@ class Pass:
                 scores.write(renderer.header())
             scores.write(rendered)
             errors.write(errors_csv(scored.bad))
+            self.meter.count(Rows=scored.rows, RowsRejected=len(scored.bad), Bytes=len(scored.data))
             watch(scored.rows, endpoint.version)
         version = endpoint.version or self.job.model_version
         return Tally(end=read.position, columns=_known(renderer), input_sha256=read.sha256, version=version)

@@ -20,8 +20,9 @@ from dropscore.aws import reading
 from dropscore.aws.table import JobsTable
 from dropscore.errors import JobError
 from dropscore.intake import Intake, Upload
-from dropscore.jobs import Job, State, timestamp
-from dropscore.log import log
+from dropscore.jobs import Job, State, seconds_between, timestamp
+from dropscore.log import ERROR, WARNING, log
+from dropscore.metrics import emit
 from dropscore.publish import Manifest, Publication
 from dropscore.routes import INPUT, is_input
 from dropscore.runtime import ReconcileSettings
@@ -60,6 +61,7 @@ class Reconciliation:
             "lost": _count(self._take(moment - timedelta(hours=self.settings.window_hours), before), errors),
         }
         log("reconciled", **found, failed=len(errors))
+        self._measure(moment, sum(found.values()), len(errors))
         if errors:
             raise errors[0]
         return found
@@ -70,7 +72,7 @@ class Reconciliation:
             known = self.table.known([upload.job_id for upload in uploads])
             for upload in uploads:
                 if upload.job_id not in known:
-                    log("lost", job_id=upload.job_id, key=upload.key, version_id=upload.version_id)
+                    log("lost", WARNING, job_id=upload.job_id, key=upload.key, version_id=upload.version_id)
                     yield partial(self.intake.take, upload)
 
     def _uploads(self, after: datetime, before: datetime) -> Iterator[Upload]:
@@ -89,7 +91,7 @@ class Reconciliation:
         for state in (State.CLAIMED, State.RUNNING):
             for job in self._older(state, before):
                 if job.batch_job_id is None:
-                    log("unsubmitted", job_id=job.job_id, key=job.file)
+                    log("unsubmitted", WARNING, job_id=job.job_id, key=job.file)
                     yield partial(self.intake.submit_again, job)
 
     def _end(self, before: datetime, lost_before: str) -> Iterator[Mend]:
@@ -111,6 +113,16 @@ class Reconciliation:
     def _finish(self, job: Job) -> Manifest | None:
         return Publication.of(self.s3, self.settings.bucket, job).finish()
 
+    def _measure(self, moment: datetime, findings: int, unmended: int) -> None:
+        waiting, running = self._oldest(moment, State.CLAIMED, State.SUBMITTED), self._oldest(moment, State.RUNNING)
+        values = {"OldestWaiting": waiting, "OldestUnfinished": max(waiting, running)}
+        emit({"Findings": findings, "Unmended": unmended, **values}, environment=self.settings.environment)
+
+    def _oldest(self, moment: datetime, *states: State) -> float:
+        """Seconds since the oldest job in any of the states was submitted; 0 where there is none."""
+        jobs = [job for state in states if (job := self.table.oldest(state))]
+        return max((seconds_between(job.submitted_at, timestamp(moment)) for job in jobs), default=0.0)
+
     def _older(self, state: State, before: datetime) -> Iterator[Job]:
         return self.table.all_by_status(state, until=timestamp(before))
 
@@ -122,7 +134,7 @@ def _count(mends: Iterable[Mend], errors: list[Exception]) -> int:
         try:
             count += mend() is not False
         except (JobError, ClientError, BotoCoreError) as error:
-            log("unmended", why=str(error))
+            log("unmended", ERROR, why=str(error))
             errors.append(error)
     return count
 

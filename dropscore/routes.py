@@ -14,6 +14,7 @@ DEFAULT_ROUTE = "default"
 SUFFIX = ".csv"
 PACKED = ".gz"
 SIDECAR = ".job.json"
+PRIORITIES = range(9999 + 1)  # what AWS Batch knows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,13 +22,16 @@ class Route:
     name: str
     model: str
     options: Options = field(default_factory=Options)
+    priority: int = 0
+    """0 to 9999: of the jobs that wait, those of a higher one start first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """A deployed model as the runtime sees it. `features` is None where the artefact does not tell.
 
-    `digest` is the SHA-256 of the artefact's archive, None where the model is in its container.
+    `digest` is the SHA-256 of the artefact's archive, None where the model is in its container. `component` is the
+    inference component that holds it, where the endpoint scales to no instance at all.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Model:
     body_limit_bytes: int
     features: int | None = None
     digest: str | None = None
+    component: str | None = None
 
 
 def is_input(key: str) -> bool:

@@ -9,13 +9,14 @@ from typing import Any, Self
 
 from dropscore.errors import ConfigurationError
 from dropscore.options import Options
-from dropscore.routes import DEFAULT_ROUTE, Model, Route
+from dropscore.routes import DEFAULT_ROUTE, PRIORITIES, Model, Route
 
 
 @dataclass(frozen=True, kw_only=True)
 class SubmitSettings:
     jobs_table: str
     bucket: str
+    environment: str
     job_queue: str
     job_definition: str
     models: Mapping[str, Model]
@@ -29,6 +30,7 @@ class SubmitSettings:
         return cls(
             jobs_table=_required(env, "JOBS_TABLE"),
             bucket=_required(env, "BUCKET"),
+            environment=_required(env, "ENVIRONMENT"),
             job_queue=_required(env, "JOB_QUEUE"),
             job_definition=_required(env, "JOB_DEFINITION"),
             models=models,
@@ -49,10 +51,21 @@ class TrackSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnnounceSettings:
+    bucket: str
+    environment: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        return cls(bucket=_required(env, "BUCKET"), environment=_required(env, "ENVIRONMENT"))
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReconcileSettings:
     """Files older than the window are let be; what is younger than the grace is left to the events."""
 
     bucket: str
+    environment: str
     window_hours: int
     grace_minutes: int
 
@@ -60,6 +73,7 @@ class ReconcileSettings:
     def from_env(cls, env: Mapping[str, str]) -> Self:
         return cls(
             bucket=_required(env, "BUCKET"),
+            environment=_required(env, "ENVIRONMENT"),
             window_hours=_integer(env, "RECONCILE_WINDOW_HOURS"),
             grace_minutes=_integer(env, "RECONCILE_GRACE_MINUTES"),
         )
@@ -71,6 +85,7 @@ class WorkerSettings:
 
     jobs_table: str
     bucket: str
+    environment: str
     models: Mapping[str, Model]
     in_flight: int
     image: str
@@ -83,6 +98,7 @@ class WorkerSettings:
         return cls(
             jobs_table=_required(env, "JOBS_TABLE"),
             bucket=_required(env, "BUCKET"),
+            environment=_required(env, "ENVIRONMENT"),
             models=_models(env),
             in_flight=_integer(env, "IN_FLIGHT"),
             image=_required(env, "WORKER_IMAGE"),
@@ -127,7 +143,9 @@ def _routes(env: Mapping[str, str], models: Mapping[str, Model]) -> dict[str, Ro
 
 
 def _route(name: str, fields: dict[str, Any]) -> Route:
-    model = fields.pop("model", None)
+    model, priority = fields.pop("model", None), fields.pop("priority", 0)
     if not isinstance(model, str):
         raise ConfigurationError(f"the environment variable ROUTES is not as expected: route {name!r} has no model")
-    return Route(name=name, model=model, options=Options.parse(fields, f"routes.{name}"))
+    if priority not in PRIORITIES:
+        raise ConfigurationError(f"the environment variable ROUTES is not as expected: route {name!r} has no priority")
+    return Route(name=name, model=model, options=Options.parse(fields, f"routes.{name}"), priority=priority)

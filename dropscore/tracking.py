@@ -9,13 +9,15 @@ from typing import Any
 from dropscore.aws.table import JobsTable
 from dropscore.errors import PermanentError
 from dropscore.jobs import Job, State, now
-from dropscore.log import log
+from dropscore.log import INFO, WARNING, log
 from dropscore.publish import Manifest, told_by
 
 # Part of Batch's status reason or the container's reason → our code, and what to do about it.
 CAUSES = (
     ("OutOfMemory", "OUT_OF_MEMORY", "raise worker.memory_mib"),
     ("CannotPull", "IMAGE_PULL", "see that the worker's image is in its repository and the VPC endpoints reach it"),
+    ("ResourceInitializationError", "START_FAILED", "see that the VPC endpoints stand, then start the job again"),
+    ("DockerTimeoutError", "START_FAILED", "the instance was overloaded as it started; start the job again"),
     ("Host EC2", "SPOT_RECLAIMED", "spot capacity was taken back on every attempt; start the job again"),
     (
         "Spot Task was interrupted",
@@ -24,6 +26,18 @@ CAUSES = (
     ),
     ("not known any more", "BATCH_LOST", "start the job again: dropscore retry"),
     ("exceeded timeout", "TIMEOUT", "raise worker.timeout_minutes"),
+    (
+        "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+        "NO_CAPACITY",
+        "AWS had no capacity for as long as worker.runnable_minutes says; dropscore retry, or allow more network.azs "
+        "or worker.instance_families",
+    ),
+    (
+        "MISCONFIGURATION:",
+        "NO_ROOM",
+        "no pool can ever hold such a worker; lower worker.vcpus, worker.memory_mib or worker.gpus, or raise "
+        "worker.max_vcpus; then dropscore retry",
+    ),
 )
 
 
@@ -82,7 +96,8 @@ def track(change: BatchChange, table: JobsTable, finish: Callable[[Job], Manifes
         said = _failure(change, error.code, error.message, shard)
     ended = table.end(change.job_id, run=change.run, batch_job_id=batch_job_id, **said)
     code = said.get("code")
-    log("tracked", job_id=change.job_id, batch_job_id=change.batch_job_id, status=change.status, ended=ended, code=code)
+    named = {"job_id": change.job_id, "batch_job_id": change.batch_job_id, "key": job.file}
+    log("tracked", WARNING if ended and code else INFO, **named, status=change.status, ended=ended, code=code)
     return ended
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dropscore.allowance import ERRORS_HEADER, Borne
 from dropscore.assembly import Assembly
 from dropscore.aws.table import JobsTable
 from dropscore.errors import BusyError, JobError, PermanentError, RejectedError, SupersededError, TransientError
-from dropscore.jobs import Job, State, now
-from dropscore.log import log
+from dropscore.jobs import Job, State, now, seconds_between
+from dropscore.log import ERROR, WARNING, about, log
 from dropscore.manifest import manifest
+from dropscore.metrics import Meter, emit, metered
 from dropscore.pace import Retry
 from dropscore.parts import Part, Parts
 from dropscore.passing import Pass
@@ -55,17 +58,31 @@ class Worker:
         if job is None:
             log("superseded", job_id=job_id, shard=index, why="the job has ended")
             return None
-        log("started", job_id=job_id, shard=index, attempt=self.settings.attempt)
-        try:
-            part = self._assembly(job).shard(index, _Watch(self, job, index))
-        except SupersededError as error:
-            log("superseded", job_id=job_id, shard=index, why=error.message)
-            return None
-        except JobError as error:
-            self._say(job, error, shard=index)
-            raise
-        log("scored", job_id=job_id, shard=index, rows=part.rows, rows_rejected=part.bad)
-        return part
+        with self._attempt(job) as meter:
+            log("started", job_id=job_id, shard=index, attempt=self.settings.attempt)
+            self._measure_wait(job)
+            try:
+                part = self._assembly(job, meter).shard(index, _Watch(self, job, meter, index))
+            except SupersededError as error:
+                log("superseded", job_id=job_id, shard=index, why=error.message)
+                return None
+            except JobError as error:
+                self._say(job, error, shard=index)
+                raise
+            log("scored", job_id=job_id, shard=index, rows=part.rows, rows_rejected=part.bad)
+            return part
+
+    @contextmanager
+    def _attempt(self, job: Job) -> Iterator[Meter]:
+        """Every line from here on names the file; what was measured is written however the attempt ends."""
+        with about(key=job.file, run=job.run), metered(self.settings.environment, job.model) as meter:
+            yield meter
+
+    def _measure_wait(self, job: Job) -> None:
+        """From the submission to the first attempt: the clocks of two machines, so good for a graph and no more."""
+        if self.settings.attempt == 1:
+            waited = max(0.0, seconds_between(job.submitted_at, now()))
+            emit({"QueueTime": waited}, environment=self.settings.environment, model=job.model)
 
     def _own(self, job_id: str, *, keep_progress: bool = False) -> Job | None:
         mine = {"batch_job_id": self.settings.batch_job_id, "attempt": self.settings.attempt}
@@ -75,9 +92,13 @@ class Worker:
         log("superseded", job_id=job_id, why="the job has ended or another attempt owns it", **mine)
         return None
 
-    def _end(self, job: Job | None, run: Callable[[Job, Publication], Manifest]) -> Job | None:
+    def _end(self, job: Job | None, run: Callable[[Meter, Job, Publication], Manifest]) -> Job | None:
         if job is None:
             return None
+        with self._attempt(job) as meter:
+            return self._ended(job, partial(run, meter))
+
+    def _ended(self, job: Job, run: Callable[[Job, Publication], Manifest]) -> Job | None:
         try:
             publication = Publication.of(self.s3, self.settings.bucket, job)
             published = publication.finish() or run(job, publication)
@@ -92,8 +113,9 @@ class Worker:
         log("succeeded", job_id=job.job_id, output_key=job.output_key, **said)
         return job.move_to(State.SUCCEEDED, **said)
 
-    def _scored_whole(self, job: Job, publication: Publication) -> Manifest:
-        one, watch = self._pass(job), _Watch(self, job)
+    def _scored_whole(self, meter: Meter, job: Job, publication: Publication) -> Manifest:
+        self._measure_wait(job)
+        one, watch = self._pass(job, meter), _Watch(self, job, meter)
         borne = Borne(one.allowance)
         parts = Parts(s3=self.s3, bucket=self.settings.bucket, job=job)
         with publication.writer() as scores, parts.writer("errors.csv") as errors:
@@ -107,15 +129,21 @@ class Worker:
             listed = errors if borne.bad else None
             return publication.commit(scores, listed, manifest(job, one.model, self.settings, [part], listed))
 
-    def _assembled(self, job: Job, publication: Publication) -> Manifest:
-        return self._assembly(job).publish(publication, _Watch(self, job))
+    def _assembled(self, meter: Meter, job: Job, publication: Publication) -> Manifest:
+        return self._assembly(job, meter).publish(publication, _Watch(self, job, meter))
 
-    def _assembly(self, job: Job) -> Assembly:
-        return Assembly(one=self._pass(job), parts=Parts(s3=self.s3, bucket=self.settings.bucket, job=job))
+    def _assembly(self, job: Job, meter: Meter) -> Assembly:
+        return Assembly(one=self._pass(job, meter), parts=Parts(s3=self.s3, bucket=self.settings.bucket, job=job))
 
-    def _pass(self, job: Job) -> Pass:
+    def _pass(self, job: Job, meter: Meter) -> Pass:
         return Pass(
-            settings=self.settings, table=self.table, s3=self.s3, runtime=self.runtime, job=job, retry=self.retry
+            settings=self.settings,
+            table=self.table,
+            s3=self.s3,
+            runtime=self.runtime,
+            job=job,
+            meter=meter,
+            retry=self.retry,
         )
 
     def _say(self, job: Job, error: JobError, **where: int) -> None:
@@ -126,7 +154,8 @@ class Worker:
             said["finished_at"] = now()
         self._report(job, is_shard="shard" in where, **said)
         is_final = not isinstance(error, TransientError)
-        log("failed", job_id=job.job_id, code=error.code, why=error.message, is_final=is_final, **where)
+        level = ERROR if is_final else WARNING
+        log("failed", level, job_id=job.job_id, code=error.code, why=error.message, is_final=is_final, **where)
 
     def _report(self, job: Job, *, is_shard: bool = False, **attributes: object) -> None:
         written = self.table.note(job, **attributes) if is_shard else self.table.report(job, **attributes)
@@ -137,14 +166,15 @@ class Worker:
 class _Watch:
     """Counts rows as they pass and stops an attempt that lost the job, or a shard of a job that has ended."""
 
-    def __init__(self, worker: Worker, job: Job, shard: int | None = None) -> None:
-        self._worker, self._job, self._shard = worker, job, shard
+    def __init__(self, worker: Worker, job: Job, meter: Meter, shard: int | None = None) -> None:
+        self._worker, self._job, self._meter, self._shard = worker, job, meter, shard
         self._written = time.monotonic()
         self._version = job.model_version
         self.rows = 0
 
     def __call__(self, rows: int, version: str | None) -> None:
         self.rows += rows
+        self._meter.tick()
         if version not in (None, self._version):
             self._version = str(version)
             self.write(model_version=version)  # redeployed since the file was claimed
@@ -153,6 +183,7 @@ class _Watch:
 
     def wait(self, error: BusyError | None) -> None:
         """No answer yet: the table says what is waited for, and whether there is still any use in it."""
+        self._meter.tick()
         if self._is_due():
             self.write(**({"code": error.code, "message": error.message} if error else {}))
 
@@ -172,4 +203,5 @@ class _Watch:
 
     def shard_done(self, rows: int) -> None:
         """Adds a shard's rows to the job's progress, once the part counts."""
+        self._meter.count(ShardsDone=1)
         self._worker.table.advance(self._job, rows)

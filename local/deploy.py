@@ -19,7 +19,7 @@ from dropscore.errors import CloudError, ConfigurationError
 from local.account import ACCOUNT, REGION, client
 from local.references import fill
 from local.rewrite import Amendment, Shimmed, rewrite
-from local.synthesis import ROOT, Assembly, FileAsset, ImageAsset
+from local.synthesis import ROOT, Assembly, FileAsset, ImageAsset, SynthesizedStack
 
 POLL_SECONDS = 0.02
 DEPLOY_SECONDS = 120
@@ -47,7 +47,7 @@ def deploy(assembly: Assembly, emulator_url: str, remembered: Path, talk: Callab
         deployer = _Stack(stack.name, client("cloudformation", emulator_url))
         if known.get(stack.name) != digest or deployer.status() not in _Stack.GOOD:
             talk(f"deploying {stack.name}")
-            deployer.put(body)
+            deployer.put(_template_url(stack, body, emulator_url))
             for amendment in rewritten.amendments:
                 value = fill(amendment.value, deployer.outputs())
                 _amend(amendment, deployer.physical_name(amendment.logical_id), value, emulator_url)
@@ -114,6 +114,13 @@ def _publish(assets: dict[tuple[str, str], FileAsset], emulator_url: str) -> Non
                 )
 
 
+def _template_url(stack: SynthesizedStack, body: str, emulator_url: str) -> str:
+    """Where the template lies, beside the assets: in a request there is room for 51,200 bytes of it."""
+    bucket, key = _resolved(stack.files[0].bucket), f"{hashlib.sha256(body.encode()).hexdigest()}.json"
+    client("s3", emulator_url).put_object(Bucket=bucket, Key=key, Body=body.encode())
+    return f"{emulator_url}/{bucket}/{key}"
+
+
 def _pages(s3: Any, bucket: str) -> Iterable[dict[str, Any]]:
     return s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)  # type: ignore[no-any-return]
 
@@ -149,9 +156,9 @@ class _Stack:
         described = self._described()
         return None if described is None else described["StackStatus"]
 
-    def put(self, body: str) -> None:
+    def put(self, template_url: str) -> None:
         act = self.cloudformation.create_stack if self.status() is None else self.cloudformation.update_stack
-        act(StackName=self.name, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])
+        act(StackName=self.name, TemplateURL=template_url, Capabilities=["CAPABILITY_NAMED_IAM"])
         deadline = time.monotonic() + DEPLOY_SECONDS
         while (status := self.status() or "").endswith("IN_PROGRESS") and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)

@@ -14,6 +14,7 @@ from typing import Any
 
 from dropscore.errors import ConfigurationError
 from local.catalogue import DROPPED, EMULATED, NOT_EMULATED, SHIMMED, generated_name
+from local.dialect import in_plain_words
 from local.references import Literals, externalize, fill, walk
 
 Template = dict[str, Any]
@@ -61,6 +62,7 @@ def rewrite(stack: str, template: Template) -> Rewritten:
     for key in dropped:
         del resources[key]
     notes += _strip_secure_transport(stack, resources)
+    notes += in_plain_words(stack, resources)
     names = {key: _name(stack, key, value) for key, value in removed.items()}
     literals = Literals(stack, {key: removed[key]["Type"] for key in removed}, names, _vpc_ranges(resources))
     for part in ("Resources", "Outputs"):

@@ -153,11 +153,16 @@ def _stack(home: Path, key: str, artifact: dict[str, Any], artifacts: dict[str, 
         if manifest["type"] == "cdk:asset-manifest"
     ]
     template = json.loads((home / properties["templateFile"]).read_text())
+    files = tuple(_file(home, asset) for manifest in assets for asset in manifest["files"].values())
+    by_key = {file.key: file.path for file in files}
     return SynthesizedStack(
         name=properties.get("stackName", key),
         template=template,
-        files=tuple(_file(home, asset) for manifest in assets for asset in manifest["files"].values()),
-        images=tuple(_image(home, asset) for manifest in assets for asset in manifest["dockerImages"].values()),
+        files=files,
+        images=(
+            *(_image(home, asset) for manifest in assets for asset in manifest["dockerImages"].values()),
+            *_built_in_the_account(template["Resources"], by_key),
+        ),
     )
 
 
@@ -171,3 +176,14 @@ def _file(home: Path, asset: dict[str, Any]) -> FileAsset:
 def _image(home: Path, asset: dict[str, Any]) -> ImageAsset:
     source, destination = asset["source"], next(iter(asset["destinations"].values()))
     return ImageAsset(destination["imageTag"], home / source["directory"], source.get("dockerFile", "Dockerfile"))
+
+
+def _built_in_the_account(resources: dict[str, Any], files: Mapping[str, Path]) -> Iterator[ImageAsset]:
+    """Under `images = "codebuild"` the contexts are files that go up; `files` by their keys."""
+    for resource in resources.values():
+        if resource.get("Type") == "Custom::ImageBuild":
+            project = resources[resource["Properties"]["Project"]["Ref"]]["Properties"]
+            variables = project["Environment"]["EnvironmentVariables"]
+            (dockerfile,) = (each["Value"] for each in variables if each["Name"] == "DOCKERFILE")
+            key = project["Source"]["Location"]["Fn::Join"][1][-1].removeprefix("/")
+            yield ImageAsset(resource["Properties"]["Tag"], files[key], dockerfile)

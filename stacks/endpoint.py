@@ -2,116 +2,188 @@
 
 from __future__ import annotations
 
-import re
+from typing import cast
 
-from aws_cdk import Stack
+from aws_cdk import Annotations, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from stacks.grants import grant, grant_read_asset
-from stacks.review import accept_resource
+from stacks import endpoint_config as configs
+from stacks.component import inference_component
+from stacks.endpoint_health import EndpointHealth, EndpointMetrics
+from stacks.endpoint_role import endpoint_role
+from stacks.grants import grant
+from stacks.log_group import log_group
+from stacks.scaling import Scaling, copies_of, instances_of
 from stacks.settings import ServedModel
 from stacks.settings.container import OURS
-from stacks.sources import ModelImage
+from stacks.settings.sections import MonitoringSettings
+from stacks.sources import Image
+from stacks.storage import Storage
 
-VARIANT = "AllTraffic"
-METRIC_NAMESPACES = ["/aws/sagemaker/Endpoints", "AWS/SageMaker"]
-ANY_RESOURCE_REASON = (
-    "ecr:GetAuthorizationToken and cloudwatch:PutMetricData know no resource; the metrics are held to SageMaker's own "
-    "namespaces by a condition, and pulling is held to the one repository."
-)
-ENDPOINT_LOGS = "arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:/aws/sagemaker/Endpoints/*"
-ENDPOINT_LOGS_REASON = (
-    "SageMaker writes to a log group named after the endpoint, whose name CloudFormation makes only after this role."
+OPEN_NETWORK = (
+    "SageMaker isolates no serverless endpoint: the model's container can reach the internet. Instances, and "
+    "min_instances = 0 too, are isolated; see serverless_memory_mib in docs/settings.md"
 )
 
 
 class Endpoint(Construct):
+    """`name` is the endpoint's and, where it scales to nothing, its inference component's."""
+
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
+        name: str,
         model: ServedModel,
-        image: ModelImage,
+        image: Image,
         volume_key: kms.IKey,
+        storage: Storage,
+        monitoring: MonitoringSettings,
     ) -> None:
         super().__init__(scope, construct_id)
         self.model = model
         self.version = model_version(model, image)
-        artefact = s3_assets.Asset(self, "Artefact", path=str(model.artefact.path)) if model.artefact else None
-        role = self._role(image, artefact)
-        served = sagemaker.CfnModel(
-            self,
-            "Model",
-            execution_role_arn=role.role_arn,
-            enable_network_isolation=True,
-            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
-                image=image.uri, model_data_url=artefact.s3_object_url if artefact else None
-            ),
-        )
-        served.node.add_dependency(role.node.find_child("DefaultPolicy"))  # or the first pull is refused
-        endpoint = sagemaker.CfnEndpoint(
-            self, "Endpoint", endpoint_config_name=self._config(served, volume_key).attr_endpoint_config_name
-        )
-        self.endpoint_arn = endpoint.ref
-        self.endpoint_name = endpoint.attr_endpoint_name
+        self.endpoint_name = name
+        self.component_name = name if model.serving.sleeps else None
+        self.metrics = EndpointMetrics(self._dimensions())
+        self.health = EndpointHealth(self, "Health", name=name, metrics=self.metrics, latency_ms=monitoring.latency_ms)
+        self._image, self._key, self._storage = image, volume_key, storage
+        self._artefact = s3_assets.Asset(self, "Artefact", path=str(model.artefact.path)) if model.artefact else None
+        self._role = endpoint_role(self, image=image, artefact=self._artefact, log_groups=self._log_groups(monitoring))
+        if model.serving.serverless_memory_mib:
+            self._serve_without_instances(model.serving.serverless_memory_mib)
+        elif model.serving.sleeps:
+            self._serve_by_copies()
+        else:
+            self._serve_by_instances()
+
+    @property
+    def alarms(self) -> list[cloudwatch.Alarm]:
+        return self.health.alarms
+
+    @property
+    def endpoint_arn(self) -> str:
+        return self._arn("endpoint", self.endpoint_name)
+
+    @property
+    def invoked_arns(self) -> list[str]:
+        """What a caller must be allowed to invoke, and a VPC endpoint to let through."""
+        component = [self._arn("inference-component", self.component_name)] if self.component_name else []
+        return [self.endpoint_arn, *component]
 
     def grant_invoke(self, grantee: iam.IGrantable) -> None:
-        grant(grantee, ["sagemaker:InvokeEndpoint"], self.endpoint_arn)
+        grant(grantee, ["sagemaker:InvokeEndpoint"], *self.invoked_arns)
 
-    def _config(self, served: sagemaker.CfnModel, volume_key: kms.IKey) -> sagemaker.CfnEndpointConfig:
-        return sagemaker.CfnEndpointConfig(
+    def _serve_by_instances(self) -> None:
+        serving, prefix = self.model.serving, f"capture/{self.model.name}"
+        capture = configs.data_capture(serving, bucket=self._storage.bucket, key=self._storage.key, prefix=prefix)
+        if capture:
+            self._storage.grant_capture(self._role, self.model.name)
+        model = self._model(isolated=True)
+        config = configs.config_with_instances(self, serving, model=model, key=self._key, capture=capture)
+        or_back = configs.all_at_once_or_back([alarm.alarm_name for alarm in self.health.alarms])
+        endpoint = self._endpoint(config, deployment_config=or_back)
+        if serving.scales:
+            endpoint.retain_all_variant_properties = True  # a new model starts on as many instances as the old one has
+            self._scaling(endpoint)
+
+    def _serve_by_copies(self) -> None:
+        config = configs.config_for_copies(self, self.model.serving, role=self._role, key=self._key)
+        endpoint = self._endpoint(config)
+        component = inference_component(
             self,
-            "Config",
-            kms_key_id=None if has_local_disk(self.model.serving.instance_type) else volume_key.key_arn,
-            production_variants=[
-                sagemaker.CfnEndpointConfig.ProductionVariantProperty(
-                    variant_name=VARIANT,
-                    model_name=served.attr_model_name,
-                    instance_type=self.model.serving.instance_type,
-                    initial_instance_count=self.model.serving.instance_count,
-                    initial_variant_weight=1,
-                )
-            ],
+            endpoint=endpoint,
+            name=self.endpoint_name,
+            instance_type=self.model.serving.instance_type,
+            image=self._image.uri,
+            artefact_url=self._artefact.s3_object_url if self._artefact else None,
+            environment=self._environment(),
+        )
+        endpoint.node.add_dependency(self._role.node.find_child("DefaultPolicy"))  # or the first pull is refused
+        self._scaling(component).wake_by(self.metrics.refused_asleep)
+
+    def _serve_without_instances(self, memory_mib: int) -> None:
+        model, concurrency = self._model(isolated=False), self.model.serving.serverless_concurrency
+        self._endpoint(configs.config_without_instances(self, memory_mib, concurrency, model=model, key=self._key))
+        Annotations.of(self).add_warning_v2("dropscore:serverless-network", f"{self.endpoint_name}: {OPEN_NETWORK}")
+
+    def _model(self, *, isolated: bool) -> sagemaker.CfnModel:
+        model = sagemaker.CfnModel(
+            self,
+            "Model",
+            execution_role_arn=self._role.role_arn,
+            enable_network_isolation=isolated,
+            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
+                image=self._image.uri,
+                model_data_url=self._artefact.s3_object_url if self._artefact else None,
+                environment=self._environment() or None,
+            ),
+        )
+        model.node.add_dependency(self._role.node.find_child("DefaultPolicy"))  # or the first pull is refused
+        return model
+
+    def _endpoint(
+        self,
+        config: sagemaker.CfnEndpointConfig,
+        deployment_config: sagemaker.CfnEndpoint.DeploymentConfigProperty | None = None,
+    ) -> sagemaker.CfnEndpoint:
+        return sagemaker.CfnEndpoint(
+            self,
+            "Endpoint",
+            endpoint_name=self.endpoint_name,
+            endpoint_config_name=config.attr_endpoint_config_name,
+            deployment_config=deployment_config,
         )
 
-    def _role(self, image: ModelImage, artefact: s3_assets.Asset | None) -> iam.Role:
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
-        if artefact:
-            grant_read_asset(role, artefact)
-        image.repository.grant_pull(role)
-        log_group = Stack.of(self).format_arn(
-            service="logs", resource="log-group:/aws/sagemaker/Endpoints", resource_name="*"
+    def _scaling(self, served: Construct) -> Scaling:
+        name, serving = self.endpoint_name, self.model.serving
+        scaling = Scaling(
+            self,
+            "Scaling",
+            scaled=copies_of(name) if self.component_name else instances_of(name, configs.VARIANT),
+            fewest=serving.fewest,
+            most=serving.most,
+            per_minute=serving.invocations_per_instance,
         )
-        grant(role, ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], log_group)
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACES}},
-            )
-        )
-        accept_resource(role, "*", ANY_RESOURCE_REASON)
-        accept_resource(role, ENDPOINT_LOGS, ENDPOINT_LOGS_REASON)
-        return role
+        scaling.node.add_dependency(served)
+        return scaling
+
+    def _environment(self) -> dict[str, str]:
+        """The pin: what the model file must be, by a digest that whoever replaces the file cannot replace with it."""
+        pinned = self.model.artefact.model_sha256 if self.model.artefact else None
+        return {"DROPSCORE_MODEL_SHA256": pinned} if pinned else {}
+
+    def _log_groups(self, monitoring: MonitoringSettings) -> list[logs.LogGroup]:
+        """SageMaker makes them by these names where they are not there, without an end and without a key."""
+        kinds = ["Endpoints", "InferenceComponents"] if self.component_name else ["Endpoints"]
+        groups = {
+            kind: log_group(self, f"{kind}Logs", days=monitoring.log_days, key=self._storage.operations_key)
+            for kind in kinds
+        }
+        for kind, group in groups.items():
+            cast(
+                logs.CfnLogGroup, group.node.default_child
+            ).log_group_name = f"/aws/sagemaker/{kind}/{self.endpoint_name}"
+        return list(groups.values())
+
+    def _dimensions(self) -> dict[str, str]:
+        if self.component_name:
+            return {"InferenceComponentName": self.component_name}
+        return {"EndpointName": self.endpoint_name, "VariantName": configs.VARIANT}
+
+    def _arn(self, resource: str, name: str) -> str:
+        return Stack.of(self).format_arn(service="sagemaker", resource=resource, resource_name=name)
 
 
-def model_version(model: ServedModel, image: ModelImage) -> str:
+def model_version(model: ServedModel, image: Image) -> str:
     """What names the scores' origin: our container scores an artefact the same in every release, others may not."""
     if model.artefact is None:
         return image.version
     return model.artefact.version if model.container == OURS else f"{model.artefact.version}-{image.version}"
-
-
-def has_local_disk(instance_type: str) -> bool:
-    """Whether instances of this type carry their own disk.
-
-    SageMaker refuses a key for those (their hardware encrypts them) and takes one for all others, which are on EBS.
-    """
-    family = instance_type.split(".")[1]
-    letters = re.sub(r"^[a-z]+\d+", "", family)
-    return "d" in letters or family.startswith(("g5", "g6", "p5", "p6", "i3", "i4", "trn")) or family == "g4dn"

@@ -10,6 +10,10 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_sqs as sqs
 
+from stacks.review import accept
+
+DESCRIBE_REASON = "One stack by its name, to which AWS adds an id of its own making; only its outputs are read."
+
 
 def grant(grantee: iam.IGrantable, actions: Sequence[str], *resources: str) -> None:
     """Let `grantee` do `actions` on the resources with these ARNs."""
@@ -34,3 +38,12 @@ def grant_read_asset(grantee: iam.IGrantable, asset: assets.Asset) -> None:
         service="s3", region="", account="", resource=asset.s3_bucket_name, resource_name=asset.s3_object_key
     )
     grant(grantee, ["s3:GetObject"], arn)
+
+
+def grant_describe(policy: iam.ManagedPolicy | iam.Policy, stack_name: str) -> None:
+    """Let it read a stack's outputs, by which the command line finds everything else."""
+    stack = Stack.of(policy)
+    arn = stack.format_arn(service="cloudformation", resource="stack", resource_name=f"{stack_name}/*")
+    grant(policy, ["cloudformation:DescribeStacks"], arn)
+    written = f"arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:stack/{stack_name}/*"
+    accept(policy, f"AwsSolutions-IAM5[Resource::{written}]", DESCRIBE_REASON)

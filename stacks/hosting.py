@@ -4,38 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.endpoint import Endpoint
 from stacks.settings import ServedModel
 from stacks.settings.container import OURS, Container
-from stacks.settings.sections import Deploy
-from stacks.sources import ModelImage, model_image
+from stacks.settings.sections import Deploy, MonitoringSettings
+from stacks.sources import Image, ImageMaker, model_image
+from stacks.storage import Storage
 
 
 class Hosting(Stack):
     def __init__(
-        self, scope: Construct, construct_id: str, *, deploy: Deploy, models: Sequence[ServedModel], key: kms.IKey
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deploy: Deploy,
+        models: Sequence[ServedModel],
+        storage: Storage,
+        monitoring: MonitoringSettings,
+        images: ImageMaker,
     ) -> None:
         super().__init__(
             scope, construct_id, stack_name=deploy.stack_name("hosting"), description="Dropscore: the models"
         )
-        images = self._images(models)
-        self.endpoints = [self._endpoint(model, images[model.container], key) for model in models]
+        self.key = kms.Key(
+            self,
+            "Key",
+            description="Dropscore: volumes of the endpoints",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.DESTROY,  # nothing outlives an endpoint on its volume
+        )
+        made = self._images(models, images)
+        self.endpoints = [
+            Endpoint(
+                self,
+                construct_name(model.name),
+                name=endpoint_name(deploy, model),
+                model=model,
+                image=made[model.container],
+                volume_key=self.key,
+                storage=storage,
+                monitoring=monitoring,
+            )
+            for model in models
+        ]
+        for endpoint in self.endpoints:
+            title = construct_name(endpoint.model.name)
+            CfnOutput(self, f"EndpointName{title}", value=endpoint.endpoint_name)
 
-    def _images(self, models: Sequence[ServedModel]) -> dict[Container, ModelImage]:
+    def _images(self, models: Sequence[ServedModel], images: ImageMaker) -> dict[Container, Image]:
         """One for each container, however many models it serves; ours under its own name, or it would move."""
         names = {model.container: f"{construct_name(model.name)}Image" for model in reversed(models)}
         names |= {OURS: "ModelImage"} if OURS in names else {}
-        return {container: model_image(self, name, container) for container, name in names.items()}
+        return {container: model_image(images, self, name, container) for container, name in names.items()}
 
-    def _endpoint(self, model: ServedModel, image: ModelImage, key: kms.IKey) -> Endpoint:
-        title = construct_name(model.name)
-        endpoint = Endpoint(self, title, model=model, image=image, volume_key=key)
-        CfnOutput(self, f"EndpointName{title}", value=endpoint.endpoint_name)
-        return endpoint
+
+def endpoint_name(deploy: Deploy, model: ServedModel) -> str:
+    """At most 63 letters, as SageMaker wants.
+
+    It turns no endpoint of one kind into one of another, so that each kind has a name of its own, which makes
+    CloudFormation replace the endpoint. The digit tells it from any model's name: none has one after a hyphen.
+    """
+    serving = model.serving
+    kind = "-1" if serving.serverless_memory_mib else "-0" if serving.sleeps else ""
+    return f"{deploy.stack_name(model.name)}{kind}"
 
 
 def construct_name(model_name: str) -> str:

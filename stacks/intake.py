@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.delivery import to_function
-from stacks.function import Function
+from stacks.function import Function, Upkeep
 
 PREFIX = "input/"
 
@@ -23,13 +22,13 @@ class Intake(Construct):
         *,
         bucket: s3.IBucket,
         environment: Mapping[str, str],
-        dead_letters: sqs.IQueue,
+        upkeep: Upkeep,
     ) -> None:
         super().__init__(scope, construct_id)
-        submit = Function(self, "Submit", name="submit", environment=environment, dead_letters=dead_letters)
-        self.function_name = submit.resource.function_name
-        self.role = submit.role
-        events.Rule(
+        self.function = Function(self, "Submit", name="submit", environment=environment, upkeep=upkeep)
+        self.function_name = self.function.resource.function_name
+        self.role = self.function.role
+        self.rule = events.Rule(
             self,
             "Dropped",
             description=f"A file appeared under {PREFIX}",
@@ -38,5 +37,5 @@ class Intake(Construct):
                 detail_type=["Object Created"],
                 detail={"bucket": {"name": [bucket.bucket_name]}, "object": {"key": [{"prefix": PREFIX}]}},
             ),
-            targets=[to_function(submit.resource, dead_letters)],
+            targets=[to_function(self.function.resource, upkeep.dead_letters)],
         )

@@ -1,61 +1,106 @@
-"""The network of the workers: private subnets with no way to the internet, and doors to the services they call."""
+"""The network of the workers: private subnets, and either doors to the services they call or a way out by NAT."""
 
 from __future__ import annotations
 
-from aws_cdk import Fn, RemovalPolicy
+from aws_cdk import Fn, Stack
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_logs as logs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stacks.doors import Doors
+from stacks.grants import grant
+from stacks.log_group import log_group
+from stacks.review import accept
+from stacks.settings.sections import NetworkSettings
+
 CIDR = "10.0.0.0/16"
+MOST_AZS = 6
+"""Addresses are set aside for so many zones, so that neither `azs` nor `mode` ever moves a subnet that is there."""
 HTTPS = ec2.Port.tcp(443)
-GATEWAYS = {
-    "S3": ec2.GatewayVpcEndpointAwsService.S3,
-    "DynamoDb": ec2.GatewayVpcEndpointAwsService.DYNAMODB,
-}
-INTERFACES = {
-    "EcrApi": ec2.InterfaceVpcEndpointAwsService.ECR,
-    "EcrDocker": ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER,
-    "Logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
-    "SageMakerRuntime": ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_RUNTIME,
-}
+
+GATEWAY_REASON = (
+    'The settings say network.mode = "nat": the NAT gateways alone are in the public subnets, which give no public '
+    "addresses, and what comes in through them answers what a worker asked."
+)
 
 
 class Network(Construct):
-    def __init__(self, scope: Construct, construct_id: str, *, azs: int) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: NetworkSettings,
+        compute: str,
+        log_days: int,
+        logs_key: kms.IKey | None = None,
+    ) -> None:
         super().__init__(scope, construct_id)
-        self.vpc = ec2.Vpc(
-            self,
-            "Vpc",
-            ip_addresses=ec2.IpAddresses.cidr(CIDR),
-            # By index, not by name: names would need a look-up in the account at synth.
-            availability_zones=[Fn.select(index, Fn.get_azs()) for index in range(azs)],
-            nat_gateways=0,
-            subnet_configuration=[ec2.SubnetConfiguration(name="Private", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)],
-            gateway_endpoints={name: ec2.GatewayVpcEndpointOptions(service=door) for name, door in GATEWAYS.items()},
-        )
-        self._record_flows()
-        self._open_doors()
+        has_nat = settings.mode == "nat"
+        self.vpc = _vpc(self, settings.azs, has_nat=has_nat)
+        self.private_subnets = [*self.vpc.isolated_subnets, *self.vpc.private_subnets]
+        if has_nat:
+            accept(self.vpc, "NIST.800.53.R5-VPCNoUnrestrictedRouteToIGW", GATEWAY_REASON)
+        if settings.flow_logs:
+            self._record_flows(log_days, logs_key)
+        else:
+            accept(
+                self.vpc,
+                "AwsSolutions-VPC7",
+                "The settings say network.flow_logs = false: this account records flows elsewhere, or need not.",
+            )
         self.worker_security_group = self._worker_security_group()
-
-    def _record_flows(self) -> None:
-        log_group = logs.LogGroup(
-            self, "FlowLogs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
+        services = [] if has_nat else Doors.needed_by(compute)
+        self.doors = Doors(
+            self, vpc=self.vpc, subnets=self.private_subnets, services=services, visitors=self.worker_security_group
         )
-        self.vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(log_group))
 
-    def _open_doors(self) -> None:
-        doors = ec2.SecurityGroup(
-            self, "Doors", vpc=self.vpc, description="HTTPS from within the VPC", allow_all_outbound=False
+    def _record_flows(self, log_days: int, logs_key: kms.IKey | None) -> None:
+        """CDK's own flow log would give its role `iam:PassRole`, which nobody needs."""
+        here = Stack.of(self).account
+        service = iam.ServicePrincipal(
+            "vpc-flow-logs.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": here}}
         )
-        doors.add_ingress_rule(ec2.Peer.ipv4(CIDR), HTTPS, "HTTPS from within the VPC")
-        for name, service in INTERFACES.items():
-            self.vpc.add_interface_endpoint(name, service=service, security_groups=[doors], open=False)
+        group = log_group(self, "FlowLogs", days=log_days, key=logs_key)
+        role = iam.Role(self, "FlowLogRole", assumed_by=service)
+        grant(role, ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], group.log_group_arn)
+        flow_log = ec2.CfnFlowLog(
+            self,
+            "FlowLog",
+            resource_id=self.vpc.vpc_id,
+            resource_type="VPC",
+            traffic_type="ALL",
+            log_group_name=group.log_group_name,
+            deliver_logs_permission_arn=role.role_arn,
+        )
+        flow_log.node.add_dependency(role.node.find_child("DefaultPolicy"))  # or the first records are refused
 
     def _worker_security_group(self) -> ec2.SecurityGroup:
-        """Anywhere by HTTPS: S3 and DynamoDB have public addresses, and nothing else can be reached from here."""
+        """Anywhere by HTTPS: S3 and DynamoDB have public addresses, which no template knows."""
         group = ec2.SecurityGroup(
             self, "Workers", vpc=self.vpc, description="Workers: HTTPS out, nothing in", allow_all_outbound=False
         )
-        group.add_egress_rule(ec2.Peer.any_ipv4(), HTTPS, "HTTPS to the VPC endpoints")
+        group.add_egress_rule(ec2.Peer.any_ipv4(), HTTPS, "HTTPS to the services of AWS")
         return group
+
+
+def _vpc(scope: Construct, azs: int, *, has_nat: bool) -> ec2.Vpc:
+    private = ec2.SubnetType.PRIVATE_WITH_EGRESS if has_nat else ec2.SubnetType.PRIVATE_ISOLATED
+    subnets = [ec2.SubnetConfiguration(name="Private", subnet_type=private, cidr_mask=19)]
+    if has_nat:  # for the NAT gateway and nothing else
+        subnets += [
+            ec2.SubnetConfiguration(
+                name="Public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=28, map_public_ip_on_launch=False
+            )
+        ]
+    return ec2.Vpc(
+        scope,
+        "Vpc",
+        ip_addresses=ec2.IpAddresses.cidr(CIDR),
+        # By index, not by name: names would need a look-up in the account at synth.
+        availability_zones=[Fn.select(index, Fn.get_azs()) for index in range(azs)],
+        reserved_azs=MOST_AZS - azs,
+        nat_gateways=1 if has_nat else 0,
+        subnet_configuration=subnets,
+    )

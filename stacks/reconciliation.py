@@ -6,13 +6,10 @@ from collections.abc import Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.delivery import to_function
-from stacks.function import Function
-from stacks.grants import grant
-from stacks.review import accept_resource
+from stacks.function import Function, Upkeep
 from stacks.settings.sections import ReconcileSettings
 
 
@@ -24,10 +21,10 @@ class Reconciliation(Construct):
         *,
         settings: ReconcileSettings,
         environment: Mapping[str, str],
-        dead_letters: sqs.IQueue,
+        upkeep: Upkeep,
     ) -> None:
         super().__init__(scope, construct_id)
-        reconcile = Function(
+        self.function = Function(
             self,
             "Reconcile",
             name="reconcile",
@@ -36,17 +33,16 @@ class Reconciliation(Construct):
                 "RECONCILE_WINDOW_HOURS": str(settings.window_hours),
                 "RECONCILE_GRACE_MINUTES": str(settings.grace_minutes),
             },
-            dead_letters=dead_letters,
+            upkeep=upkeep,
             timeout=Duration.minutes(15),
+            unscoped={"batch:DescribeJobs": "it reads, and only what jobs became."},
         )
-        self.function_name = reconcile.resource.function_name
-        self.role = reconcile.role
-        events.Rule(
+        self.function_name = self.function.resource.function_name
+        self.role = self.function.role
+        self.rule = events.Rule(
             self,
             "Schedule",
             description="Look for what events should have done and did not",
             schedule=events.Schedule.rate(Duration.minutes(settings.every_minutes)),
-            targets=[to_function(reconcile.resource, dead_letters)],
+            targets=[to_function(self.function.resource, upkeep.dead_letters)],
         )
-        grant(self.role, ["batch:DescribeJobs"], "*")
-        accept_resource(self.role, "*", "batch:DescribeJobs knows no resource; it reads, and only what jobs became.")

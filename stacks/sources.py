@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Protocol
 
 from aws_cdk import IgnoreMode, Stack
 from aws_cdk import aws_ecr as ecr
@@ -17,26 +19,60 @@ NOT_IN_THE_CLOUD = ["dropscore/cli", "dropscore/environments.py"]
 
 
 @dataclass(frozen=True)
-class ModelImage:
+class Image:
     uri: str
     version: str
     """Another one for every other image."""
     repository: ecr.IRepository
 
 
-def model_image(scope: Construct, construct_id: str, container: Container) -> ModelImage:
+ModelImage = Image
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an image is made of: a folder with an allow-list in its `.dockerignore`, and for which processors."""
+
+    kind: Literal["model", "worker"]
+    folder: Path
+    architecture: str
+    dockerfile: str | None = None
+    """From the folder; None for its `Dockerfile`."""
+
+    @property
+    def platform(self) -> ecr_assets.Platform:
+        is_arm = self.architecture == "arm64"
+        return ecr_assets.Platform.LINUX_ARM64 if is_arm else ecr_assets.Platform.LINUX_AMD64
+
+
+class ImageMaker(Protocol):
+    """Turns sources into images: on the machine that deploys, or in the account (stacks/images.py)."""
+
+    def make(self, scope: Construct, construct_id: str, source: Source) -> Image: ...
+
+
+class DockerImages:
+    """Built by the Docker of the machine that runs `cdk deploy`, and pushed to the bootstrap's repository."""
+
+    def make(self, scope: Construct, construct_id: str, source: Source) -> Image:
+        asset = ecr_assets.DockerImageAsset(
+            scope,
+            construct_id,
+            directory=str(source.folder),
+            file=source.dockerfile,
+            platform=source.platform,
+            exclude=LEFTOVERS,
+            ignore_mode=IgnoreMode.DOCKER,
+        )
+        return Image(asset.image_uri, asset.asset_hash, asset.repository)
+
+
+def model_image(images: ImageMaker, scope: Construct, construct_id: str, container: Container) -> Image:
     """A folder becomes an image at deployment; an image that lies in ECR is taken as it is."""
     if isinstance(container, EcrImage):
-        return ModelImage(container.uri, container.version, _repository(scope, construct_id, container))
-    asset = ecr_assets.DockerImageAsset(
-        scope,
-        construct_id,
-        directory=str(container.path),
-        platform=ecr_assets.Platform.LINUX_AMD64,
-        exclude=LEFTOVERS,
-        ignore_mode=IgnoreMode.DOCKER,
-    )
-    return ModelImage(asset.image_uri, asset.asset_hash[:12], asset.repository)
+        return Image(container.uri, container.version, _repository(scope, construct_id, container))
+    image = images.make(scope, construct_id, Source("model", container.path, "x86_64"))
+    return replace(image, version=image.version[:12])
 
 
 def _repository(scope: Construct, construct_id: str, image: EcrImage) -> ecr.IRepository:
@@ -52,15 +88,9 @@ def _repository(scope: Construct, construct_id: str, image: EcrImage) -> ecr.IRe
     )
 
 
-def worker_image(scope: Construct, construct_id: str) -> ecr_assets.DockerImageAsset:
-    """The worker, from the runtime core and its own folder; `.dockerignore` in the root holds the allow-list."""
-    return ecr_assets.DockerImageAsset(
-        scope,
-        construct_id,
-        directory=str(ROOT),
-        file="containers/worker/Dockerfile",
-        platform=ecr_assets.Platform.LINUX_AMD64,
-    )
+def worker_source(architecture: str) -> Source:
+    """The runtime core and the worker's own folder; `.dockerignore` in the root holds the allow-list."""
+    return Source("worker", ROOT, architecture, "containers/worker/Dockerfile")
 
 
 def function_code(name: str) -> lambda_.AssetCode:

@@ -1,38 +1,65 @@
-"""Storage: the key, the bucket and the jobs table. What must survive."""
+"""Storage: the keys, the bucket, the jobs table and who may come to them. What must survive."""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Sequence
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
-from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.access import Access
+from stacks.alarm_topic import AlarmTopic
+from stacks.audit import DataEvents, access_log_bucket
+from stacks.bucket import data_bucket
 from stacks.grants import grant, grant_key_use
-from stacks.review import accept, accept_resource
-from stacks.settings.sections import Deploy
+from stacks.jobs_table import jobs_table
+from stacks.keys import data_key, operations_key
+from stacks.review import accept_resource
+from stacks.settings.sections import Deploy, StorageSettings
 
 WRITE = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
-LONGEST_JOB = Duration.days(15)
-"""Batch ends a Fargate job after 14 days: what it left unfinished before that may still be wanted."""
 
 
 class Storage(Stack):
-    def __init__(self, scope: Construct, construct_id: str, *, deploy: Deploy, job_ttl_days: int) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, deploy: Deploy, settings: StorageSettings, emails: Sequence[str]
+    ) -> None:
         super().__init__(
             scope, construct_id, stack_name=deploy.stack_name("storage"), description="Dropscore: what must survive"
         )
         removal = RemovalPolicy.RETAIN if deploy.keep_data else RemovalPolicy.DESTROY
-        self.key = _key(self, removal)
-        self.bucket = _bucket(self, self.key, removal)
-        self.jobs = _jobs_table(self, self.key, removal, expires=job_ttl_days > 0)
+        self.key = data_key(self, "Key", removal=removal)
+        self.operations_key = operations_key(self, "OperationsKey", removal=removal, trail=settings.data_events)
+        self.alarm_topic = AlarmTopic(self, "Alarms", key=self.operations_key, emails=emails)
+        logs = access_log_bucket(self, "AccessLogs", removal=removal) if settings.access_logs else None
+        self.bucket = data_bucket(self, "Bucket", key=self.key, removal=removal, access_logs=logs)
+        self.jobs = jobs_table(
+            self,
+            "Jobs",
+            key=self.key,
+            removal=removal,
+            expires=settings.job_ttl_days > 0,
+            protected=deploy.protected,
+        )
+        if settings.data_events:
+            self._record_data_events(removal, logs)
+        self.access = Access(self, "Access", bucket=self.bucket, jobs=self.jobs, key=self.key)
         self._export_of_bucket = self.resolve(self.export_value(self.bucket.bucket_arn))["Fn::ImportValue"]
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         CfnOutput(self, "JobsTableName", value=self.jobs.table_name)
         CfnOutput(self, "KeyArn", value=self.key.key_arn)
+        CfnOutput(self, "AlarmTopicArn", value=self.alarm_topic.resource.topic_arn)
+        CfnOutput(self, "OperationsKeyArn", value=self.operations_key.key_arn)
+        if logs:
+            CfnOutput(self, "AccessLogBucketName", value=logs.bucket_name)
+
+    def _record_data_events(self, removal: RemovalPolicy, logs: s3.IBucket | None) -> None:
+        events = DataEvents(
+            self, "DataEvents", bucket=self.bucket, key=self.operations_key, removal=removal, access_logs=logs
+        )
+        CfnOutput(self, "TrailBucketName", value=events.bucket.bucket_name)
 
     def grant_claim(self, role: iam.Role) -> None:
         """Let `role` enter jobs in the table and move them on."""
@@ -66,6 +93,14 @@ class Storage(Stack):
         """Let `role` keep the scores of shards, and read them again to put them together."""
         self._grant_objects(role, WRITE, "parts/*", "keep the parts of any output until all are there")
 
+    def grant_capture(self, role: iam.Role, model: str) -> None:
+        """Let `role` keep what `model` was asked and answered, and read none of it."""
+        pattern = f"capture/{model}/*"
+        grant(role, ["s3:PutObject"], self.bucket.arn_for_objects(pattern))
+        grant(role, ["kms:Decrypt", "kms:GenerateDataKey"], self.key.key_arn)  # to decrypt: for uploads in parts
+        reason = "SageMaker names the objects of its data capture by the hour; the model's own prefix, to write only."
+        accept_resource(role, f"{self._export_of_bucket}/{pattern}", reason)
+
     def _grant_table(self, role: iam.Role, actions: list[str]) -> None:
         grant(role, actions, self.jobs.table_arn)
         grant_key_use(role, self.key)
@@ -75,91 +110,3 @@ class Storage(Stack):
         grant_key_use(role, self.key)
         reason = f"It must {purpose}; of this bucket the prefix, of all actions these: {', '.join(actions)}."
         accept_resource(role, f"{self._export_of_bucket}/{pattern}", reason)
-
-
-def _key(scope: Construct, removal: RemovalPolicy) -> kms.Key:
-    key = kms.Key(
-        scope,
-        "Key",
-        description="Dropscore: files, scores, jobs table, dead letters, endpoint volumes",
-        enable_key_rotation=True,
-        removal_policy=removal,
-    )
-    # EventBridge writes to the dead-letter queue under its own name, so the key itself must let it.
-    key.add_to_resource_policy(
-        iam.PolicyStatement(
-            principals=[iam.ServicePrincipal("events.amazonaws.com")],
-            actions=["kms:Decrypt", "kms:GenerateDataKey"],
-            resources=["*"],
-            conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}},
-        )
-    )
-    return key
-
-
-def _bucket(scope: Construct, key: kms.IKey, removal: RemovalPolicy) -> s3.Bucket:
-    bucket = s3.Bucket(
-        scope,
-        "Bucket",
-        versioned=True,
-        encryption=s3.BucketEncryption.KMS,
-        encryption_key=key,
-        bucket_key_enabled=True,
-        enforce_ssl=True,
-        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-        removal_policy=removal,
-        lifecycle_rules=_lifecycle(),
-    )
-    _announce_on_eventbridge(bucket)
-    accept(
-        bucket,
-        "AwsSolutions-S1",
-        "A second bucket for access logs would itself need the same care; CloudTrail data events, where an account "
-        "wants them, record every access with the caller's identity.",
-    )
-    return bucket
-
-
-def _lifecycle() -> list[s3.LifecycleRule]:
-    """S3 takes the shorter time where two rules meet. It also removes delete markers that hide nothing any more."""
-    everything = s3.LifecycleRule(
-        abort_incomplete_multipart_upload_after=LONGEST_JOB,
-        noncurrent_version_expiration=Duration.days(90),
-        expired_object_delete_marker=True,
-    )
-    parts = s3.LifecycleRule(prefix="parts/", expiration=LONGEST_JOB, noncurrent_version_expiration=Duration.days(1))
-    return [everything, parts]
-
-
-def _announce_on_eventbridge(bucket: s3.Bucket) -> None:
-    """`event_bridge_enabled=True` would add a custom resource with a Lambda of its own; this adds none."""
-    resource = cast(s3.CfnBucket, bucket.node.default_child)
-    resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
-        event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
-    )
-
-
-def _jobs_table(scope: Construct, key: kms.IKey, removal: RemovalPolicy, *, expires: bool) -> dynamodb.Table:
-    table = dynamodb.Table(
-        scope,
-        "Jobs",
-        partition_key=_text("job_id"),
-        billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-        encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
-        encryption_key=key,
-        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-            point_in_time_recovery_enabled=True
-        ),
-        time_to_live_attribute="expires_at" if expires else None,
-        removal_policy=removal,
-    )
-    for attribute in ("file", "status"):
-        table.add_global_secondary_index(
-            index_name=f"by_{attribute}", partition_key=_text(attribute), sort_key=_text("submitted_at")
-        )
-    return table
-
-
-def _text(name: str) -> dynamodb.Attribute:
-    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aws_cdk import aws_events as events
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.delivery import to_function
-from stacks.function import Function
+from stacks.function import Function, Upkeep
 
 
 class Tracking(Construct):
@@ -20,13 +19,13 @@ class Tracking(Construct):
         *,
         job_queue_arn: str,
         environment: Mapping[str, str],
-        dead_letters: sqs.IQueue,
+        upkeep: Upkeep,
     ) -> None:
         super().__init__(scope, construct_id)
-        track = Function(self, "Track", name="track", environment=environment, dead_letters=dead_letters)
-        self.function_name = track.resource.function_name
-        self.role = track.role
-        events.Rule(
+        self.function = Function(self, "Track", name="track", environment=environment, upkeep=upkeep)
+        self.function_name = self.function.resource.function_name
+        self.role = self.function.role
+        self.rule = events.Rule(
             self,
             "StateChanged",
             description="Batch moved one of our jobs to another state",
@@ -35,5 +34,5 @@ class Tracking(Construct):
                 detail_type=["Batch Job State Change"],
                 detail={"jobQueue": [job_queue_arn]},
             ),
-            targets=[to_function(track.resource, dead_letters)],
+            targets=[to_function(self.function.resource, upkeep.dead_letters)],
         )

@@ -1,24 +1,32 @@
-"""The worker: a Batch queue on Fargate, spot first, and the definition of a scoring job."""
+"""The worker: the definition of a scoring job, and the roles under which it runs and is started."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
-from aws_cdk import Duration, Fn, RemovalPolicy, Size, Stack
+from aws_cdk import Aws, Duration, Fn, Size, Stack
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stacks.compute import Compute
+from stacks.doors import PULL
+from stacks.fleet import WORKER_USER
 from stacks.grants import grant
+from stacks.log_group import log_group
 from stacks.network import Network
 from stacks.review import accept_resource
 from stacks.settings.workers import WorkerSettings
-from stacks.sources import worker_image
+from stacks.sources import Image
 
 TRANSIENT_EXIT_CODE = "75"
+TAGGING_REASON = "A job is tagged as it is submitted, before it has a name; by the tag operators may end it and no other."
+SCRATCH = Size.mebibytes(64)
+ARCHITECTURES = {"x86_64": ecs.CpuArchitecture.X86_64, "arm64": ecs.CpuArchitecture.ARM64}
 
 
 class Worker(Construct):
@@ -27,14 +35,22 @@ class Worker(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        image: Image,
         network: Network,
         settings: WorkerSettings,
         environment: Mapping[str, str],
+        log_days: int,
+        logs_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
-        self.queue = self._queue(network, settings)
-        container = self._container(settings, environment)
+        self.queue = Compute(self, "Compute", network=network, settings=settings).queue
+        self.log_group = log_group(self, "Logs", days=log_days, key=logs_key)
+        container = self._container(image, settings, environment)
+        network.doors.let_start(repository=image.repository, log_group=self.log_group)
+        # By hand, for the image may come from a repository that knows no more than its own ARN.
+        grant(container.execution_role, PULL, image.repository.repository_arn)
+        grant(container.execution_role, ["ecr:GetAuthorizationToken"], "*")
         accept_resource(
             container.execution_role,
             "*",
@@ -47,7 +63,7 @@ class Worker(Construct):
             parameters={"job_id": "none", "run": "1"},
             timeout=Duration.minutes(settings.timeout_minutes),
             retry_attempts=settings.attempts,
-            retry_strategies=_retries(),
+            retry_strategies=_retries(settings),
             propagate_tags=True,
         )
 
@@ -58,6 +74,9 @@ class Worker(Construct):
         name = Fn.select(0, Fn.split(":", name_and_revision))
         definition = stack.format_arn(service="batch", resource="job-definition", resource_name=f"{name}:*")
         grant(role, ["batch:SubmitJob"], self.queue.job_queue_arn, definition)
+        jobs = stack.format_arn(service="batch", resource="job", resource_name="*")
+        grant(role, ["batch:TagResource"], jobs)
+        accept_resource(role, "arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*", TAGGING_REASON)
         written = json.dumps(stack.resolve(name), separators=(",", ":"))
         accept_resource(
             role,
@@ -65,52 +84,61 @@ class Worker(Construct):
             "Every revision of one job definition: a deployment makes a new one while submissions are under way.",
         )
 
-    def _queue(self, network: Network, settings: WorkerSettings) -> batch.JobQueue:
-        queue = batch.JobQueue(self, "Queue")
-        for order, (name, max_vcpus) in enumerate(_pools(settings).items(), start=1):
-            pool = batch.FargateComputeEnvironment(
-                self,
-                name,
-                vpc=network.vpc,
-                security_groups=[network.worker_security_group],
-                spot=name == "Spot",
-                maxv_cpus=max_vcpus,
-            )
-            queue.add_compute_environment(pool, order)
-        return queue
-
     def _container(
-        self, settings: WorkerSettings, environment: Mapping[str, str]
-    ) -> batch.EcsFargateContainerDefinition:
-        image = worker_image(self, "Image")
-        log_group = logs.LogGroup(
-            self, "Logs", retention=logs.RetentionDays.THREE_MONTHS, removal_policy=RemovalPolicy.DESTROY
-        )
+        self, image: Image, settings: WorkerSettings, environment: Mapping[str, str]
+    ) -> batch.EcsFargateContainerDefinition | batch.EcsEc2ContainerDefinition:
+        common = {
+            "image": ecs.ContainerImage.from_registry(image.uri),
+            "cpu": settings.vcpus,
+            "memory": Size.mebibytes(settings.memory_mib),
+            "command": ["score", "--job-id", "Ref::job_id"],
+            "environment": {**environment, "WORKER_IMAGE": image.version},
+            "job_role": self.role,
+            "logging": ecs.LogDriver.aws_logs(stream_prefix="score", log_group=self.log_group),
+            "readonly_root_filesystem": True,
+            "user": f"{WORKER_USER}:{WORKER_USER}",
+        }
+        return self._on_instances(settings, common) if settings.compute == "ec2" else self._on_fargate(settings, common)
+
+    def _on_fargate(self, settings: WorkerSettings, common: dict[str, Any]) -> batch.EcsFargateContainerDefinition:
         return batch.EcsFargateContainerDefinition(
+            self, "Container", **common, fargate_cpu_architecture=ARCHITECTURES[settings.architecture]
+        )
+
+    def _on_instances(self, settings: WorkerSettings, common: dict[str, Any]) -> batch.EcsEc2ContainerDefinition:
+        """What Fargate takes no word of: a scratch in memory, an init process. Neither lets capabilities be dropped."""
+        linux = batch.LinuxParameters(self, "Linux", init_process_enabled=True)
+        options = [batch.TmpfsMountOption.NODEV, batch.TmpfsMountOption.NOEXEC, batch.TmpfsMountOption.NOSUID]
+        linux.add_tmpfs(batch.Tmpfs(container_path="/tmp", size=SCRATCH, mount_options=options))  # noqa: S108
+        # Fargate tells a task its region, the ECS agent of an instance does not.
+        environment = {**common.pop("environment"), "AWS_DEFAULT_REGION": Aws.REGION}
+        return batch.EcsEc2ContainerDefinition(
             self,
             "Container",
-            image=ecs.ContainerImage.from_docker_image_asset(image),
-            cpu=settings.vcpus,
-            memory=Size.mebibytes(settings.memory_mib),
-            command=["score", "--job-id", "Ref::job_id"],
-            environment={**environment, "WORKER_IMAGE": image.asset_hash},
-            job_role=self.role,
-            logging=ecs.LogDriver.aws_logs(stream_prefix="score", log_group=log_group),
-            readonly_root_filesystem=True,
+            **common,
+            environment=environment,
+            gpu=settings.gpus or None,
+            linux_parameters=linux,
+            privileged=False,
         )
 
 
-def _pools(settings: WorkerSettings) -> dict[str, int]:
-    """vCPUs by pool, in the order in which they fill up: a quarter, and at least one worker, never waits for spot."""
-    on_demand = max(-(-settings.max_vcpus // 4), -int(-settings.vcpus // 1))
-    return {"Spot": settings.max_vcpus - on_demand, "OnDemand": on_demand}
+def _retries(settings: WorkerSettings) -> list[batch.RetryStrategy]:
+    """Retry what another attempt may cure. Batch retries what matches nothing, so the last line matches all.
 
-
-def _retries() -> list[batch.RetryStrategy]:
-    """Retry what another attempt may cure. Batch retries what matches nothing, so the last line matches all."""
-    transient = [
+    Batch takes five lines: out of memory (`OutOfMemoryError*`) and the worker's own code for permanent errors are not
+    among them, and end at the last.
+    """
+    on_fargate = [
         batch.Reason.custom(on_status_reason="Your Spot Task was interrupted*"),
+        batch.Reason.custom(on_status_reason="ResourceInitializationError*"),  # mostly a registry that did not answer
+    ]
+    on_instances = [
         batch.Reason.custom(on_status_reason="Host EC2*"),
+        batch.Reason.custom(on_reason="DockerTimeoutError*"),  # an instance that is overloaded as it starts
+    ]
+    transient = [
+        *(on_instances if settings.compute == "ec2" else on_fargate),
         batch.Reason.custom(on_exit_code=TRANSIENT_EXIT_CODE),
         batch.Reason.custom(on_reason="CannotPull*"),
     ]

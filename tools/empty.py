@@ -1,11 +1,13 @@
-"""Empties the bucket before `make destroy`: CloudFormation deletes no bucket that still holds objects.
+"""Empties the buckets before `make destroy`: CloudFormation deletes no bucket that still holds objects.
 
-Does nothing where `deploy.keep_data` is true (then the bucket stays) or where no storage stack is deployed.
+Access logs and trails come late: where one of their buckets is refused, run it again. Does nothing where
+`deploy.keep_data` is true (then the buckets stay) or where no storage stack is deployed.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ from botocore.exceptions import ClientError
 
 from stacks.settings import Settings
 from stacks.settings.complaints import SettingsError
+
+BUCKETS = ("BucketName", "TrailBucketName", "AccessLogBucketName")
+"""Outputs of the storage stack: the bucket of files, then those of what is recorded about it."""
 
 
 def main() -> int:
@@ -25,23 +30,36 @@ def main() -> int:
     stack = deploy.stack_name("storage")
     if deploy.keep_data:
         print(f"deploy.keep_data is true: what {stack} holds stays", file=sys.stderr)
-    elif (bucket := _bucket(stack)) is None:
+    elif (outputs := _outputs(stack)) is None:
         print(f"there is no stack {stack}: nothing to empty", file=sys.stderr)
-    elif _agreed(f"delete every version of every file in {bucket} for ever? [yes/no] "):
-        _resource("s3").Bucket(bucket).object_versions.delete()
     else:
-        return 1
+        buckets = [outputs[name] for name in BUCKETS if name in outputs]
+        if not _agreed(f"delete every version of every file in {' and '.join(buckets)} for ever? [yes/no] "):
+            return 1
+        _stop_recording(buckets)
+        for bucket in buckets:
+            _resource("s3").Bucket(bucket).object_versions.delete()
     return 0
 
 
-def _bucket(stack: str) -> str | None:
+def _outputs(stack: str) -> dict[str, str] | None:
     try:
         found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as error:
         if error.response["Error"].get("Code") == "ValidationError":
             return None
         raise
-    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}["BucketName"]
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+
+def _stop_recording(buckets: Sequence[str]) -> None:
+    """Or emptying would itself be recorded, into buckets that are to be empty; what is on its way may still come."""
+    cloudtrail = boto3.client("cloudtrail")
+    for trail in cloudtrail.describe_trails()["trailList"]:
+        if trail["S3BucketName"] in buckets:
+            cloudtrail.stop_logging(Name=trail["TrailARN"])
+    for bucket in buckets:
+        boto3.client("s3").put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})
 
 
 def _agreed(question: str) -> bool:

@@ -19,7 +19,14 @@ EXPORTED = {
     "containers/model/requirements.txt": ("--only-group", "model"),
     "bootstrap.txt": ("--only-group", "bootstrap"),
 }
-COMPILED = ("local/emulator", "training/legacy", "bench/rivals/flask", "bench/rivals/mlserver")
+COMPILED = (
+    "local/emulator",
+    "training/legacy",
+    "bench/rivals/flask",
+    "bench/rivals/mlserver",
+    "tools/checks/environments/checkov",
+    "tools/checks/environments/linters",
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
 def serve(settings: Settings, stop: threading.Event) -> int:
     started = time.monotonic()
     try:
-        model = load(settings.model_dir)
+        model = load(settings.model_dir, settings.model_sha256)
     except BadArtefactError as error:
         log("refused_to_start", message=str(error))
         return 1

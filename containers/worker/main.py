@@ -8,6 +8,7 @@ In an array job `score` means the shard that AWS_BATCH_JOB_ARRAY_INDEX names.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -19,7 +20,7 @@ from botocore.config import Config
 from dropscore.aws.endpoint import runtime_config
 from dropscore.aws.table import JobsTable
 from dropscore.errors import DropscoreError, PermanentError, TransientError
-from dropscore.log import log
+from dropscore.log import ERROR, WARNING, about, log
 from dropscore.runtime import WorkerSettings
 from dropscore.work import Worker
 
@@ -34,28 +35,33 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--job-id", required=True)
     asked = parser.parse_args(arguments)
-    job_id = asked.job_id
     signal.signal(signal.SIGTERM, _terminated)
+    with about(job_id=asked.job_id):
+        return _attempt(asked.verb, asked.job_id)
+
+
+def _attempt(verb: str, job_id: str) -> int:
     try:
-        _do(asked.verb, _worker(), job_id)
+        _do(verb, _worker(), job_id)
     except PermanentError:
         return PERMANENT
     except TransientError:
         return TRANSIENT
     except DropscoreError as error:
-        log("failed", job_id=job_id, why=str(error))
+        log("failed", ERROR, why=str(error))
         return PERMANENT
     return DONE
 
 
 def _do(verb: str, worker: Worker, job_id: str) -> None:
-    shard = worker.settings.shard
-    if verb == "publish":
-        worker.publish(job_id)
-    elif shard is None:
-        worker.score(job_id)
-    else:
-        worker.score_shard(job_id, shard)
+    settings = worker.settings
+    with about(batch_job_id=settings.batch_job_id, attempt=settings.attempt, shard=settings.shard):
+        if verb == "publish":
+            worker.publish(job_id)
+        elif settings.shard is None:
+            worker.score(job_id)
+        else:
+            worker.score_shard(job_id, settings.shard)
 
 
 def _worker() -> Worker:
@@ -70,7 +76,7 @@ def _worker() -> Worker:
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:
     """A spot reclaim or a cancellation. SystemExit, since no handler of errors on the way may take it for a fault."""
-    log("terminated", why="the worker was told to stop; what it had not published is scored again")
+    log("terminated", WARNING, why="the worker was told to stop; what it had not published is scored again")
     raise SystemExit(TRANSIENT)
 
 
@@ -79,5 +85,6 @@ if __name__ == "__main__":
         code = main(sys.argv[1:])
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else PERMANENT
-    sys.stdout.flush()
+    with contextlib.suppress(OSError, ValueError):  # whatever becomes of the log, Batch gets the exit code
+        sys.stdout.flush()
     os._exit(code)  # requests still in flight are of no use to anyone; waiting for them could outlast the stop timeout

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 
 _VERSION = re.compile(r"model-version=([\w.-]+)")
+_MISSING = re.compile(r"not found|could not find", re.IGNORECASE)
+_NO_CAPACITY = "Inference Component has no capacity"  # the runtime has no code of its own for it
+_WAKING = (
+    "has scaled down to nothing; this request wakes it, which takes some minutes. Waiting for the model; where this "
+    "lasts, see the scaling activities of its inference component"
+)
 
 
 def runtime_config(in_flight: int) -> Config:
@@ -37,16 +43,17 @@ def runtime_config(in_flight: int) -> Config:
 class Endpoint:
     """Asked by several threads. `version` is the model's, as its container names it; None where it names none."""
 
-    def __init__(self, runtime: SageMakerRuntimeClient, name: str) -> None:
+    def __init__(self, runtime: SageMakerRuntimeClient, name: str, component: str | None = None) -> None:
         self.version: str | None = None
         self._runtime = runtime
         self._name = name
+        self._component: Any = {"InferenceComponentName": component} if component else {}
         self._lock = Lock()
 
     def __call__(self, body: Body) -> bytes:
         try:
             answer = self._runtime.invoke_endpoint(
-                EndpointName=self._name, ContentType="text/csv", Accept="text/csv", Body=body.data
+                EndpointName=self._name, ContentType="text/csv", Accept="text/csv", Body=body.data, **self._component
             )
             reply = answer["Body"].read()
         except ClientError as error:
@@ -71,10 +78,12 @@ class Endpoint:
             )
 
     def _fault(self, error: ClientError, body: Body) -> JobError:
-        code = error.response["Error"].get("Code")
+        code, said = error.response["Error"].get("Code"), error.response["Error"].get("Message", "")
         if code == "ModelError":
             return self._model_error(error.response, body)
-        if code == "ValidationError" and "not found" in error.response["Error"].get("Message", ""):
+        if code == "ValidationError" and _NO_CAPACITY in said:
+            return BusyError("MODEL_ASLEEP", f"endpoint {self._name} {_WAKING}")
+        if code == "ValidationError" and _MISSING.search(said):
             return PermanentError("ENDPOINT_MISSING", f"endpoint {self._name} does not exist; deploy the hosting stack")
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 413:
             return _too_large(body)

@@ -151,6 +151,14 @@ class JobsTable(Items):
                 return
             more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
+    def oldest(self, status: State) -> Job | None:
+        """The job in that state that was submitted first."""
+        with faults("reading the jobs table"):
+            page = self._table.query(
+                IndexName=BY_STATUS, KeyConditionExpression=Key("status").eq(status), ScanIndexForward=True, Limit=1
+            )
+        return next((job_of(item) for item in page["Items"]), None)
+
     def by_status(self, status: State, *, limit: int) -> list[Job]:
         return self._newest(BY_STATUS, Key("status").eq(status), limit)
 

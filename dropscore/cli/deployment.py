@@ -1,10 +1,11 @@
-"""A deployment as the command line sees it: bucket, jobs table and `submit`, in AWS or in the embedded cloud."""
+"""A deployment as the command line sees it: bucket, jobs table and scoring stack, in AWS or in the embedded cloud."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from dropscore.errors import ConfigurationError
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=70)  # a retry that is asked for twice would run twice
 # Written by `dropscore local up`, removed by `dropscore local down`.
@@ -30,8 +32,17 @@ class Deployment:
     s3: S3Client
     bucket: str
     table: JobsTable
-    find_submit: Callable[[], tuple[LambdaClient, str]]
-    """The Lambda client and the name of the function `submit`; only who retries needs the scoring stack."""
+    find_scoring: Callable[[], Scoring]
+    """Only who retries or redrives needs the scoring stack."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """What may be asked of the scoring stack: its functions, by the outputs that name them, and its dead letters."""
+
+    functions: LambdaClient
+    queues: SQSClient
+    outputs: Mapping[str, str]
 
 
 def deployment(target: Target) -> Deployment:
@@ -41,10 +52,8 @@ def deployment(target: Target) -> Deployment:
 def embedded(session: boto3.Session, outputs: Mapping[str, str], endpoint_url: str) -> Deployment:
     """The deployment that one endpoint answers for: of the embedded cloud."""
 
-    def find_submit() -> tuple[LambdaClient, str]:
-        return session.client("lambda", config=ONCE, endpoint_url=endpoint_url), outputs["SubmitFunctionName"]
-
-    return _deployment(session, outputs, find_submit, endpoint_url=endpoint_url)
+    there = {"endpoint_url": endpoint_url}
+    return _deployment(session, outputs, partial(_scoring, session, lambda: outputs, **there), **there)
 
 
 def _embedded() -> Deployment:
@@ -63,11 +72,13 @@ def _embedded() -> Deployment:
 def _in_aws(target: Target) -> Deployment:
     session = boto3.Session(profile_name=target.profile, region_name=target.region)
     prefix = f"dropscore-{target.env or 'dev'}"
+    find_scoring = partial(_scoring, session, partial(_outputs, session, f"{prefix}-scoring"))
+    return _deployment(session, _outputs(session, f"{prefix}-storage"), find_scoring)
 
-    def find_submit() -> tuple[LambdaClient, str]:
-        return session.client("lambda", config=ONCE), _outputs(session, f"{prefix}-scoring")["SubmitFunctionName"]
 
-    return _deployment(session, _outputs(session, f"{prefix}-storage"), find_submit)
+def _scoring(session: boto3.Session, outputs: Callable[[], Mapping[str, str]], **client: Any) -> Scoring:
+    functions = session.client("lambda", config=ONCE, **client)
+    return Scoring(functions=functions, queues=session.client("sqs", **client), outputs=outputs())
 
 
 def _outputs(session: boto3.Session, stack: str) -> dict[str, str]:
@@ -85,12 +96,12 @@ def _outputs(session: boto3.Session, stack: str) -> dict[str, str]:
 def _deployment(
     session: boto3.Session,
     outputs: Mapping[str, str],
-    find_submit: Callable[[], tuple[LambdaClient, str]],
+    find_scoring: Callable[[], Scoring],
     **client: Any,
 ) -> Deployment:
     return Deployment(
         s3=session.client("s3", **client),
         bucket=outputs["BucketName"],
         table=JobsTable(session.resource("dynamodb", **client).Table(outputs["JobsTableName"])),
-        find_submit=find_submit,
+        find_scoring=find_scoring,
     )

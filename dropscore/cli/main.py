@@ -11,6 +11,7 @@ from importlib.metadata import entry_points, version
 from typing import Annotated
 
 import typer
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -20,9 +21,9 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from dropscore.cli import jobs, retry, score, verify
+from dropscore.cli import jobs, redrive, retry, score, verify
 from dropscore.cli.options import Env, Local, Profile, Region, Target
-from dropscore.errors import CloudError, ConfigurationError, DropscoreError
+from dropscore.errors import CloudError, ConfigurationError, DropscoreError, JobError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.command("score")(score.score)
@@ -31,6 +32,7 @@ app.command("status")(jobs.status)
 app.command("result")(jobs.result)
 app.command("verify")(verify.verify)
 app.command("retry")(retry.retry)
+app.command("redrive")(redrive.redrive)
 for _entry in sorted(entry_points(group="dropscore.commands"), key=lambda entry: entry.name):
     _loaded = _entry.load()
     if isinstance(_loaded, typer.Typer):
@@ -38,6 +40,13 @@ for _entry in sorted(entry_points(group="dropscore.commands"), key=lambda entry:
     else:
         app.command(_entry.name)(_loaded)
 
+_OF_AWS = {
+    "ACCESS_DENIED": "docs/access.md says which permissions a command needs",
+    "AWS_BUSY": "try again",
+    "AWS_ERROR": "this is unexpected; please report it",
+    "AWS_UNREACHABLE": "look at your connection, then try again",
+}
+"""What to do where AWS answered the command line and not a job: by the code that a job would get."""
 _ACCOUNT_MISSING = (NoCredentialsError, NoRegionError, PartialCredentialsError, ProfileNotFound)
 
 
@@ -63,8 +72,12 @@ def dropscore(
 def main() -> None:
     try:
         app()
+    except JobError as error:
+        _stop(_of_aws(error) if error.code in _OF_AWS else error)
     except DropscoreError as error:
         _stop(error)
+    except S3UploadFailedError as error:  # which tells nothing but in words what AWS answered
+        _stop(CloudError(str(error)))
     except _ACCOUNT_MISSING as error:
         _stop(ConfigurationError(f"{error}; pass --profile and --region, or --local for the embedded cloud"))
     except ClientError as error:
@@ -72,6 +85,12 @@ def main() -> None:
         _stop(CloudError(f"AWS refused {error.operation_name}: {said.get('Code')}: {said.get('Message')}"))
     except BotoCoreError as error:
         _stop(CloudError(f"AWS could not be asked: {error}"))
+
+
+def _of_aws(error: JobError) -> CloudError:
+    """Without the advice for whoever runs jobs, which stands after the last semicolon."""
+    what, _, advice = error.said.rpartition("; ")
+    return CloudError(f"{what or advice}; {_OF_AWS[error.code]}")
 
 
 def _stop(error: DropscoreError) -> None:

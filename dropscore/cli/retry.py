@@ -70,8 +70,9 @@ def upload_of(there: Deployment, which: str) -> Upload:
 def ask(there: Deployment, upload: Upload, wish: Wish) -> str:
     """The id of the job that the deployed `submit` has made of it."""
     event = json.dumps({"retry": {"upload": asdict(upload), "wish": asdict(wish)}})
-    functions, submit = there.find_submit()
-    answer = functions.invoke(FunctionName=submit, Payload=event.encode())
+    scoring = there.find_scoring()
+    submit = scoring.outputs["SubmitFunctionName"]
+    answer = scoring.functions.invoke(FunctionName=submit, Payload=event.encode())
     said: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         raise CloudError(f"the function {submit} failed: {said.get('errorType')}; its log says why")

@@ -10,6 +10,7 @@ import boto3
 
 from dropscore.aws.table import JobsTable
 from dropscore.intake import Intake
+from dropscore.log import invocation
 from dropscore.reconcile import Reconciliation
 from dropscore.runtime import ReconcileSettings, SubmitSettings
 
@@ -28,5 +29,6 @@ def _reconciliation() -> Reconciliation:
     )
 
 
-def handler(_event: object, _context: object) -> dict[str, int]:
-    return _reconciliation().run(datetime.now(UTC))
+def handler(_event: object, context: object) -> dict[str, int]:
+    with invocation(context):
+        return _reconciliation().run(datetime.now(UTC))

@@ -11,6 +11,7 @@ import boto3
 from dropscore.aws.table import JobsTable
 from dropscore.errors import JobError
 from dropscore.intake import Intake, Upload, Wish
+from dropscore.log import invocation
 from dropscore.runtime import SubmitSettings
 
 
@@ -21,10 +22,11 @@ def _intake() -> Intake:
     return Intake(settings, table, boto3.client("batch"), boto3.client("s3"))
 
 
-def handler(event: dict[str, Any], _context: object) -> dict[str, str | None]:
-    if "retry" in event:
-        return _retry(event["retry"])
-    return {"job_id": _intake().take(Upload.from_event(event))}
+def handler(event: dict[str, Any], context: object) -> dict[str, str | None]:
+    with invocation(context):
+        if "retry" in event:
+            return _retry(event["retry"])
+        return {"job_id": _intake().take(Upload.from_event(event))}
 
 
 def _retry(asked: dict[str, Any]) -> dict[str, str | None]:

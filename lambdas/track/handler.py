@@ -10,6 +10,7 @@ import boto3
 
 from dropscore.aws.table import JobsTable
 from dropscore.jobs import Job
+from dropscore.log import invocation
 from dropscore.publish import Manifest, Publication
 from dropscore.runtime import TrackSettings
 from dropscore.tracking import BatchChange, track
@@ -29,5 +30,6 @@ def _finish(job: Job) -> Manifest | None:
     return Publication.of(boto3.client("s3"), _settings().bucket, job).finish()
 
 
-def handler(event: dict[str, Any], _context: object) -> None:
-    track(BatchChange.from_event(event), _table(), _finish)
+def handler(event: dict[str, Any], context: object) -> None:
+    with invocation(context):
+        track(BatchChange.from_event(event), _table(), _finish)

@@ -16,7 +16,7 @@ from local.shim.image import Image
 from local.shim.job import Job, summary
 from local.shim.process import Process
 from local.shim.queue import Jobs
-from local.shim.resources import JobDefinition, Resources
+from local.shim.resources import JobDefinition, Queue, Resources
 from local.shim.retry import RetryStrategy
 from local.shim.submission import requested
 
@@ -79,10 +79,12 @@ class Batch:
         definition = self._definition(request["jobDefinition"])
         queue = self._queue(request["jobQueue"])
         self.authority.require(caller, "batch:SubmitJob", definition.arn)
-        self.authority.require(caller, "batch:SubmitJob", queue)
+        self.authority.require(caller, "batch:SubmitJob", queue.arn)
         job, *children = requested(request, definition, queue)
         for needed in job.depends_on:
             self._get(needed)
+        if "tags" in request:
+            self.authority.require(caller, "batch:TagResource", job.arn)
         self.jobs.add([job, *children])
         return {"jobArn": job.arn, "jobId": job.id, "jobName": job.name}
 
@@ -94,7 +96,7 @@ class Batch:
     def _list(self, request: dict[str, Any], caller: str) -> dict[str, Any]:
         self.authority.require(caller, "batch:ListJobs", "*")
         parent, status = request.get("arrayJobId"), request.get("jobStatus")
-        queue = None if parent else self._queue(request["jobQueue"])
+        queue = None if parent else self._queue(request["jobQueue"]).arn
         names = [item["values"] for item in request.get("filters", []) if item["name"] == "JOB_NAME"]
 
         def is_wanted(job: Job) -> bool:
@@ -162,7 +164,7 @@ class Batch:
             raise client_error(f"Job {job_id} not found")
         return job
 
-    def _queue(self, name_or_arn: str) -> str:
+    def _queue(self, name_or_arn: str) -> Queue:
         queue = self.resources.queues.get(name_or_arn.rsplit("/", 1)[-1])
         if queue is None:
             raise client_error(f"JobQueue {name_or_arn} not found")

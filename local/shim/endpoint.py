@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import math
 import queue
 import shutil
 import socket
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.account import ACCOUNT, REGION, client
-from local.shim.answers import AwsError
+from local.shim.answers import AwsError, validation_error
 from local.shim.attempt import Surroundings, container_environment
 from local.shim.authority import Authority, Session
 from local.shim.image import Image
@@ -26,6 +27,12 @@ MODEL_SERVICE = "sagemaker.amazonaws.com"
 START_SECONDS = 60.0
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 INVOKE_SECONDS = 60.0  # SageMaker's limit for one answer of a container
+REFUSED_ASLEEP = 3  # calls that find no copy of a model that scales to nothing, until one is there
+SERVERLESS_BODY_LIMIT_BYTES = 4 * 1024 * 1024
+NO_CAPACITY = (
+    "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress (if "
+    "configured) or try to increase the capacity by invoking UpdateInferenceComponentRuntimeConfig API."
+)
 TIMED_OUT = (
     "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for "
     "each container in Amazon CloudWatch, resolve the issue, and try again."
@@ -52,8 +59,20 @@ class ModelServer:
     failure: str = ""
     _process: Process | None = None
     _port: int = 0
+    _asleep: int = 0
+    _waking: threading.Lock = field(default_factory=threading.Lock)
+    _places: threading.Semaphore | None = None
     _idle: queue.LifoQueue[http.client.HTTPConnection] = field(default_factory=queue.LifoQueue)
     _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        component, concurrency = self.endpoint.component, self.endpoint.concurrency
+        self._asleep = REFUSED_ASLEEP if component and component.fewest == 0 else 0
+        self._places = threading.Semaphore(concurrency) if concurrency else None
+
+    @property
+    def body_limit_bytes(self) -> float:
+        return SERVERLESS_BODY_LIMIT_BYTES if self._places else math.inf
 
     def start(self) -> None:
         threading.Thread(target=self._keep_up, daemon=True).start()
@@ -64,8 +83,29 @@ class ModelServer:
             self._process.stop(5)
         self._close_idle()
 
-    def invoke(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """The container's 200 answer; everything else is the ModelError that the runtime makes of it."""
+    def invoke(self, body: bytes, headers: Mapping[str, str], component: str | None = None) -> Answer:
+        """The container's 200 answer; everything else is the error that the runtime makes of it."""
+        self._check_component(component)
+        if self._places is None:
+            return self._invoked(body, headers)
+        if not self._places.acquire(blocking=False):
+            raise AwsError(429, "ThrottlingException", "Rate exceeded")
+        try:
+            return self._invoked(body, headers)
+        finally:
+            self._places.release()
+
+    def _check_component(self, named: str | None) -> None:
+        there = self.endpoint.component.name if self.endpoint.component else None
+        if named != there:
+            wanted = f"has the inference component {there}" if there else "has no inference components"
+            raise validation_error(f"Endpoint {self.endpoint.name} {wanted}; the request names {named or 'none'}.")
+        with self._waking:
+            if self._asleep:
+                self._asleep -= 1
+                raise validation_error(NO_CAPACITY)
+
+    def _invoked(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         try:
             answer = self._request("POST", "/invocations", body, headers)
         except TimeoutError:

@@ -51,6 +51,8 @@ class Job:
     depends_on: list[str] = field(default_factory=list)
     array_size: int | None = None  # of a parent
     parent_size: int | None = None  # of a child
+    share: str | None = None  # where the queue has a scheduling policy
+    priority: int = 0
     array_index: int | None = None
     parent: str | None = None
     status: str = "SUBMITTED"
@@ -103,6 +105,8 @@ class Job:
             "container": container,
             "timeout": {"attemptDurationSeconds": self.timeout_seconds} if self.timeout_seconds else None,
             "arrayProperties": self._array(children),
+            "shareIdentifier": self.share,
+            "schedulingPriority": self.priority if self.share else None,
         }
         return {key: value for key, value in described.items() if value is not None}
 

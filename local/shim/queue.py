@@ -64,11 +64,11 @@ class Jobs:
             self._settle()
 
     def take(self) -> Job:
-        """The next job to start, with a new attempt; waits for one."""
+        """The next job to start, with a new attempt; waits for one. Of the higher priority first, then the oldest."""
         with self.runnable:
             while not (waiting := self.where(lambda job: job.status == "RUNNABLE" and job.array_size is None)):
                 self.runnable.wait()
-            job = min(waiting, key=lambda job: job.created_at)
+            job = min(waiting, key=lambda job: (-job.priority, job.created_at))
             stream = f"{job.name}/{job.id.replace(':', '-')}-{len(job.attempts) + 1}"
             job.attempts.append(Attempt(started_at=milliseconds(), log_stream=stream))
             self.move(job, "STARTING")

@@ -23,6 +23,14 @@ class JobDefinition:
     parameters: Mapping[str, str]
     retry: RetryStrategy
     timeout_seconds: int | None
+    scheduling_priority: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    arn: str
+    has_shares: bool
+    """A scheduling policy belongs to it: each job names its share, and priorities count."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +42,24 @@ class Endpoint:
     artefact_url: str | None
     environment: Mapping[str, str]
     role_arn: str
+    component: Component | None = None
+    concurrency: int | None = None
+    """Requests at one time; of a serverless endpoint only."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """An inference component: what an endpoint holds that has copies of a model instead of the model itself."""
+
+    arn: str
+    name: str
+    fewest: int
+    """How few copies it scales down to."""
 
 
 @dataclass(frozen=True)
 class Resources:
-    queues: Mapping[str, str]  # name → ARN
+    queues: Mapping[str, Queue]  # name → queue
     definitions: Mapping[str, JobDefinition]  # name → definition
     endpoints: Mapping[str, Endpoint]  # name → endpoint
 
@@ -66,10 +87,14 @@ def parse(resources: list[dict[str, Any]]) -> Resources:
     for resource in resources:
         by_type.setdefault(resource["type"], []).append(resource)
     return Resources(
-        queues={item["name"]: item["arn"] for item in by_type.get("AWS::Batch::JobQueue", [])},
+        queues={item["name"]: _queue(item) for item in by_type.get("AWS::Batch::JobQueue", [])},
         definitions={item["name"]: _definition(item) for item in by_type.get("AWS::Batch::JobDefinition", [])},
         endpoints={item["name"]: _endpoint(item, by_type) for item in by_type.get("AWS::SageMaker::Endpoint", [])},
     )
+
+
+def _queue(item: dict[str, Any]) -> Queue:
+    return Queue(arn=item["arn"], has_shares="SchedulingPolicyArn" in item["properties"])
 
 
 def _definition(item: dict[str, Any]) -> JobDefinition:
@@ -86,6 +111,7 @@ def _definition(item: dict[str, Any]) -> JobDefinition:
         parameters=properties.get("Parameters", {}),
         retry=RetryStrategy(int(retry.get("Attempts", 1)), [_rule(rule) for rule in retry.get("EvaluateOnExit", [])]),
         timeout_seconds=properties.get("Timeout", {}).get("AttemptDurationSeconds"),
+        scheduling_priority=int(properties.get("SchedulingPriority", 0)),
     )
 
 
@@ -98,17 +124,47 @@ def _endpoint(item: dict[str, Any], by_type: dict[str, list[dict[str, Any]]]) ->
     variants = config["ProductionVariants"]
     if len(variants) != 1:
         raise ConfigurationError(f"{item['name']} has {len(variants)} variants; the embedded cloud runs exactly one")
-    model = _named(by_type, "AWS::SageMaker::Model", variants[0]["ModelName"])
-    container = model["PrimaryContainer"]
+    served = _held(variants[0], by_type) if "ModelName" in variants[0] else _copied(item["name"], config, by_type)
+    serverless = variants[0].get("ServerlessConfig", {})
     return Endpoint(
         arn=item["arn"],
         name=item["name"],
         variant=variants[0]["VariantName"],
-        image=container["Image"],
-        artefact_url=container.get("ModelDataUrl"),
-        environment=container.get("Environment", {}),
-        role_arn=model["ExecutionRoleArn"],
+        concurrency=int(serverless["MaxConcurrency"]) if serverless else None,
+        **served,
     )
+
+
+def _held(variant: dict[str, Any], by_type: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    model = _named(by_type, "AWS::SageMaker::Model", variant["ModelName"])
+    container = model["PrimaryContainer"]
+    return {
+        "image": container["Image"],
+        "artefact_url": container.get("ModelDataUrl"),
+        "environment": container.get("Environment", {}),
+        "role_arn": model["ExecutionRoleArn"],
+    }
+
+
+def _copied(endpoint: str, config: dict[str, Any], by_type: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    every = by_type.get("AWS::SageMaker::InferenceComponent", [])
+    found = [item for item in every if item["properties"]["EndpointName"] == endpoint]
+    if len(found) != 1:
+        raise ConfigurationError(f"{endpoint} has no model and {len(found)} components; the embedded cloud runs one")
+    container = found[0]["properties"]["Specification"]["Container"]
+    return {
+        "image": container["Image"],
+        "artefact_url": container.get("ArtifactUrl"),
+        "environment": container.get("Environment", {}),
+        "role_arn": config["ExecutionRoleArn"],
+        "component": Component(found[0]["arn"], found[0]["name"], _fewest_copies(found[0]["name"], by_type)),
+    }
+
+
+def _fewest_copies(component: str, by_type: dict[str, list[dict[str, Any]]]) -> int:
+    targets = [item["properties"] for item in by_type.get("AWS::ApplicationAutoScaling::ScalableTarget", [])]
+    found = [each["MinCapacity"] for each in targets if each["ResourceId"] == f"inference-component/{component}"]
+    return int(found[0]) if found else 1
 
 
 def _named(by_type: dict[str, list[dict[str, Any]]], kind: str, name: str) -> dict[str, Any]:

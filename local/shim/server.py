@@ -18,6 +18,7 @@ from local.shim.batch import Batch
 from local.shim.endpoint import ATTRIBUTES, ModelServer
 
 BATCH = re.compile(r"/v1/(\w+)")
+COMPONENT = "X-Amzn-SageMaker-Inference-Component"
 PASSED_ON = ("Content-Type", "Accept", ATTRIBUTES)
 INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
 CREDENTIALS = re.compile(r"/_dropscore/credentials/([^/]+)")
@@ -102,13 +103,16 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server.endpoints.get(name)
         if server is None:
             raise validation_error(f"Endpoint {name} of account {ACCOUNT} not found.")
-        self.server.authority.require(caller, "sagemaker:InvokeEndpoint", server.endpoint.arn)
-        if len(body) > self.server.body_limit_bytes:
-            limit = self.server.body_limit_bytes
+        component = server.endpoint.component
+        for resource in (server.endpoint.arn, *([component.arn] if component else [])):
+            self.server.authority.require(caller, "sagemaker:InvokeEndpoint", resource)
+        limit = min(self.server.body_limit_bytes, server.body_limit_bytes)
+        if len(body) > limit:
             # The runtime names no error code here, and botocore reports the status, 413, as the code.
             raise AwsError(413, "", f"HTTP content length exceeded {limit} bytes.")
         passed_on = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
-        answer = server.invoke(body, {"Content-Type": "application/octet-stream", "Accept": "*/*", **passed_on})
+        headers = {"Content-Type": "application/octet-stream", "Accept": "*/*", **passed_on}
+        answer = server.invoke(body, headers, self.headers.get(COMPONENT))
         said = {ATTRIBUTES: answer.attributes} if answer.attributes else {}
         variant = {"x-Amzn-Invoked-Production-Variant": server.endpoint.variant}
         self._send(200, answer.content_type, answer.body, variant | said)

@@ -27,6 +27,8 @@ class Artefact:
     """The SHA-256 of the archive, all of its 64 hex digits."""
     features: int | None
     """How many columns the model needs; None where only the model itself knows."""
+    model_sha256: str | None
+    """The SHA-256 of the model file as the container finds it unpacked; None where there is more than one file."""
 
 
 def read_artefact(path: Path, key: str) -> Artefact:
@@ -45,9 +47,9 @@ def read_archive(path: Path, key: str) -> Artefact:
     """The artefact of somebody else's container: what is in it is between the two. Raises SettingsError."""
     _check_exists(path, key, "`tar -czf`")
     try:
-        with tarfile.open(path, "r:gz"):
+        with tarfile.open(path, "r:gz") as archive:
             digest = _digest(path)
-            return Artefact(path, digest[:12], digest, None)
+            return Artefact(path, digest[:12], digest, None, _only_file(archive))
     except (tarfile.TarError, OSError, EOFError, zlib.error):
         fix = "SageMaker unpacks a .tar.gz for the container; `tar -czf` makes one"
         raise SettingsError(f"{key}: {path} is no .tar.gz archive; {fix}") from None
@@ -55,7 +57,17 @@ def read_archive(path: Path, key: str) -> Artefact:
 
 def _digest(path: Path) -> str:
     with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+        return _sha256(content)
+
+
+def _sha256(content: IO[bytes]) -> str:
+    return hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def _only_file(archive: tarfile.TarFile) -> str | None:
+    """The SHA-256 of the one file in the archive; of several, which one is the model only its container knows."""
+    files = [member for member in archive.getmembers() if member.isfile()]
+    return _sha256(_open(archive, files[0])) if len(files) == 1 else None
 
 
 def _check_exists(path: Path, key: str, command: str) -> None:
@@ -72,10 +84,10 @@ def _read(path: Path, archive: tarfile.TarFile) -> Artefact:
     model = manifest["model"] if manifest else _only_model(files)
     if model not in files:
         raise ValueError(f"its manifest names {model!r}, which is not in it")
-    digest = hashlib.file_digest(_open(archive, files[model]), "sha256").hexdigest()  # type: ignore[arg-type]
+    digest = _sha256(_open(archive, files[model]))
     if manifest and manifest["sha256"] != digest:
         raise ValueError(f"{model} is not the file that its manifest describes (SHA-256 {digest[:12]}…)")
-    return Artefact(path, digest[:12], _digest(path), manifest.get("features"))
+    return Artefact(path, digest[:12], _digest(path), manifest.get("features"), digest)
 
 
 def _only_model(files: dict[str, tarfile.TarInfo]) -> str:

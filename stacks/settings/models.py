@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from stacks.settings.artefact import Artefact
 from stacks.settings.container import Container, read_uri
+from stacks.settings.instances import share_of
 from stacks.settings.sections import Section
 
 BODY_LIMIT_BYTES = 5_000_000
@@ -46,6 +47,11 @@ class ModelSettings(Section):
     def scales(self) -> bool:
         return self.fewest < self.most
 
+    @property
+    def sleeps(self) -> bool:
+        """Whether the endpoint goes down to no instance at all, and is woken by a request."""
+        return self.fewest == 0
+
     @field_validator("image")
     @classmethod
     def _is_the_only_container(cls, image: str | None, info: ValidationInfo) -> str | None:
@@ -72,7 +78,8 @@ class ModelSettings(Section):
     @field_validator(*_WITH_INSTANCES_ONLY)
     @classmethod
     def _needs_instances(cls, value: int | str | None, info: ValidationInfo) -> int | str | None:
-        if value and info.data.get("serverless_memory_mib") is not None:
+        is_said = value is not None if info.field_name == "min_instances" else value
+        if is_said and info.data.get("serverless_memory_mib") is not None:
             raise ValueError("a serverless endpoint has no instances; take this out, or serverless_memory_mib")
         return value
 
@@ -82,6 +89,20 @@ class ModelSettings(Section):
         if fewest is not None and fewest > info.data.get("instance_count", fewest):
             raise ValueError(f"more than instance_count; use at most {info.data['instance_count']}")
         return fewest
+
+    @field_validator("min_instances")
+    @classmethod
+    def _is_known_where_it_sleeps(cls, fewest: int | None, info: ValidationInfo) -> int | None:
+        if fewest == 0 and "instance_type" in info.data:
+            share_of(info.data["instance_type"])
+        return fewest
+
+    @field_validator("capture_percent")
+    @classmethod
+    def _has_one_model_to_capture(cls, percent: int, info: ValidationInfo) -> int:
+        if percent and info.data.get("min_instances") == 0:
+            raise ValueError("SageMaker captures where instances hold one model; use min_instances = 1 or more")
+        return percent
 
     @field_validator("max_instances")
     @classmethod

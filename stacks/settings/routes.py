@@ -20,6 +20,7 @@ Column = str | int
 
 OUTPUTS = ("scores", "id", "append")
 LABELS = ("0", "1")
+PRIORITIES = range(9999 + 1)
 DELIMITERS = frozenset({*string.punctuation, " ", "\t"} - {*'".+-'})
 MOST_LETTERS = 200
 NOT_IN_NAMES = frozenset('"\r\n\0')
@@ -71,6 +72,13 @@ Columns = Annotated[
 
 class RouteSettings(Section):
     model: str
+    priority: Annotated[
+        int,
+        _checked(
+            lambda said: type(said) is int and said in PRIORITIES,
+            "write a whole number from 0 to 9999; jobs of a higher one start first",
+        ),
+    ] = 0
     max_bad_rows: Annotated[
         int | str, _checked(_is_allowance, 'write a number of rows such as 25, or a percentage such as "0.5%"')
     ] = 0

@@ -43,7 +43,7 @@ class WorkerSettings(Section):
     attempts: int = Field(default=3, ge=1, le=10)
     in_flight: int = Field(default=4, ge=1, le=64)
     shard_mib: int = Field(default=256, ge=1, le=65_536)
-    runnable_minutes: int = Field(default=1440, ge=10, le=20_160)
+    runnable_minutes: int = Field(default=1440, ge=10, le=1440)  # what AWS Batch takes
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 from local.shim.attempt import substituted
 from local.shim.job import Job
 from local.shim.queue import HOST_LOST, Jobs
-from local.shim.resources import JobDefinition
+from local.shim.resources import JobDefinition, Queue
 from local.shim.retry import Outcome, RetryStrategy, Rule
 from local.shim.submission import requested
 from tests.faults.processes import PATIENCE_SECONDS, Process
@@ -55,6 +55,7 @@ class Batch:
             parameters={"job_id": "none"},
             retry=RetryStrategy(attempts, RULES),
             timeout_seconds=None,
+            scheduling_priority=0,
         )
         self.ended: list[dict[str, Any]] = []
         self.abandoned: list[Process] = []
@@ -65,7 +66,7 @@ class Batch:
 
     def answer(self, call: Call) -> Answer:
         """SubmitJob."""
-        jobs = requested(json.loads(call.body), self.definition, QUEUE)
+        jobs = requested(json.loads(call.body), self.definition, Queue(arn=QUEUE, has_shares=True))
         self._jobs.add(jobs)
         said = {"jobId": jobs[0].id, "jobArn": jobs[0].arn, "jobName": jobs[0].name}
         return Answer(200, {"Content-Type": "application/json"}, json.dumps(said).encode())

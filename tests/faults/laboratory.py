@@ -166,6 +166,7 @@ class Laboratory:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": self.url,
             "JOBS_TABLE": TABLE,
+            "ENVIRONMENT": "test",
             "BUCKET": BUCKET,
             "MODELS": json.dumps({"fraud": model}),
             "ROUTES": json.dumps({"default": {"model": "fraud", "max_bad_rows": self.max_bad_rows}}),

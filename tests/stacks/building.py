@@ -19,7 +19,8 @@ from stacks.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = b"the bytes of a model"
-VERSION = sha256(MODEL).hexdigest()[:12]
+MODEL_SHA256 = sha256(MODEL).hexdigest()
+VERSION = MODEL_SHA256[:12]
 
 Json = dict[str, Any]
 
@@ -90,9 +91,15 @@ class Templates:
     def scoring(self) -> Json:
         return self._read("Scoring")
 
+    @cached_property
+    def images(self) -> Json:
+        """Only under `images = "codebuild"`."""
+        return self._read("Images")
+
     @property
     def every(self) -> dict[str, Json]:
-        return {"storage": self.storage, "hosting": self.hosting, "scoring": self.scoring}
+        built = {"images": self.images} if (self.outdir / "Images.template.json").exists() else {}
+        return {"storage": self.storage, **built, "hosting": self.hosting, "scoring": self.scoring}
 
     def _read(self, stack: str) -> Json:
         read: Json = json.loads((self.outdir / f"{stack}.template.json").read_text())
@@ -143,5 +150,5 @@ def rendered(value: Any) -> str:
         case {"Fn::Sub": text}:
             return str(text)
         case {"Fn::Select": [index, {"Fn::Split": [separator, text]}]}:
-            return str((rendered(text) + separator * 2).split(separator)[int(index)])
+            return str((rendered(text) + separator * 5).split(separator)[int(index)])
     raise AssertionError(f"no sample for {value}")

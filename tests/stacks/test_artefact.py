@@ -6,20 +6,20 @@ import pytest
 
 from stacks.settings.artefact import Artefact, read_artefact
 from stacks.settings.complaints import SettingsError
-from tests.stacks.building import MODEL, VERSION, digest_of, manifest, pack
+from tests.stacks.building import MODEL, MODEL_SHA256, VERSION, digest_of, manifest, pack
 
 KEY = "dropscore.toml: models.fraud.artefact"
 
 
 def test_version_and_features_come_from_the_manifest(tmp_path: Path) -> None:
     path = pack(tmp_path / "model.tar.gz", {"model.ubj": MODEL, "manifest.json": manifest()})
-    assert read_artefact(path, KEY) == Artefact(path, VERSION, digest_of(path), 30)
+    assert read_artefact(path, KEY) == Artefact(path, VERSION, digest_of(path), 30, MODEL_SHA256)
 
 
 @pytest.mark.parametrize("name", ["model.ubj", "./model.ubj", "xgboost-model.json"])
 def test_without_a_manifest_the_only_model_counts_and_its_features_stay_unknown(tmp_path: Path, name: str) -> None:
     path = pack(tmp_path / "model.tar.gz", {name: MODEL, "README": b""})
-    assert read_artefact(path, KEY) == Artefact(path, VERSION, digest_of(path), None)
+    assert read_artefact(path, KEY) == Artefact(path, VERSION, digest_of(path), None, MODEL_SHA256)
 
 
 def test_another_archive_of_the_same_model_is_the_same_version_with_another_digest(tmp_path: Path) -> None:

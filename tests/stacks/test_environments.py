@@ -73,7 +73,7 @@ def test_reconcile_reads_what_the_stack_writes(build_template: Build) -> None:
 
 
 def test_the_environments_hold_nothing_that_nobody_reads(templates: Templates) -> None:
-    where = {"JOBS_TABLE", "BUCKET", "MODELS"}
+    where = {"JOBS_TABLE", "BUCKET", "ENVIRONMENT", "MODELS"}
     assert set(_job(templates)) == where | {"IN_FLIGHT", "WORKER_IMAGE"}
     assert set(_function(templates, "Track")) == {"JOBS_TABLE", "BUCKET"}
     assert set(_function(templates, "Submit")) == where | {
@@ -123,7 +123,7 @@ def models_of(templates: Templates) -> Mapping[str, Model]:
 def _is_the_fraud_model(model: object) -> None:
     expected = {"name": "fraud", "version": VERSION, "body_limit_bytes": 5_000_000, "features": 30}
     assert {key: getattr(model, key) for key in expected} == expected
-    assert "FraudEndpoint" in getattr(model, "endpoint", "")
+    assert getattr(model, "endpoint", "") == "dropscore-dev-fraud"
 
 
 def _function(templates: Templates, name: str) -> dict[str, str]:

@@ -49,7 +49,7 @@ def test_an_event_that_a_function_gives_up_on_is_kept(templates: Templates, func
 
 def test_the_dead_letter_queue_is_encrypted_refuses_plain_http_and_keeps_a_fortnight(templates: Templates) -> None:
     queue = only(templates.scoring, "AWS::SQS::Queue")
-    assert "ExportsOutputFnGetAttKey" in queue["KmsMasterKeyId"]["Fn::ImportValue"]
+    assert "ExportsOutputFnGetAttOperationsKey" in queue["KmsMasterKeyId"]["Fn::ImportValue"]
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
     policy = only(templates.scoring, "AWS::SQS::QueuePolicy")["PolicyDocument"]["Statement"]
     denied = [each for each in policy if each["Effect"] == "Deny"]
@@ -75,8 +75,8 @@ def test_a_function_runs_its_own_handler_and_writes_to_its_own_log(templates: Te
 
 def test_every_log_ends(templates: Templates) -> None:
     groups = properties(templates.scoring, "AWS::Logs::LogGroup")
-    assert len(groups) == 5
-    assert all(group["RetentionInDays"] in (30, 90) for group in groups.values())
+    assert len(groups) == 6
+    assert all(group["RetentionInDays"] == 90 for group in groups.values())
 
 
 def test_the_outputs_that_the_command_line_reads(templates: Templates) -> None:
@@ -86,5 +86,7 @@ def test_the_outputs_that_the_command_line_reads(templates: Templates) -> None:
         "SubmitFunctionName",
         "TrackFunctionName",
         "ReconcileFunctionName",
+        "AnnounceFunctionName",
+        "DashboardName",
         "DeadLetterQueueUrl",
     }

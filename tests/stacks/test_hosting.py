@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+import json
+import re
+from hashlib import sha256
+from pathlib import Path
+
 import pytest
 
-from stacks.endpoint import has_local_disk
-from stacks.hosting import construct_name
-from tests.stacks.building import Templates, listed, only, properties, rendered, statements
+from stacks.endpoint_config import has_local_disk
+from stacks.hosting import construct_name, endpoint_name
+from stacks.settings import ServedModel
+from stacks.settings.artefact import read_archive
+from stacks.settings.container import OURS
+from stacks.settings.models import ModelSettings
+from stacks.settings.sections import Deploy
+from tests.stacks.building import MODEL_SHA256, Templates, listed, only, pack, properties, rendered, statements
 from tests.stacks.conftest import Build
 
+ENDPOINT = "AWS::SageMaker::Endpoint"
 TWO_MODELS = {
     "models.credit-card.artefact": "model.tar.gz",
     "models.credit-card.instance_type": "ml.g4dn.xlarge",
@@ -21,9 +32,21 @@ def test_the_model_cannot_reach_the_network(templates: Templates) -> None:
     assert only(templates.hosting, "AWS::SageMaker::Model")["EnableNetworkIsolation"] is True
 
 
+def test_the_model_is_told_which_file_it_must_find(templates: Templates) -> None:
+    container = only(templates.hosting, "AWS::SageMaker::Model")["PrimaryContainer"]
+    assert container["Environment"] == {"DROPSCORE_MODEL_SHA256": MODEL_SHA256}
+
+
+def test_ones_own_container_is_told_of_its_only_file_and_nothing_of_several(tmp_path: Path) -> None:
+    one = pack(tmp_path / "one.tar.gz", {"model.pkl": b"pickled"})
+    two = pack(tmp_path / "two.tar.gz", {"model.pkl": b"pickled", "vocabulary.txt": b""})
+    assert read_archive(one, "key").model_sha256 == sha256(b"pickled").hexdigest()
+    assert read_archive(two, "key").model_sha256 is None
+
+
 def test_the_model_waits_for_its_permissions(templates: Templates) -> None:
     (model,) = [each for each in templates.hosting["Resources"].values() if each["Type"] == "AWS::SageMaker::Model"]
-    (policy,) = properties(templates.hosting, "AWS::IAM::Policy")
+    (policy,) = [name for name in properties(templates.hosting, "AWS::IAM::Policy") if name.startswith("FraudRole")]
     assert model["DependsOn"] == [policy]
 
 
@@ -39,6 +62,63 @@ def test_the_volume_is_encrypted_where_the_instance_has_one(build_template: Buil
     configs = properties(build_template(TWO_MODELS).hosting, "AWS::SageMaker::EndpointConfig")
     encrypted = {config["ProductionVariants"][0]["InstanceType"]: "KmsKeyId" in config for config in configs.values()}
     assert encrypted == {"ml.m5.large": True, "ml.g4dn.xlarge": False}
+
+
+def test_the_volumes_have_a_key_of_their_own_that_rotates(templates: Templates) -> None:
+    key = only(templates.hosting, "AWS::KMS::Key")
+    assert key["EnableKeyRotation"] is True
+    (statement,) = key["KeyPolicy"]["Statement"]
+    assert rendered(statement["Principal"]["AWS"]) == "arn:sample-AWS::Partition:iam::sample-AWS::AccountId:root"
+    config = only(templates.hosting, "AWS::SageMaker::EndpointConfig")
+    (name,) = properties(templates.hosting, "AWS::KMS::Key")
+    assert config["KmsKeyId"] == {"Fn::GetAtt": [name, "Arn"]}
+
+
+def test_what_a_model_logs_ends_and_is_encrypted_and_it_can_write_nowhere_else(build_template: Build) -> None:
+    hosting = build_template({"monitoring.log_days": 30}).hosting
+    ((name, group),) = properties(hosting, "AWS::Logs::LogGroup").items()
+    assert group["LogGroupName"] == "/aws/sagemaker/Endpoints/dropscore-dev-fraud"
+    assert group["RetentionInDays"] == 30
+    assert "OperationsKey" in rendered(group["KmsKeyId"])
+    (logs,) = [each for each in statements(hosting, "FraudRole") if "logs:PutLogEvents" in listed(each["Action"])]
+    assert logs["Resource"] == {"Fn::GetAtt": [name, "Arn"]}
+
+
+def test_endpoints_of_every_deployment_and_model_have_names_that_sagemaker_takes(build_template: Build) -> None:
+    names = [each["EndpointName"] for each in properties(build_template(TWO_MODELS).hosting, ENDPOINT).values()]
+    assert sorted(names) == ["dropscore-prod-credit-card", "dropscore-prod-fraud"]
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ({}, "dropscore-dev-fraud"),
+        ({"max_instances": 2}, "dropscore-dev-fraud"),
+        ({"min_instances": 0}, "dropscore-dev-fraud-0"),
+        ({"serverless_memory_mib": 1024}, "dropscore-dev-fraud-1"),
+    ],
+)
+def test_another_kind_of_endpoint_is_another_endpoint(said: dict[str, int], name: str) -> None:
+    """SageMaker refuses to turn one into the other; a new name makes CloudFormation replace it."""
+    assert endpoint_name(Deploy(), served("fraud", **said)) == name
+
+
+def test_the_longest_name_fits() -> None:
+    longest = endpoint_name(Deploy(env="e" * 20), served("m" * 30, min_instances=0))
+    assert len(longest) == 63
+    assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", longest)
+
+
+def served(name: str, **said: int) -> ServedModel:
+    return ServedModel(name, OURS, None, ModelSettings.model_validate({"artefact": "model.tar.gz", **said}))
+
+
+def test_a_model_can_be_taken_out_because_nothing_imports_it(build_template: Build) -> None:
+    """CloudFormation refuses to remove what another stack imports. The order of the stacks stays the same."""
+    templates = build_template(TWO_MODELS)
+    assert [name for name in templates.hosting["Outputs"] if name.startswith("ExportsOutput")] == []
+    manifest = json.loads((templates.outdir / "manifest.json").read_text())["artifacts"]
+    assert "Hosting" in manifest["Scoring"]["dependencies"]
 
 
 ON_EBS = ["ml.m5.large", "ml.c6i.xlarge", "ml.t2.medium", "ml.c7g.large", "ml.p3.2xlarge", "ml.inf1.xlarge"]

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
-from tests.stacks.building import Templates, only, properties, rendered
+import pytest
+
+from tests.stacks.building import Json, Templates, only, properties, rendered
 from tests.stacks.conftest import Build
 from tests.stacks.test_hosting import TWO_MODELS
+
+NAT = {"network.mode": "nat"}
+WAYS_OUT = {"AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::EIP", "AWS::EC2::Route"}
 
 
 def test_there_is_no_way_to_or_from_the_internet(templates: Templates) -> None:
     types = {each["Type"] for each in templates.scoring["Resources"].values()}
-    assert types.isdisjoint({"AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::EIP", "AWS::EC2::Route"})
+    assert types.isdisjoint(WAYS_OUT)
     subnets = properties(templates.scoring, "AWS::EC2::Subnet").values()
     assert {subnet["MapPublicIpOnLaunch"] for subnet in subnets} == {False}
 
@@ -20,26 +25,35 @@ def test_there_is_a_subnet_in_each_zone(templates: Templates, build_template: Bu
     ]
 
 
-def test_the_doors_are_those_that_a_worker_needs_and_no_other(templates: Templates) -> None:
-    doors = [
-        (door["VpcEndpointType"], rendered(door["ServiceName"]).split("sample-AWS::Region.")[1])
-        for door in properties(templates.scoring, "AWS::EC2::VPCEndpoint").values()
-    ]
-    assert sorted(doors) == [
-        ("Gateway", "dynamodb"),
-        ("Gateway", "s3"),
-        ("Interface", "ecr.api"),
-        ("Interface", "ecr.dkr"),
-        ("Interface", "logs"),
-        ("Interface", "sagemaker.runtime"),
-    ]
+def test_one_nat_gateway_leads_out_and_nothing_gets_a_public_address(build_template: Build) -> None:
+    template = build_template(NAT).scoring
+    gateway = only(template, "AWS::EC2::NatGateway")
+    assert "Public" in gateway["SubnetId"]["Ref"]
+    subnets = properties(template, "AWS::EC2::Subnet")
+    assert {subnet["MapPublicIpOnLaunch"] for subnet in subnets.values()} == {False}
+    out = [route for name, route in properties(template, "AWS::EC2::Route").items() if "Private" in name]
+    assert len(out) == 2
+    assert all("NatGatewayId" in route for route in out)
 
 
-def test_the_doors_open_to_https_from_within_only(templates: Templates) -> None:
-    doors = only(templates.scoring, "AWS::EC2::SecurityGroup", "Doors")
-    (rule,) = doors["SecurityGroupIngress"]
-    assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("tcp", 443, 443)
-    assert rule["CidrIp"] == only(templates.scoring, "AWS::EC2::VPC")["CidrBlock"]
+def test_workers_run_in_private_subnets_only(build_template: Build) -> None:
+    for settings in (NAT, {**NAT, "worker.compute": "ec2"}):
+        template = build_template(settings).scoring
+        for pool in properties(template, "AWS::Batch::ComputeEnvironment").values():
+            assert all("Private" in subnet["Ref"] for subnet in pool["ComputeResources"]["Subnets"])
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [({}, {"network.azs": 4}), ({}, NAT), (NAT, {**NAT, "network.azs": 6}), ({"network.azs": 1}, NAT)],
+)
+def test_no_setting_moves_a_subnet_that_is_there(
+    build_template: Build, first: dict[str, object], then: dict[str, object]
+) -> None:
+    """CloudFormation makes the new subnet before it deletes the old one, and two cannot have the same addresses."""
+    before, after = (_ranges(build_template(each).scoring) for each in (first, then))
+    assert before == {name: after[name] for name in before}
+    assert len(set(after.values())) == len(after)
 
 
 def test_nothing_reaches_a_worker_and_it_speaks_https_only(templates: Templates) -> None:
@@ -49,5 +63,30 @@ def test_nothing_reaches_a_worker_and_it_speaks_https_only(templates: Templates)
     assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("tcp", 443, 443)
 
 
-def test_flows_are_recorded(templates: Templates) -> None:
-    assert only(templates.scoring, "AWS::EC2::FlowLog")["TrafficType"] == "ALL"
+def test_flows_are_recorded_for_as_long_as_logs_are_kept(build_template: Build) -> None:
+    template = build_template({"monitoring.log_days": 30}).scoring
+    flow_log = only(template, "AWS::EC2::FlowLog")
+    assert flow_log["TrafficType"] == "ALL"
+    group = properties(template, "AWS::Logs::LogGroup")[flow_log["LogGroupName"]["Ref"]]
+    assert group["RetentionInDays"] == 30
+    assert "OperationsKey" in rendered(group["KmsKeyId"])
+
+
+def test_only_this_accounts_flow_logs_take_the_role_and_it_may_write_and_no_more(templates: Templates) -> None:
+    trust = only(templates.scoring, "AWS::IAM::Role", "FlowLogRole")["AssumeRolePolicyDocument"]["Statement"][0]
+    assert trust["Principal"] == {"Service": "vpc-flow-logs.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    policy = only(templates.scoring, "AWS::IAM::Policy", "FlowLogRole")["PolicyDocument"]["Statement"]
+    assert [statement["Action"] for statement in policy] == [
+        ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    ]
+
+
+def test_flow_logs_can_be_left_out(build_template: Build) -> None:
+    template = build_template({"network.flow_logs": False}).scoring
+    assert not properties(template, "AWS::EC2::FlowLog")
+    assert not [name for name in template["Resources"] if "FlowLog" in name]
+
+
+def _ranges(template: Json) -> dict[str, str]:
+    return {name: subnet["CidrBlock"] for name, subnet in properties(template, "AWS::EC2::Subnet").items()}

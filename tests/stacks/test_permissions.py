@@ -12,11 +12,13 @@ from tests.stacks.building import Json, Templates, listed, only, properties, ren
 KEY = "sample-dropscore-dev-storage:ExportsOutputFnGetAttKey961B73FDArn5A860C43"
 TABLE = "sample-dropscore-dev-storage:ExportsOutputFnGetAttJobsDF1CC2D4Arn85C9CFC3"
 BUCKET = "sample-dropscore-dev-storage:ExportsOutputFnGetAttBucket83908E77Arn063C8555"
-ENDPOINT = "sample-dropscore-dev-hosting:ExportsOutputRefFraudEndpointB53544696337FAE8"
+OPERATIONS_KEY = "sample-dropscore-dev-storage:ExportsOutputFnGetAttOperationsKey2329F47AArn169EDADE"
 QUEUE = "sample-DeadLettersBBF8BAAB-Arn"
 ARN = "arn:sample-AWS::Partition"
 HERE = "sample-AWS::Region:sample-AWS::AccountId"
+ENDPOINT = f"{ARN}:sagemaker:{HERE}:endpoint/dropscore-dev-fraud"
 USE_KEY = {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"}
+TRACE = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 WRITE_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 PULL = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 IMAGES = f"{ARN}:ecr:{HERE}:repository/cdk-hnb659fds-container-assets-${{AWS::AccountId}}-${{AWS::Region}}"
@@ -25,12 +27,15 @@ IMAGES = f"{ARN}:ecr:{HERE}:repository/cdk-hnb659fds-container-assets-${{AWS::Ac
 def test_submit_claims_files_looks_into_them_and_submits_jobs(templates: Templates) -> None:
     assert _allowed(templates.scoring, "IntakeSubmitRole") == {
         "sample-IntakeSubmitLogsD65C8D95-Arn": WRITE_LOG,
+        "*": TRACE,
         QUEUE: {"sqs:SendMessage"},
+        OPERATIONS_KEY: {"kms:Decrypt", "kms:GenerateDataKey"},
         KEY: USE_KEY,
         TABLE: {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
         BUCKET: {"s3:ListBucket"},
         f"{BUCKET}/input/*": {"s3:GetObject", "s3:GetObjectVersion"},
-        "sample-WorkerQueue9380F652-JobQueueArn": {"batch:SubmitJob"},
+        f"{ARN}:batch:{HERE}:job/*": {"batch:TagResource"},
+        f"sample-{_queue(templates)}-JobQueueArn": {"batch:SubmitJob"},
         f"{ARN}:batch:{HERE}:job-definition/{_definition(templates)}:*": {"batch:SubmitJob"},
     }
 
@@ -38,7 +43,7 @@ def test_submit_claims_files_looks_into_them_and_submits_jobs(templates: Templat
 def test_reconcile_may_what_submit_may_and_look(templates: Templates) -> None:
     allowed = _allowed(templates.scoring, "ReconciliationReconcileRole")
     submit = _allowed(templates.scoring, "IntakeSubmitRole")
-    assert allowed.pop("*") == {"batch:DescribeJobs"}
+    assert allowed.pop("*") == submit.pop("*") | {"batch:DescribeJobs"}
     assert allowed.pop(f"{TABLE}/index/by_status") == {"dynamodb:Query"}
     assert allowed.pop(TABLE) == submit.pop(TABLE) | {"dynamodb:BatchGetItem"}
     assert allowed.pop(f"{BUCKET}/parts/*") == {"s3:GetObject"}
@@ -54,7 +59,9 @@ def test_reconcile_may_what_submit_may_and_look(templates: Templates) -> None:
 def test_track_moves_jobs_on_and_brings_what_belongs_beside_an_output(templates: Templates) -> None:
     assert _allowed(templates.scoring, "TrackingTrackRole") == {
         "sample-TrackingTrackLogs8C00664D-Arn": WRITE_LOG,
+        "*": TRACE,
         QUEUE: {"sqs:SendMessage"},
+        OPERATIONS_KEY: {"kms:Decrypt", "kms:GenerateDataKey"},
         KEY: USE_KEY,
         TABLE: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         BUCKET: {"s3:ListBucket"},
@@ -90,12 +97,12 @@ def test_the_model_pulls_its_image_reads_its_artefact_and_reports(templates: Tem
     assert allowed == {
         artefact: {"s3:GetObject"},
         IMAGES: PULL,
-        f"{ARN}:logs:{HERE}:log-group:/aws/sagemaker/Endpoints/*": {"logs:CreateLogGroup", *WRITE_LOG},
+        "sample-FraudEndpointsLogsE28B9166-Arn": {"logs:CreateLogGroup", *WRITE_LOG},
         "*": {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"},
     }
     (metrics,) = [each for each in statements(templates.hosting, "FraudRole") if "cloudwatch" in str(each["Action"])]
     namespaces = metrics["Condition"]["StringEquals"]["cloudwatch:namespace"]
-    assert namespaces == ["/aws/sagemaker/Endpoints", "AWS/SageMaker"]
+    assert namespaces == ["/aws/sagemaker/Endpoints", "/aws/sagemaker/InferenceComponents", "AWS/SageMaker"]
 
 
 @pytest.mark.parametrize("stack", ["storage", "hosting", "scoring"])
@@ -112,7 +119,10 @@ def test_no_role_borrows_a_managed_policy(templates: Templates, stack: str) -> N
 
 
 def test_any_resource_is_meant_only_where_the_action_knows_none(templates: Templates) -> None:
-    without_resource = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "batch:DescribeJobs"}
+    without_resource = {
+        *("batch:DescribeJobs", "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:PutMetricData"),
+        *("dynamodb:ListStreams", "ecr:GetAuthorizationToken", "logs:GetQueryResults", *TRACE),
+    }
     anywhere = {
         action
         for template in templates.every.values()
@@ -122,6 +132,11 @@ def test_any_resource_is_meant_only_where_the_action_knows_none(templates: Templ
         for action in listed(statement["Action"])
     }
     assert anywhere == without_resource
+
+
+def _queue(templates: Templates) -> str:
+    (name,) = properties(templates.scoring, "AWS::Batch::JobQueue")
+    return name
 
 
 def _definition(templates: Templates) -> str:

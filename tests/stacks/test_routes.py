@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from dropscore.errors import ConfigurationError
 from dropscore.options import Options
+from dropscore.runtime import SubmitSettings
 from stacks.settings.routes import RouteSettings
 
 GOOD: dict[str, list[Any]] = {
@@ -74,7 +75,9 @@ def told(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_the_keys_and_their_defaults_are_the_runtimes() -> None:
-    defaults = {name: field.default for name, field in RouteSettings.model_fields.items() if name != "model"}
+    defaults = {
+        name: field.default for name, field in RouteSettings.model_fields.items() if name not in ("model", "priority")
+    }
     assert defaults == {field.name: field.default for field in fields(Options)}
     assert GOOD.keys() == BAD.keys() == defaults.keys()
 
@@ -115,3 +118,18 @@ def test_only_what_differs_from_the_defaults_is_told() -> None:
     assert told({}) == {}
     assert told({"max_bad_rows": 0, "header": "auto", "columns": [], "labels": ["0", "1"]}) == {}
     assert told({"header": False, "columns": ["a", 2]}) == {"header": False, "columns": ["a", 2]}
+
+
+@pytest.mark.parametrize("priority", [-1, 10_000, "7", 1.0, True, None, [1]])
+def test_a_priority_is_one_that_batch_knows(priority: Any) -> None:
+    with pytest.raises(ValidationError, match="write a whole number from 0 to 9999"):
+        settings({"priority": priority})
+
+
+@pytest.mark.parametrize("priority", [0, 1, 9999])
+def test_the_runtime_is_told_the_priority(priority: int) -> None:
+    spelled_out = json.dumps({"default": settings({"priority": priority}).spelled_out()})
+    models = json.dumps({"fraud": {"endpoint": "e", "version": "v", "body_limit_bytes": 1}})
+    env = {"MODELS": models, "ROUTES": spelled_out, "JOB_TTL_DAYS": "1", "SHARD_BYTES": "1"}
+    env |= dict.fromkeys(("JOBS_TABLE", "BUCKET", "JOB_QUEUE", "JOB_DEFINITION", "ENVIRONMENT"), "x")
+    assert SubmitSettings.from_env(env).routes["default"].priority == priority

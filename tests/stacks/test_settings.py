@@ -8,7 +8,7 @@ from stacks.settings import SECTIONS, Settings
 from stacks.settings.artefact import Artefact
 from stacks.settings.complaints import SettingsError
 from stacks.settings.workers import FAMILIES
-from tests.stacks.building import ROOT, VERSION, digest_of, pack, write_settings
+from tests.stacks.building import MODEL_SHA256, ROOT, VERSION, digest_of, pack, write_settings
 
 ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 SERVERLESS: dict[str, object] = {
@@ -99,6 +99,18 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     "fewest above the first": (
         {"models.fraud.min_instances": 2},
         ["models.fraud.min_instances: 2: more than instance_count; use at most 1"],
+    ),
+    "a serverless endpoint that scales to nothing by instances": (
+        {**SERVERLESS, "models.fraud.min_instances": 0},
+        ["models.fraud.min_instances: 0: a serverless endpoint has no instances; take this out"],
+    ),
+    "no instances at times, of a type whose size is not known": (
+        {"models.fraud.min_instances": 0, "models.fraud.instance_type": "ml.inf2.xlarge"},
+        ["models.fraud.min_instances: 0: what such an instance has is not known here", "or min_instances = 1"],
+    ),
+    "captured from an endpoint that scales to nothing": (
+        {"models.fraud.min_instances": 0, "models.fraud.capture_percent": 5},
+        ["models.fraud.capture_percent: 5: SageMaker captures where instances hold one model; use min_instances = 1"],
     ),
     "most below the first": (
         {"models.fraud.instance_count": 3, "models.fraud.max_instances": 2},
@@ -272,7 +284,7 @@ def test_the_environment_overrides_the_artefact_of_the_default_routes_model_only
     assert fraud is not None
     assert fraud.path == theirs
     ours = tmp_path / "model.tar.gz"
-    assert other == Artefact(ours, VERSION, digest_of(ours), 30)
+    assert other == Artefact(ours, VERSION, digest_of(ours), 30, MODEL_SHA256)
 
 
 def test_settings_cannot_be_changed_after_loading(tmp_path: Path) -> None:

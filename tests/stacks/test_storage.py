@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import json
+
+import pytest
 from aws_cdk.assertions import Match, Template
 
 from tests.stacks.building import Templates, only, properties
 from tests.stacks.conftest import Build
+
+HOLDERS = {"AWS::KMS::Key", "AWS::S3::Bucket", "AWS::DynamoDB::Table"}
 
 
 def test_the_bucket_is_private_versioned_and_encrypted_with_our_key(templates: Templates) -> None:
@@ -46,7 +51,7 @@ def test_the_bucket_announces_new_objects_without_a_custom_resource(templates: T
 
 
 def test_the_bucket_forgets_unfinished_uploads_and_old_versions(templates: Templates) -> None:
-    everything, _ = only(templates.storage, "AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    everything, *_ = only(templates.storage, "AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
     assert everything == {
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 15},
         "NoncurrentVersionExpiration": {"NoncurrentDays": 90},
@@ -55,22 +60,18 @@ def test_the_bucket_forgets_unfinished_uploads_and_old_versions(templates: Templ
     }
 
 
-def test_the_bucket_forgets_parts_once_no_job_can_want_them(templates: Templates) -> None:
-    _, parts = only(templates.storage, "AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
-    assert parts == {
-        "Prefix": "parts/",
-        "ExpirationInDays": 15,
+@pytest.mark.parametrize(("prefix", "days"), [("parts/", 15), ("capture/", 30)])
+def test_the_bucket_forgets_parts_once_no_job_can_want_them_and_captured_requests(
+    templates: Templates, prefix: str, days: int
+) -> None:
+    _, *prefixed = only(templates.storage, "AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    (rule,) = [rule for rule in prefixed if rule["Prefix"] == prefix]
+    assert rule == {
+        "Prefix": prefix,
+        "ExpirationInDays": days,
         "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
         "Status": "Enabled",
     }
-
-
-def test_the_key_rotates_and_lets_only_this_accounts_event_service_in(templates: Templates) -> None:
-    key = only(templates.storage, "AWS::KMS::Key")
-    assert key["EnableKeyRotation"] is True
-    services = [each for each in key["KeyPolicy"]["Statement"] if "Service" in each["Principal"]]
-    assert [each["Principal"] for each in services] == [{"Service": "events.amazonaws.com"}]
-    assert services[0]["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 def test_the_jobs_table_is_keyed_by_job_and_found_by_file_and_by_status(templates: Templates) -> None:
@@ -91,6 +92,16 @@ def test_the_jobs_table_costs_by_use_and_can_be_restored(templates: Templates) -
     assert "Fn::GetAtt" in table["SSESpecification"]["KMSMasterKeyId"]
 
 
+def test_what_is_protected_cannot_be_deleted_by_mistake(templates: Templates, build_template: Build) -> None:
+    protected = build_template({"deploy.keep_data": True, "deploy.protected": True})
+    for built, expected in ((templates, False), (protected, True)):
+        assert only(built.storage, "AWS::DynamoDB::Table")["DeletionProtectionEnabled"] is expected
+        manifest = json.loads((built.outdir / "manifest.json").read_text())["artifacts"].values()
+        stacks = [each["properties"] for each in manifest if each["type"] == "aws:cloudformation:stack"]
+        assert len(stacks) >= 3
+        assert {each.get("terminationProtection", False) for each in stacks} == {expected}
+
+
 def test_jobs_expire_when_a_time_is_set(templates: Templates) -> None:
     table = only(templates.storage, "AWS::DynamoDB::Table")
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
@@ -101,17 +112,20 @@ def test_jobs_stay_for_ever_when_the_time_is_zero(build_template: Build) -> None
     assert "TimeToLiveSpecification" not in only(kept.storage, "AWS::DynamoDB::Table")
 
 
-def test_data_goes_with_the_stack_unless_kept(templates: Templates, build_template: Build) -> None:
-    kept = build_template({"storage.job_ttl_days": 0, "deploy.keep_data": True})
-    for stack, policy in ((templates.storage, "Delete"), (kept.storage, "Retain")):
-        holders = [each for each in stack["Resources"].values() if each["Type"] != "AWS::S3::BucketPolicy"]
-        assert [each["Type"].split("::")[1] for each in holders] == ["KMS", "S3", "DynamoDB"]
+def test_data_goes_with_the_stack_unless_kept(build_template: Build) -> None:
+    recorded = {"storage.access_logs": True, "storage.data_events": True}
+    going, kept = build_template(recorded), build_template({**recorded, "deploy.keep_data": True})
+    for stack, policy in ((going.storage, "Delete"), (kept.storage, "Retain")):
+        holders = [each for each in stack["Resources"].values() if each["Type"] in HOLDERS]
+        assert {each["Type"] for each in holders} == HOLDERS
         assert {each["DeletionPolicy"] for each in holders} == {policy}
         assert {each["UpdateReplacePolicy"] for each in holders} == {policy}
 
 
 def test_the_outputs_that_the_command_line_reads(templates: Templates) -> None:
-    assert {"BucketName", "JobsTableName", "KeyArn"} <= set(templates.storage["Outputs"])
+    named = {"BucketName", "JobsTableName", "KeyArn", "OperationsKeyArn"}
+    granted = {"UploadersPolicyArn", "ReadersPolicyArn", "OperatorsRoleArn"}
+    assert named | granted <= set(templates.storage["Outputs"])
 
 
 def _keys(index: dict[str, list[dict[str, str]]]) -> list[str]:

@@ -21,13 +21,18 @@ def test_there_are_three_stacks_without_parameters_or_conditions(templates: Temp
         assert {"Parameters", "Conditions", "Rules", "Mappings"}.isdisjoint(template)
 
 
+# What an alarm, a scaling policy and SageMaker itself must know by name before it is made: docs/decisions/0280.
+NAMED_LIKE_THE_ENDPOINT = ("AWS::CloudWatch::Alarm", "AWS::Logs::LogGroup", "AWS::SageMaker::Endpoint")
+
+
 def test_no_custom_resource_and_no_physical_name(templates: Templates) -> None:
     for template in templates.every.values():
         for name, resource in template["Resources"].items():
             kind = resource["Type"].split("::")[-1]
             assert not resource["Type"].startswith(("Custom::", "AWS::CloudFormation::")), name
             named = kind != "Policy" and f"{kind}Name" in resource.get("Properties", {})  # an inline policy must be
-            assert not named, name
+            is_the_endpoints = template is templates.hosting and resource["Type"] in NAMED_LIKE_THE_ENDPOINT
+            assert named == is_the_endpoints, name
 
 
 def test_every_resource_that_takes_tags_carries_the_environments(templates: Templates) -> None:

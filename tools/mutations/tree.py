@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Everything that the named tests read. tests/ has no more than they need: fixtures are large.
 COPIED = (
     *("dropscore", "lambdas", "containers", "local", "pyproject.toml", "tests/conftest.py"),
-    *("tests/contract", "tests/unit/dropscore"),
+    *("tests/contract", "tests/unit/dropscore", "tests/unit/model"),
 )
 PATIENCE_SECONDS = 180.0
 PYTEST = """

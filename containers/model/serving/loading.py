@@ -23,11 +23,17 @@ class BadArtefactError(Exception):
     """The artefact cannot be served; the server does not start."""
 
 
-def load(directory: Path) -> Model:
+def load(directory: Path, pinned_sha256: str | None = None) -> Model:
+    """`pinned_sha256`, where there is one, is that of the model file which was meant to be deployed."""
     manifest = _manifest(directory)
     path = _model_file(directory, manifest)
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
+    if pinned_sha256 not in (None, sha256):
+        raise BadArtefactError(
+            f"{path.name} has sha256 {sha256}, the deployment pinned {pinned_sha256}: this is not the model that was "
+            "deployed; deploy it again, and see who writes to the bucket that holds it"
+        )
     if manifest and sha256 != manifest["sha256"]:
         raise BadArtefactError(
             f"{path.name} has sha256 {sha256}, {MANIFEST} says {manifest['sha256']}: import the model again"

@@ -17,6 +17,7 @@ class Settings:
     host: str
     port: int
     model_dir: Path
+    model_sha256: str | None
     max_body_bytes: int
     running: int
     waiting: int
@@ -28,6 +29,7 @@ class Settings:
             host=env.get("DROPSCORE_BIND_HOST", "0.0.0.0"),  # noqa: S104  SageMaker calls from outside the container
             port=int(env.get("SAGEMAKER_BIND_TO_PORT", "8080")),
             model_dir=Path(env.get("SM_MODEL_DIR", "/opt/ml/model")),
+            model_sha256=env.get("DROPSCORE_MODEL_SHA256"),
             max_body_bytes=int(env.get("MAX_BODY_BYTES", 6 * 1024 * 1024)),
             running=running,
             waiting=int(env.get("MAX_WAITING", 8 * running)),

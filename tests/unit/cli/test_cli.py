@@ -12,13 +12,15 @@ from typing import Any
 
 import boto3
 import pytest
+from boto3.exceptions import S3UploadFailedError
 from moto import mock_aws
 
 from dropscore.aws.table import JobsTable
-from dropscore.cli import deployment, retry, watch
-from dropscore.cli.deployment import Deployment
+from dropscore.cli import deployment, retry, score, watch
+from dropscore.cli.deployment import Deployment, Scoring
 from dropscore.cli.main import main
 from dropscore.cli.options import Target
+from dropscore.errors import PermanentError
 from dropscore.jobs import Job, State, job_id
 
 TEXTS = ("job_id", "file", "status", "submitted_at")
@@ -267,7 +269,8 @@ def _retry(
     found = deployment.deployment
 
     def with_submit(target: Target) -> Deployment:
-        return replace(found(target), find_submit=lambda: (functions, "submit-function"))  # type: ignore[arg-type, return-value]
+        scoring = Scoring(functions=functions, queues=None, outputs={"SubmitFunctionName": "submit-function"})  # type: ignore[arg-type]
+        return replace(found(target), find_scoring=lambda: scoring)
 
     monkeypatch.setattr(retry, "deployment", with_submit)
     return cli.run("retry", *arguments)
@@ -311,3 +314,25 @@ def test_verify_wants_a_job_with_scores_and_a_manifest(cli: Commands) -> None:
     code, _, err = cli.run("verify", "march.csv")
     assert code == 1
     assert "there is no manifest output/2-march.manifest.json" in err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        S3UploadFailedError("not allowed (AccessDenied)"),
+        PermanentError("ACCESS_DENIED", "not allowed (AccessDenied); start the job again"),
+    ],
+)
+def test_a_refusal_of_aws_is_a_line_and_exit_code_4(
+    cli: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    (tmp_path / "a.csv").write_bytes(b"1\n")
+
+    def refused(*_: object) -> str:
+        raise error
+
+    monkeypatch.setattr(score, "upload", refused)
+    code, out, err = cli.run("score", str(tmp_path / "a.csv"))
+    assert (code, out, len(err.splitlines())) == (4, "", 1)
+    assert "not allowed (AccessDenied)" in err
+    assert "start the job again" not in err

@@ -86,6 +86,8 @@ class Account:
     batch: FakeBatch = field(default_factory=FakeBatch)
     options: Options = field(default_factory=Options)
     shard_bytes: int = 1 << 20
+    priority: int = 9
+    """Of the route `urgent`."""
 
     def put(self, data: bytes, key: str = "input/a.csv") -> Upload:
         version = self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)["VersionId"]
@@ -98,10 +100,14 @@ class Account:
         settings = SubmitSettings(
             jobs_table="jobs",
             bucket=BUCKET,
+            environment="test",
             job_queue="queue",
             job_definition="definition",
             models=MODELS,
-            routes={"default": Route(name="default", model="fraud", options=self.options)},
+            routes={
+                "default": Route(name="default", model="fraud", options=self.options),
+                "urgent": Route(name="urgent", model="fraud", options=self.options, priority=self.priority),
+            },
             job_ttl_days=1,
             shard_bytes=self.shard_bytes,
         )
@@ -111,6 +117,7 @@ class Account:
         settings = WorkerSettings(
             jobs_table="jobs",
             bucket=BUCKET,
+            environment="test",
             models=MODELS,
             in_flight=2,
             image="image",

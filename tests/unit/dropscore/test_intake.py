@@ -50,7 +50,10 @@ def test_an_upload_becomes_one_job(account: Account) -> None:
             "jobName": f"score-{job.job_id}",
             "jobQueue": "queue",
             "jobDefinition": "definition",
+            "shareIdentifier": "scoring",
+            "schedulingPriorityOverride": 0,
             "parameters": {"job_id": job.job_id, "run": "1"},
+            "tags": {"dropscore:env": "test"},
         }
     ]
 

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from dropscore.jobs import Job, State
 from dropscore.reconcile import Reconciliation
 from dropscore.runtime import ReconcileSettings
+from tests.emf import metrics_of
 
 from .conftest import BUCKET, Account, aws_error
 
@@ -29,7 +30,7 @@ class FakeBatch:
 
 
 def _run(account: Account, batch: FakeBatch | None = None, after: timedelta = LATER) -> dict[str, int]:
-    settings = ReconcileSettings(bucket=BUCKET, window_hours=48, grace_minutes=15)
+    settings = ReconcileSettings(bucket=BUCKET, environment="test", window_hours=48, grace_minutes=15)
     one = Reconciliation(
         settings=settings,
         table=account.table,
@@ -152,3 +153,47 @@ def test_one_file_that_cannot_be_taken_keeps_none_of_the_others_waiting(
     with pytest.raises(ClientError, match="poison"):
         _run(account)
     assert [account.job(upload.job_id).status for upload in uploads[1:]] == [State.SUBMITTED] * 4
+
+
+def _measured(capsys: pytest.CaptureFixture[str]) -> dict[str, list[float]]:
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "OldestUnfinished" in line]
+    return metrics_of(line)
+
+
+def test_what_is_found_and_how_long_the_oldest_job_has_waited_is_measured(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.put(b"1\n", "input/lost.csv")
+    _run(account)
+    found = _measured(capsys)
+    assert (found["Findings"], found["Unmended"]) == ([1], [0])
+    assert found["OldestWaiting"][0] == found["OldestUnfinished"][0] == pytest.approx(3600, abs=60)
+    _run(account, FakeBatch(**{"batch-1": "RUNNING"}))
+    assert _measured(capsys)["Findings"] == [0]
+
+
+def test_a_running_job_is_unfinished_and_does_not_wait(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    job_id = account.take(account.put(b"1\n")) or ""
+    account.table.start(job_id, batch_job_id="batch-1", attempt=1, started_at="2026-01-01T00:00:00.000Z")
+    _run(account, FakeBatch(**{"batch-1": "RUNNING"}))
+    found = _measured(capsys)
+    assert found["OldestWaiting"] == [0]
+    assert found["OldestUnfinished"] == pytest.approx([3600], abs=60)
+
+
+def test_what_could_not_be_mended_is_measured_before_the_error(
+    account: Account, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.put(b"1\n")
+    monkeypatch.setattr(account.batch, "submit_job", lambda **_: (_ for _ in ()).throw(aws_error("ClientException")))
+    with pytest.raises(ClientError):
+        _run(account)
+    assert _measured(capsys)["Unmended"] == [1]
+
+
+def test_nothing_waits_where_all_have_ended(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    account.worker().score(account.take(account.put(b"1\n")) or "")
+    capsys.readouterr()
+    _run(account)
+    found = _measured(capsys)
+    assert (found["OldestWaiting"], found["OldestUnfinished"], found["Findings"]) == ([0], [0], [0])

@@ -9,6 +9,7 @@ MODELS = '{"fraud": {"endpoint": "e", "version": "0123456789ab", "body_limit_byt
 ENV = {
     "JOBS_TABLE": "jobs",
     "BUCKET": "bucket",
+    "ENVIRONMENT": "test",
     "JOB_QUEUE": "queue",
     "JOB_DEFINITION": "definition",
     "MODELS": MODELS,
@@ -39,6 +40,7 @@ def test_each_process_reads_its_environment() -> None:
         ({"ROUTES": '{"default": {"model": "none"}}'}, "a model that MODELS names"),
         ({"ROUTES": '{"default": {"modle": "none"}}'}, "ROUTES is not as expected"),
         ({"ROUTES": '{"default": {"model": "fraud", "hedaer": true}}'}, "did you mean header"),
+        ({"ROUTES": '{"default": {"model": "fraud", "priority": 10000}}'}, "route 'default' has no priority"),
     ],
 )
 def test_a_wrong_environment_is_named(change: dict[str, str], said: str) -> None:

@@ -11,6 +11,8 @@ from dropscore.tracking import BatchChange, track
 
 from .conftest import Account
 
+GIVEN_UP = "Canceled by JobStateTimeLimit action due to reason"
+
 
 def _event(
     job_id: str,
@@ -38,6 +40,11 @@ def _event(
         ("Host EC2 (instance i-1) terminated.", {}, "SPOT_RECLAIMED"),
         ("Your Spot Task was interrupted.", {}, "SPOT_RECLAIMED"),
         ("Job attempt duration exceeded timeout", {}, "TIMEOUT"),
+        ("ResourceInitializationError: unable to pull registry auth", {}, "START_FAILED"),
+        ("Task failed to start", {"reason": "DockerTimeoutError: Could not transition to created"}, "START_FAILED"),
+        (f"{GIVEN_UP}: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY", {}, "NO_CAPACITY"),
+        (f"{GIVEN_UP}: MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE", {}, "NO_ROOM"),
+        (f"{GIVEN_UP}: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT", {}, "NO_ROOM"),
     ],
 )
 def test_a_failure_the_worker_could_not_tell_is_told_with_batchs_reason(
@@ -51,6 +58,17 @@ def test_a_failure_the_worker_could_not_tell_is_told_with_batchs_reason(
     assert reason in job.message
     assert all(str(value) in job.message for value in container.values())
     assert job.finished_at is not None
+
+
+def test_a_shard_that_was_given_up_ends_its_job(account: Account) -> None:
+    job_id = _array(account)
+    reason = f"{GIVEN_UP}: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"
+    detail = {"jobId": "batch-1:0", "status": "FAILED", "statusReason": reason, "arrayProperties": {"index": 0}}
+    change = BatchChange.from_event({"detail": {**detail, "parameters": {"job_id": job_id}}})
+    assert track(change, account.table, account.finish)
+    job = account.job(job_id)
+    assert (job.status, job.code) == (State.FAILED, "NO_CAPACITY")
+    assert "worker.runnable_minutes" in (job.message or "")
 
 
 def test_a_worker_that_ends_without_a_word_is_a_failure(account: Account) -> None:

@@ -86,6 +86,7 @@ class Ground:
     authority: StandIn
     state: Path
     model: ModelServer
+    endpoints: dict[str, ModelServer] = field(default_factory=dict)
     told: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -95,7 +96,8 @@ class Ground:
     def submit(self, *command: str, **request: Any) -> str:
         overrides = {"command": list(command), "environment": [{"name": "MINE", "value": "1"}]}
         plain = {"jobName": "j", "jobQueue": "queue", "jobDefinition": "job", "containerOverrides": overrides}
-        return str(self.batch.submit_job(**{**plain, **request})["jobId"])
+        share = {"shareIdentifier": "scoring"}
+        return str(self.batch.submit_job(**{**plain, **share, **request})["jobId"])
 
     def job(self, job_id: str) -> dict[str, Any]:
         (found,) = self.batch.describe_jobs(jobs=[job_id])["jobs"]
@@ -138,7 +140,7 @@ def resources() -> Resources:
     }
     variant = {"VariantName": "AllTraffic", "ModelName": "m"}
     written = {
-        "AWS::Batch::JobQueue": ("queue", "arn:aws:batch:::job-queue/queue", {}),
+        "AWS::Batch::JobQueue": ("queue", "arn:aws:batch:::job-queue/queue", {"SchedulingPolicyArn": "arn:policy"}),
         "AWS::Batch::JobDefinition": ("job", "arn:aws:batch:::job-definition/job:1", definition),
         "AWS::SageMaker::Model": ("m", "arn:m", model),
         "AWS::SageMaker::EndpointConfig": ("c", "arn:c", {"ProductionVariants": [variant]}),
@@ -162,9 +164,9 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     authority, deployed = StandIn(), resources()
     around = Surroundings(emulator_url="http://127.0.0.1:1", shim_url=url, state=state)
     model = ModelServer(deployed.endpoints["Fraud"], images["model"], authority, around)
-    found = Ground(url, authority, state, model)
+    found = Ground(url, authority, state, model, {"Fraud": model})
     batch = Batch(deployed, images, authority, around, Jobs(state / "jobs.json", found.told.append))
-    shim = Shim(listening, batch=batch, endpoints={"Fraud": model}, authority=authority, body_limit_bytes=1000)
+    shim = Shim(listening, batch=batch, endpoints=found.endpoints, authority=authority, body_limit_bytes=1000)
     thread = threading.Thread(target=shim.serve_forever)
     thread.start()
     batch.start(2)

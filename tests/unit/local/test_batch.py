@@ -154,7 +154,16 @@ def test_events_tell_children_parent_and_dependent_apart(ground: Ground) -> None
 @pytest.mark.parametrize(
     ("operation", "request_", "action"),
     [
-        ("submit_job", {"jobName": "j", "jobQueue": "queue", "jobDefinition": "job"}, "batch:SubmitJob"),
+        (
+            "submit_job",
+            {"jobName": "j", "jobQueue": "queue", "jobDefinition": "job", "shareIdentifier": "scoring"},
+            "batch:SubmitJob",
+        ),
+        (
+            "submit_job",
+            {"jobName": "j", "jobQueue": "queue", "jobDefinition": "job", "shareIdentifier": "scoring", "tags": {"a": "b"}},
+            "batch:TagResource",
+        ),
         ("describe_jobs", {"jobs": []}, "batch:DescribeJobs"),
         ("list_jobs", {"jobQueue": "queue"}, "batch:ListJobs"),
     ],

@@ -5,6 +5,10 @@ from __future__ import annotations
 import io
 import sys
 import tarfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +17,11 @@ from botocore.exceptions import ClientError
 
 from local.account import client
 from local.shim import endpoint as endpoints
-from local.shim.answers import AwsError
+from local.shim.answers import AwsError, access_denied
 from local.shim.attempt import Surroundings
-from local.shim.endpoint import ModelServer
+from local.shim.endpoint import REFUSED_ASLEEP, Answer, ModelServer
 from local.shim.image import Image
+from local.shim.resources import Component
 from tests.unit.local.conftest import ROLE, Ground, StandIn, artefact, refused, resources, until
 
 
@@ -75,6 +80,95 @@ def test_model_error_when_the_container_takes_too_long(ground: Ground, monkeypat
     response = refused(lambda: invoke(ground, b"slow"))
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
     assert "Your invocation timed out" in response["OriginalMessage"]
+
+
+@pytest.fixture(autouse=True)
+def _only_fraud_stays(ground: Ground) -> Iterator[None]:
+    yield
+    for name in ground.endpoints.keys() - {"Fraud"}:
+        ground.endpoints.pop(name)._close_idle()
+
+
+def beside(ground: Ground, name: str, **changes: Any) -> ModelServer:
+    """Another endpoint in front of the same process."""
+    endpoint = replace(ground.model.endpoint, name=name, arn=f"arn:aws:sagemaker:::endpoint/{name}", **changes)
+    server = ModelServer(endpoint, ground.model.image, ground.authority, ground.model.around, "InService")
+    server._port = ground.model._port
+    ground.endpoints[name] = server
+    return server
+
+
+def sleeping(ground: Ground, fewest: int = 0) -> None:
+    beside(ground, "night", component=Component("arn:aws:sagemaker:::inference-component/c", "c", fewest))
+
+
+def ask_component(ground: Ground, name: str | None = "c") -> Any:
+    runtime = client("sagemaker-runtime", ground.url)
+    named = {"InferenceComponentName": name} if name else {}
+    return runtime.invoke_endpoint(EndpointName="night", Body=b"1", **named)["Body"].read()
+
+
+def test_a_component_that_scales_to_nothing_sleeps_until_it_was_asked_a_few_times(ground: Ground) -> None:
+    sleeping(ground)
+    for _ in range(REFUSED_ASLEEP):
+        error = refused(lambda: ask_component(ground))["Error"]
+        assert error["Code"] == "ValidationError"
+        assert error["Message"].startswith("Inference Component has no capacity to process this request. ")
+    assert ask_component(ground).endswith(b", 1)")
+
+
+def test_a_component_that_always_has_a_copy_answers_at_once(ground: Ground) -> None:
+    sleeping(ground, fewest=1)
+    assert ask_component(ground).endswith(b", 1)")
+
+
+@pytest.mark.parametrize("name", [None, "other"])
+def test_a_request_must_name_the_endpoints_component(ground: Ground, name: str | None) -> None:
+    sleeping(ground, fewest=1)
+    error = refused(lambda: ask_component(ground, name))["Error"]
+    assert error["Code"] == "ValidationError"
+    assert f"night has the inference component c; the request names {name or 'none'}" in error["Message"]
+
+
+def test_a_caller_must_be_allowed_to_invoke_the_component_too(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    sleeping(ground, fewest=1)
+
+    def only_the_endpoint(caller: str, action: str, resource: str) -> None:
+        if "inference-component" in resource:
+            raise access_denied(caller, action, resource, "implicitDeny")
+
+    monkeypatch.setattr(ground.authority, "require", only_the_endpoint)
+    error = refused(lambda: ask_component(ground))["Error"]
+    assert error["Code"] == "AccessDeniedException"
+    assert "inference-component/c" in error["Message"]
+
+
+def test_a_serverless_endpoint_turns_away_what_it_cannot_work_at_one_time(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = beside(ground, "free", concurrency=1)
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(_body: bytes, _headers: Any) -> Answer:
+        entered.set()
+        leave.wait(10)
+        return Answer(200, "text/csv", "", b"1")
+
+    monkeypatch.setattr(server, "_invoked", slow)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(invoke, ground, b"1", "free")
+        assert entered.wait(10)
+        response = refused(lambda: invoke(ground, b"2", "free"))
+        leave.set()
+        assert first.result()["Body"].read() == b"1"
+    assert response["Error"]["Code"] == "ThrottlingException"
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 429
+    assert invoke(ground, b"3", "free")["Body"].read() == b"1"
+
+
+def test_a_serverless_endpoint_takes_bodies_of_4_mib(ground: Ground) -> None:
+    assert beside(ground, "free", concurrency=1).body_limit_bytes == 4_194_304
+    assert ground.model.body_limit_bytes > 1 << 40
 
 
 def test_models_process_is_started_again_when_it_dies(ground: Ground) -> None:

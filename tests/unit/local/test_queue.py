@@ -157,6 +157,13 @@ def test_a_change_is_written_down_before_it_is_told(tmp_path: Path) -> None:
     }
 
 
+def test_the_higher_priority_starts_first_and_of_the_same_the_oldest(jobs: Jobs) -> None:
+    jobs.add([job("old", created_at=1), job("urgent", priority=9, created_at=3), job("older", created_at=0)])
+    jobs.add([job("most urgent", priority=10, created_at=4), job("as urgent", priority=9, created_at=2)])
+    order = ["most urgent", "as urgent", "urgent", "older", "old"]
+    assert [jobs.take().id for _ in order] == order
+
+
 def test_the_children_of_an_array_start_in_their_order(jobs: Jobs) -> None:
     jobs.add(array(4))
     assert [jobs.take().array_index for _ in range(4)] == [0, 1, 2, 3]

@@ -152,3 +152,29 @@ def test_the_template_that_was_given_stays_as_it_was() -> None:
     template = {"Resources": {"Queue": resource("AWS::Batch::JobQueue")}, "Rules": {}}
     rewrite("stack", template)
     assert template == {"Resources": {"Queue": resource("AWS::Batch::JobQueue")}, "Rules": {}}
+
+
+def test_the_way_out_by_nat_is_left_out_and_told() -> None:
+    result = rewritten(
+        {
+            "Address": resource("AWS::EC2::EIP"),
+            "Gateway": resource("AWS::EC2::NatGateway", AllocationId={"Fn::GetAtt": ["Address", "AllocationId"]}),
+            "Out": resource("AWS::EC2::Route", NatGatewayId={"Ref": "Gateway"}),
+            "Subnet": {**resource("AWS::EC2::Subnet"), "DependsOn": ["Out"]},
+        }
+    )
+    assert result.template["Resources"] == {"Subnet": resource("AWS::EC2::Subnet")}
+    told = [note.split(":")[0] for note in result.not_emulated]
+    assert told == ["stack/Address (AWS", "stack/Gateway (AWS", "stack/Out (AWS"]
+
+
+def test_a_scheduling_policy_goes_to_the_shim_and_its_queue_refers_to_it() -> None:
+    policy = {"Fn::GetAtt": ["Order", "Arn"]}
+    result = rewritten(
+        {
+            "Order": resource("AWS::Batch::SchedulingPolicy"),
+            "Queue": resource("AWS::Batch::JobQueue", SchedulingPolicyArn=policy),
+        }
+    )
+    arn = f"arn:aws:batch:us-east-1:000000000000:scheduling-policy/{generated_name('stack', 'Order')}"
+    assert [each.properties for each in result.shimmed] == [{}, {"SchedulingPolicyArn": arn}]

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,43 @@ def test_model_that_is_not_its_manifests_stops_the_start(
     assert event["event"] == "refused_to_start"
     assert "manifest.json says 0000" in str(event["message"])
     assert process.wait(10) == 1
+
+
+def test_the_model_that_was_deployed_is_served(start: Start, booster: xgboost.Booster, tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", booster)
+    process = start(folder, DROPSCORE_MODEL_SHA256=sha256((folder / "model.ubj").read_bytes()).hexdigest())
+    assert next_event(process)["event"] == "ready"
+
+
+def test_a_model_of_which_one_byte_was_replaced_after_deployment_stops_the_start(
+    start: Start, booster: xgboost.Booster, tmp_path: Path
+) -> None:
+    """Whoever can replace the model can replace its manifest too: only the digest from outside tells."""
+    folder = write(tmp_path / "m", booster)
+    deployed = (folder / "model.ubj").read_bytes()
+    replaced = _with_another_split(deployed)
+    (folder / "model.ubj").write_bytes(replaced)
+    said = json.loads((folder / "manifest.json").read_text()) | {"sha256": sha256(replaced).hexdigest()}
+    (folder / "manifest.json").write_text(json.dumps(said))
+    assert next_event(start(folder))["event"] == "ready"  # on its own it is whole
+
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    pinned = {"DROPSCORE_MODEL_SHA256": sha256(deployed).hexdigest(), "SAGEMAKER_BIND_TO_PORT": str(port)}
+    process = start(folder, **pinned)
+    event = next_event(process)
+    assert event["event"] == "refused_to_start"
+    assert f"the deployment pinned {pinned['DROPSCORE_MODEL_SHA256']}" in str(event["message"])
+    assert process.wait(10) == 1
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=2)
+
+
+def _with_another_split(model: bytes) -> bytes:
+    """The model with the last bit of one number of its trees turned over."""
+    place = model.index(b"split_conditions")
+    place = model.index(b"$d#", place) + 16
+    return model[:place] + bytes([model[place] ^ 1]) + model[place + 1 :]
 
 
 def test_train_is_the_other_room(start: Start, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tools import empty
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import LoggingEnabledTypeDef
 
 TEMPLATE = {
     "Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}},
@@ -57,3 +58,35 @@ def test_nothing_goes_otherwise(s3: S3Client, monkeypatch: pytest.MonkeyPatch, a
 def test_nothing_deployed_is_nothing_to_empty(s3: S3Client, capsys: pytest.CaptureFixture[str]) -> None:
     assert empty.main() == 0
     assert "there is no stack dropscore-dev-storage" in capsys.readouterr().err
+
+
+def test_what_was_recorded_goes_last_and_nothing_more_is_recorded(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("BucketName", "AccessLogBucketName", "TrailBucketName")
+    buckets = {name: {"Type": "AWS::S3::Bucket"} for name in names}
+    outputs = {name: {"Value": {"Ref": name}} for name in names}
+    template = {"Resources": buckets, "Outputs": outputs}
+    stack = boto3.client("cloudformation")
+    stack.create_stack(StackName="dropscore-dev-storage", TemplateBody=json.dumps(template))
+    for each in s3.list_buckets()["Buckets"]:
+        s3.put_object(Bucket=each["Name"], Key="a", Body=b"")
+    s3.create_bucket(Bucket="logs", ACL="log-delivery-write")
+    enabled: LoggingEnabledTypeDef = {"TargetBucket": "logs", "TargetPrefix": "x/"}
+    deployed = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if bucket["Name"] != "logs"]
+    for bucket in deployed:
+        s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={"LoggingEnabled": enabled})
+    cloudtrail = boto3.client("cloudtrail")
+    cloudtrail.create_trail(Name="trail", S3BucketName=deployed[0])
+    s3.create_bucket(Bucket="of-others")
+    cloudtrail.create_trail(Name="of-others", S3BucketName="of-others")
+    cloudtrail.start_logging(Name="of-others")
+    cloudtrail.start_logging(Name="trail")
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    assert empty.main() == 0
+    for bucket in deployed:
+        assert _count(s3, bucket) == 0
+        assert "LoggingEnabled" not in s3.get_bucket_logging(Bucket=bucket)
+    assert cloudtrail.get_trail_status(Name="trail")["IsLogging"] is False
+    assert cloudtrail.get_trail_status(Name="of-others")["IsLogging"] is True

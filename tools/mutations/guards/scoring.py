@@ -39,6 +39,20 @@ REPLIES = (
         UNIT + "test_work.py::test_a_model_that_changes_in_mid_file_makes_the_next_attempt_score_the_whole_file",
     ),
     Guard(
+        "only-the-pinned-model-serves",
+        "containers/model/serving/loading.py",
+        "if pinned_sha256 not in (None, sha256):",
+        "if False:",
+        "tests/unit/model/test_serve.py::test_a_model_of_which_one_byte_was_replaced_after_deployment_stops_the_start",
+    ),
+    Guard(
+        "a-sleeping-model-is-waited-for",
+        ENDPOINT,
+        'if code == "ValidationError" and _NO_CAPACITY in said:',
+        "if False:",
+        UNIT + "test_endpoint.py::test_a_model_that_takes_ten_minutes_to_wake_is_waited_for",
+    ),
+    Guard(
         "a-containers-codes-are-not-repeated",
         ENDPOINT,
         'code if isinstance(code, str) and code in _WORDS else "BAD_ROW"',

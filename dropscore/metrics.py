@@ -1,0 +1,143 @@
+"""What is measured, as log lines in CloudWatch's embedded metric format: CloudWatch makes metrics of them.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from dropscore.errors import BusyError, TransientError
+from dropscore.log import log
+
+NAMESPACE = "Dropscore"
+UNITS: Mapping[str, str] = {
+    # of a worker, by environment and model
+    "Rows": "Count",
+    "RowsRejected": "Count",
+    "Bodies": "Count",
+    "Bytes": "Bytes",
+    "Latency": "Milliseconds",
+    "Retries": "Count",
+    "Throttles": "Count",
+    "InFlight": "Count",
+    "ShardsDone": "Count",
+    "QueueTime": "Seconds",
+    "WorkerTime": "Seconds",
+    # of `announce`, by environment and model
+    "JobsSucceeded": "Count",
+    "JobsFailed": "Count",
+    "JobsRejected": "Count",
+    "JobTime": "Seconds",
+    # of `reconcile`, by environment
+    "OldestUnfinished": "Seconds",
+    "OldestWaiting": "Seconds",
+    "Findings": "Count",
+    "Unmended": "Count",
+}
+"""Every metric and its unit; docs/monitoring.md says what each means."""
+
+LINE_SECONDS = 60.0  # CloudWatch keeps a minute anyway
+MOST_VALUES = 100  # of one metric in one line: CloudWatch drops a line with more
+Value = float | Sequence[float]
+T = TypeVar("T")
+
+
+def emit(values: Mapping[str, Value], *, environment: str, model: str | None = None) -> None:
+    """Writes one line of `values`, in the metrics' units; of the environment and, where it has one, of the model."""
+    where = {"Environment": environment} | ({"Model": model} if model else {})
+    names = list(where)
+    directive = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [names[: count + 1] for count in range(len(names))],
+        "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in values],
+    }
+    aws = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    log("measured", _aws=aws, **where, **values)
+
+
+class Meter:
+    """What one worker counts between two lines; at most a line a minute, and one at the end.
+
+    Asked by several threads. Of the requests' times it keeps a random sample, so that a line has its bounds.
+    """
+
+    def __init__(self, environment: str, model: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._where = {"environment": environment, "model": model}
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._written = clock()
+        self._counts: Counter[str] = Counter()
+        self._times: list[float] = []
+        self._under_way = self._peak = 0
+
+    def count(self, **counts: int) -> None:
+        with self._lock:
+            self._counts.update(counts)
+
+    def tick(self) -> None:
+        """Writes a line if one is due."""
+        if self._clock() - self._written >= LINE_SECONDS:
+            self.write()
+
+    def write(self) -> None:
+        with self._lock:
+            values: dict[str, Value] = dict(self._counts)
+            values |= {"Latency": self._times} if self._times else {}
+            values |= {"InFlight": self._peak} if self._peak else {}
+            self._counts, self._times, self._peak = Counter(), [], self._under_way
+            written, self._written = self._written, self._clock()
+        emit({**values, "WorkerTime": round(self._written - written, 3)}, **self._where)
+
+    def measured(self, ask: Callable[[T], bytes]) -> Callable[[T], bytes]:
+        """`ask` as it is, each call counted and timed."""
+
+        def asked(body: T) -> bytes:
+            with self._request():
+                started = self._clock()
+                answer = ask(body)
+                self._answered((self._clock() - started) * 1000)
+                return answer
+
+        return asked
+
+    @contextmanager
+    def _request(self) -> Iterator[None]:
+        with self._lock:
+            self._under_way += 1
+            self._peak = max(self._peak, self._under_way)
+        try:
+            yield
+        except BusyError:
+            self.count(Retries=1, Throttles=1)
+            raise
+        except TransientError:
+            self.count(Retries=1)
+            raise
+        finally:
+            with self._lock:
+                self._under_way -= 1
+
+    def _answered(self, milliseconds: float) -> None:
+        with self._lock:
+            self._counts["Bodies"] += 1
+            if len(self._times) < MOST_VALUES:
+                self._times.append(round(milliseconds, 3))
+            elif (place := random.randrange(self._counts["Bodies"])) < MOST_VALUES:
+                self._times[place] = round(milliseconds, 3)
+
+
+@contextmanager
+def metered(environment: str, model: str) -> Iterator[Meter]:
+    """A meter whose last line is written whatever happens."""
+    meter = Meter(environment, model)
+    try:
+        yield meter
+    finally:
+        meter.write()

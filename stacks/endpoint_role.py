@@ -1,0 +1,40 @@
+"""The role under which SageMaker starts a model: it pulls the image, reads the artefact, writes logs, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3_assets as s3_assets
+from constructs import Construct
+
+from stacks.grants import grant, grant_read_asset
+from stacks.review import accept_resource
+from stacks.sources import Image
+
+METRIC_NAMESPACES = ["/aws/sagemaker/Endpoints", "/aws/sagemaker/InferenceComponents", "AWS/SageMaker"]
+ANY_RESOURCE_REASON = (
+    "ecr:GetAuthorizationToken and cloudwatch:PutMetricData know no resource; the metrics are held to SageMaker's own "
+    "namespaces by a condition, and pulling is held to the one repository."
+)
+
+
+def endpoint_role(
+    scope: Construct, *, image: Image, artefact: s3_assets.Asset | None, log_groups: Sequence[logs.ILogGroup]
+) -> iam.Role:
+    role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+    if artefact:
+        grant_read_asset(role, artefact)
+    image.repository.grant_pull(role)
+    arns = [group.log_group_arn for group in log_groups]
+    grant(role, ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], *arns)
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["cloudwatch:PutMetricData"],
+            resources=["*"],
+            conditions={"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACES}},
+        )
+    )
+    accept_resource(role, "*", ANY_RESOURCE_REASON)
+    return role

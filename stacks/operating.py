@@ -1,0 +1,65 @@
+"""What operators may do to scoring: try a file again, redrive dead letters, end jobs, read logs.
+
+The role is in storage and stays; this policy names the resources of this deployment of scoring, and goes with them.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.grants import grant, grant_describe
+from stacks.review import accept
+
+TAG = "dropscore:env"
+REDRIVE = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
+READ_LOGS = ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"]
+WITHOUT_RESOURCE = [
+    *("batch:DescribeJobs", "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "logs:GetQueryResults")
+]
+ANY_REASON = (
+    "They know no resource: batch:DescribeJobs reads what jobs became, logs:GetQueryResults what a query found that "
+    "only logs:StartQuery on our own groups can have started, the two of CloudWatch numbers and the states of alarms."
+)
+JOBS_REASON = "Jobs have no names before they are submitted; a condition holds it to those with this deployment's tag."
+
+
+class Operating(Construct):
+    def __init__(
+        self, scope: Construct, construct_id: str, *, operators: iam.IRole, env: str, dead_letters: sqs.IQueue
+    ) -> None:
+        """To be made last: it covers every function, log group and dashboard that the stack has by then."""
+        super().__init__(scope, construct_id)
+        stack = Stack.of(self)
+        self._policy = iam.Policy(self, "Policy", roles=[operators])
+        every = stack.node.find_all()
+        functions = [each.function_arn for each in every if isinstance(each, lambda_.Function)]
+        groups = [each.log_group_arn for each in every if isinstance(each, logs.LogGroup)]
+        dashboards = [each.dashboard_arn for each in every if isinstance(each, cloudwatch.Dashboard)]
+        grant(self._policy, ["lambda:InvokeFunction"], *functions)
+        grant(self._policy, READ_LOGS, *groups)
+        grant(self._policy, REDRIVE, dead_letters.queue_arn)
+        if dead_letters.encryption_master_key:
+            grant(self._policy, ["kms:Decrypt"], dead_letters.encryption_master_key.key_arn)
+        grant_describe(self._policy, stack.stack_name)
+        grant(self._policy, ["cloudwatch:GetDashboard"], *dashboards)
+        grant(self._policy, WITHOUT_RESOURCE, "*")
+        accept(self._policy, "AwsSolutions-IAM5[Resource::*]", ANY_REASON)
+        self._let_end_jobs(env)
+
+    def _let_end_jobs(self, env: str) -> None:
+        jobs = Stack.of(self).format_arn(service="batch", resource="job", resource_name="*")
+        self._policy.add_statements(
+            iam.PolicyStatement(
+                actions=["batch:TerminateJob"],
+                resources=[jobs],
+                conditions={"StringEquals": {f"aws:ResourceTag/{TAG}": env}},
+            )
+        )
+        written = "arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*"
+        accept(self._policy, f"AwsSolutions-IAM5[Resource::{written}]", JOBS_REASON)

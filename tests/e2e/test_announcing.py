@@ -1,0 +1,104 @@
+"""Who listens on the bus hears how jobs end, and what workers measure adds up."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dropscore.jobs import State
+from tests.e2e.conftest import WAIT_SECONDS, Hands
+from tests.emf import totals
+from tests.events import complaints
+
+Heard = Callable[[str], list[dict[str, Any]]]
+QUIET_SECONDS = 3.0
+"""As long as the emulator's poller may take to come by once more."""
+
+
+@pytest.fixture(scope="module")
+def heard(hands: Hands) -> Iterator[Heard]:
+    """The events of a job, as a queue gets them that a rule of somebody else's connects with the bus."""
+    sqs, events = hands.client("sqs"), hands.client("events")
+    url = sqs.create_queue(QueueName="listener")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    rule = events.put_rule(Name="listener", EventPattern=json.dumps({"source": ["dropscore"]}))["RuleArn"]
+    allowed = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    events.put_targets(Rule="listener", Targets=[{"Id": "queue", "Arn": arn}])
+    kept: list[dict[str, Any]] = []
+
+    def of(job_id: str) -> list[dict[str, Any]]:
+        """Waits for the first, and then a moment for a second."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        quiet_since = time.monotonic()
+        while time.monotonic() < deadline:
+            for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+                kept.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                quiet_since = time.monotonic()
+            found = [event for event in kept if event["detail"]["job_id"] == job_id]
+            if found and time.monotonic() - quiet_since > QUIET_SECONDS:
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"nothing was heard of job {job_id}; logs: {hands.cloud.home}/logs")
+
+    yield of
+    events.remove_targets(Rule="listener", Ids=["queue"])
+    events.delete_rule(Name="listener")
+    sqs.delete_queue(QueueUrl=url)
+
+
+def test_an_event_reaches_a_queue_once_when_a_file_is_scored(hands: Hands, heard: Heard, sample: list[bytes]) -> None:
+    job = hands.ended(hands.drop("input/heard.csv", b"\n".join(sample[:9]) + b"\n"))
+
+    (event,) = heard(job.job_id)
+    assert (event["source"], event["detail-type"]) == ("dropscore", "Job Succeeded")
+    assert complaints(event["detail"]) == []
+    assert event["detail"]["output_key"] == job.output_key
+    assert (event["detail"]["rows"], event["detail"]["bucket"]) == (9, hands.bucket)
+    assert hands.read(event["detail"]["manifest_key"])
+
+
+def test_an_event_says_why_when_a_file_is_rejected_and_quotes_no_cell(
+    hands: Hands, heard: Heard, sample: list[bytes]
+) -> None:
+    rows = [*sample[:3], sample[3].replace(sample[3].split(b",")[2], b"hush-hush", 1)]
+    job = hands.ended(hands.drop("input/unheard.csv", b"\n".join(rows) + b"\n"))
+
+    (event,) = heard(job.job_id)
+    assert job.status is State.REJECTED
+    assert event["detail-type"] == "Job Rejected"
+    assert complaints(event["detail"]) == []
+    assert (event["detail"]["code"], event["detail"]["message"]) == (job.code, job.message)
+    assert "hush" not in json.dumps(event)
+
+
+def test_what_workers_measure_adds_up_to_the_files_rows(hands: Hands, sample: list[bytes]) -> None:
+    rows = sample * (10_000_000 // sum(map(len, sample)))
+    body = b"\n".join(rows) + b"\n"
+    job = hands.ended(hands.drop("input/measured.csv", body))
+
+    assert (job.status, job.rows) == (State.SUCCEEDED, len(rows))
+    lines = [line for log in _logs(hands, job.job_id) for line in log.read_text().splitlines() if line.startswith("{")]
+    measured = totals(lines)
+    assert (measured["Rows"], measured["RowsRejected"], measured["Bytes"]) == (len(rows), 0, len(body))
+    assert measured["ShardsDone"] == job.shards > 1
+    assert measured["Bodies"] >= job.shards
+    assert measured["Latency"] > 0
+    assert all(json.loads(line)["job_id"] == job.job_id for line in lines)
+
+
+def _logs(hands: Hands, job_id: str) -> list[Path]:
+    return [file for file in (hands.cloud.home / "shim" / "logs").glob(f"*{job_id}*/*.log") if file.is_file()]

@@ -1,0 +1,287 @@
+"""The three ways to serve a model: instances that hold it, copies that come and go, and a serverless endpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dropscore.runtime import WorkerSettings
+from tests.stacks.building import MODEL_SHA256, Json, Templates, listed, only, properties, rendered, statements
+from tests.stacks.conftest import Build
+
+SLEEPING = {"models.fraud.min_instances": 0, "models.fraud.max_instances": 3, "models.fraud.instance_count": 2}
+SERVERLESS = {
+    **dict.fromkeys([f"models.fraud.{key}" for key in ("instance_type", "instance_count", "body_limit_bytes")]),
+    "models.fraud.serverless_memory_mib": 3072,
+    "models.fraud.serverless_concurrency": 7,
+}
+GROWING = {"models.fraud.max_instances": 4, "models.fraud.invocations_per_instance": 90}
+CAPTURING = {"models.fraud.capture_percent": 5}
+NAME = "dropscore-dev-fraud"
+COPIES = f"{NAME}-0"
+CONFIG = "AWS::SageMaker::EndpointConfig"
+POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
+TARGET = "AWS::ApplicationAutoScaling::ScalableTarget"
+ALARM = "AWS::CloudWatch::Alarm"
+
+
+def variant(templates: Templates) -> Json:
+    (found,) = only(templates.hosting, CONFIG)["ProductionVariants"]
+    return dict(found)
+
+
+# Instances
+
+
+def test_a_new_model_takes_over_at_one_moment_and_the_old_one_stands_by(templates: Templates) -> None:
+    """Shares of the requests would let two models answer one file, which no job survives."""
+    update = only(templates.hosting, "AWS::SageMaker::Endpoint")["DeploymentConfig"]["BlueGreenUpdatePolicy"]
+    assert update["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"
+    assert update["TerminationWaitInSeconds"] == 600
+
+
+def test_errors_or_slowness_bring_the_old_model_back(templates: Templates) -> None:
+    deployment = only(templates.hosting, "AWS::SageMaker::Endpoint")["DeploymentConfig"]
+    named = {alarm["AlarmName"]["Ref"] for alarm in deployment["AutoRollbackConfiguration"]["Alarms"]}
+    assert named == set(properties(templates.hosting, ALARM))
+    assert len(named) == 2
+
+
+def test_the_alarms_watch_this_endpoint_and_sleep_without_traffic(build_template: Build) -> None:
+    hosting = build_template({"monitoring.latency_ms": 2500}).hosting
+    latency, errors = only(hosting, ALARM, "Latency"), only(hosting, ALARM, "Errors")
+    here = [{"Name": "EndpointName", "Value": NAME}, {"Name": "VariantName", "Value": "AllTraffic"}]
+    assert (latency["MetricName"], latency["ExtendedStatistic"], latency["Threshold"]) == (
+        "ModelLatency",
+        "p90",
+        2_500_000,  # SageMaker counts microseconds
+    )
+    parts = {each["Id"]: each["MetricStat"]["Metric"] for each in errors["Metrics"] if "MetricStat" in each}
+    assert {name: part["MetricName"] for name, part in parts.items()} == {
+        "errors": "Invocation5XXErrors",
+        "invocations": "Invocations",
+    }
+    assert latency["Dimensions"] == parts["errors"]["Dimensions"] == parts["invocations"]["Dimensions"] == here
+    for alarm in (latency, errors):
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (2, 5)
+        assert "docs/monitoring.md" in alarm["AlarmDescription"]
+
+
+def test_a_fixed_number_of_instances_is_not_scaled(templates: Templates) -> None:
+    assert properties(templates.hosting, TARGET) == {}
+    assert "RetainAllVariantProperties" not in only(templates.hosting, "AWS::SageMaker::Endpoint")
+
+
+def test_instances_follow_the_requests_out_at_once_and_in_slowly(build_template: Build) -> None:
+    hosting = build_template(GROWING).hosting
+    target = only(hosting, TARGET)
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 4)
+    assert target["ResourceId"] == f"endpoint/{NAME}/variant/AllTraffic"
+    assert target["ScalableDimension"] == "sagemaker:variant:DesiredInstanceCount"
+    assert "RoleARN" not in target  # the service-linked one
+    follow = only(hosting, POLICY)["TargetTrackingScalingPolicyConfiguration"]
+    metric = follow["PredefinedMetricSpecification"]["PredefinedMetricType"]
+    assert (metric, follow["TargetValue"]) == ("SageMakerVariantInvocationsPerInstance", 90)
+    assert follow["ScaleOutCooldown"] * 5 <= follow["ScaleInCooldown"]
+
+
+def test_a_scaled_endpoint_keeps_its_instances_when_its_model_is_replaced(build_template: Build) -> None:
+    hosting = build_template(GROWING).hosting
+    assert only(hosting, "AWS::SageMaker::Endpoint")["RetainAllVariantProperties"] is True
+
+
+def test_scaling_begins_when_the_endpoint_is_there(build_template: Build) -> None:
+    hosting = build_template(GROWING).hosting
+    (endpoint,) = properties(hosting, "AWS::SageMaker::Endpoint")
+    (target,) = [each for each in hosting["Resources"].values() if each["Type"] == TARGET]
+    assert target["DependsOn"] == [endpoint]
+
+
+@pytest.mark.parametrize("said", [{}, SLEEPING])
+def test_a_request_goes_to_the_idlest_instance(build_template: Build, said: dict[str, object]) -> None:
+    routing = variant(build_template(said))["RoutingConfig"]
+    assert routing == {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"}
+
+
+# Data capture
+
+
+def test_captured_requests_go_under_the_models_prefix_encrypted(build_template: Build) -> None:
+    capture = only(build_template(CAPTURING).hosting, CONFIG)["DataCaptureConfig"]
+    assert rendered(capture["DestinationS3Uri"]).endswith("/capture/fraud")
+    assert "ExportsOutputFnGetAttKey" in rendered(capture["KmsKeyId"])
+    assert capture["InitialSamplingPercentage"] == 5
+    assert [each["CaptureMode"] for each in capture["CaptureOptions"]] == ["Input", "Output"]
+    assert capture["CaptureContentTypeHeader"] == {
+        "CsvContentTypes": ["text/csv"],
+        "JsonContentTypes": ["application/json"],
+    }
+
+
+def test_the_model_may_write_captured_requests_and_read_none(build_template: Build) -> None:
+    allowed = statements(build_template(CAPTURING).hosting, "FraudRole")
+    on_the_bucket = [each for each in allowed if "Bucket" in str(each["Resource"])]
+    assert [each["Action"] for each in on_the_bucket] == ["s3:PutObject"]
+    assert rendered(on_the_bucket[0]["Resource"]).endswith("/capture/fraud/*")
+    (keys,) = [each for each in allowed if "kms:" in str(each["Action"])]
+    assert set(listed(keys["Action"])) == {"kms:Decrypt", "kms:GenerateDataKey"}
+
+
+def test_nothing_is_captured_unless_it_is_asked_for(templates: Templates) -> None:
+    assert "DataCaptureConfig" not in only(templates.hosting, CONFIG)
+    assert "capture" not in str(statements(templates.hosting, "FraudRole"))
+    assert "kms:" not in str(statements(templates.hosting, "FraudRole"))
+
+
+# Copies
+
+
+def test_a_sleeping_endpoint_has_instances_down_to_none_and_is_isolated_as_a_whole(build_template: Build) -> None:
+    templates = build_template(SLEEPING)
+    config = only(templates.hosting, CONFIG)
+    assert config["EnableNetworkIsolation"] is True
+    assert "FraudRole" in rendered(config["ExecutionRoleArn"])
+    assert "KmsKeyId" in config
+    assert variant(templates)["ManagedInstanceScaling"] == {
+        "Status": "ENABLED",
+        "MinInstanceCount": 0,
+        "MaxInstanceCount": 3,
+    }
+    assert variant(templates)["InitialInstanceCount"] == 2
+    assert "ModelName" not in variant(templates)
+    assert properties(templates.hosting, "AWS::SageMaker::Model") == {}
+
+
+def test_its_component_holds_image_artefact_and_pin_and_starts_with_a_copy(build_template: Build) -> None:
+    templates = build_template(SLEEPING)
+    component = only(templates.hosting, "AWS::SageMaker::InferenceComponent")
+    held = only(build_template({}).hosting, "AWS::SageMaker::Model")["PrimaryContainer"]
+    assert component["Specification"]["Container"] == {
+        "Image": held["Image"],
+        "ArtifactUrl": held["ModelDataUrl"],
+        "Environment": {"DROPSCORE_MODEL_SHA256": MODEL_SHA256},
+    }
+    assert component["RuntimeConfig"] == {"CopyCount": 1}
+    assert component["VariantName"] == variant(templates)["VariantName"]
+
+
+def test_a_copy_asks_for_more_than_half_of_an_instance(build_template: Build) -> None:
+    component = only(build_template(SLEEPING).hosting, "AWS::SageMaker::InferenceComponent")
+    assert component["Specification"]["ComputeResourceRequirements"] == {
+        "NumberOfCpuCoresRequired": 1.5,
+        "MinMemoryRequiredInMb": 4096,
+    }
+
+
+def test_a_copy_takes_the_gpu_and_its_disk_takes_no_key(build_template: Build) -> None:
+    hosting = build_template({**SLEEPING, "models.fraud.instance_type": "ml.g5.xlarge"}).hosting
+    component = only(hosting, "AWS::SageMaker::InferenceComponent")
+    assert component["Specification"]["ComputeResourceRequirements"]["NumberOfAcceleratorDevicesRequired"] == 1
+    assert "KmsKeyId" not in only(hosting, CONFIG)
+
+
+def test_the_endpoint_of_copies_waits_for_its_permissions(build_template: Build) -> None:
+    hosting = build_template(SLEEPING).hosting
+    (endpoint,) = [each for each in hosting["Resources"].values() if each["Type"] == "AWS::SageMaker::Endpoint"]
+    assert endpoint["DependsOn"] == [
+        name for name in properties(hosting, "AWS::IAM::Policy") if name.startswith("FraudRole")
+    ]
+    assert "DeploymentConfig" not in endpoint["Properties"]
+
+
+def test_copies_follow_the_requests_down_to_none(build_template: Build) -> None:
+    hosting = build_template(SLEEPING).hosting
+    target = only(hosting, TARGET)
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 3)
+    assert target["ResourceId"] == f"inference-component/{COPIES}"
+    assert target["ScalableDimension"] == "sagemaker:inference-component:DesiredCopyCount"
+    follow = only(hosting, POLICY, "ByRequests")["TargetTrackingScalingPolicyConfiguration"]
+    metric = follow["PredefinedMetricSpecification"]["PredefinedMetricType"]
+    assert metric == "SageMakerInferenceComponentInvocationsPerCopy"
+
+
+def test_a_request_that_finds_no_copy_wakes_exactly_one(build_template: Build) -> None:
+    hosting = build_template(SLEEPING).hosting
+    step = only(hosting, POLICY, "Wake")["StepScalingPolicyConfiguration"]
+    assert step["AdjustmentType"] == "ExactCapacity"
+    assert step["StepAdjustments"] == [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}]
+    alarm = only(hosting, ALARM, "Refused")
+    (wake,) = [name for name in properties(hosting, POLICY) if "Wake" in name]
+    assert alarm["AlarmActions"] == [{"Ref": wake}]
+    assert (alarm["MetricName"], alarm["Threshold"]) == ("NoCapacityInvocationFailures", 1)
+    assert alarm["Dimensions"] == [{"Name": "InferenceComponentName", "Value": COPIES}]
+
+
+def test_the_worker_knows_the_component_and_may_invoke_both(build_template: Build) -> None:
+    templates = build_template(SLEEPING)
+    assert models(templates)["fraud"].component == COPIES
+    assert {resource.rpartition(":")[2] for resource in invoked(templates)} == {
+        f"endpoint/{COPIES}",
+        f"inference-component/{COPIES}",
+    }
+
+
+def test_without_a_component_there_is_nothing_to_know(templates: Templates) -> None:
+    assert models(templates)["fraud"].component is None
+    assert {resource.rpartition(":")[2] for resource in invoked(templates)} == {f"endpoint/{NAME}"}
+
+
+def test_copies_log_under_their_components_name(build_template: Build) -> None:
+    hosting = build_template(SLEEPING).hosting
+    groups = properties(hosting, "AWS::Logs::LogGroup")
+    assert {group["LogGroupName"] for group in groups.values()} == {
+        f"/aws/sagemaker/Endpoints/{COPIES}",
+        f"/aws/sagemaker/InferenceComponents/{COPIES}",
+    }
+    (logs,) = [each for each in statements(hosting, "FraudRole") if "logs:PutLogEvents" in listed(each["Action"])]
+    assert {resource["Fn::GetAtt"][0] for resource in logs["Resource"]} == set(groups)
+
+
+# Serverless
+
+
+def test_a_serverless_endpoint_has_memory_and_concurrency_and_no_instances(build_template: Build) -> None:
+    templates = build_template(SERVERLESS)
+    assert variant(templates)["ServerlessConfig"] == {"MaxConcurrency": 7, "MemorySizeInMB": 3072}
+    assert {"InstanceType", "InitialInstanceCount", "ManagedInstanceScaling", "RoutingConfig"}.isdisjoint(
+        variant(templates)
+    )
+    assert "KmsKeyId" in only(templates.hosting, CONFIG)
+    assert properties(templates.hosting, TARGET) == {}
+    assert "DeploymentConfig" not in only(templates.hosting, "AWS::SageMaker::Endpoint")
+
+
+def test_a_serverless_model_is_not_isolated_because_it_cannot_be_and_synth_says_so(build_template: Build) -> None:
+    templates = build_template(SERVERLESS)
+    assert only(templates.hosting, "AWS::SageMaker::Model")["EnableNetworkIsolation"] is False
+    assert "SageMaker isolates no serverless endpoint" in warnings(templates)
+
+
+@pytest.mark.parametrize("said", [{}, GROWING, SLEEPING])
+def test_everything_else_is_isolated_and_says_nothing(build_template: Build, said: dict[str, object]) -> None:
+    templates = build_template(said)
+    held = properties(templates.hosting, "AWS::SageMaker::Model") or properties(templates.hosting, CONFIG)
+    assert [each["EnableNetworkIsolation"] for each in held.values()] == [True]
+    assert "SageMaker isolates no" not in warnings(templates)
+
+
+def test_a_serverless_models_bodies_are_smaller(build_template: Build) -> None:
+    assert models(build_template(SERVERLESS))["fraud"].body_limit_bytes == 4_000_000
+
+
+def warnings(templates: Templates) -> str:
+    return "".join(file.read_text() for file in templates.outdir.glob("*.metadata.json"))
+
+
+def models(templates: Templates) -> Any:
+    container = only(templates.scoring, "AWS::Batch::JobDefinition")["ContainerProperties"]
+    environment = {each["Name"]: rendered(each["Value"]) for each in container["Environment"]}
+    return WorkerSettings.from_env({**environment, "AWS_BATCH_JOB_ID": "job", "AWS_BATCH_JOB_ATTEMPT": "1"}).models
+
+
+def invoked(templates: Templates) -> list[str]:
+    allowed = statements(templates.scoring, "WorkerRole")
+    (invoke,) = [each for each in allowed if "sagemaker:InvokeEndpoint" in listed(each["Action"])]
+    return [rendered(resource) for resource in listed(invoke["Resource"])]

@@ -1,0 +1,91 @@
+"""A stack that waits, as an HTTP server of its own; CodeBuild and ECR by real clients with scripted answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.stub import Stubber
+
+from lambdas.build.builds import Builds
+
+ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=2)
+
+
+@dataclass
+class Stack:
+    """What CloudFormation gets to hear at the URL that it signed."""
+
+    port: int = 0
+    status: int = 200
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/waiting%3Astack?X-Amz-Signature=very-secret"
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    heard = Stack()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            heard.answers.append(json.loads(body))
+            heard.sizes.append(len(body))
+            heard.headers.append(dict(self.headers))
+            self.send_response(heard.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        heard.port = server.server_address[1]
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield heard
+        server.shutdown()
+        thread.join()
+
+
+@dataclass(frozen=True)
+class Aws:
+    """Real clients: what they are asked is checked against AWS's own models, and must be asked in this order."""
+
+    codebuild: Stubber
+    ecr: Stubber
+
+    @property
+    def builds(self) -> Builds:
+        return Builds(self.codebuild.client, self.ecr.client)
+
+
+def client(service: str, endpoint_url: str | None = None) -> Any:
+    keys = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
+    return boto3.client(service, region_name="eu-west-1", config=ONCE, endpoint_url=endpoint_url, **keys)  # type: ignore[call-overload]
+
+
+@pytest.fixture
+def aws() -> Iterator[Aws]:
+    with stubbed("codebuild") as codebuild, stubbed("ecr") as ecr:
+        yield Aws(codebuild, ecr)
+
+
+@contextmanager
+def stubbed(service: str) -> Iterator[Stubber]:
+    with Stubber(client(service)) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()

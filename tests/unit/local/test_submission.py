@@ -1,0 +1,61 @@
+"""What a submission says of its share and its priority, and what Batch makes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from local.shim.answers import AwsError
+from local.shim.resources import JobDefinition, Queue
+from local.shim.retry import RetryStrategy
+from local.shim.submission import requested
+
+SHARED, PLAIN = Queue(arn="arn:q", has_shares=True), Queue(arn="arn:q", has_shares=False)
+
+
+def definition(scheduling_priority: int = 0) -> JobDefinition:
+    return JobDefinition(
+        arn="arn:d:1",
+        name="d",
+        image="i",
+        command=(),
+        environment={},
+        job_role_arn=None,
+        parameters={},
+        retry=RetryStrategy(),
+        timeout_seconds=None,
+        scheduling_priority=scheduling_priority,
+    )
+
+
+def test_a_job_keeps_its_share_and_priority_and_so_do_the_children_of_an_array() -> None:
+    asked = {"jobName": "j", "shareIdentifier": "s", "schedulingPriorityOverride": 7, "arrayProperties": {"size": 2}}
+    jobs = requested(asked, definition(3), SHARED)
+    assert [(job.share, job.priority) for job in jobs] == [("s", 7)] * 3
+    described = jobs[0].described({})
+    assert (described["shareIdentifier"], described["schedulingPriority"]) == ("s", 7)
+
+
+def test_the_definitions_priority_counts_where_none_is_asked_for() -> None:
+    (job,) = requested({"jobName": "j", "shareIdentifier": "s"}, definition(3), SHARED)
+    assert job.priority == 3
+
+
+def test_a_queue_without_a_policy_knows_no_priorities() -> None:
+    (job,) = requested({"jobName": "j", "schedulingPriorityOverride": 7}, definition(3), PLAIN)
+    assert (job.priority, "schedulingPriority" in job.described({})) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("queue", "asked", "said"),
+    [
+        (SHARED, {}, "must be specified"),
+        (PLAIN, {"shareIdentifier": "s"}, "cannot be specified"),
+        (SHARED, {"shareIdentifier": "s", "schedulingPriorityOverride": 10_000}, "not between 0 and 9999"),
+        (SHARED, {"shareIdentifier": "s", "schedulingPriorityOverride": -1}, "not between 0 and 9999"),
+    ],
+)
+def test_what_batch_would_refuse_is_refused(queue: Queue, asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(AwsError, match=said):
+        requested({"jobName": "j", **asked}, definition(), queue)

