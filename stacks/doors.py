@@ -63,9 +63,9 @@ class Doors:
 
     def let_score(self, *, bucket: s3.IBucket, jobs: dynamodb.ITable, models: Sequence[str]) -> None:
         """Let workers read files, write scores, move jobs on and ask the endpoints whose ARNs are in `models`."""
-        prefixes = [bucket.arn_for_objects(f"{prefix}/*") for prefix in ("input", "parts", "output")]
-        self._let("S3", ["s3:GetObject", "s3:GetObjectVersion"], prefixes)
-        self._let("S3", ["s3:AbortMultipartUpload", "s3:PutObject"], prefixes[1:])
+        written = [bucket.arn_for_objects(f"{prefix}/*") for prefix in ("parts", "output")]
+        self._let("S3", ["s3:GetObjectVersion"], [bucket.arn_for_objects("input/*")])
+        self._let("S3", ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"], written)
         self._let("S3", ["s3:ListBucket"], [bucket.bucket_arn])
         self._let("DynamoDb", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [jobs.table_arn])
         self._let("SageMakerRuntime", ["sagemaker:InvokeEndpoint"], models)

@@ -98,6 +98,7 @@ class Scoring(Stack):
         for role in (intake.role, reconciliation.role):
             storage.grant_claim(role)
             storage.grant_read_input(role)
+            storage.grant_read_sidecars(role)
             worker.grant_submit(role)
         storage.grant_look_for_lost(reconciliation.role)
         for role in (tracking.role, reconciliation.role):

@@ -26,9 +26,6 @@ class Image:
     repository: ecr.IRepository
 
 
-ModelImage = Image
-
-
 @dataclass(frozen=True)
 class Source:
     """What an image is made of: a folder with an allow-list in its `.dockerignore`, and for which processors."""

@@ -76,9 +76,13 @@ class Storage(Stack):
         self._grant_table(role, ["dynamodb:GetItem", "dynamodb:UpdateItem"])
 
     def grant_read_input(self, role: iam.Role) -> None:
-        """Let `role` read dropped files, and be told 404 instead of 403 where there is none."""
+        """Let `role` read the versions of dropped files, and be told 404 instead of 403 where there is none."""
         grant(role, ["s3:ListBucket"], self.bucket.bucket_arn)
-        self._grant_objects(role, ["s3:GetObject", "s3:GetObjectVersion"], "input/*", "read any dropped file")
+        self._grant_objects(role, ["s3:GetObjectVersion"], "input/*", "read any dropped file")
+
+    def grant_read_sidecars(self, role: iam.Role) -> None:
+        """Let `role` read what was dropped before a file, whichever version that is now."""
+        self._grant_objects(role, ["s3:GetObject"], "input/*", "read what was dropped before any file")
 
     def grant_write_output(self, role: iam.Role) -> None:
         self._grant_objects(role, WRITE, "output/*", "write the scores of any of them")

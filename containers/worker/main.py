@@ -19,7 +19,7 @@ from botocore.config import Config
 
 from dropscore.aws.endpoint import runtime_config
 from dropscore.aws.table import JobsTable
-from dropscore.errors import DropscoreError, PermanentError, TransientError
+from dropscore.errors import DropscoreError, TransientError
 from dropscore.log import ERROR, WARNING, about, log
 from dropscore.runtime import WorkerSettings
 from dropscore.work import Worker
@@ -43,13 +43,10 @@ def main(arguments: list[str]) -> int:
 def _attempt(verb: str, job_id: str) -> int:
     try:
         _do(verb, _worker(), job_id)
-    except PermanentError:
-        return PERMANENT
-    except TransientError:
-        return TRANSIENT
     except DropscoreError as error:
-        log("failed", ERROR, why=str(error))
-        return PERMANENT
+        code = TRANSIENT if isinstance(error, TransientError) else PERMANENT
+        log("left", WARNING if code == TRANSIENT else ERROR, exit_code=code, why=str(error))
+        return code
     return DONE
 
 

@@ -77,7 +77,7 @@ class DeadLetters:
         try:
             while stale < STALE and (letters := self._some()):
                 self._held |= {letter.message_id: letter for letter in letters}
-                fresh = [letter for letter in letters]
+                fresh = [letter for letter in letters if letter.message_id not in seen]
                 seen |= {letter.message_id for letter in fresh}
                 stale = 0 if fresh else stale + 1
                 yield from fresh

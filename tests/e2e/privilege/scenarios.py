@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from boto3.dynamodb.types import TypeSerializer
+
 from dropscore.aws.items import item_of
 from dropscore.jobs import Job, State, job_id, now
 from dropscore.routes import errors_key, manifest_key
@@ -47,10 +49,14 @@ class Stage:
         return b"\n".join(self.sample[:3]) + b"\n"
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> None:
+        self.answer(function, event)
+
+    def answer(self, function: str, event: Mapping[str, Any]) -> Any:
         name = self.hands.cloud.outputs[f"{function}FunctionName"]
         answer = self.hands.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
         said = answer["Payload"].read().decode()
         assert "FunctionError" not in answer, said
+        return json.loads(said)
 
     def scored(self, route: str = "", body: bytes | None = None) -> Job:
         event, identity = self.put(route, body or self.small())
@@ -63,7 +69,7 @@ class Stage:
         return job
 
     def write(self, job: Job) -> None:
-        deployment(self.hands.cloud).table._table.put_item(Item=item_of(job))
+        deployment(self.hands.cloud).table.resource.put_item(Item=item_of(job))
 
 
 def submit_takes_a_file(stage: Stage) -> None:
@@ -157,6 +163,18 @@ def reconcile_brings_what_belongs_beside_an_output(stage: Stage) -> None:
     stage.hands.read(manifest_key(job.output_key))
 
 
+def announce_tells_of_an_end(stage: Stage) -> None:
+    record = {"dynamodb": {"SequenceNumber": "1", "NewImage": _image(stage.scored())}}
+    answer = stage.answer("Announce", {"Records": [record]})
+    assert answer == {"batchItemFailures": []}, answer
+
+
+def _image(job: Job) -> dict[str, Any]:
+    """A row as a stream has it."""
+    serialize = TypeSerializer().serialize
+    return {name: serialize(value) for name, value in item_of(job).items()}
+
+
 def _claimed(like: Job, identity: str, key: str, version: str) -> Job:
     return replace(
         like,
@@ -210,4 +228,5 @@ EVERY: tuple[Scenario, ...] = (
     reconcile_takes_a_file_whose_event_was_lost,
     reconcile_submits_what_was_only_claimed,
     reconcile_brings_what_belongs_beside_an_output,
+    announce_tells_of_an_end,
 )

@@ -71,9 +71,12 @@ def test_what_was_recorded_goes_last_and_nothing_more_is_recorded(
     stack.create_stack(StackName="dropscore-dev-storage", TemplateBody=json.dumps(template))
     for each in s3.list_buckets()["Buckets"]:
         s3.put_object(Bucket=each["Name"], Key="a", Body=b"")
-    s3.create_bucket(Bucket="logs", ACL="log-delivery-write")
-    enabled: LoggingEnabledTypeDef = {"TargetBucket": "logs", "TargetPrefix": "x/"}
-    deployed = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if bucket["Name"] != "logs"]
+    s3.create_bucket(Bucket="kept-logs")
+    write = {"Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject"}
+    allowed = {"Version": "2012-10-17", "Statement": [{**write, "Resource": "arn:aws:s3:::kept-logs/*"}]}
+    s3.put_bucket_policy(Bucket="kept-logs", Policy=json.dumps(allowed))
+    enabled: LoggingEnabledTypeDef = {"TargetBucket": "kept-logs", "TargetPrefix": "x/"}
+    deployed = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if bucket["Name"] != "kept-logs"]
     for bucket in deployed:
         s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={"LoggingEnabled": enabled})
     cloudtrail = boto3.client("cloudtrail")

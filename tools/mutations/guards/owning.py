@@ -133,15 +133,15 @@ ENDING = (
     Guard(
         "exit-code-of-permanent-errors",
         MAIN,
-        "except PermanentError:\n        return PERMANENT",
-        "except PermanentError:\n        return TRANSIENT",
+        "code = TRANSIENT if isinstance(error, TransientError) else PERMANENT",
+        "code = TRANSIENT",
         UNIT + "test_exit_codes.py::test_an_attempt_ends_with_the_code_of_its_error",
     ),
     Guard(
         "exit-code-of-transient-errors",
         MAIN,
-        "except TransientError:\n        return TRANSIENT",
-        "except TransientError:\n        return PERMANENT",
+        "code = TRANSIENT if isinstance(error, TransientError) else PERMANENT",
+        "code = PERMANENT",
         UNIT + "test_exit_codes.py::test_an_attempt_ends_with_the_code_of_its_error",
     ),
     Guard(
