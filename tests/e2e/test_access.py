@@ -6,93 +6,33 @@ The command line runs as in an account: it is told a user's keys, and finds ever
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from dropscore.jobs import State, job_id
-from local.account import REGION, client
 from tests.e2e.conftest import WAIT_SECONDS, Hands
-
-COMMAND = str(Path(sys.executable).with_name("dropscore"))
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody with keys of their own: to the command line, and to any client."""
-
-    hands: Hands
-    keys: dict[str, str]
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environ = {
-            "PATH": os.environ["PATH"],
-            "HOME": "/nonexistent",
-            "AWS_ENDPOINT_URL": self.hands.cloud.endpoint_url,
-            "AWS_DEFAULT_REGION": REGION,
-            **{name.upper(): value for name, value in self.keys.items()},
-        }
-        return subprocess.run([COMMAND, *arguments], env=environ, capture_output=True, text=True, check=False)
-
-    def may(self, *arguments: str) -> str:
-        done = self.run(*arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def may_not(self, *arguments: str) -> str:
-        """What is missing is said, and nothing is done."""
-        done = self.run(*arguments)
-        assert done.returncode == 4, (done.stdout, done.stderr)
-        assert "is not authorized to perform" in done.stderr
-        return done.stderr
-
-    def client(self, service: str) -> Any:
-        is_shimmed = service == "batch"
-        return client(service, self.hands.cloud.shim_url if is_shimmed else self.hands.cloud.endpoint_url, **self.keys)
-
-
-def _user(hands: Hands, **policies: str) -> Person:
-    """A new user with the managed policies whose ARNs the stacks' outputs of these names hold."""
-    iam, name = hands.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
-    iam.create_user(UserName=name)
-    for output in policies.values():
-        iam.attach_user_policy(UserName=name, PolicyArn=hands.cloud.outputs[output])
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    return Person(hands, {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]})
-
-
-def _assumed(person: Person | Hands, role_arn: str) -> dict[str, str]:
-    given = person.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="e2e")["Credentials"]
-    return {
-        "aws_access_key_id": given["AccessKeyId"],
-        "aws_secret_access_key": given["SecretAccessKey"],
-        "aws_session_token": given["SessionToken"],
-    }
+from tests.e2e.people import Person, assumed, user
 
 
 @pytest.fixture(scope="module")
 def uploader(hands: Hands) -> Person:
-    return _user(hands, policy="UploadersPolicyArn")
+    return user(hands, policy="UploadersPolicyArn")
 
 
 @pytest.fixture(scope="module")
 def reader(hands: Hands) -> Person:
-    return _user(hands, policy="ReadersPolicyArn")
+    return user(hands, policy="ReadersPolicyArn")
 
 
 @pytest.fixture(scope="module")
 def operator(hands: Hands) -> Person:
-    return Person(hands, _assumed(hands, hands.cloud.outputs["OperatorsRoleArn"]))
+    return Person(hands, assumed(hands, hands.cloud.outputs["OperatorsRoleArn"]))
 
 
 @pytest.fixture
@@ -150,11 +90,11 @@ def test_an_operator_tries_again_redrives_and_ends_jobs_and_reads_no_files(
 
 
 def test_the_operators_role_is_not_for_everybody(hands: Hands, reader: Person) -> None:
-    assert "sts:AssumeRole" in _refusal(lambda: _assumed(reader, hands.cloud.outputs["OperatorsRoleArn"]))
+    assert "sts:AssumeRole" in _refusal(lambda: assumed(reader, hands.cloud.outputs["OperatorsRoleArn"]))
 
 
 def test_who_holds_nothing_may_nothing(hands: Hands, file: Path) -> None:
-    nobody = _user(hands)
+    nobody = user(hands)
     for command in (["score", str(file)], ["jobs"], ["redrive"]):
         nobody.may_not(*command)
 
@@ -175,7 +115,7 @@ def test_a_put_that_asks_for_another_encryption_is_turned_away(
 def test_a_worker_can_neither_write_nor_delete_what_was_dropped(hands: Hands, file: Path) -> None:
     job = hands.ended(hands.drop(f"input/{file.name}", file.read_bytes()))
     arn = hands.client("iam").get_role(RoleName=hands.role("WorkerRole"))["Role"]["Arn"]
-    s3 = Person(hands, _assumed(hands, arn)).client("s3")
+    s3 = Person(hands, assumed(hands, arn)).client("s3")
     there = {"Bucket": hands.bucket, "Key": job.file}
     assert s3.get_object(**there, VersionId=job.version_id)["Body"].read() == file.read_bytes()
     assert "s3:PutObject" in _refusal(lambda: s3.put_object(**there, Body=b""))

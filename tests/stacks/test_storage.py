@@ -130,3 +130,14 @@ def test_the_outputs_that_the_command_line_reads(templates: Templates) -> None:
 
 def _keys(index: dict[str, list[dict[str, str]]]) -> list[str]:
     return [key["AttributeName"] for key in index["KeySchema"]]
+
+
+def test_further_tags_are_on_everything_that_carries_the_environments(build_template: Build) -> None:
+    tagged = 0
+    for template in build_template({"deploy.tags": {"team": "risk"}}).every.values():
+        for name, resource in template["Resources"].items():
+            tags = resource.get("Properties", {}).get("Tags", [])
+            keys = set(tags) if isinstance(tags, dict) else {tag["Key"] for tag in tags}
+            assert ("team" in keys) == ("dropscore:env" in keys), name
+            tagged += "team" in keys
+    assert tagged > 30

@@ -1,4 +1,4 @@
-"""The roles that the stacks gave to the embedded cloud, permission by permission, and how to take one away."""
+"""What the stacks allow in the embedded cloud, permission by permission, and how to take one away."""
 
 from __future__ import annotations
 
@@ -11,28 +11,38 @@ from typing import Any
 
 from tests.e2e.conftest import Hands
 
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, order=True)
+class Holder:
+    """A role with policies of its own, or a managed policy that somebody will be given."""
+
+    title: str
+    """`<stack>.<logical id>`, without the hash that CDK puts at the end."""
+    kind: str
+    name: str
+    """The role's name, or the policy's ARN."""
+
 
 @dataclass(frozen=True, order=True)
 class Permission:
-    """One action on one resource, as one statement of a role's policy grants it."""
+    """One action on one resource, as one statement grants it."""
 
-    role: str
-    """The role's logical id, without the hash that CDK puts at its end."""
+    holder: Holder
     action: str
     resource: str
-    name: str
-    """The role's name in the embedded cloud."""
 
     def __str__(self) -> str:
-        return f"{self.role}: {self.action} on {self.resource}"
+        return f"{self.holder.title}: {self.action} on {self.resource}"
 
 
 def granted(hands: Hands) -> list[Permission]:
-    """All of them, of all roles of all stacks."""
+    """All of them, of all stacks."""
     return sorted(
-        Permission(role, action, resource, name)
-        for role, name in _roles(hands)
-        for document in _policies(hands.client("iam"), name).values()
+        Permission(holder, action, resource)
+        for holder in _holders(hands)
+        for document in _policies(hands.client("iam"), holder).values()
         for statement in document["Statement"]
         for action in _listed(statement["Action"])
         for resource in _listed(statement["Resource"])
@@ -41,20 +51,20 @@ def granted(hands: Hands) -> list[Permission]:
 
 @contextmanager
 def withheld(hands: Hands, permission: Permission) -> Iterator[None]:
-    """The role without this permission, for the time of a `with`."""
+    """Without this permission, for the time of a `with`."""
     iam = hands.client("iam")
-    kept = _policies(iam, permission.name)
+    kept = _policies(iam, permission.holder)
     try:
         for name, document in kept.items():
             left = [each for statement in document["Statement"] for each in _reduced(statement, permission)]
-            _put(iam, permission.name, name, {**document, "Statement": left})
+            _put(iam, permission.holder, name, {**document, "Statement": left})
         yield
     finally:
         for name, document in kept.items():
-            _put(iam, permission.name, name, document)
+            _put(iam, permission.holder, name, document)
 
 
-def _reduced(statement: dict[str, Any], gone: Permission) -> Iterator[dict[str, Any]]:
+def _reduced(statement: Document, gone: Permission) -> Iterator[Document]:
     """The statement as up to two: the other actions on all its resources, and this one on the others."""
     actions, resources = _listed(statement["Action"]), _listed(statement["Resource"])
     if gone.action not in actions or gone.resource not in resources:
@@ -68,24 +78,35 @@ def _reduced(statement: dict[str, Any], gone: Permission) -> Iterator[dict[str, 
         yield {**statement, "Action": [gone.action], "Resource": elsewhere}
 
 
-def _put(iam: Any, role: str, policy: str, document: dict[str, Any]) -> None:
-    if document["Statement"]:
-        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
+def _put(iam: Any, holder: Holder, policy: str, document: Document) -> None:
+    said = json.dumps(document)
+    if holder.kind == "AWS::IAM::ManagedPolicy":
+        before = iam.get_policy(PolicyArn=policy)["Policy"]["DefaultVersionId"]
+        iam.create_policy_version(PolicyArn=policy, PolicyDocument=said, SetAsDefault=True)
+        iam.delete_policy_version(PolicyArn=policy, VersionId=before)
+    elif document["Statement"]:
+        iam.put_role_policy(RoleName=holder.name, PolicyName=policy, PolicyDocument=said)
     else:
-        iam.delete_role_policy(RoleName=role, PolicyName=policy)
+        iam.delete_role_policy(RoleName=holder.name, PolicyName=policy)
 
 
-def _policies(iam: Any, role: str) -> dict[str, dict[str, Any]]:
-    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    return {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
+def _policies(iam: Any, holder: Holder) -> dict[str, Document]:
+    if holder.kind == "AWS::IAM::ManagedPolicy":
+        version = iam.get_policy(PolicyArn=holder.name)["Policy"]["DefaultVersionId"]
+        document = iam.get_policy_version(PolicyArn=holder.name, VersionId=version)["PolicyVersion"]["Document"]
+        return {holder.name: json.loads(document) if isinstance(document, str) else document}
+    names = iam.list_role_policies(RoleName=holder.name)["PolicyNames"]
+    return {name: iam.get_role_policy(RoleName=holder.name, PolicyName=name)["PolicyDocument"] for name in names}
 
 
-def _roles(hands: Hands) -> Iterator[tuple[str, str]]:
+def _holders(hands: Hands) -> Iterator[Holder]:
     cloudformation = hands.client("cloudformation")
     for stack in json.loads((hands.cloud.home / "deployed.json").read_text()):
         for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]:
-            if resource["ResourceType"] == "AWS::IAM::Role":
-                yield re.sub(r"[0-9A-F]{8}$", "", resource["LogicalResourceId"]), resource["PhysicalResourceId"]
+            if resource["ResourceType"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
+                logical_id = re.sub(r"[0-9A-F]{8}$", "", resource["LogicalResourceId"])
+                title = f"{stack.rpartition('-')[2]}.{logical_id}"
+                yield Holder(title, resource["ResourceType"], resource["PhysicalResourceId"])
 
 
 def _listed(value: Any) -> list[Any]:

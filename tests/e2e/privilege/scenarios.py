@@ -6,70 +6,17 @@ The rule that hands dropped files to `submit` is off: the functions are invoked 
 from __future__ import annotations
 
 import gzip
-import json
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 
 from dropscore.aws.items import item_of
-from dropscore.jobs import Job, State, job_id, now
+from dropscore.jobs import Job, State, now
 from dropscore.routes import errors_key, manifest_key
-from local.run import deployment
-from tests.e2e.conftest import Hands
+from tests.e2e.privilege.stage import Scenario, Stage
 
-LARGE_BYTES = 9_000_000  # three shards
-
-
-@dataclass(frozen=True)
-class Stage:
-    hands: Hands
-    sample: list[bytes]
-
-    def put(
-        self, route: str, body: bytes, ending: str = ".csv", sidecar: Mapping[str, Any] | None = None
-    ) -> tuple[dict[str, Any], str]:
-        """Drops a file that nobody was told of; its event, and the id of the job it is to become."""
-        key, s3 = f"input/{route}{uuid.uuid4().hex}{ending}", self.hands.client("s3")
-        if sidecar:
-            s3.put_object(Bucket=self.hands.bucket, Key=f"{key}.job.json", Body=json.dumps(sidecar).encode())
-        put = s3.put_object(Bucket=self.hands.bucket, Key=key, Body=body)
-        thing = {"key": key, "version-id": put["VersionId"], "size": len(body)}
-        event = {"source": "aws.s3", "detail": {"bucket": {"name": self.hands.bucket}, "object": thing}}
-        return event, job_id(self.hands.bucket, key, put["VersionId"])
-
-    def logs(self) -> str:
-        """All that functions, jobs and models have printed."""
-        files = sorted(self.hands.cloud.home.rglob("*.log"))
-        return "".join(file.read_text(errors="replace") for file in files)
-
-    def small(self) -> bytes:
-        return b"\n".join(self.sample[:3]) + b"\n"
-
-    def invoke(self, function: str, event: Mapping[str, Any]) -> None:
-        self.answer(function, event)
-
-    def answer(self, function: str, event: Mapping[str, Any]) -> Any:
-        name = self.hands.cloud.outputs[f"{function}FunctionName"]
-        answer = self.hands.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
-        said = answer["Payload"].read().decode()
-        assert "FunctionError" not in answer, said
-        return json.loads(said)
-
-    def scored(self, route: str = "", body: bytes | None = None) -> Job:
-        event, identity = self.put(route, body or self.small())
-        self.invoke("Submit", event)
-        return self.succeeded(identity)
-
-    def succeeded(self, identity: str) -> Job:
-        job = self.hands.ended(identity)
-        assert job.status is State.SUCCEEDED, f"{job.code}: {job.message}"
-        return job
-
-    def write(self, job: Job) -> None:
-        deployment(self.hands.cloud).table.resource.put_item(Item=item_of(job))
+LARGE_BYTES = 8_000_000  # two shards
 
 
 def submit_takes_a_file(stage: Stage) -> None:
@@ -113,7 +60,7 @@ def _rejects_late(stage: Stage, ending: str, prefix: str) -> None:
     """A file whose last row is bad: of its scores, several uploads' worth, those that were sent are thrown away."""
     columns = stage.sample[0].count(b",") + 1
     rows = b"0,".join([b""] * columns) + b"0\n"
-    text = rows * (3_900_000 // len(rows)) + b"x" + rows[1:]
+    text = rows * (LARGE_BYTES // len(rows)) + b"x" + rows[1:]
     sidecar = {"header": False, "output": "append", "threshold": 0.5, "labels": ["n" * 200, "y" * 200]}
     event, identity = stage.put("", gzip.compress(text, 1) if ending.endswith("gz") else text, ending, sidecar)
     stage.invoke("Submit", event)
@@ -214,7 +161,6 @@ def _ended(job: Job, status: str) -> dict[str, Any]:
     return {"source": "aws.batch", "detail": detail}
 
 
-Scenario = Callable[[Stage], None]
 EVERY: tuple[Scenario, ...] = (
     submit_takes_a_file,
     submit_takes_up_a_claim_that_was_cut_short,

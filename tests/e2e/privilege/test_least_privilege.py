@@ -7,10 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.conftest import Hands
+from tests.e2e.privilege import other_needs, people_scenarios, scenarios, scoring_needs
 from tests.e2e.privilege.roles import granted, withheld
-from tests.e2e.privilege.scenarios import EVERY, Scenario, Stage
-from tests.e2e.privilege.table import NEEDS, Need
+from tests.e2e.privilege.stage import Scenario, Stage
+from tests.e2e.privilege.table import Need
 
+EVERY = [*scenarios.EVERY, *people_scenarios.EVERY]
+NEEDS = [*scoring_needs.NEEDS, *other_needs.NEEDS]
 SEEN = [need for need in NEEDS if not isinstance(need.seen_by, str)]
 
 
@@ -39,8 +42,8 @@ def test_every_permission_is_in_the_table_and_none_else(hands: Hands) -> None:
 
 @pytest.mark.parametrize("need", SEEN, ids=str)
 def test_without_it_something_is_not_done(stage: Stage, need: Need) -> None:
-    (permission,) = [each for each in granted(stage.hands) if need.is_for(each)]
     assert callable(need.seen_by)
+    permission, *_ = [each for each in granted(stage.hands) if need.is_for(each)]
     said_before = stage.logs().count(need.action)
     with withheld(stage.hands, permission), pytest.raises(AssertionError) as raised:
         need.seen_by(stage)

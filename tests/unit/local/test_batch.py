@@ -161,7 +161,13 @@ def test_events_tell_children_parent_and_dependent_apart(ground: Ground) -> None
         ),
         (
             "submit_job",
-            {"jobName": "j", "jobQueue": "queue", "jobDefinition": "job", "shareIdentifier": "scoring", "tags": {"a": "b"}},
+            {
+                "jobName": "j",
+                "jobQueue": "queue",
+                "jobDefinition": "job",
+                "shareIdentifier": "scoring",
+                "tags": {"a": "b"},
+            },
             "batch:TagResource",
         ),
         ("describe_jobs", {"jobs": []}, "batch:DescribeJobs"),

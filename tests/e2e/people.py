@@ -1,0 +1,69 @@
+"""People with keys of their own: what they may is seen by the command line and by any client."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.account import REGION, client
+from tests.e2e.conftest import Hands
+
+COMMAND = str(Path(sys.executable).with_name("dropscore"))
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with keys of their own: to the command line, and to any client."""
+
+    hands: Hands
+    keys: dict[str, str]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": "/nonexistent",
+            "AWS_ENDPOINT_URL": self.hands.cloud.endpoint_url,
+            "AWS_DEFAULT_REGION": REGION,
+            **{name.upper(): value for name, value in self.keys.items()},
+        }
+        return subprocess.run([COMMAND, *arguments], env=environ, capture_output=True, text=True, check=False)
+
+    def may(self, *arguments: str) -> str:
+        done = self.run(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def may_not(self, *arguments: str) -> str:
+        """What is missing is said, and nothing is done."""
+        done = self.run(*arguments)
+        assert done.returncode == 4, (done.stdout, done.stderr)
+        assert "is not authorized to perform" in done.stderr
+        return done.stderr
+
+    def client(self, service: str) -> Any:
+        is_shimmed = service == "batch"
+        return client(service, self.hands.cloud.shim_url if is_shimmed else self.hands.cloud.endpoint_url, **self.keys)
+
+
+def user(hands: Hands, **policies: str) -> Person:
+    """A new user with the managed policies whose ARNs the stacks' outputs of these names hold."""
+    iam, name = hands.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
+    iam.create_user(UserName=name)
+    for output in policies.values():
+        iam.attach_user_policy(UserName=name, PolicyArn=hands.cloud.outputs[output])
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return Person(hands, {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]})
+
+
+def assumed(person: Person | Hands, role_arn: str) -> dict[str, str]:
+    given = person.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="e2e")["Credentials"]
+    return {
+        "aws_access_key_id": given["AccessKeyId"],
+        "aws_secret_access_key": given["SecretAccessKey"],
+        "aws_session_token": given["SessionToken"],
+    }

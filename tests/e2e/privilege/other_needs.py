@@ -1,0 +1,94 @@
+"""Models, builds, and those who come from outside: what they are given, and who would miss it."""
+
+from __future__ import annotations
+
+from tests.e2e.privilege import people_scenarios as people
+from tests.e2e.privilege.table import (
+    ANY,
+    ASSETS,
+    BUCKET,
+    INPUT,
+    JOB,
+    KEY,
+    LOGS,
+    NO_ARTEFACT,
+    NO_CAPTURE,
+    NO_KMS,
+    NO_LOGS,
+    NO_METRICS,
+    NO_PULL,
+    OUTPUT,
+    QUEUE,
+    REPOSITORY,
+    TABLE,
+    each,
+    of_a_function,
+    of_who_pulls,
+)
+
+MODEL = "hosting.FraudRole"
+BUILD, BUILDS = "images.BuildRole", ("images.ModelImageRole", "images.WorkerRole")
+UPLOADERS, READERS, OPERATORS = "storage.AccessUploaders", "storage.AccessReaders", "storage.AccessOperators"
+READ_LOGS = "logs:DescribeLogStreams logs:FilterLogEvents logs:GetLogEvents logs:StartQuery"
+PUSH = (
+    "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:CompleteLayerUpload ecr:InitiateLayerUpload ecr:PutImage "
+    "ecr:UploadLayerPart"
+)
+REDRIVE = "sqs:ReceiveMessage sqs:DeleteMessage sqs:ChangeMessageVisibility"
+IN_ITS_TEST = "tests/e2e/test_built_images.py takes it away: the answer goes to a server that stands for CloudFormation"
+
+HOSTING = [
+    *of_who_pulls(MODEL),
+    *each(MODEL, "logs:CreateLogGroup logs:CreateLogStream logs:PutLogEvents", LOGS, NO_LOGS),
+    *each(MODEL, "cloudwatch:PutMetricData", ANY, NO_METRICS),
+    *each(MODEL, "s3:GetObject", ASSETS, NO_ARTEFACT),
+    *each(MODEL, "s3:PutObject", r"/capture/fraud/[*]", NO_CAPTURE),
+    *each(MODEL, "kms:Decrypt kms:GenerateDataKey", KEY, NO_KMS),
+]
+IMAGES = [
+    *of_a_function(BUILD),
+    *each(BUILD, "ecr:DescribeImages", REPOSITORY, IN_ITS_TEST),
+    *each(BUILD, "codebuild:BatchGetBuilds codebuild:StartBuild", r":project/.*", IN_ITS_TEST),
+    *[
+        need
+        for role in BUILDS
+        for need in [
+            *each(role, PUSH, REPOSITORY, NO_PULL),
+            *each(role, "ecr:GetAuthorizationToken", ANY, NO_PULL),
+            *each(role, "s3:GetObject s3:GetObjectVersion s3:GetBucketAcl s3:GetBucketLocation", ASSETS, NO_PULL),
+            *each(role, "kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey", KEY, NO_KMS),
+            *each(role, "logs:CreateLogStream logs:PutLogEvents", LOGS, NO_LOGS),
+        ]
+    ],
+]
+PEOPLE = [
+    *each(UPLOADERS, "cloudformation:DescribeStacks", r":stack/.*storage/[*]", people.uploader_drops_a_file),
+    *each(UPLOADERS, "s3:PutObject", INPUT, people.uploader_drops_a_file),
+    *each(UPLOADERS, "s3:AbortMultipartUpload s3:ListMultipartUploadParts", INPUT, people.uploader_gives_up_an_upload),
+    *each(UPLOADERS, "s3:ListBucket", BUCKET, people.uploader_lists_what_lies_there),
+    *each(UPLOADERS, "kms:Decrypt kms:GenerateDataKey", KEY, NO_KMS),
+    *each(READERS, "cloudformation:DescribeStacks", r":stack/.*storage/[*]", people.reader_reads_jobs),
+    *each(READERS, "dynamodb:GetItem", TABLE, people.reader_reads_jobs),
+    *each(READERS, "dynamodb:Query", "/index/by_file", people.reader_reads_jobs),
+    *each(READERS, "dynamodb:Query", "/index/by_status", people.reader_reads_jobs),
+    *each(READERS, "s3:GetObject", OUTPUT, people.reader_reads_scores),
+    *each(READERS, "s3:ListBucket", BUCKET, people.reader_lists_scores),
+    *each(READERS, "kms:Decrypt", KEY, NO_KMS),
+    *each(OPERATORS, "cloudformation:DescribeStacks", r":stack/.*scoring/[*]", people.operator_retries),
+    *each(OPERATORS, "lambda:InvokeFunction", r":function:.*Submit.*", people.operator_retries),
+    *each(OPERATORS, "lambda:InvokeFunction", r":function:.*Track.*", people.operator_redrives),
+    *each(OPERATORS, "lambda:InvokeFunction", r":function:.*Announce.*", people.operator_redrives),
+    *each(OPERATORS, "lambda:InvokeFunction", r":function:.*Reconcile.*", people.operator_redrives),
+    *each(
+        OPERATORS, REDRIVE, QUEUE, people.operator_redrives
+    ),
+    *each(OPERATORS, "sqs:GetQueueAttributes", QUEUE, people.operator_watches),
+    *each(OPERATORS, "batch:DescribeJobs", ANY, people.operator_ends_a_job),
+    *each(OPERATORS, "batch:TerminateJob", JOB, people.operator_ends_a_job),
+    *each(OPERATORS, READ_LOGS, LOGS, people.operator_reads_logs),
+    *each(OPERATORS, "logs:GetQueryResults", ".*", people.operator_reads_logs),
+    *each(OPERATORS, "cloudwatch:GetDashboard", r":dashboard/.*", people.operator_watches),
+    *each(OPERATORS, "cloudwatch:DescribeAlarms cloudwatch:GetMetricData", ".*", people.operator_watches),
+    *each(OPERATORS, "kms:Decrypt", KEY, NO_KMS),
+]
+NEEDS = [*HOSTING, *IMAGES, *PEOPLE]

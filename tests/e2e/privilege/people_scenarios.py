@@ -1,0 +1,173 @@
+"""What uploaders, readers and operators are for, each done once under the ready-made permissions."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tests.e2e.people import Person, assumed, user
+from tests.e2e.privilege.stage import Scenario, Stage
+
+
+@contextmanager
+def _noted() -> Iterator[None]:
+    """What AWS refuses is what the scenario could not do."""
+    try:
+        yield
+    except ClientError as error:
+        raise AssertionError(str(error)) from error
+
+
+@cache
+def _uploader(stage: Stage) -> Person:
+    return user(stage.hands, policy="UploadersPolicyArn")
+
+
+@cache
+def _reader(stage: Stage) -> Person:
+    return user(stage.hands, policy="ReadersPolicyArn")
+
+
+@cache
+def _operator(stage: Stage) -> Person:
+    return Person(stage.hands, assumed(stage.hands, stage.hands.cloud.outputs["OperatorsRoleArn"]))
+
+
+def uploader_drops_a_file(stage: Stage) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, f"{uuid.uuid4().hex}.csv")
+        file.write_bytes(stage.small())
+        _uploader(stage).may("score", str(file))
+
+
+def uploader_gives_up_an_upload(stage: Stage) -> None:
+    s3, there = _uploader(stage).client("s3"), {"Bucket": stage.hands.bucket, "Key": "input/given-up.csv"}
+    with _noted():
+        upload = {**there, "UploadId": s3.create_multipart_upload(**there)["UploadId"]}
+        s3.upload_part(**upload, PartNumber=1, Body=b"0")
+        assert len(s3.list_parts(**upload)["Parts"]) == 1
+        s3.abort_multipart_upload(**upload)
+
+
+def uploader_lists_what_lies_there(stage: Stage) -> None:
+    with _noted():
+        _uploader(stage).client("s3").list_objects_v2(Bucket=stage.hands.bucket, Prefix="input/")
+
+
+def reader_reads_jobs(stage: Stage) -> None:
+    job, reader = stage.scored(), _reader(stage)
+    assert job.job_id in reader.may("jobs", "--status", "SUCCEEDED")
+    assert job.job_id in reader.may("jobs", "--file", job.file.removeprefix("input/"))
+    reader.may("status", job.job_id)
+
+
+def reader_reads_scores(stage: Stage) -> None:
+    job = stage.scored()
+    with tempfile.TemporaryDirectory() as folder:
+        _reader(stage).may("result", job.job_id, "--out", str(Path(folder, "scores.csv")))
+
+
+def reader_lists_scores(stage: Stage) -> None:
+    with _noted():
+        _reader(stage).client("s3").list_objects_v2(Bucket=stage.hands.bucket, Prefix="output/")
+
+
+def operator_retries(stage: Stage) -> None:
+    asked = _operator(stage).run("retry", stage.scored().job_id)
+    assert "NOTHING_TO_RETRY" in asked.stderr, asked.stderr
+
+
+def operator_redrives(stage: Stage) -> None:
+    """A letter for every function, which are taken, and one that nobody understands, which is left."""
+    sqs, queue = stage.hands.client("sqs"), stage.hands.cloud.outputs["DeadLetterQueueUrl"]
+    letters = (*_letters(stage), {"what": "is this"})
+    for letter in letters:
+        sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(letter))
+    try:
+        done = _operator(stage).run("redrive")
+        assert done.stdout.count("redriven") == len(letters) - 1, (done.stdout, done.stderr)
+    finally:
+        sqs.purge_queue(QueueUrl=queue)
+
+
+def _letters(stage: Stage) -> list[dict[str, Any]]:
+    dropped, _ = stage.put("", stage.small())
+    where = {"streamArn": "x", "shardId": "x", "startSequenceNumber": "1", "endSequenceNumber": "1"}
+    return [
+        dropped,
+        {"source": "aws.batch", "detail-type": "Batch Job State Change", "detail": {"jobId": "x", "status": "RUNNING"}},
+        {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
+        {
+            "DDBStreamBatchInfo": {
+                "streamArn": "x",
+                "shardId": "x",
+                "startSequenceNumber": "1",
+                "endSequenceNumber": "1",
+            }
+        },
+    ]
+
+
+def operator_ends_a_job(stage: Stage) -> None:
+    batch, job = _operator(stage).client("batch"), stage.scored()
+    with _noted():
+        assert batch.describe_jobs(jobs=[job.batch_job_id])["jobs"]
+        batch.terminate_job(jobId=job.batch_job_id, reason="a scenario")
+
+
+def operator_reads_logs(stage: Stage) -> None:
+    logs = _operator(stage).client("logs")
+    now = int(time.time())
+    with _noted():
+        for group in _log_groups(stage):
+            logs.describe_log_streams(logGroupName=group)
+            logs.filter_log_events(logGroupName=group)
+            _get_events(stage, logs, group)
+            query = logs.start_query(logGroupName=group, startTime=now - 60, endTime=now, queryString="limit 1")
+            logs.get_query_results(queryId=query["queryId"])
+
+
+def _get_events(stage: Stage, logs: Any, group: str) -> None:
+    root = stage.hands.client("logs")
+    if not root.describe_log_streams(logGroupName=group, logStreamNamePrefix="scenario")["logStreams"]:
+        root.create_log_stream(logGroupName=group, logStreamName="scenario")
+    logs.get_log_events(logGroupName=group, logStreamName="scenario")
+
+
+def _log_groups(stage: Stage) -> list[str]:
+    described = stage.hands.client("logs").describe_log_groups()["logGroups"]
+    return [group["logGroupName"] for group in described if "-scoring/" in group["logGroupName"]]
+
+
+def operator_watches(stage: Stage) -> None:
+    operator, queue = _operator(stage), stage.hands.cloud.outputs["DeadLetterQueueUrl"]
+    with _noted():
+        operator.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])
+        cloudwatch = operator.client("cloudwatch")
+        cloudwatch.describe_alarms()
+        cloudwatch.get_metric_data(MetricDataQueries=[], StartTime=0, EndTime=60)
+        cloudwatch.get_dashboard(DashboardName=stage.hands.cloud.outputs["DashboardName"])
+
+
+EVERY: tuple[Scenario, ...] = (
+    uploader_drops_a_file,
+    uploader_gives_up_an_upload,
+    uploader_lists_what_lies_there,
+    reader_reads_jobs,
+    reader_reads_scores,
+    reader_lists_scores,
+    operator_retries,
+    operator_redrives,
+    operator_ends_a_job,
+    operator_reads_logs,
+    operator_watches,
+)
