@@ -5,7 +5,7 @@ The role is in storage and stays; this policy names the resources of this deploy
 
 from __future__ import annotations
 
-from aws_cdk import Stack
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -18,14 +18,12 @@ from stacks.review import accept
 
 TAG = "dropscore:env"
 REDRIVE = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
-READ_LOGS = ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"]
-WITHOUT_RESOURCE = [
-    *("batch:DescribeJobs", "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "logs:GetQueryResults")
+READ_LOGS = [
+    *("logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:GetQueryResults", "logs:StartQuery")
 ]
-ANY_REASON = (
-    "They know no resource: batch:DescribeJobs reads what jobs became, logs:GetQueryResults what a query found that "
-    "only logs:StartQuery on our own groups can have started, the two of CloudWatch numbers and the states of alarms."
-)
+WITHOUT_RESOURCE = ["batch:DescribeJobs", "cloudwatch:GetMetricData"]
+ANY_REASON = "They know no resource: the one reads what jobs became, the other numbers of metrics."
+ALARMS_REASON = "CloudWatch describes alarms only to who may describe all of the account; it says their states."
 JOBS_REASON = "Jobs have no names before they are submitted; a condition holds it to those with this deployment's tag."
 
 
@@ -50,7 +48,16 @@ class Operating(Construct):
         grant(self._policy, ["cloudwatch:GetDashboard"], *dashboards)
         grant(self._policy, WITHOUT_RESOURCE, "*")
         accept(self._policy, "AwsSolutions-IAM5[Resource::*]", ANY_REASON)
+        self._let_see_alarms()
         self._let_end_jobs(env)
+
+    def _let_see_alarms(self) -> None:
+        alarms = Stack.of(self).format_arn(
+            service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        grant(self._policy, ["cloudwatch:DescribeAlarms"], alarms)
+        written = "arn:<AWS::Partition>:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm:*"
+        accept(self._policy, f"AwsSolutions-IAM5[Resource::{written}]", ALARMS_REASON)
 
     def _let_end_jobs(self, env: str) -> None:
         jobs = Stack.of(self).format_arn(service="batch", resource="job", resource_name="*")

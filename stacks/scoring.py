@@ -130,7 +130,9 @@ class Scoring(Stack):
             endpoint.grant_invoke(worker.role)
             self.add_stack_dependency(Stack.of(endpoint))  # it is known by its name, which makes no dependency
         operators, env = storage.access.operators, settings.deploy.env
-        Operating(self, "Operating", operators=operators, env=env, dead_letters=dead_letters)  # last: it covers them all
+        Operating(
+            self, "Operating", operators=operators, env=env, dead_letters=dead_letters
+        )  # last: it covers them all
 
         CfnOutput(self, "JobQueueArn", value=worker.queue.job_queue_arn)
         CfnOutput(self, "JobDefinitionArn", value=worker.job_definition.job_definition_arn)

@@ -24,7 +24,9 @@ from stacks.settings.workers import WorkerSettings
 from stacks.sources import Image
 
 TRANSIENT_EXIT_CODE = "75"
-TAGGING_REASON = "A job is tagged as it is submitted, before it has a name; by the tag operators may end it and no other."
+TAGGING_REASON = (
+    "A job is tagged as it is submitted, before it has a name; by the tag operators may end it and no other."
+)
 SCRATCH = Size.mebibytes(64)
 ARCHITECTURES = {"x86_64": ecs.CpuArchitecture.X86_64, "arm64": ecs.CpuArchitecture.ARM64}
 

@@ -77,19 +77,20 @@ def test_operators_may_what_readers_may_and_work_on_this_deployment_of_scoring(t
     groups = {f"sample-{name}-Arn" for name in properties(templates.scoring, "AWS::Logs::LogGroup")}
     (queue,) = properties(templates.scoring, "AWS::SQS::Queue")
     assert by_action.pop("lambda:InvokeFunction") == functions
-    for action in ("logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"):
-        assert by_action.pop(action) == groups
+    for action in ("DescribeLogStreams", "FilterLogEvents", "GetLogEvents", "GetQueryResults", "StartQuery"):
+        assert by_action.pop(f"logs:{action}") == groups
     for action in ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes"):
         assert by_action.pop(f"sqs:{action}") == {f"sample-{queue}-Arn"}
     (key,) = by_action.pop("kms:Decrypt")
     assert "OperationsKey" in key
     assert by_action.pop("cloudformation:DescribeStacks") == {f"{STACKS}/dropscore-dev-scoring/*"}
     assert len(by_action.pop("cloudwatch:GetDashboard")) == 1
+    assert by_action.pop("cloudwatch:DescribeAlarms") == {f"arn:sample-AWS::Partition:cloudwatch:{HERE}:alarm:*"}
     assert by_action.pop("batch:TerminateJob") == {f"arn:sample-AWS::Partition:batch:{HERE}:job/*"}
     assert (
         {action for action, resources in by_action.items() if resources == {"*"}}
         == set(by_action)
-        == {*("batch:DescribeJobs", "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "logs:GetQueryResults")}
+        == {"batch:DescribeJobs", "cloudwatch:GetMetricData"}
     )
 
 

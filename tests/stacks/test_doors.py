@@ -68,13 +68,13 @@ def test_every_door_has_a_policy_for_principals_of_this_account_and_named_resour
 def test_s3_is_open_for_our_prefixes_and_the_layers_of_images(templates: Templates) -> None:
     allowed = _allowed(templates.scoring, "s3")
     (bucket,) = [name for name, actions in allowed.items() if actions == {"s3:ListBucket"}]
-    read, write = {"s3:GetObject", "s3:GetObjectVersion"}, {"s3:AbortMultipartUpload", "s3:PutObject"}
+    written = {"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"}
     assert "Bucket" in bucket
     assert allowed == {
         bucket: {"s3:ListBucket"},
-        f"{bucket}/input/*": read,
-        f"{bucket}/parts/*": read | write,
-        f"{bucket}/output/*": read | write,
+        f"{bucket}/input/*": {"s3:GetObjectVersion"},
+        f"{bucket}/parts/*": written,
+        f"{bucket}/output/*": written,
         "arn:sample-AWS::Partition:s3:::prod-sample-AWS::Region-starport-layer-bucket/*": {"s3:GetObject"},
     }
 

@@ -75,7 +75,7 @@ def test_a_worker_reads_input_writes_parts_and_output_and_asks_the_endpoint(temp
         KEY: USE_KEY,
         TABLE: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         BUCKET: {"s3:ListBucket"},
-        f"{BUCKET}/input/*": {"s3:GetObject", "s3:GetObjectVersion"},
+        f"{BUCKET}/input/*": {"s3:GetObjectVersion"},
         f"{BUCKET}/parts/*": {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
         f"{BUCKET}/output/*": {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
         ENDPOINT: {"sagemaker:InvokeEndpoint"},
@@ -120,8 +120,8 @@ def test_no_role_borrows_a_managed_policy(templates: Templates, stack: str) -> N
 
 def test_any_resource_is_meant_only_where_the_action_knows_none(templates: Templates) -> None:
     without_resource = {
-        *("batch:DescribeJobs", "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:PutMetricData"),
-        *("dynamodb:ListStreams", "ecr:GetAuthorizationToken", "logs:GetQueryResults", *TRACE),
+        *("batch:DescribeJobs", "cloudwatch:GetMetricData", "cloudwatch:PutMetricData"),
+        *("dynamodb:ListStreams", "ecr:GetAuthorizationToken", *TRACE),
     }
     anywhere = {
         action

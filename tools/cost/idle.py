@@ -35,7 +35,6 @@ FREE = frozenset(
         "AWS::EC2::VPC",
         "AWS::EC2::VPCGatewayAttachment",
         "AWS::ECR::Repository",  # cents for what lies in it, as for the buckets
-        "AWS::Events::Rule",
         "AWS::IAM::InstanceProfile",
         "AWS::IAM::ManagedPolicy",
         "AWS::IAM::Policy",
@@ -112,16 +111,29 @@ def _variant(variant: Json, by_type: Mapping[str, float]) -> float:
     return by_type[variant["InstanceType"]] * int(scaled.get("MinInstanceCount", variant["InitialInstanceCount"]))
 
 
+def _alarm(resource: Resource, prices: Prices) -> tuple[str, float]:
+    """An alarm on an expression costs as much as one on each of its metrics."""
+    metrics = [each for each in resource.properties.get("Metrics", []) if "MetricStat" in each]
+    return "alarms", float(prices["month"]["alarm"] * max(1, len(metrics)))
+
+
+def _rule(resource: Resource, prices: Prices) -> tuple[str, float]:
+    """What runs by the clock measures by the clock, whether or not there is something to measure."""
+    metrics = prices["assumed"]["metrics_by_the_clock"] if "ScheduleExpression" in resource.properties else 0
+    return "metrics of `reconcile`", float(metrics * prices["month"]["metric"])
+
+
 def _monthly(what: str, price: str) -> Callable[[Resource, Prices], tuple[str, float]]:
     return lambda _resource, prices: (what, float(prices["month"][price]))
 
 
 COSTS: dict[str, Callable[[Resource, Prices], tuple[str, float]]] = {
-    "AWS::CloudWatch::Alarm": _monthly("alarms", "alarm"),
+    "AWS::CloudWatch::Alarm": _alarm,
     "AWS::CloudWatch::Dashboard": _monthly("dashboard", "dashboard"),
     "AWS::EC2::EIP": _address,
     "AWS::EC2::NatGateway": _nat_gateway,
     "AWS::EC2::VPCEndpoint": _vpc_endpoint,
+    "AWS::Events::Rule": _rule,
     "AWS::KMS::Key": _monthly("keys", "kms_key"),
     "AWS::SageMaker::EndpointConfig": _endpoint,
 }

@@ -79,9 +79,7 @@ PEOPLE = [
     *each(OPERATORS, "lambda:InvokeFunction", r":function:.*Track.*", people.operator_redrives),
     *each(OPERATORS, "lambda:InvokeFunction", r":function:.*Announce.*", people.operator_redrives),
     *each(OPERATORS, "lambda:InvokeFunction", r":function:.*Reconcile.*", people.operator_redrives),
-    *each(
-        OPERATORS, REDRIVE, QUEUE, people.operator_redrives
-    ),
+    *each(OPERATORS, REDRIVE, QUEUE, people.operator_redrives),
     *each(OPERATORS, "sqs:GetQueueAttributes", QUEUE, people.operator_watches),
     *each(OPERATORS, "batch:DescribeJobs", ANY, people.operator_ends_a_job),
     *each(OPERATORS, "batch:TerminateJob", JOB, people.operator_ends_a_job),

@@ -106,14 +106,7 @@ def _letters(stage: Stage) -> list[dict[str, Any]]:
         dropped,
         {"source": "aws.batch", "detail-type": "Batch Job State Change", "detail": {"jobId": "x", "status": "RUNNING"}},
         {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
-        {
-            "DDBStreamBatchInfo": {
-                "streamArn": "x",
-                "shardId": "x",
-                "startSequenceNumber": "1",
-                "endSequenceNumber": "1",
-            }
-        },
+        {"DDBStreamBatchInfo": where},
     ]
 
 

@@ -43,6 +43,19 @@ def test_what_stands_is_counted_by_the_month(tmp_path: Path) -> None:
     assert list(found) == sorted(found, key=lambda what: -found[what])
 
 
+def test_an_alarm_on_several_metrics_costs_as_several(tmp_path: Path) -> None:
+    plain = Resource("One", "AWS::CloudWatch::Alarm", {"MetricName": "Errors"})
+    metrics = [{"MetricStat": {}}, {"MetricStat": {}}, {"Expression": "a / b"}]
+    ratio = Resource("Two", "AWS::CloudWatch::Alarm", {"Metrics": metrics})
+    assert idle(_configuration(tmp_path, plain, ratio), PRICED) == {"alarms": pytest.approx(0.3)}
+
+
+def test_a_schedule_measures_by_the_clock(tmp_path: Path) -> None:
+    scheduled = Resource("Schedule", "AWS::Events::Rule", {"ScheduleExpression": "rate(1 hour)"})
+    told = Resource("Dropped", "AWS::Events::Rule", {"EventPattern": {}})
+    assert idle(_configuration(tmp_path, scheduled, told), PRICED) == {"metrics of `reconcile`": pytest.approx(1.2)}
+
+
 def test_what_scales_to_nothing_stands_for_nothing(tmp_path: Path) -> None:
     serverless = _endpoint(ServerlessConfig={"MemorySizeInMB": 2048})
     asleep = _endpoint(ManagedInstanceScaling={"MinInstanceCount": 0})
