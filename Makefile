@@ -10,7 +10,7 @@ RUN := .venv/bin
 # Without cached bytecode each start of the CDK costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-slow faults test-images bench check check-all images synth deploy smoke cost destroy lock clean
+.PHONY: help setup demo test test-slow faults privileges test-images bench check check-all images synth deploy smoke cost destroy lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ faults: setup ## break every promise on purpose: all faults, kills, schedules, p
 	@$(RUN)/pytest -m "slow or not slow" tests/e2e/test_big_file.py $(ARGS)
 	@DROPSCORE_EXAMPLES=10000 $(RUN)/pytest $(addprefix tests/unit/dropscore/test_,lines.py shards.py plan.py layout.py render.py gunzip.py) -n 2 $(ARGS)
 	@$(RUN)/python -m tools.mutations
+
+privileges: setup ## take every permission of every role away, one at a time: something must then fail (4 minutes)
+	@$(RUN)/pytest -m "slow or not slow" tests/e2e/privilege $(ARGS)
 
 check: setup .dropscore/environments/checkers ## format, lint, types, imports, lock files; templates and policies by every checker
 	$(RUN)/ruff format --check .

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import cast
 
-from aws_cdk import Stack
+from aws_cdk import Fn, Stack
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -101,18 +102,19 @@ class Fleet(Construct):
         return template
 
     def _grant_agent(self, pool: batch.CfnComputeEnvironment) -> None:
-        """Let the ECS agent join the pool's cluster, which Batch names `AWSBatch-<pool>-<uuid>`, and no other."""
+        """Let the ECS agent join the pool's cluster, which Batch names `AWSBatch-<pool>-<uuid>`, and no other.
+
+        The pool's name is read from its ARN: CloudFormation makes it of no more than the logical id's first 24 letters.
+        """
         stack = Stack.of(self)
-        cluster = f"AWSBatch-{stack.get_logical_id(pool)}-*"
-        for actions, resource, name in (
-            (IN_CLUSTER, "cluster", cluster),
-            (OF_INSTANCE, "container-instance", f"{cluster}/*"),
-        ):
-            arn = stack.format_arn(service="ecs", resource=resource, resource_name=name)
+        pool_name = stack.get_logical_id(pool)
+        written = pool_name
+        for actions, resource, rest in ((IN_CLUSTER, "cluster", "-*"), (OF_INSTANCE, "container-instance", "-*/*")):
+            arn = stack.format_arn(service="ecs", resource=resource, resource_name=f"AWSBatch-{pool_name}{rest}")
             grant(self.role, actions, arn)
             self._network.doors.let_register(actions, [arn])
             accept_resource(
                 self.role,
-                f"arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:{resource}/{name}",
+                f"arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:{resource}/AWSBatch-{written}{rest}",
                 "Batch makes the cluster, and registers its instances, under a name that begins with the pool's own.",
             )

@@ -27,8 +27,6 @@ _BUSY = {
     "ThrottlingException",
     "TooManyRequestsException",
 }
-_BARE = {"HeadObject": "HeadObject, which asks for s3:GetObject, of a named version s3:GetObjectVersion"}
-"""What S3 refuses without a word: the permission is not named after the operation."""
 _DENIED = {"AccessDenied", "AccessDeniedException", "KMS.AccessDeniedException", "UnrecognizedClientException"}
 
 
@@ -41,7 +39,7 @@ def fault(error: BotoCoreError | ClientError, doing: str) -> JobError:
     if code in _DENIED or (status == 403 and code not in _TRANSIENT | _BUSY):
         return PermanentError(
             "ACCESS_DENIED",
-            f"{doing}: not allowed ({_BARE.get(error.operation_name, error.operation_name)}: {said or code}); "
+            f"{doing}: not allowed ({asked_for(error)}: {said or code}); "
             "give the role this permission, then start the job again",
         )
     if code in _BUSY or status in (429, 503):
@@ -49,3 +47,10 @@ def fault(error: BotoCoreError | ClientError, doing: str) -> JobError:
     if code in _TRANSIENT or status >= 500:
         return TransientError("AWS_BUSY", f"{doing}: {code} ({said}); it is tried again")
     return PermanentError("AWS_ERROR", f"{doing}: {code}: {said}")
+
+
+def asked_for(error: ClientError) -> str:
+    """The operation; where S3 refuses without a word of the permission, that too."""
+    if error.operation_name == "HeadObject":
+        return "HeadObject, which asks for s3:GetObject, of a named version for s3:GetObjectVersion"
+    return error.operation_name

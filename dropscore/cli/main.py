@@ -21,6 +21,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
+from dropscore.aws.faults import asked_for
 from dropscore.cli import jobs, redrive, retry, score, verify
 from dropscore.cli.options import Env, Local, Profile, Region, Target
 from dropscore.errors import CloudError, ConfigurationError, DropscoreError, JobError
@@ -82,7 +83,7 @@ def main() -> None:
         _stop(ConfigurationError(f"{error}; pass --profile and --region, or --local for the embedded cloud"))
     except ClientError as error:
         said = error.response["Error"]
-        _stop(CloudError(f"AWS refused {error.operation_name}: {said.get('Code')}: {said.get('Message')}"))
+        _stop(CloudError(f"AWS refused {asked_for(error)}: {said.get('Code')}: {said.get('Message')}"))
     except BotoCoreError as error:
         _stop(CloudError(f"AWS could not be asked: {error}"))
 

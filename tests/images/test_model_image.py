@@ -13,8 +13,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import cached_property
+from hashlib import sha256
 from http.client import HTTPConnection, HTTPException
 from io import BytesIO
 from pathlib import Path
@@ -46,11 +48,15 @@ def engine(*arguments: str) -> str:
 
 
 class Container:
-    def __init__(self, model: Path, *command: str) -> None:
+    def __init__(self, model: Path, *command: str, **environment: str) -> None:
         self.name = f"dropscore-test-{uuid4().hex[:8]}"
-        mount = ("--volume", f"{model}:/opt/ml/model:ro")
-        engine("run", "--detach", "--name", self.name, "--publish", "127.0.0.1::8080", *STRICT, *mount, IMAGE, *command)
-        self.address = engine("port", self.name, "8080").splitlines()[0]
+        mount = ("--volume", f"{model}:/opt/ml/model:ro", "--publish", "127.0.0.1::8080")
+        given = [f"--env={name}={value}" for name, value in environment.items()]
+        engine("run", "--detach", "--name", self.name, *STRICT, *mount, *given, IMAGE, *command)
+
+    @cached_property
+    def address(self) -> str:
+        return engine("port", self.name, "8080").splitlines()[0]
 
     def wait_until_ready(self) -> None:
         end = time.monotonic() + START_SECONDS
@@ -75,6 +81,11 @@ class Container:
             answer = connection.getresponse()
             return answer.status, answer.read()
 
+    def exit_code(self) -> int:
+        """Of a container that ends by itself; one that does not is a TimeoutExpired."""
+        waited = [*ENGINE, "wait", self.name]
+        return int(subprocess.run(waited, capture_output=True, text=True, check=True, timeout=START_SECONDS).stdout)
+
     def python(self, code: str) -> str:
         return engine("exec", self.name, "python", "-c", code)
 
@@ -83,6 +94,15 @@ class Container:
 
     def inspect(self, template: str) -> str:
         return engine("inspect", "--format", template, self.name)
+
+
+@contextmanager
+def started(model: Path, *command: str, **environment: str) -> Iterator[Container]:
+    running = Container(model, *command, **environment)
+    try:
+        yield running
+    finally:
+        engine("rm", "--force", running.name)
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +122,10 @@ def unpacked(artefact: Path, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def container(artefact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    running = Container(unpacked(artefact / "model.tar.gz", tmp_path_factory.mktemp("container") / "model"), "serve")
-    try:
+    model = unpacked(artefact / "model.tar.gz", tmp_path_factory.mktemp("container") / "model")
+    with started(model, "serve") as running:
         running.wait_until_ready()
         yield running
-    finally:
-        engine("rm", "--force", running.name)
 
 
 def test_scores_are_those_of_booster_predict(container: Container, artefact: Path) -> None:
@@ -147,14 +165,11 @@ def test_it_is_ready_within_2_seconds(artefact: Path, tmp_path: Path) -> None:
 
 
 def start_seconds(model: Path) -> float:
-    running = Container(model, "serve")
-    try:
+    with started(model, "serve") as running:
         running.wait_until_ready()
-        started = running.inspect('{{.State.StartedAt.Format "2006-01-02T15:04:05.000Z07:00"}}')
+        begun = running.inspect('{{.State.StartedAt.Format "2006-01-02T15:04:05.000Z07:00"}}')
         ready = next(event for event in running.events() if event["event"] == "ready")
-        return (datetime.fromisoformat(str(ready["time"])) - datetime.fromisoformat(started)).total_seconds()
-    finally:
-        engine("rm", "--force", running.name)
+        return (datetime.fromisoformat(str(ready["time"])) - datetime.fromisoformat(begun)).total_seconds()
 
 
 def test_four_bodies_of_5_mb_at_once_stay_below_320_mb(container: Container, tmp_path: Path) -> None:
@@ -193,22 +208,37 @@ def test_imported_python_2_model_scores_as_it_did(tmp_path: Path) -> None:
     if not BYO.exists():
         pytest.skip(f"{BYO} is absent: the sample artefact is not part of the repository")
     import_artefact(BYO / "model.tar.gz", tmp_path / "model.tar.gz")
-    running = Container(unpacked(tmp_path / "model.tar.gz", tmp_path / "model"))  # without `serve` it serves too
-    try:
+    with started(unpacked(tmp_path / "model.tar.gz", tmp_path / "model")) as running:  # without `serve` it serves too
         running.wait_until_ready()
         expected = [0.000260044, 0.000412545, 0.001004696, 0.0000873892495292, 0.977230012, 0.970581293, 0.445608526]
         assert running.score((BYO / "sample.csv").read_bytes()) == pytest.approx(expected, rel=1e-5)
-    finally:
-        engine("rm", "--force", running.name)
+
+
+def test_the_model_that_the_deployment_pinned_is_served(artefact: Path, tmp_path: Path) -> None:
+    _, model = load((artefact / "model.tar.gz").read_bytes())
+    pin = sha256(model).hexdigest()
+    folder = unpacked(artefact / "model.tar.gz", tmp_path / "model")
+    with started(folder, "serve", DROPSCORE_MODEL_SHA256=pin) as running:
+        running.wait_until_ready()
+        assert running.events()[0]["model"] == pin
+        sample = (artefact / "sample.csv").read_bytes()
+        assert len(running.score(sample)) == len(sample.splitlines())
+
+
+def test_another_model_than_the_pinned_one_is_not_served_and_it_says_so(artefact: Path, tmp_path: Path) -> None:
+    pin = sha256(b"the model that was deployed").hexdigest()
+    folder = unpacked(artefact / "model.tar.gz", tmp_path / "model")
+    with started(folder, "serve", DROPSCORE_MODEL_SHA256=pin) as running:
+        assert running.exit_code() == 1
+        (refused,) = running.events()
+    assert refused["event"] == "refused_to_start"
+    assert f"the deployment pinned {pin}: this is not the model that was deployed" in str(refused["message"])
 
 
 def test_sigterm_ends_it_with_zero_within_seconds(artefact: Path, tmp_path: Path) -> None:
-    running = Container(unpacked(artefact / "model.tar.gz", tmp_path / "model"), "serve")
-    try:
+    with started(unpacked(artefact / "model.tar.gz", tmp_path / "model"), "serve") as running:
         running.wait_until_ready()
         asked = time.monotonic()
         engine("stop", "--time", "20", running.name)
         assert time.monotonic() - asked < 10
         assert running.inspect("{{.State.ExitCode}}") == "0"
-    finally:
-        engine("rm", "--force", running.name)

@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import subprocess
+from typing import Any
 
 import pytest
 
@@ -16,10 +17,32 @@ from dropscore.jobs import Job, State, now
 from dropscore.routes import output_key
 from local.run import deployment
 from tests.e2e.conftest import Hands
+from tests.stacks.building import build_templates, only
 
 IMAGE = os.environ.get("DROPSCORE_WORKER_IMAGE", "")
 ENGINE = shlex.split(os.environ.get("DROPSCORE_ENGINE", "docker"))
-STRICT = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "512m")
+# Of itself, Podman puts memory that can be written to at these places of a read-only root; Fargate does not.
+NO_SCRATCH = tuple(f"--tmpfs={place}:ro" for place in ("/tmp", "/var/tmp", "/run"))  # noqa: S108
+STRICT = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "512m", *NO_SCRATCH)
+PROBE = """
+import json, os, pathlib, re, subprocess
+def errno_of(act):
+    try: act()
+    except OSError as error: return error.errno
+    return 0
+program = pathlib.Path("/tmp/program")
+found = {
+    "ids": sorted({os.getuid(), os.getgid(), *os.getgroups()}),
+    "capabilities": int(re.search("CapEff:(.*)", pathlib.Path("/proc/self/status").read_text())[1], 16),
+    "is_first": os.getpid() == 1,
+    "root": os.strerror(errno_of(pathlib.Path("/app/written").touch)),
+    "scratch": errno_of(lambda: program.write_text("#!/bin/sh")),
+}
+program.chmod(0o755)
+found["program"] = os.strerror(errno_of(lambda: subprocess.run([program])))
+found["65 MiB"] = os.strerror(errno_of(lambda: program.write_bytes(bytes(65 << 20))))
+print(json.dumps(found))
+"""
 
 pytestmark = pytest.mark.skipif(not IMAGE, reason="DROPSCORE_WORKER_IMAGE names no built image to run")
 
@@ -44,13 +67,39 @@ def _environment(hands: Hands) -> dict[str, str]:
     }
 
 
-def _run(environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
+def _run(
+    environment: dict[str, str], *command: str, options: tuple[str, ...] = STRICT
+) -> subprocess.CompletedProcess[str]:
     given = [part for name, value in environment.items() for part in ("--env", f"{name}={value}")]
     return subprocess.run(
-        [*ENGINE, "run", "--rm", "--network", "host", *STRICT, *given, IMAGE, *command],
+        [*ENGINE, "run", "--rm", "--network", "host", *options, *given, IMAGE, *command],
         capture_output=True,
         text=True,
         check=False,
+    )
+
+
+def _said(done: subprocess.CompletedProcess[str], event: str) -> list[dict[str, Any]]:
+    """The lines of one event, of a log in which every line is JSON."""
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return [line for line in lines if line["event"] == event]
+
+
+@pytest.fixture(scope="module")
+def on_instances(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """The job definition for EC2 as the options of `run` that the ECS agent's calls amount to."""
+    template = build_templates(tmp_path_factory.mktemp("templates"), {"worker.compute": "ec2"}).scoring
+    container = only(template, "AWS::Batch::JobDefinition")["ContainerProperties"]
+    linux, required = container["LinuxParameters"], container["ResourceRequirements"]
+    flags = {"--read-only": container["ReadonlyRootFilesystem"], "--init": linux["InitProcessEnabled"]}
+    return (
+        *(flag for flag, is_set in flags.items() if is_set),
+        f"--user={container['User']}",
+        *(f"--memory={one['Value']}m" for one in required if one["Type"] == "MEMORY"),
+        *(
+            f"--tmpfs={one['ContainerPath']}:size={one['Size']}m,{','.join(one['MountOptions'])}"
+            for one in linux["Tmpfs"]
+        ),
     )
 
 
@@ -83,8 +132,36 @@ def test_image_scores_a_file_without_any_right_but_its_roles(hands: Hands, sampl
     assert done.returncode == 0, done
     ended = hands.ended(job.job_id)
     assert (ended.status, ended.rows) == (State.SUCCEEDED, len(sample))
+    assert [line["Rows"] for line in _said(done, "measured") if "Rows" in line] == [len(sample)]
     usual = hands.ended(hands.drop("input/usual.csv", b"\n".join(sample) + b"\n"))
     assert hands.read(ended.output_key) == hands.read(usual.output_key)
+
+
+def test_image_scores_a_file_as_a_job_on_instances(
+    hands: Hands, sample: list[bytes], on_instances: tuple[str, ...]
+) -> None:
+    job = _claimed(hands, "instances", b"\n".join(sample) + b"\n")
+    environment = _environment(hands)
+    del environment["AWS_REGION"]  # which Fargate sets and the ECS agent of an instance does not
+    done = _run(environment, "score", "--job-id", job.job_id, options=on_instances)
+    assert done.returncode == 0, done
+    ended = hands.ended(job.job_id)
+    assert (ended.status, ended.rows) == (State.SUCCEEDED, len(sample))
+    usual = hands.ended(hands.drop("input/usual.csv", b"\n".join(sample) + b"\n"))
+    assert hands.read(ended.output_key) == hands.read(usual.output_key)
+
+
+def test_on_instances_the_image_may_write_to_its_scratch_and_run_nothing_there(on_instances: tuple[str, ...]) -> None:
+    done = _run({}, "-c", PROBE, options=(*on_instances, "--entrypoint=python"))
+    assert json.loads(done.stdout or "{}") == {
+        "ids": [10001],
+        "capabilities": 0,
+        "is_first": False,
+        "root": "Read-only file system",
+        "scratch": 0,
+        "program": "Permission denied",
+        "65 MiB": "No space left on device",
+    }, done
 
 
 def test_image_scores_shards_and_publishes_them(hands: Hands, sample: list[bytes]) -> None:

@@ -90,9 +90,10 @@ def test_submit_is_told_the_size_of_a_shard_in_bytes(templates: Templates, build
         assert SubmitSettings.from_env(_function(built, "Submit")).shard_bytes == mebibytes * 1024 * 1024
 
 
-def test_more_options_than_a_function_has_room_for_are_refused_before_deployment(tmp_path: Path) -> None:
-    columns = [f"column_{number:03}" for number in range(300)]
-    fix = r"models and routes together take 4\d{3} bytes of the 3500 .*; name columns by number, or by `exclude`"
+@pytest.mark.parametrize("names", [300, 220])  # 220 take 3500 bytes only as Lambda counts them: quotes with escapes
+def test_more_options_than_a_function_has_room_for_are_refused_before_deployment(tmp_path: Path, names: int) -> None:
+    columns = [f"column_{number:03}" for number in range(names)]
+    fix = r"models and routes together take \d{4} bytes of the 3500 .*; name columns by number, or by `exclude`"
     with pytest.raises(SettingsError, match=fix):
         build_templates(tmp_path, {"routes.default.columns": columns})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import re
+from typing import Any
 
 import pytest
 
@@ -58,13 +59,13 @@ def test_an_instance_may_serve_its_own_clusters_and_nothing_else(template: Json)
     allowed: dict[str, set[str]] = {}
     for statement in only(template, "AWS::IAM::Policy", "FleetRole")["PolicyDocument"]["Statement"]:
         for resource in listed(statement["Resource"]):
-            allowed.setdefault(rendered(resource), set()).update(listed(statement["Action"]))
+            allowed.setdefault(_deployed(resource), set()).update(listed(statement["Action"]))
     here = "arn:sample-AWS::Partition:ecs:sample-AWS::Region:sample-AWS::AccountId"
     join = {"ecs:DeregisterContainerInstance", "ecs:RegisterContainerInstance", "ecs:SubmitAttachmentStateChanges"}
     join |= {"ecs:SubmitContainerStateChange", "ecs:SubmitTaskStateChange"}
     work = {"ecs:Poll", "ecs:StartTelemetrySession", "ecs:TagResource", "ecs:UpdateContainerInstancesState"}
     expected = {"*": {"ecs:DiscoverPollEndpoint"}}
-    for pool in properties(template, "AWS::Batch::ComputeEnvironment"):
+    for pool in map(_name, properties(template, "AWS::Batch::ComputeEnvironment")):
         expected[f"{here}:cluster/AWSBatch-{pool}-*"] = join
         expected[f"{here}:container-instance/AWSBatch-{pool}-*/*"] = work
     assert allowed == expected
@@ -80,6 +81,29 @@ def test_images_are_pulled_and_logs_written_under_the_jobs_execution_role(templa
     assert "ecr:" not in actions
     assert "logs:" not in actions
     assert "ExecutionRoleArn" in only(template, "AWS::Batch::JobDefinition")["ContainerProperties"]
+
+
+def test_the_door_of_ecs_lets_the_agent_to_the_same_clusters(build_template: Build) -> None:
+    template = build_template({"worker.compute": "ec2", "network.mode": "endpoints"}).scoring
+    doors = only(template, "AWS::EC2::VPCEndpoint", "VpcEcs64")["PolicyDocument"]["Statement"]
+    role = only(template, "AWS::IAM::Policy", "FleetRole")["PolicyDocument"]["Statement"]
+    through, granted = ({str(each["Resource"]) for each in statements} for statements in (doors, role))
+    assert through == granted
+
+
+def _name(pool: str) -> str:
+    """What CloudFormation calls a pool: not the whole logical id."""
+    return f"{pool[:24]}-FgPkH7AlQz6YeGud"
+
+
+def _deployed(resource: Any) -> str:
+    """An ARN as it is once the pools are made."""
+    match resource:
+        case {"Fn::Join": ["", parts]}:
+            return "".join(_deployed(part) for part in parts)
+        case {"Fn::Select": [1, {"Fn::Split": ["/", {"Fn::GetAtt": [pool, "ComputeEnvironmentArn"]}]}]}:
+            return _name(pool)
+    return rendered(resource)
 
 
 def _user_data(template: Json) -> str:

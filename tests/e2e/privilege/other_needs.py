@@ -14,9 +14,11 @@ from tests.e2e.privilege.table import (
     NO_ARTEFACT,
     NO_CAPTURE,
     NO_KMS,
+    NO_LOG_ARN,
     NO_LOGS,
     NO_METRICS,
     NO_PULL,
+    NO_WATCH_ARN,
     OUTPUT,
     QUEUE,
     REPOSITORY,
@@ -29,7 +31,7 @@ from tests.e2e.privilege.table import (
 MODEL = "hosting.FraudRole"
 BUILD, BUILDS = "images.BuildRole", ("images.ModelImageRole", "images.WorkerRole")
 UPLOADERS, READERS, OPERATORS = "storage.AccessUploaders", "storage.AccessReaders", "storage.AccessOperators"
-READ_LOGS = "logs:DescribeLogStreams logs:FilterLogEvents logs:GetLogEvents logs:StartQuery"
+READ_LOGS = "logs:DescribeLogStreams logs:FilterLogEvents logs:GetLogEvents logs:GetQueryResults logs:StartQuery"
 PUSH = (
     "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:CompleteLayerUpload ecr:InitiateLayerUpload ecr:PutImage "
     "ecr:UploadLayerPart"
@@ -83,10 +85,10 @@ PEOPLE = [
     *each(OPERATORS, "sqs:GetQueueAttributes", QUEUE, people.operator_watches),
     *each(OPERATORS, "batch:DescribeJobs", ANY, people.operator_ends_a_job),
     *each(OPERATORS, "batch:TerminateJob", JOB, people.operator_ends_a_job),
-    *each(OPERATORS, READ_LOGS, LOGS, people.operator_reads_logs),
-    *each(OPERATORS, "logs:GetQueryResults", ".*", people.operator_reads_logs),
-    *each(OPERATORS, "cloudwatch:GetDashboard", r":dashboard/.*", people.operator_watches),
-    *each(OPERATORS, "cloudwatch:DescribeAlarms cloudwatch:GetMetricData", ".*", people.operator_watches),
+    *each(OPERATORS, READ_LOGS, LOGS, NO_LOG_ARN),
+    *each(OPERATORS, "cloudwatch:GetDashboard", r":dashboard/.*", NO_WATCH_ARN),
+    *each(OPERATORS, "cloudwatch:DescribeAlarms", ":alarm:[*]", NO_WATCH_ARN),
+    *each(OPERATORS, "cloudwatch:GetMetricData", ANY, people.operator_watches),
     *each(OPERATORS, "kms:Decrypt", KEY, NO_KMS),
 ]
 NEEDS = [*HOSTING, *IMAGES, *PEOPLE]

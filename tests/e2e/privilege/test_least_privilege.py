@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.e2e.conftest import Hands
 from tests.e2e.privilege import other_needs, people_scenarios, scenarios, scoring_needs
@@ -15,6 +16,11 @@ from tests.e2e.privilege.table import Need
 EVERY = [*scenarios.EVERY, *people_scenarios.EVERY]
 NEEDS = [*scoring_needs.NEEDS, *other_needs.NEEDS]
 SEEN = [need for need in NEEDS if not isinstance(need.seen_by, str)]
+
+
+def _sampled(number: int, need: Need) -> ParameterSet:
+    """All of them are tried by `make privileges`, every sixth by `make test`."""
+    return pytest.param(need, id=str(need), marks=[pytest.mark.slow] if number % 6 else [])
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +46,7 @@ def test_every_permission_is_in_the_table_and_none_else(hands: Hands) -> None:
     assert stale == []
 
 
-@pytest.mark.parametrize("need", SEEN, ids=str)
+@pytest.mark.parametrize("need", [_sampled(number, need) for number, need in enumerate(SEEN)])
 def test_without_it_something_is_not_done(stage: Stage, need: Need) -> None:
     assert callable(need.seen_by)
     permission, *_ = [each for each in granted(stage.hands) if need.is_for(each)]
