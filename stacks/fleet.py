@@ -107,8 +107,8 @@ class Fleet(Construct):
         The pool's name is read from its ARN: CloudFormation makes it of no more than the logical id's first 24 letters.
         """
         stack = Stack.of(self)
-        pool_name = stack.get_logical_id(pool)
-        written = pool_name
+        pool_name = Fn.select(1, Fn.split("/", pool.attr_compute_environment_arn))
+        written = json.dumps(stack.resolve(pool_name), separators=(",", ":"))
         for actions, resource, rest in ((IN_CLUSTER, "cluster", "-*"), (OF_INSTANCE, "container-instance", "-*/*")):
             arn = stack.format_arn(service="ecs", resource=resource, resource_name=f"AWSBatch-{pool_name}{rest}")
             grant(self.role, actions, arn)

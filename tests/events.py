@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "job-event.schema.json").read_text())
 Draft202012Validator.check_schema(SCHEMA)

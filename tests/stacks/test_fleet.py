@@ -85,9 +85,13 @@ def test_images_are_pulled_and_logs_written_under_the_jobs_execution_role(templa
 
 def test_the_door_of_ecs_lets_the_agent_to_the_same_clusters(build_template: Build) -> None:
     template = build_template({"worker.compute": "ec2", "network.mode": "endpoints"}).scoring
-    doors = only(template, "AWS::EC2::VPCEndpoint", "VpcEcs64")["PolicyDocument"]["Statement"]
-    role = only(template, "AWS::IAM::Policy", "FleetRole")["PolicyDocument"]["Statement"]
-    through, granted = ({str(each["Resource"]) for each in statements} for statements in (doors, role))
+    doors = properties(template, "AWS::EC2::VPCEndpoint").values()
+    (door,) = [each for each in doors if rendered(each["ServiceName"]).endswith(".ecs")]
+    role = only(template, "AWS::IAM::Policy", "FleetRole")
+    through, granted = (
+        {_deployed(resource) for each in holder["PolicyDocument"]["Statement"] for resource in listed(each["Resource"])}
+        for holder in (door, role)
+    )
     assert through == granted
 
 
