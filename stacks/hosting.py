@@ -58,9 +58,14 @@ class Hosting(Stack):
 
     def _images(self, models: Sequence[ServedModel], images: ImageMaker) -> dict[Container, Image]:
         """One for each container, however many models it serves; ours under its own name, or it would move."""
-        names = {model.container: f"{construct_name(model.name)}Image" for model in reversed(models)}
-        names |= {OURS: "ModelImage"} if OURS in names else {}
+        names = {model.container: _image_name(model) for model in reversed(models)}
         return {container: model_image(images, self, name, container) for container, name in names.items()}
+
+
+def _image_name(model: ServedModel) -> str:
+    """Ours has a name that no model's own image gets, not even that of a model which is called `model`."""
+    title = construct_name(model.name)
+    return "ModelImage" if model.container == OURS else f"{title}OwnImage" if title == "Model" else f"{title}Image"
 
 
 def endpoint_name(deploy: Deploy, model: ServedModel) -> str:

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from stacks.settings.artefact import Artefact
 from stacks.settings.container import Container, read_uri
 from stacks.settings.instances import share_of
-from stacks.settings.sections import Section
+from stacks.settings.sections import GRAVITON, Section
 
 BODY_LIMIT_BYTES = 5_000_000
 SERVERLESS_BODY_LIMIT_BYTES = 4_000_000
@@ -82,6 +82,13 @@ class ModelSettings(Section):
         if is_said and info.data.get("serverless_memory_mib") is not None:
             raise ValueError("a serverless endpoint has no instances; take this out, or serverless_memory_mib")
         return value
+
+    @field_validator("instance_type")
+    @classmethod
+    def _runs_the_image(cls, instance_type: str, info: ValidationInfo) -> str:
+        if GRAVITON.fullmatch(instance_type.split(".")[1]) and info.data.get("image") is None:
+            raise ValueError("images are built for x86-64, and this is Graviton; use another, or bring an image of it")
+        return instance_type
 
     @field_validator("min_instances")
     @classmethod

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """The retentions that Amazon CloudWatch Logs knows."""
 
+GRAVITON = re.compile(r"[a-z]+\d+g[a-z]*|a1")
+"""Families of instances with processors of the architecture arm64."""
+
 _TAG = re.compile(r"[\w .:/=+@-]*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 

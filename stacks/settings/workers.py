@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from stacks.settings.sections import Section, alternatives
+from stacks.settings.sections import GRAVITON, Section, alternatives
 
 FARGATE_MEMORY_MIB: dict[float, list[int]] = {
     0.25: [512, 1024, 2048],
@@ -26,8 +25,6 @@ FAMILIES = {
     "gpu": ("g6", "g5", "g4dn"),
 }
 """Several of about the same speed: the more there are to choose from, the more seldom spot capacity is reclaimed."""
-
-_GRAVITON = re.compile(r"[a-z]+\d+g[a-z]*|a1|g5g")
 
 
 class WorkerSettings(Section):
@@ -69,7 +66,7 @@ class WorkerSettings(Section):
     def _are_of_one_architecture(cls, families: list[str], info: ValidationInfo) -> list[str]:
         architecture = info.data.get("architecture")
         for family in families if architecture else ():
-            if (_GRAVITON.fullmatch(family) is not None) != (architecture == "arm64"):
+            if (GRAVITON.fullmatch(family) is not None) != (architecture == "arm64"):
                 raise ValueError(f"{family} is not of the architecture {architecture}; use others, or change it")
         return families
 

@@ -96,6 +96,10 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         {**SERVERLESS, "models.fraud.body_limit_bytes": 5_000_000},
         ["models.fraud.body_limit_bytes: 5000000: serverless endpoints take 4 MB; use at most 4000000"],
     ),
+    "an instance that cannot run the image": (
+        {"models.fraud.instance_type": "ml.m6g.large"},
+        ["models.fraud.instance_type: 'ml.m6g.large': images are built for x86-64, and this is Graviton"],
+    ),
     "fewest above the first": (
         {"models.fraud.min_instances": 2},
         ["models.fraud.min_instances: 2: more than instance_count; use at most 1"],
