@@ -86,6 +86,8 @@ class Endpoint(Construct):
         capture = configs.data_capture(serving, bucket=self._storage.bucket, key=self._storage.key, prefix=prefix)
         if capture:
             self._storage.grant_capture(self._role, self.model.name)
+        # By this role SageMaker looks, while the old model stands by, whether an alarm asks for it back.
+        grant(self._role, ["cloudwatch:DescribeAlarms"], *(alarm.alarm_arn for alarm in self.health.alarms))
         model = self._model(isolated=True)
         config = configs.config_with_instances(self, serving, model=model, key=self._key, capture=capture)
         or_back = configs.all_at_once_or_back([alarm.alarm_name for alarm in self.health.alarms])

@@ -44,7 +44,7 @@ class Images(Stack):
         self._logs.apply_removal_policy(RemovalPolicy.RETAIN)  # or a first deployment that fails takes its reason along
         self._dead_letters = dead_letter_queue(self, "DeadLetters", key=storage.operations_key)
         upkeep = Upkeep(self._dead_letters, monitoring.log_days, storage.operations_key)
-        self._function = Function(self, "Build", name="build", environment={}, upkeep=upkeep)
+        self._function = Function(self, "Build", name="builder", environment={}, upkeep=upkeep)
         self._ended = events.Rule(
             self,
             "Ended",

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from dropscore.jobs import State
-from lambdas.build.builds import VARIABLE
-from lambdas.build.waiting import Waiting
+from lambdas.builder.builds import VARIABLE
+from lambdas.builder.waiting import Waiting
 from local.cloud import Clock, throwaway
 from tests.e2e.conftest import Hands
 

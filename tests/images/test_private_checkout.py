@@ -1,6 +1,6 @@
 """Whoever checks out under umask 077 gets images whose own user can read them.
 
-Only the last stage of each Dockerfile is built anew, on the image under test, which has the packages: that asks no network.
+Only the last stage of each Dockerfile is built anew, upon the image under test, which has the packages: offline.
 """
 
 from __future__ import annotations

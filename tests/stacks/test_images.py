@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.build.waiting import Waiting
+from lambdas.builder.waiting import Waiting
 from local.synthesis import _stacks as read_stacks
 from stacks.images import KEPT_IMAGES
 from tests.stacks.building import ROOT, Json, Templates, build_templates, listed, only, properties, rendered, statements

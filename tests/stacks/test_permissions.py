@@ -94,9 +94,12 @@ def test_the_model_pulls_its_image_reads_its_artefact_and_reports(templates: Tem
     allowed = _allowed(templates.hosting, "FraudRole")
     (artefact,) = [resource for resource in allowed if ":s3:::" in resource]
     assert "*" not in artefact
+    watched = {f"sample-{name}-Arn" for name in properties(templates.hosting, "AWS::CloudWatch::Alarm")}
+    assert len(watched) == 2
     assert allowed == {
         artefact: {"s3:GetObject"},
         IMAGES: PULL,
+        **dict.fromkeys(watched, {"cloudwatch:DescribeAlarms"}),
         "sample-FraudEndpointsLogsE28B9166-Arn": {"logs:CreateLogGroup", *WRITE_LOG},
         "*": {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"},
     }

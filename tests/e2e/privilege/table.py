@@ -34,6 +34,7 @@ NO_WATCH_ARN = "the emulator asks for it on every resource, and denies it on the
 NO_403 = "the emulator answers 404 for what is not there, where S3 answers 403 to who may not list"
 NO_ARTEFACT = "the shim unpacks the artefact itself"
 NO_METRICS = "nothing is measured"
+NO_ROLLBACK = "a new model takes over, and no alarm is asked"
 NO_CAPTURE = "requests are not captured"
 NO_TRACES = "nothing is traced"
 NO_TRAFFIC = "no network traffic is recorded"

@@ -7,9 +7,9 @@ from unittest.mock import ANY
 
 import pytest
 
-from lambdas.build import handler as doorway
-from lambdas.build.builds import VARIABLE, Builds
-from lambdas.build.waiting import Waiting
+from lambdas.builder import handler as doorway
+from lambdas.builder.builds import VARIABLE, Builds
+from lambdas.builder.waiting import Waiting
 from tests.unit.lambdas.conftest import Aws, Stack, client
 
 REPOSITORY, TAG = "dropscore-dev-images-models-x1", f"Fraud.{'0123456789abcdef' * 4}"
