@@ -99,11 +99,11 @@ def test_the_model_pulls_its_image_reads_its_artefact_and_reports(templates: Tem
     assert allowed == {
         artefact: {"s3:GetObject"},
         IMAGES: PULL,
-        **dict.fromkeys(watched, {"cloudwatch:DescribeAlarms"}),
+        **{alarm: {"cloudwatch:DescribeAlarms"} for alarm in watched},
         "sample-FraudEndpointsLogsE28B9166-Arn": {"logs:CreateLogGroup", *WRITE_LOG},
         "*": {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"},
     }
-    (metrics,) = [each for each in statements(templates.hosting, "FraudRole") if "cloudwatch" in str(each["Action"])]
+    (metrics,) = [each for each in statements(templates.hosting, "FraudRole") if "PutMetric" in str(each["Action"])]
     namespaces = metrics["Condition"]["StringEquals"]["cloudwatch:namespace"]
     assert namespaces == ["/aws/sagemaker/Endpoints", "/aws/sagemaker/InferenceComponents", "AWS/SageMaker"]
 
