@@ -12,7 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as s3_assets
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from stacks.grants import grant, grant_key_use, grant_read_asset
 from stacks.review import accept_resource
@@ -79,7 +79,7 @@ class ImageBuild(Construct):
         )
         self.project.node.add_dependency(role)  # its policy too, or the first build may not read its source
 
-    def wait(self, function_arn: str, *before: Construct) -> None:
+    def wait(self, function_arn: str, *before: IConstruct) -> CustomResource:
         """Let the stack wait until the image is there. `before` it asks for it, these must work."""
         asked = CustomResource(
             self,
@@ -94,6 +94,7 @@ class ImageBuild(Construct):
             },
         )
         asked.node.add_dependency(self.project, *before)
+        return asked
 
     def _environment(self, source: Source) -> codebuild.CfnProject.EnvironmentProperty:
         kind, image = MACHINES[source.architecture]

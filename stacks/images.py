@@ -6,7 +6,7 @@ from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_events as events
 from aws_cdk import aws_kms as kms
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from stacks.delivery import dead_letter_queue, to_function
 from stacks.function import Function, Upkeep
@@ -54,6 +54,8 @@ class Images(Stack):
             ),
             targets=[to_function(self._function.resource, self._dead_letters)],
         )
+        self._asked: list[IConstruct] = []
+        """In a row: a new account builds one image at a time, and lets none wait for it."""
         for repository in self._repositories.values():
             grant(self._function.role, ["ecr:DescribeImages"], repository.repository_arn)
             self._export(repository)
@@ -67,7 +69,8 @@ class Images(Stack):
         self._ended.add_event_pattern(detail={"project-name": [build.project.ref]})
         grant(self._function.role, ["codebuild:StartBuild", "codebuild:BatchGetBuilds"], build.project.attr_arn)
         # An event that comes before the rule or a permission is there would be lost, and the stack wait for an hour.
-        build.wait(self._function.resource.function_arn, self._function, self._ended, self._dead_letters)
+        before = [self._function, self._ended, self._dead_letters, *self._asked[-1:]]
+        self._asked.append(build.wait(self._function.resource.function_arn, *before))
         return Image(f"{repository.repository_uri}:{build.tag}", build.hash, repository)
 
     def _export(self, repository: ecr.Repository) -> None:

@@ -38,7 +38,7 @@ class Operating(Construct):
         every = stack.node.find_all()
         functions = [each.function_arn for each in every if isinstance(each, lambda_.Function)]
         groups = [each.log_group_arn for each in every if isinstance(each, logs.LogGroup)]
-        dashboards = [each.dashboard_arn for each in every if isinstance(each, cloudwatch.Dashboard)]
+        dashboards = [_arn(each) for each in every if isinstance(each, cloudwatch.Dashboard)]
         grant(self._policy, ["lambda:InvokeFunction"], *functions)
         grant(self._policy, READ_LOGS, *groups)
         grant(self._policy, REDRIVE, dead_letters.queue_arn)
@@ -70,3 +70,10 @@ class Operating(Construct):
         )
         written = "arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*"
         accept(self._policy, f"AwsSolutions-IAM5[Resource::{written}]", JOBS_REASON)
+
+
+def _arn(dashboard: cloudwatch.Dashboard) -> str:
+    """CDK's own is made of the name that a template gives, and ours gives none."""
+    return Stack.of(dashboard).format_arn(
+        service="cloudwatch", region="", resource="dashboard", resource_name=dashboard.dashboard_name
+    )

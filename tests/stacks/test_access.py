@@ -84,7 +84,9 @@ def test_operators_may_what_readers_may_and_work_on_this_deployment_of_scoring(t
     (key,) = by_action.pop("kms:Decrypt")
     assert "OperationsKey" in key
     assert by_action.pop("cloudformation:DescribeStacks") == {f"{STACKS}/dropscore-dev-scoring/*"}
-    assert len(by_action.pop("cloudwatch:GetDashboard")) == 1
+    (dashboard,) = properties(templates.scoring, "AWS::CloudWatch::Dashboard")
+    named = f"arn:sample-AWS::Partition:cloudwatch::sample-AWS::AccountId:dashboard/sample-{dashboard}"
+    assert by_action.pop("cloudwatch:GetDashboard") == {named}
     assert by_action.pop("cloudwatch:DescribeAlarms") == {f"arn:sample-AWS::Partition:cloudwatch:{HERE}:alarm:*"}
     assert by_action.pop("batch:TerminateJob") == {f"arn:sample-AWS::Partition:batch:{HERE}:job/*"}
     assert (

@@ -246,6 +246,14 @@ def test_nothing_is_asked_for_before_its_end_can_be_heard_of(built: Templates) -
         assert role.startswith(project.split("Project")[0])
 
 
+def test_images_are_asked_for_one_after_the_other(built: Templates) -> None:
+    """A new account builds one image at a time, and lets none wait."""
+    asked = resources_of(built.images, "Custom::ImageBuild")
+    after = {name: [each for each in image["DependsOn"] if each in asked] for name, image in asked.items()}
+    assert sorted(map(len, after.values())) == [0, *[1] * (len(asked) - 1)]
+    assert len({each for names in after.values() for each in names}) == len(asked) - 1
+
+
 def test_the_end_of_each_build_however_it_ends_reaches_the_function_or_the_queue(built: Templates) -> None:
     rule = only(built.images, "AWS::Events::Rule")
     pattern = rule["EventPattern"]

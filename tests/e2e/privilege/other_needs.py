@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.e2e.privilege import people_scenarios as people
+from tests.e2e.privilege.scenarios import builder_looks_for_an_image_and_has_it_built
 from tests.e2e.privilege.table import (
     ANY,
     ASSETS,
@@ -12,6 +13,7 @@ from tests.e2e.privilege.table import (
     KEY,
     LOGS,
     NO_ARTEFACT,
+    NO_BUILD_ARN,
     NO_CAPTURE,
     NO_KMS,
     NO_LOG_ARN,
@@ -19,6 +21,7 @@ from tests.e2e.privilege.table import (
     NO_METRICS,
     NO_PULL,
     NO_ROLLBACK,
+    NO_TWIN,
     NO_WATCH_ARN,
     OUTPUT,
     QUEUE,
@@ -38,7 +41,6 @@ PUSH = (
     "ecr:UploadLayerPart"
 )
 REDRIVE = "sqs:ReceiveMessage sqs:DeleteMessage sqs:ChangeMessageVisibility"
-IN_ITS_TEST = "tests/e2e/test_built_images.py takes it away: the answer goes to a server that stands for CloudFormation"
 
 HOSTING = [
     *of_who_pulls(MODEL),
@@ -51,8 +53,11 @@ HOSTING = [
 ]
 IMAGES = [
     *of_a_function(BUILD),
-    *each(BUILD, "ecr:DescribeImages", REPOSITORY, IN_ITS_TEST),
-    *each(BUILD, "codebuild:BatchGetBuilds codebuild:StartBuild", r":project/.*", IN_ITS_TEST),
+    *each(BUILD, "ecr:DescribeImages", r":repository/.*-models.*", builder_looks_for_an_image_and_has_it_built),
+    *each(BUILD, "ecr:DescribeImages", r":repository/.*-workers.*", NO_TWIN),
+    *each(BUILD, "codebuild:StartBuild", r":project/.*ModelImage.*", builder_looks_for_an_image_and_has_it_built),
+    *each(BUILD, "codebuild:StartBuild", r":project/.*WorkerProject.*", NO_TWIN),
+    *each(BUILD, "codebuild:BatchGetBuilds", r":project/.*", NO_BUILD_ARN),
     *[
         need
         for role in BUILDS

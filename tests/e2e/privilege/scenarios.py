@@ -6,6 +6,7 @@ The rule that hands dropped files to `submit` is off: the functions are invoked 
 from __future__ import annotations
 
 import gzip
+import uuid
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from boto3.dynamodb.types import TypeSerializer
 from dropscore.aws.items import item_of
 from dropscore.jobs import Job, State, now
 from dropscore.routes import errors_key, manifest_key
+from tests.e2e.builds import Images, waiting_stack
 from tests.e2e.privilege.stage import Scenario, Stage
 
 LARGE_BYTES = 8_000_000  # two shards
@@ -116,6 +118,14 @@ def announce_tells_of_an_end(stage: Stage) -> None:
     assert answer == {"batchItemFailures": []}, answer
 
 
+def builder_looks_for_an_image_and_has_it_built(stage: Stage) -> None:
+    """Nothing is answered before the build has ended; what may not be done is answered at once."""
+    images = Images(stage.hands, "ModelImage")
+    with waiting_stack() as (url, answers):
+        images.ask(url, f"Model.{uuid.uuid4().hex}")
+        assert answers == [], answers
+
+
 def _image(job: Job) -> dict[str, Any]:
     """A row as a stream has it."""
     serialize = TypeSerializer().serialize
@@ -175,4 +185,5 @@ EVERY: tuple[Scenario, ...] = (
     reconcile_submits_what_was_only_claimed,
     reconcile_brings_what_belongs_beside_an_output,
     announce_tells_of_an_end,
+    builder_looks_for_an_image_and_has_it_built,
 )

@@ -31,6 +31,7 @@ NO_POLLER_ROLE = "the emulator itself reads the stream for the function, under n
 NO_STREAM_ARN = "the emulator asks for a stream's permissions on every resource, and denies them on the one stream"
 NO_LOG_ARN = "the emulator knows a log group without the `:*` at the end of its ARN, which AWS wants, and denies it"
 NO_WATCH_ARN = "the emulator asks for it on every resource, and denies it on the alarms or the dashboard that are named"
+NO_BUILD_ARN = "the emulator asks to see builds on every resource, and denies it on the one project"
 NO_403 = "the emulator answers 404 for what is not there, where S3 answers 403 to who may not list"
 NO_ARTEFACT = "the shim unpacks the artefact itself"
 NO_METRICS = "nothing is measured"
@@ -39,6 +40,7 @@ NO_CAPTURE = "requests are not captured"
 NO_TRACES = "nothing is traced"
 NO_TRAFFIC = "no network traffic is recorded"
 NO_INSTANCES = "there are no instances: workers are processes"
+NO_TWIN = "the worker's image and project are asked for as the model's are, by the same code"
 
 
 @dataclass(frozen=True)
