@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 
-def log_group(scope: Construct, construct_id: str, *, days: int, key: kms.IKey | None = None) -> logs.LogGroup:
+def log_group(scope: Construct, construct_id: str, *, days: int, key: kms.IKey) -> logs.LogGroup:
     """`days` is one of the retentions that CloudWatch knows; `key` must let the service CloudWatch Logs use it."""
     group = logs.LogGroup(scope, construct_id, encryption_key=key, removal_policy=RemovalPolicy.DESTROY)
     # The settings have checked the number; CDK's own names for the retentions would need a table here.

@@ -34,7 +34,7 @@ class Network(Construct):
         settings: NetworkSettings,
         compute: str,
         log_days: int,
-        logs_key: kms.IKey | None = None,
+        logs_key: kms.IKey,
     ) -> None:
         super().__init__(scope, construct_id)
         has_nat = settings.mode == "nat"
@@ -56,7 +56,7 @@ class Network(Construct):
             self, vpc=self.vpc, subnets=self.private_subnets, services=services, visitors=self.worker_security_group
         )
 
-    def _record_flows(self, log_days: int, logs_key: kms.IKey | None) -> None:
+    def _record_flows(self, log_days: int, logs_key: kms.IKey) -> None:
         """CDK's own flow log would give its role `iam:PassRole`, which nobody needs."""
         here = Stack.of(self).account
         service = iam.ServicePrincipal(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
@@ -11,6 +10,7 @@ from constructs import Construct
 from stacks.announcing import Announcing
 from stacks.delivery import dead_letter_queue
 from stacks.endpoint import Endpoint
+from stacks.environments import Environments
 from stacks.function import Upkeep
 from stacks.intake import Intake
 from stacks.monitoring import Monitoring
@@ -18,15 +18,10 @@ from stacks.network import Network
 from stacks.operating import Operating
 from stacks.reconciliation import Reconciliation
 from stacks.settings import Settings
-from stacks.settings.complaints import SettingsError
-from stacks.settings.routes import RouteSettings
 from stacks.sources import ImageMaker, worker_source
 from stacks.storage import Storage
 from stacks.tracking import Tracking
 from stacks.worker import Worker
-
-ROUTING_BYTES = 3_500
-"""Of the 4096 that AWS Lambda has for a function's environment; the rest is for names and ARNs."""
 
 
 class Scoring(Stack):
@@ -46,129 +41,113 @@ class Scoring(Stack):
             stack_name=settings.deploy.stack_name("scoring"),
             description="Dropscore: from a dropped file to its scores",
         )
-        named = {"ENVIRONMENT": settings.deploy.env, "BUCKET": storage.bucket.bucket_name}
-        where = {"JOBS_TABLE": storage.jobs.table_name, "BUCKET": storage.bucket.bucket_name}
-        models, routes = _models(endpoints), _routes(settings.routes)
-        _check_room(models + routes)
-        dead_letters = dead_letter_queue(self, "DeadLetters", key=storage.operations_key)
-        days, key = settings.monitoring.log_days, storage.operations_key
-        upkeep = Upkeep(dead_letters=dead_letters, log_days=days, logs_key=key)
-        network = Network(
-            self, "Network", settings=settings.network, compute=settings.worker.compute, log_days=days, logs_key=key
+        self._settings, self._storage, self._endpoints = settings, storage, endpoints
+        environments = Environments(settings, storage, endpoints)
+        self._dead_letters = dead_letter_queue(self, "DeadLetters", key=storage.operations_key)
+        self._upkeep = Upkeep(
+            dead_letters=self._dead_letters, log_days=settings.monitoring.log_days, logs_key=storage.operations_key
         )
-        worker = Worker(
+        self._make_workers(environments, images)
+        self._make_functions(environments)
+        self._grant_functions()
+        self._grant_worker()
+        self._watch()
+        self._tell()
+
+    def _make_workers(self, environments: Environments, images: ImageMaker) -> None:
+        settings, upkeep = self._settings, self._upkeep
+        self._network = Network(
+            self,
+            "Network",
+            settings=settings.network,
+            compute=settings.worker.compute,
+            log_days=upkeep.log_days,
+            logs_key=upkeep.logs_key,
+        )
+        self._worker = Worker(
             self,
             "Worker",
             image=images.make(self, "WorkerImage", worker_source(settings.worker.architecture)),
-            network=network,
+            network=self._network,
             settings=settings.worker,
-            environment={**where, **named, "MODELS": models, "IN_FLIGHT": str(settings.worker.in_flight)},
-            log_days=days,
-            logs_key=key,
-        )
-        submission = {
-            **where,
-            **named,
-            "MODELS": models,
-            "ROUTES": routes,
-            "JOB_QUEUE": worker.queue.job_queue_arn,
-            "JOB_DEFINITION": worker.job_definition.job_definition_arn,
-            "JOB_TTL_DAYS": str(settings.storage.job_ttl_days),
-            "SHARD_BYTES": str(settings.worker.shard_mib << 20),
-        }
-        intake = Intake(self, "Intake", bucket=storage.bucket, environment=submission, upkeep=upkeep)
-        reconciliation = Reconciliation(
-            self,
-            "Reconciliation",
-            settings=settings.reconcile,
-            environment=submission,
-            upkeep=upkeep,
-        )
-        tracking = Tracking(
-            self,
-            "Tracking",
-            job_queue_arn=worker.queue.job_queue_arn,
-            environment=where,
-            upkeep=upkeep,
-        )
-        announcing = Announcing(
-            self, "Announcing", table=storage.jobs, table_key=storage.key, environment=named, upkeep=upkeep
+            environment=environments.of_worker(),
+            log_days=upkeep.log_days,
+            logs_key=upkeep.logs_key,
         )
 
-        for role in (intake.role, reconciliation.role):
+    def _make_functions(self, environments: Environments) -> None:
+        storage, upkeep, submission = self._storage, self._upkeep, environments.of_submission(self._worker)
+        self._intake = Intake(self, "Intake", bucket=storage.bucket, environment=submission, upkeep=upkeep)
+        self._reconciliation = Reconciliation(
+            self, "Reconciliation", settings=self._settings.reconcile, environment=submission, upkeep=upkeep
+        )
+        queue = self._worker.queue.job_queue_arn
+        self._tracking = Tracking(self, "Tracking", job_queue_arn=queue, environment=environments.where, upkeep=upkeep)
+        self._announcing = Announcing(
+            self,
+            "Announcing",
+            table=storage.jobs,
+            table_key=storage.key,
+            environment=environments.named,
+            upkeep=upkeep,
+        )
+
+    def _grant_functions(self) -> None:
+        storage = self._storage
+        for role in (self._intake.role, self._reconciliation.role):
             storage.grant_claim(role)
             storage.grant_read_input(role)
             storage.grant_read_sidecars(role)
-            worker.grant_submit(role)
-        storage.grant_look_for_lost(reconciliation.role)
-        for role in (tracking.role, reconciliation.role):
+            self._worker.grant_submit(role)
+        storage.grant_look_for_lost(self._reconciliation.role)
+        for role in (self._tracking.role, self._reconciliation.role):
             storage.grant_finish(role)
-        storage.grant_move(tracking.role)
-        storage.grant_move(worker.role)
-        storage.grant_read_input(worker.role)
-        storage.grant_write_parts(worker.role)
-        storage.grant_write_output(worker.role)
-        invoked = [arn for endpoint in endpoints for arn in endpoint.invoked_arns]
-        network.doors.let_score(bucket=storage.bucket, jobs=storage.jobs, models=invoked)
-        monitoring = Monitoring(
+        storage.grant_move(self._tracking.role)
+
+    def _grant_worker(self) -> None:
+        storage, role = self._storage, self._worker.role
+        storage.grant_move(role)
+        storage.grant_read_input(role)
+        storage.grant_write_parts(role)
+        storage.grant_write_output(role)
+        invoked = [arn for endpoint in self._endpoints for arn in endpoint.invoked_arns]
+        self._network.doors.let_score(bucket=storage.bucket, jobs=storage.jobs, models=invoked)
+        for endpoint in self._endpoints:
+            endpoint.grant_invoke(role)
+            self.add_stack_dependency(Stack.of(endpoint))  # it is known by its name, which makes no dependency
+
+    def _watch(self) -> None:
+        self._monitoring = Monitoring(
             self,
             "Monitoring",
-            settings=settings,
-            storage=storage,
-            endpoints=endpoints,
+            settings=self._settings,
+            storage=self._storage,
+            endpoints=self._endpoints,
             functions={
-                "submit": intake.function,
-                "track": tracking.function,
-                "reconcile": reconciliation.function,
-                "announce": announcing.function,
+                "submit": self._intake.function,
+                "track": self._tracking.function,
+                "reconcile": self._reconciliation.function,
+                "announce": self._announcing.function,
             },
-            rules=[intake.rule, tracking.rule, reconciliation.rule],
-            worker_log_group=worker.log_group,
-            dead_letters=dead_letters,
+            rules=[self._intake.rule, self._tracking.rule, self._reconciliation.rule],
+            worker_log_group=self._worker.log_group,
+            dead_letters=self._dead_letters,
         )
-        for endpoint in endpoints:
-            endpoint.grant_invoke(worker.role)
-            self.add_stack_dependency(Stack.of(endpoint))  # it is known by its name, which makes no dependency
-        operators, env = storage.access.operators, settings.deploy.env
-        Operating(
-            self, "Operating", operators=operators, env=env, dead_letters=dead_letters
-        )  # last: it covers them all
+        # Last: it covers all that the stack has by now.
+        operators, env = self._storage.access.operators, self._settings.deploy.env
+        Operating(self, "Operating", operators=operators, env=env, dead_letters=self._dead_letters)
 
-        CfnOutput(self, "JobQueueArn", value=worker.queue.job_queue_arn)
-        CfnOutput(self, "JobDefinitionArn", value=worker.job_definition.job_definition_arn)
-        CfnOutput(self, "SubmitFunctionName", value=intake.function_name)
-        CfnOutput(self, "ReconcileFunctionName", value=reconciliation.function_name)
-        CfnOutput(self, "TrackFunctionName", value=tracking.function_name)
-        CfnOutput(self, "AnnounceFunctionName", value=announcing.function.resource.function_name)
-        CfnOutput(self, "DashboardName", value=monitoring.dashboard.dashboard_name)
-        CfnOutput(self, "DeadLetterQueueUrl", value=dead_letters.queue_url)
-
-
-def _models(endpoints: Sequence[Endpoint]) -> str:
-    """What the runtime knows of each model."""
-    return json.dumps({endpoint.model.name: _model(endpoint) for endpoint in endpoints})
-
-
-def _model(endpoint: Endpoint) -> dict[str, str | int | None]:
-    known: dict[str, str | int | None] = {
-        "endpoint": endpoint.endpoint_name,
-        "version": endpoint.version,
-        "body_limit_bytes": endpoint.model.body_limit_bytes,
-        "features": endpoint.model.features,
-        "digest": endpoint.model.digest,
-    }
-    return known if endpoint.component_name is None else {**known, "component": endpoint.component_name}
-
-
-def _routes(routes: Mapping[str, RouteSettings]) -> str:
-    return json.dumps({name: route.spelled_out() for name, route in routes.items()})
-
-
-def _check_room(routing: str) -> None:
-    """Or the deployment would fail half-way. AWS Lambda measures an environment as JSON, each quote with its escape."""
-    size = len(json.dumps(routing))
-    if size > ROUTING_BYTES:
-        raise SettingsError(
-            f"dropscore.toml: models and routes together take {size} bytes of the {ROUTING_BYTES} that fit into a "
-            "function's environment; name columns by number, or by `exclude` where that is shorter than `columns`"
-        )
+    def _tell(self) -> None:
+        """What the command line finds by the stack's name."""
+        told = {
+            "JobQueueArn": self._worker.queue.job_queue_arn,
+            "JobDefinitionArn": self._worker.job_definition.job_definition_arn,
+            "SubmitFunctionName": self._intake.function_name,
+            "ReconcileFunctionName": self._reconciliation.function_name,
+            "TrackFunctionName": self._tracking.function_name,
+            "AnnounceFunctionName": self._announcing.function.resource.function_name,
+            "DashboardName": self._monitoring.dashboard.dashboard_name,
+            "DeadLetterQueueUrl": self._dead_letters.queue_url,
+        }
+        for name, value in told.items():
+            CfnOutput(self, name, value=value)

@@ -42,7 +42,7 @@ class Worker(Construct):
         settings: WorkerSettings,
         environment: Mapping[str, str],
         log_days: int,
-        logs_key: kms.IKey | None = None,
+        logs_key: kms.IKey,
     ) -> None:
         super().__init__(scope, construct_id)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))

@@ -1,0 +1,74 @@
+"""What the processes of scoring are told in their environment variables; dropscore/runtime.py reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from stacks.endpoint import Endpoint
+from stacks.settings import Settings
+from stacks.settings.complaints import SettingsError
+from stacks.settings.routes import RouteSettings
+from stacks.storage import Storage
+from stacks.worker import Worker
+
+ROUTING_BYTES = 3_500
+"""Of the 4096 that AWS Lambda has for a function's environment; the rest is for names and ARNs."""
+
+
+class Environments:
+    """Raises SettingsError where models and routes are too many words for a function."""
+
+    def __init__(self, settings: Settings, storage: Storage, endpoints: Sequence[Endpoint]) -> None:
+        self._settings = settings
+        self.where = {"JOBS_TABLE": storage.jobs.table_name, "BUCKET": storage.bucket.bucket_name}
+        self.named = {"ENVIRONMENT": settings.deploy.env, "BUCKET": storage.bucket.bucket_name}
+        self._models, self._routes = _models(endpoints), _routes(settings.routes)
+        _check_room(self._models + self._routes)
+
+    def of_worker(self) -> dict[str, str]:
+        in_flight = str(self._settings.worker.in_flight)
+        return {**self.where, **self.named, "MODELS": self._models, "IN_FLIGHT": in_flight}
+
+    def of_submission(self, worker: Worker) -> dict[str, str]:
+        """Of whoever submits jobs to `worker`."""
+        return {
+            **self.where,
+            **self.named,
+            "MODELS": self._models,
+            "ROUTES": self._routes,
+            "JOB_QUEUE": worker.queue.job_queue_arn,
+            "JOB_DEFINITION": worker.job_definition.job_definition_arn,
+            "JOB_TTL_DAYS": str(self._settings.storage.job_ttl_days),
+            "SHARD_BYTES": str(self._settings.worker.shard_mib << 20),
+        }
+
+
+def _models(endpoints: Sequence[Endpoint]) -> str:
+    """What the runtime knows of each model."""
+    return json.dumps({endpoint.model.name: _model(endpoint) for endpoint in endpoints})
+
+
+def _model(endpoint: Endpoint) -> dict[str, str | int | None]:
+    known: dict[str, str | int | None] = {
+        "endpoint": endpoint.endpoint_name,
+        "version": endpoint.version,
+        "body_limit_bytes": endpoint.model.body_limit_bytes,
+        "features": endpoint.model.features,
+        "digest": endpoint.model.digest,
+    }
+    return known if endpoint.component_name is None else {**known, "component": endpoint.component_name}
+
+
+def _routes(routes: Mapping[str, RouteSettings]) -> str:
+    return json.dumps({name: route.spelled_out() for name, route in routes.items()})
+
+
+def _check_room(routing: str) -> None:
+    """Or the deployment would fail half-way. AWS Lambda measures an environment as JSON, each quote with its escape."""
+    size = len(json.dumps(routing))
+    if size > ROUTING_BYTES:
+        raise SettingsError(
+            f"dropscore.toml: models and routes together take {size} bytes of the {ROUTING_BYTES} that fit into a "
+            "function's environment; name columns by number, or by `exclude` where that is shorter than `columns`"
+        )
