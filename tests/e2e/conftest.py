@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,10 +116,14 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def cloud_of(settings: Path, folder: Path) -> AbstractContextManager[Cloud]:
+    """A cloud in `folder` in which what that file says is deployed."""
+    return throwaway(folder, {**os.environ, "DROPSCORE_SETTINGS": str(settings)}, print, Clock())
+
+
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    environ = {**os.environ, "DROPSCORE_SETTINGS": str(SETTINGS)}
-    with throwaway(tmp_path_factory.mktemp("cloud"), environ, print, Clock()) as running:
+    with cloud_of(SETTINGS, tmp_path_factory.mktemp("cloud")) as running:
         yield running
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +15,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from dropscore.jobs import State, job_id
-from local.cloud import Clock, throwaway
-from tests.e2e.conftest import DEMO, Hands
+from tests.e2e.conftest import DEMO, Hands, cloud_of
 from training.data import write
 
 MEBIBYTE = 1 << 20
@@ -27,8 +25,7 @@ ROWS_OF_100_MB = 200_000
 
 @pytest.fixture(scope="module")
 def hands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
-    environ = {**os.environ, "DROPSCORE_SETTINGS": str(Path(__file__).with_name("one_shard.toml"))}
-    with throwaway(tmp_path_factory.mktemp("big"), environ, print, Clock()) as running:
+    with cloud_of(Path(__file__).with_name("one_shard.toml"), tmp_path_factory.mktemp("big")) as running:
         yield Hands(running)
 
 

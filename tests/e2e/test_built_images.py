@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,8 @@ from typing import Any
 import pytest
 
 from dropscore.jobs import State
-from local.cloud import Clock, throwaway
 from tests.e2e.builds import Images, let_it_see_builds, waiting_stack
-from tests.e2e.conftest import Hands
+from tests.e2e.conftest import Hands, cloud_of
 
 SETTINGS = Path(__file__).with_name("built_images.toml")
 MANIFEST = {
@@ -26,8 +24,7 @@ MANIFEST = {
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
-    environ = {**os.environ, "DROPSCORE_SETTINGS": str(SETTINGS)}
-    with throwaway(tmp_path_factory.mktemp("built"), environ, print, Clock()) as running:
+    with cloud_of(SETTINGS, tmp_path_factory.mktemp("built")) as running:
         deployed = Images(Hands(running))
         let_it_see_builds(deployed)
         yield deployed

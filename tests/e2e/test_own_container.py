@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,7 @@ import pytest
 
 from dropscore.jobs import State
 from dropscore.routes import errors_key
-from local.cloud import Clock, throwaway
-from tests.e2e.conftest import Hands
+from tests.e2e.conftest import Hands, cloud_of
 
 SETTINGS = Path(__file__).with_name("own_containers.toml")
 WEIGHTS, BIAS = (0.8, -0.4, 0.1, 1.5), -1.0
@@ -22,8 +20,7 @@ CANARY = "987654.321"
 
 @pytest.fixture(scope="module")
 def hands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
-    environ = {**os.environ, "DROPSCORE_SETTINGS": str(SETTINGS)}
-    with throwaway(tmp_path_factory.mktemp("own"), environ, print, Clock()) as running:
+    with cloud_of(SETTINGS, tmp_path_factory.mktemp("own")) as running:
         yield Hands(running)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +11,8 @@ import numpy as np
 import pytest
 
 from dropscore.jobs import State
-from local.cloud import Clock, throwaway
 from local.shim.endpoint import REFUSED_ASLEEP
-from tests.e2e.conftest import Hands
+from tests.e2e.conftest import Hands, cloud_of
 from tests.e2e.test_own_container import BIAS, ROWS, WEIGHTS
 from tests.e2e.test_scoring import predicted
 
@@ -23,8 +21,7 @@ SETTINGS = Path(__file__).with_name("several_models.toml")
 
 @pytest.fixture(scope="module")
 def hands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
-    environ = {**os.environ, "DROPSCORE_SETTINGS": str(SETTINGS)}
-    with throwaway(tmp_path_factory.mktemp("several"), environ, print, Clock()) as running:
+    with cloud_of(SETTINGS, tmp_path_factory.mktemp("several")) as running:
         yield Hands(running)
 
 

@@ -18,7 +18,6 @@ FREE = frozenset(
         "AWS::Batch::JobDefinition",
         "AWS::Batch::JobQueue",
         "AWS::Batch::SchedulingPolicy",
-        "AWS::CloudFormation::CustomResource",
         "AWS::CloudTrail::Trail",  # its data events cost, each
         "AWS::CodeBuild::Project",
         "AWS::DynamoDB::Table",  # on demand: requests, and cents for what lies in it
@@ -56,7 +55,7 @@ FREE = frozenset(
         "AWS::SageMaker::Endpoint",  # what its configuration says stands
         "AWS::SageMaker::InferenceComponent",
         "AWS::SageMaker::Model",
-        "Custom::Image",
+        "Custom::ImageBuild",
     }
 )
 """Nothing an hour."""

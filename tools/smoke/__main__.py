@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
 def smoke(there: Deployment, sample: Path, model: Path | None, *, large: bool = False) -> int:
     """Tries every proof; the exit code. What went wrong in one keeps none of the others from being tried."""
     expected = expected_scores(model, sample) if model else None
-    stage = Stage(there, sample.read_bytes(), expected, PATIENCE_SECONDS, large)
+    stage = Stage(there, sample.read_bytes(), expected, PATIENCE_SECONDS)
     proofs = (*PROOFS, LARGE) if large else PROOFS
     try:
         kept = [proof for proof in proofs if _tried(proof, stage)]

@@ -78,8 +78,10 @@ def shards(stage: Stage) -> None:
 
 
 def reconciled(stage: Stage) -> None:
+    job = stage.jobs["sample"]
     answer = stage.invoke("ReconcileFunctionName", {})
     expect(set(answer) >= {"ended", "unsubmitted", "lost"}, f"reconcile answered {answer}")
+    expect(stage.there.table.find(job.job_id) == job, f"reconcile changed job {job.job_id}, which had ended")
 
 
 def private(stage: Stage) -> None:
@@ -116,7 +118,7 @@ PROOFS = (
     Proof("the same event again changes nothing", (1, 5), taken_once),
     Proof("two versions of one key have their own scores", (5, 6), versions_apart),
     Proof("a bad row is named by number, its content nowhere", (8, 9), rejected_by_row),
-    Proof("reconcile looks for lost events and finds none of these files", (13,), reconciled),
+    Proof("reconcile looks for lost events, and leaves alone what was scored", (13,), reconciled),
     Proof("the bucket takes nothing that is not under its own key", (), private),
     Proof("the dead-letter queue is empty", (), nothing_is_left),
 )

@@ -30,7 +30,6 @@ class Stage:
     expected: Scores | None
     """The sample's scores; None where nobody can tell them."""
     patience_seconds: float
-    large: bool = False
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     jobs: dict[str, Job] = field(default_factory=dict)
     """Those that proofs leave for later ones to look at."""

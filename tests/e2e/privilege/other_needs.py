@@ -32,7 +32,7 @@ from tests.e2e.privilege.table import (
     of_who_pulls,
 )
 
-MODEL = "hosting.FraudRole"
+MODEL, ASLEEP, SERVERLESS = "hosting.FraudRole", "hosting.NightRole", "hosting.LightRole"
 BUILD, BUILDS = "images.BuildRole", ("images.ModelImageRole", "images.WorkerRole")
 UPLOADERS, READERS, OPERATORS = "storage.AccessUploaders", "storage.AccessReaders", "storage.AccessOperators"
 READ_LOGS = "logs:DescribeLogStreams logs:FilterLogEvents logs:GetLogEvents logs:GetQueryResults logs:StartQuery"
@@ -43,11 +43,17 @@ PUSH = (
 REDRIVE = "sqs:ReceiveMessage sqs:DeleteMessage sqs:ChangeMessageVisibility"
 
 HOSTING = [
-    *of_who_pulls(MODEL),
-    *each(MODEL, "logs:CreateLogGroup logs:CreateLogStream logs:PutLogEvents", LOGS, NO_LOGS),
-    *each(MODEL, "cloudwatch:PutMetricData", ANY, NO_METRICS),
+    *[
+        need
+        for role in (MODEL, ASLEEP, SERVERLESS)
+        for need in [
+            *of_who_pulls(role),
+            *each(role, "logs:CreateLogGroup logs:CreateLogStream logs:PutLogEvents", LOGS, NO_LOGS),
+            *each(role, "cloudwatch:PutMetricData", ANY, NO_METRICS),
+            *each(role, "s3:GetObject", ASSETS, NO_ARTEFACT),
+        ]
+    ],
     *each(MODEL, "cloudwatch:DescribeAlarms", r":alarm:.*", NO_ROLLBACK),
-    *each(MODEL, "s3:GetObject", ASSETS, NO_ARTEFACT),
     *each(MODEL, "s3:PutObject", r"/capture/fraud/[*]", NO_CAPTURE),
     *each(MODEL, "kms:Decrypt kms:GenerateDataKey", KEY, NO_KMS),
 ]

@@ -44,6 +44,14 @@ def worker_scores_a_file(stage: Stage) -> None:
     stage.scored()
 
 
+def worker_wakes_a_model(stage: Stage) -> None:
+    stage.scored("night/")
+
+
+def worker_asks_a_serverless_model(stage: Stage) -> None:
+    stage.scored("light/")
+
+
 def worker_scores_shards_and_publishes_them(stage: Stage) -> None:
     rows = stage.sample * (LARGE_BYTES // sum(map(len, stage.sample)))
     job = stage.scored(body=b"\n".join(rows) + b"\n")
@@ -176,6 +184,8 @@ EVERY: tuple[Scenario, ...] = (
     submit_takes_up_a_claim_that_was_cut_short,
     submit_reads_a_sidecar,
     worker_scores_a_file,
+    worker_wakes_a_model,
+    worker_asks_a_serverless_model,
     worker_scores_shards_and_publishes_them,
     worker_leaves_no_upload_of_an_output_behind,
     worker_leaves_no_upload_of_a_part_behind,

@@ -19,7 +19,6 @@ LOGS = r":logs:.*"
 JOB = ":job/[*]"
 JOB_QUEUE = r":job-queue/.*"
 JOB_DEFINITION = r":job-definition/.*"
-ENDPOINT = r":endpoint/.*"
 REPOSITORY = r":repository/.*"
 STREAM = "/stream/.*"
 

@@ -12,9 +12,10 @@ from tools.cost import __main__ as command
 from tools.cost.idle import UnknownPriceError, idle
 from tools.cost.million import million
 from tools.cost.prices import PRICES, read_prices
-from tools.cost.templates import Configuration, Resource
+from tools.cost.templates import Configuration, Resource, synthesize
 
 PRICED = read_prices(PRICES)
+INSTANCES = ("models.fraud.instance_type", "models.fraud.instance_count")
 ENDPOINT: dict[str, Any] = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 2}
 
 
@@ -77,6 +78,29 @@ def test_what_has_no_price_is_named(tmp_path: Path, resource: Resource, missing:
         idle(_configuration(tmp_path, resource), PRICED)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {
+            "worker.compute": "ec2",
+            "network.mode": "nat",
+            "deploy.images": "codebuild",
+            "models.fraud.max_instances": 2,
+            "storage.data_events": True,
+            "storage.access_logs": True,
+            "monitoring.emails": ["ops@example.com"],
+        },
+        {"models.fraud.min_instances": 0, "deploy.images": "codebuild"},
+        {"models.fraud.serverless_memory_mib": 1024, **dict.fromkeys(INSTANCES)},
+    ],
+    ids=["instances", "asleep", "serverless"],
+)
+def test_whatever_can_be_deployed_has_a_price(tmp_path: Path, said: dict[str, object]) -> None:
+    write_settings(tmp_path, said)
+    found = idle(synthesize("some", Settings.load(tmp_path, {})), PRICED)
+    assert (found["keys"] >= 3, "VPC interface endpoints" in found) == (True, "network.mode" not in said)
+
+
 def test_a_million_rows_take_workers_and_bytes(tmp_path: Path) -> None:
     standard = million(_configuration(tmp_path), PRICED)
     sooner = million(_configuration(tmp_path, worker__shard_mib=4096), PRICED)
@@ -91,8 +115,7 @@ def test_serverless_is_paid_by_the_second(tmp_path: Path) -> None:
     configuration = _configuration(
         tmp_path,
         models__fraud__serverless_memory_mib=2048,
-        models__fraud__instance_type=None,
-        models__fraud__instance_count=None,
+        **{name.replace(".", "__"): None for name in INSTANCES},
     )
     seconds, gib = 1e6 / 60_000, 500e6 / 2**30
     assert million(configuration, PRICED)["serverless inference"] == pytest.approx(seconds * 0.00004 + gib * 0.016)
