@@ -1,8 +1,12 @@
-"""The table of guards, each taken out for real. Exit codes: 0 every test fails without its guard, 1 not so, 2 usage."""
+"""Removes every guard of the table, one at a time, and requires that its test then fails.
+
+Exit codes: 0 every test fails without its guard, 1 some do not, 2 usage.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from tools.mutations.guard import Guard, problems
 from tools.mutations.table import GUARDS
-from tools.mutations.tree import PASSED, ROOT, Outcome, Tree
+from tools.mutations.tree import PASSED, ROOT, Outcome, Tree, Verdict
 
 AT_A_TIME = 2
 
@@ -32,25 +36,31 @@ def main(arguments: Sequence[str], guards: Sequence[Guard] = GUARDS) -> int:
         return _run(chosen, trees)
 
 
+def part(guards: Sequence[Guard], number: int, of: int) -> list[str]:
+    """The names of the guards of one part; the parts 0 to `of` - 1 together hold every guard once."""
+    return [guard.name for guard in guards[number % of :: of]]
+
+
 def _run(guards: Sequence[Guard], trees: Sequence[Tree]) -> int:
     whole = trees[0].pytest(*dict.fromkeys(guard.test for guard in guards))
     if whole.code != PASSED:
-        print(f"with every guard in its place a test does not pass: {whole.said}", file=sys.stderr)
+        print(f"with every guard in place a test does not pass: {whole.said}", file=sys.stderr)
         return 1
     free: SimpleQueue[Tree] = SimpleQueue()
     for tree in trees:
         free.put(tree)
-    print("guard | where | test | seen")
-    survivors = 0
+    print("guard | where | test | result")
+    verdicts: Counter[Verdict] = Counter()
     with ThreadPoolExecutor(len(trees)) as pool:
-        for guard, seen in zip(guards, pool.map(lambda guard: _taken_out(guard, free), guards), strict=True):
-            survivors += not seen.is_red
-            print(_told(guard, seen), flush=True)
-    print(f"{len(guards)} guards taken out, one at a time; {survivors} of them unnoticed")
-    return 1 if survivors else 0
+        for guard, outcome in zip(guards, pool.map(lambda guard: _outcome(guard, free), guards), strict=True):
+            verdicts[outcome.verdict] += 1
+            print(_line(guard, outcome), flush=True)
+    unnoticed, broken = verdicts[Verdict.NOT_NOTICED], verdicts[Verdict.BROKEN]
+    print(f"{len(guards)} guards removed, one at a time; {unnoticed} not noticed, {broken} broken")
+    return 1 if unnoticed or broken else 0
 
 
-def _taken_out(guard: Guard, free: SimpleQueue[Tree]) -> Outcome:
+def _outcome(guard: Guard, free: SimpleQueue[Tree]) -> Outcome:
     tree = free.get()
     try:
         with tree.without(guard):
@@ -59,9 +69,9 @@ def _taken_out(guard: Guard, free: SimpleQueue[Tree]) -> Outcome:
         free.put(tree)
 
 
-def _told(guard: Guard, seen: Outcome) -> str:
+def _line(guard: Guard, outcome: Outcome) -> str:
     where = f"{guard.file}:{guard.line(ROOT)}"
-    return f"{guard.name} | {where} | {guard.test} | {'fails' if seen.is_red else 'NOT NOTICED'}: {seen.said[:80]}"
+    return f"{guard.name} | {where} | {guard.test} | {outcome.verdict}: {outcome.said[:80]}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A copy of the project, from which a guard can be taken out without harm to anybody."""
+"""A copy of the project in which a guard can be removed without harm to anyone who uses the project meanwhile."""
 
 from __future__ import annotations
 
@@ -8,27 +8,37 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatch
 from pathlib import Path
-from shutil import copy, copytree, ignore_patterns
+from shutil import copytree
 
 from tools.mutations.guard import Guard
 
 ROOT = Path(__file__).resolve().parents[2]
-# Everything that the named tests read. tests/ has no more than they need: fixtures are large.
-COPIED = (
-    *("dropscore", "lambdas", "containers", "local", "pyproject.toml", "tests/conftest.py"),
-    *("tests/contract", "tests/unit/dropscore", "tests/unit/model"),
-)
 PATIENCE_SECONDS = 180.0
+# The project is installed as editable, so its own folder is on the path of every process. Here it must not be: a file
+# that the copy lacks would be imported from there, and a guard that is removed in the copy would still be in place.
 PYTEST = """
 import pathlib, sys
+here = pathlib.Path.cwd()
+sys.path[:] = [path for path in sys.path if path == str(here) or not (pathlib.Path(path) / "pyproject.toml").exists()]
 import dropscore, pytest
-assert pathlib.Path(dropscore.__file__).resolve().is_relative_to(pathlib.Path.cwd()), dropscore.__file__
+assert pathlib.Path(dropscore.__file__).resolve().is_relative_to(here), dropscore.__file__
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", "--tb=no", *sys.argv[1:]]))
 """
 PASSED, FAILED = 0, 1
-# A mutant whose tests end so was written badly, or broke what they stand on: it proves nothing of the guard.
+# A test that ends so did not get as far as its assertions.
 CRASHES = ("ERROR ", "NameError", "ImportError", "ModuleNotFoundError", "UnboundLocalError")
+
+
+class Verdict(StrEnum):
+    """What a test says of a guard that was removed."""
+
+    FAILS = "fails"
+    NOT_NOTICED = "NOT NOTICED"
+    BROKEN = "BROKEN"
+    """The test did not run to its assertions, so it proves nothing about the guard."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +48,19 @@ class Outcome:
     """What pytest said last of the first test that did not pass."""
 
     @property
-    def is_red(self) -> bool:
-        """Whether a test has failed by what it looks at: not in its collection, nor by a mutant that cannot run."""
-        return self.code == FAILED and not self.said.startswith(CRASHES)
+    def verdict(self) -> Verdict:
+        if self.code == PASSED:
+            return Verdict.NOT_NOTICED
+        is_failure = self.code == FAILED and not self.said.startswith(CRASHES)
+        return Verdict.FAILS if is_failure else Verdict.BROKEN
 
 
 class Tree:
+    """A copy of every file of the project, but for what .gitignore names."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        for name in COPIED:
-            there = self.folder / name
-            there.parent.mkdir(parents=True, exist_ok=True)
-            if (ROOT / name).is_dir():
-                copytree(ROOT / name, there, ignore=ignore_patterns("__pycache__", "node_modules"))
-            else:
-                copy(ROOT / name, there)
+        copytree(ROOT, self.folder, ignore=_ignored, dirs_exist_ok=True)
 
     @contextmanager
     def without(self, guard: Guard) -> Iterator[None]:
@@ -65,7 +73,7 @@ class Tree:
             file.write_text(source)
 
     def pytest(self, *arguments: str) -> Outcome:
-        """Runs tests in a new process, the copy first on its path."""
+        """Runs tests in a new process that imports the project from the copy only."""
         try:
             ended = subprocess.run(
                 [sys.executable, "-c", PYTEST, *arguments],
@@ -81,13 +89,24 @@ class Tree:
         return Outcome(ended.returncode, _last_word(ended.stdout + ended.stderr))
 
     def _environment(self) -> dict[str, str]:
-        """Compiled files are told by their time in seconds and their size: a mutant may have both of another's."""
+        """No compiled files: Python recognizes them by time in seconds and size, and two mutants may share both."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "DROPSCORE_"))}
         return {**kept, "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "250"}
 
 
+def _ignored(folder: str, names: list[str]) -> set[str]:
+    patterns = [".git", *(ROOT / ".gitignore").read_text().split()]
+    is_root = Path(folder) == ROOT
+    return {name for name in names if any(_matches(name, pattern, is_root=is_root) for pattern in patterns)}
+
+
+def _matches(name: str, pattern: str, *, is_root: bool) -> bool:
+    """As git reads it: a slash in front ties a pattern to the root. Patterns with a slash inside are not used here."""
+    return fnmatch(name, pattern.strip("/")) and (is_root or not pattern.startswith("/"))
+
+
 def _last_word(said: str) -> str:
     lines = [line for line in said.splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(("FAILED ", "ERROR "))] or lines[-1:]
-    word = told[0] if told else "nothing was said"
+    results = [line for line in lines if line.startswith(("FAILED ", "ERROR "))] or lines[-1:]
+    word = results[0] if results else "pytest printed nothing"
     return word.partition(" - ")[2] or word if word.startswith("FAILED ") else word
