@@ -22,7 +22,7 @@ demo: setup ## score the demo file on the embedded cloud and show the scores
 	@echo "The first of the scores in build/demo/scores.csv:" && head -n 5 build/demo/scores.csv
 
 test: setup .dropscore/environments/checkers ## run all tests: unit, contract, stacks, end to end
-	@$(RUN)/pytest $(ARGS)
+	@$(RUN)/pytest -n auto --dist loadgroup $(ARGS)
 
 test-slow: setup ## run what takes minutes: a million rows end to end and the like
 	@$(RUN)/pytest -m slow $(ARGS)

@@ -67,7 +67,14 @@ def test_listens_on_loopback_only(hands: Hands) -> None:
 def started(folder: Path) -> subprocess.Popen[bytes]:
     command = [str(DROPSCORE), "local", "run", str(DEMO / "sample.csv"), "--out", str(folder / "scores.csv")]
     environment = {**os.environ, "TMPDIR": str(folder)}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=allow_interrupts
+    )
+
+
+def allow_interrupts() -> None:
+    """A shell starts what runs in its background with SIGINT ignored, and a process inherits that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def has_model_server(folder: Path) -> bool:
