@@ -1,0 +1,93 @@
+"""What a file says, read by Python's csv module, and its scores by XGBoost: nothing of Dropscore's is asked."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.differential.case import Case
+from tests.differential.models import Rows
+
+
+class UnreadableError(Exception):
+    """The csv module or float() refuses the file, or its rows have different widths."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`table` has the rows' cells, `header` is empty where there is none; a bad row's scores are nan."""
+
+    header: list[str]
+    table: list[list[str]]
+    scores: Rows
+    bad: frozenset[int]
+
+
+def answer_to(case: Case) -> Answer:
+    header, table = _read(case)
+    if not table:
+        raise UnreadableError("there are no rows")
+    places = _places(case, header)
+    features = np.full((len(table), case.model.features), np.nan, dtype=np.float32)
+    bad = set()
+    for number, row in enumerate(table):
+        try:
+            features[number] = [_number(row[place]) for place in places]
+        except (ValueError, IndexError) as error:
+            if "max_bad_rows" not in case.options:
+                raise UnreadableError(f"row {number + 1}: {error}") from None
+            bad.add(number + 1)
+    if len(bad) > _most_bad(case, len(table)):
+        raise UnreadableError("more bad rows than max_bad_rows")
+    return Answer(header, table, case.model.scores(features), frozenset(bad))
+
+
+def _most_bad(case: Case, rows: int) -> int:
+    most = case.options.get("max_bad_rows", 0)
+    return rows if most == "100%" else int(most)
+
+
+def _read(case: Case) -> tuple[list[str], list[list[str]]]:
+    try:
+        text = case.data.decode("utf-8-sig")
+        table = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=case.delimiter, strict=True) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UnreadableError(str(error)) from None
+    header = table.pop(0) if case.has_header and table else []
+    width = len(header or (table[0] if table else []))
+    if "max_bad_rows" not in case.options and any(len(row) != width for row in table):
+        raise UnreadableError("rows have different widths")
+    return header, table
+
+
+def _places(case: Case, header: list[str]) -> list[int]:
+    """Where the features stand, in the model's order."""
+    if "columns" in case.options:
+        return [_place(word, header) for word in case.options["columns"]]
+    if case.model.names and header:
+        return [_place(name, header) for name in case.model.names]
+    return [place for place, column in enumerate(case.columns) if column.feature is not None]
+
+
+def _place(word: str | int, header: list[str]) -> int:
+    if isinstance(word, int):
+        return word - 1
+    names = [name.strip() for name in header]
+    if names.count(word) != 1:
+        raise UnreadableError(f"the header has a column {word!r} {names.count(word)} times")
+    return names.index(word)
+
+
+def _number(cell: str) -> float:
+    cell = cell.strip(" \t")
+    if cell.lower() in ("", "nan"):
+        return np.nan
+    if "_" in cell:
+        raise ValueError("an underscore")
+    value = float(cell)
+    if not np.isfinite(np.float32(value)):
+        raise ValueError("not finite")
+    return value

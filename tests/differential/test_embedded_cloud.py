@@ -1,0 +1,61 @@
+"""The same random files through the embedded cloud: dropped into its bucket, scored by its worker and models."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from dropscore.jobs import State
+from tests.differential.case import Case, case_of
+from tests.differential.engine import Outcome, difference
+from tests.differential.models import MODELS, write_raw
+from tests.e2e.conftest import Hands, cloud_of
+from training.importing import import_artefact
+
+FILES = int(os.environ.get("DROPSCORE_CLOUD_FILES", "5"))
+FIRST = 1_000_000
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("differential")]
+
+
+@pytest.fixture(scope="module")
+def hands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
+    folder = tmp_path_factory.mktemp("models")
+    settings = [
+        f'[routes.default]\nmodel = "{MODELS[0].label}"',
+        "[reconcile]\nevery_minutes = 1440\ngrace_minutes = 0",
+    ]
+    for known in MODELS:
+        artefact = folder / f"{known.label}.tar.gz"
+        import_artefact(write_raw(known, folder), artefact)
+        settings += [
+            f'[models.{known.label}]\nartefact = "{artefact}"\nbody_limit_bytes = 20000',
+            f'[routes.{known.label}]\nmodel = "{known.label}"',
+        ]
+    file = folder / "dropscore.toml"
+    file.write_text("\n\n".join(settings))
+    with cloud_of(file, tmp_path_factory.mktemp("cloud")) as running:
+        yield Hands(running)
+
+
+def _dropped(hands: Hands, case: Case) -> str:
+    key = f"input/{case.model.label}/{case.seed}.csv" + (".gz" if case.is_packed else "")
+    hands.drop(f"{key}.job.json", json.dumps(case.options).encode())
+    return hands.drop(key, case.dropped)
+
+
+def _outcome(hands: Hands, identity: str) -> Outcome:
+    job = hands.ended(identity)
+    return Outcome(hands.read(job.output_key) if job.status is State.SUCCEEDED else None, job.code or "")
+
+
+def test_files_are_scored_as_their_owner_would(hands: Hands) -> None:
+    cases = [case_of(seed) for seed in range(FIRST, FIRST + FILES)]
+    identities = [_dropped(hands, case) for case in cases]
+    differences = {
+        case.seed: difference(case, _outcome(hands, identity)) for case, identity in zip(cases, identities, strict=True)
+    }
+    assert {seed: found for seed, found in differences.items() if found} == {}
