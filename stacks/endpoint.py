@@ -109,7 +109,7 @@ class Endpoint(Construct):
             environment=self._environment(),
         )
         endpoint.node.add_dependency(self._role.node.find_child("DefaultPolicy"))  # or the first pull is refused
-        self._scaling(component).wake_by(self.metrics.refused_asleep)
+        self._scaling(component, refused=self.metrics.refused_asleep)
 
     def _serve_without_instances(self, memory_mib: int) -> None:
         model, concurrency = self._model(isolated=False), self.model.serving.serverless_concurrency
@@ -144,18 +144,19 @@ class Endpoint(Construct):
             deployment_config=deployment_config,
         )
 
-    def _scaling(self, served: Construct) -> Scaling:
+    def _scaling(self, served: Construct, refused: cloudwatch.Metric | None = None) -> None:
         name, serving = self.endpoint_name, self.model.serving
         scaling = Scaling(
             self,
             "Scaling",
             scaled=copies_of(name) if self.component_name else instances_of(name, configs.VARIANT),
+            dimensions=self.metrics.dimensions,
             fewest=serving.fewest,
             most=serving.most,
             per_minute=serving.invocations_per_instance,
+            refused=refused,
         )
         scaling.node.add_dependency(served)
-        return scaling
 
     def _environment(self) -> dict[str, str]:
         """The pin: what the model file must be, by a digest that whoever replaces the file cannot replace with it."""

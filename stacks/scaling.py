@@ -1,5 +1,9 @@
 """How an endpoint grows and shrinks: by requests a minute, out at once and in slowly, and from nothing by an alarm.
 
+SageMaker emits no zero: an endpoint without requests has no metric at all, and target tracking then waits for ever
+instead of scaling in. So target tracking only scales out, and a step policy scales in, by an alarm to which a missing
+value is a quiet minute (decision 0285).
+
 The low-level constructs are used because they let Application Auto Scaling take its service-linked role; CDK's own
 ScalableTarget makes a role that is then ignored.
 """
@@ -7,6 +11,7 @@ ScalableTarget makes a role that is then ignored.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -14,22 +19,33 @@ from constructs import Construct
 
 OUT_SECONDS = 60
 IN_SECONDS = 600
+QUIET_MINUTES = 15
+QUIET_SHARE = 0.5
+"""Of the target. Below it, half of the units still answer all requests without scaling out again."""
+
+_Policy = autoscaling.CfnScalingPolicy
+_Alarm = cloudwatch.CfnAlarm
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scaled:
-    """What is scaled, in Application Auto Scaling's words, and the metric that has one value for each unit of it."""
+    """What is scaled, in Application Auto Scaling's words.
+
+    `tracked` is the predefined metric that has one value for each unit of it, `requests` its name in CloudWatch.
+    """
 
     resource_id: str
     dimension: str
-    metric: str
+    tracked: str
+    requests: str
 
 
 def instances_of(endpoint_name: str, variant: str) -> Scaled:
     return Scaled(
         resource_id=f"endpoint/{endpoint_name}/variant/{variant}",
         dimension="sagemaker:variant:DesiredInstanceCount",
-        metric="SageMakerVariantInvocationsPerInstance",
+        tracked="SageMakerVariantInvocationsPerInstance",
+        requests="InvocationsPerInstance",
     )
 
 
@@ -37,15 +53,29 @@ def copies_of(component_name: str) -> Scaled:
     return Scaled(
         resource_id=f"inference-component/{component_name}",
         dimension="sagemaker:inference-component:DesiredCopyCount",
-        metric="SageMakerInferenceComponentInvocationsPerCopy",
+        tracked="SageMakerInferenceComponentInvocationsPerCopy",
+        requests="InvocationsPerCopy",
     )
 
 
 class Scaling(Construct):
-    """Between `fewest` and `most` units, so that each answers `per_minute` requests a minute."""
+    """Between `fewest` and `most` units, so that each answers `per_minute` requests a minute.
+
+    `dimensions` are those of the metrics of what is scaled. Where `fewest` is 0, `refused` counts the requests that found
+    no unit: they wake one, and keep it awake.
+    """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, scaled: Scaled, fewest: int, most: int, per_minute: int
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        scaled: Scaled,
+        dimensions: dict[str, str],
+        fewest: int,
+        most: int,
+        per_minute: int,
+        refused: cloudwatch.Metric | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._target = autoscaling.CfnScalableTarget(
@@ -57,46 +87,68 @@ class Scaling(Construct):
             min_capacity=fewest,
             max_capacity=most,
         )
-        policy = autoscaling.CfnScalingPolicy
-        policy(
+        self._scale_out(scaled, per_minute)
+        requests = cloudwatch.Metric(
+            namespace="AWS/SageMaker", metric_name=scaled.requests, dimensions_map=dimensions, statistic="Sum"
+        )
+        self._scale_in(requests, per_minute, refused)
+        if refused:
+            self._wake(refused)
+
+    def _scale_out(self, scaled: Scaled, per_minute: int) -> None:
+        _Policy(
             self,
             "ByRequests",
             policy_name="requests",  # a scaling policy must have a name; it is one within its target
             policy_type="TargetTrackingScaling",
             scaling_target_id=self._target.ref,
-            target_tracking_scaling_policy_configuration=policy.TargetTrackingScalingPolicyConfigurationProperty(
+            target_tracking_scaling_policy_configuration=_Policy.TargetTrackingScalingPolicyConfigurationProperty(
                 target_value=per_minute,
-                predefined_metric_specification=policy.PredefinedMetricSpecificationProperty(
-                    predefined_metric_type=scaled.metric
+                predefined_metric_specification=_Policy.PredefinedMetricSpecificationProperty(
+                    predefined_metric_type=scaled.tracked
                 ),
                 scale_out_cooldown=OUT_SECONDS,
-                scale_in_cooldown=IN_SECONDS,
+                disable_scale_in=True,
             ),
         )
 
-    def wake_by(self, refused: cloudwatch.Metric) -> None:
-        """From nothing, where no unit has a metric to follow, to one unit as soon as a request was `refused`."""
-        policy = autoscaling.CfnScalingPolicy
-        wake = policy(
-            self,
-            "Wake",
-            policy_name="wake",
-            policy_type="StepScaling",
-            scaling_target_id=self._target.ref,
-            step_scaling_policy_configuration=policy.StepScalingPolicyConfigurationProperty(
-                adjustment_type="ExactCapacity",  # however long the alarm lasts while one starts, no second one does
-                metric_aggregation_type="Maximum",
-                cooldown=OUT_SECONDS,
-                step_adjustments=[policy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)],
-            ),
+    def _scale_in(self, requests: cloudwatch.Metric, per_minute: int, refused: cloudwatch.Metric | None) -> None:
+        """Half of the units go, again and again, while every minute of the last quarter of an hour was quiet."""
+        fewer = self._step(
+            "Fewer", IN_SECONDS, adjustment_type="PercentChangeInCapacity", by=-50, least=1, above_the_threshold=False
         )
-        cloudwatch.CfnAlarm(
+        quiet = per_minute * QUIET_SHARE
+        terms = {"requests": requests}
+        if refused:  # a unit that was just woken has had no request yet: those that found none must keep it
+            terms["refused"] = refused
+        expression = f"FILL(requests, 0) + {quiet:g} * FILL(refused, 0)" if refused else "FILL(requests, 0)"
+        _Alarm(
+            self,
+            "Quiet",
+            alarm_description="Few requests or none for a quarter of an hour: not a fault, this alarm scales in.",
+            metrics=[
+                _Alarm.MetricDataQueryProperty(id="quiet", expression=expression, return_data=True),
+                *(_query(name, metric) for name, metric in terms.items()),
+            ],
+            evaluation_periods=QUIET_MINUTES,
+            datapoints_to_alarm=QUIET_MINUTES,
+            threshold=quiet,
+            comparison_operator="LessThanThreshold",
+            treat_missing_data="breaching",
+            alarm_actions=[fewer.ref],
+        )
+
+    def _wake(self, refused: cloudwatch.Metric) -> None:
+        """From nothing, where no unit has a metric to follow, to one unit as soon as a request was `refused`."""
+        # However long the alarm lasts while one unit starts, no second one does.
+        wake = self._step("Wake", OUT_SECONDS, adjustment_type="ExactCapacity", by=1, above_the_threshold=True)
+        _Alarm(
             self,
             "Refused",
             alarm_description="The model has scaled to nothing and is asked for: not a fault, this alarm wakes it.",
             namespace=refused.namespace,
             metric_name=refused.metric_name,
-            dimensions=[{"name": name, "value": value} for name, value in (refused.dimensions or {}).items()],
+            dimensions=_dimensions(refused),
             statistic="Sum",
             period=60,
             evaluation_periods=1,
@@ -105,3 +157,47 @@ class Scaling(Construct):
             treat_missing_data="notBreaching",
             alarm_actions=[wake.ref],
         )
+
+    def _step(
+        self,
+        construct_id: str,
+        cooldown_seconds: int,
+        *,
+        adjustment_type: str,
+        by: int,
+        above_the_threshold: bool,
+        least: int | None = None,
+    ) -> _Policy:
+        bound: Any = {f"metric_interval_{'lower' if above_the_threshold else 'upper'}_bound": 0}
+        return _Policy(
+            self,
+            construct_id,
+            policy_name=construct_id.lower(),
+            policy_type="StepScaling",
+            scaling_target_id=self._target.ref,
+            step_scaling_policy_configuration=_Policy.StepScalingPolicyConfigurationProperty(
+                adjustment_type=adjustment_type,
+                metric_aggregation_type="Maximum",
+                min_adjustment_magnitude=least,
+                cooldown=cooldown_seconds,
+                step_adjustments=[_Policy.StepAdjustmentProperty(scaling_adjustment=by, **bound)],
+            ),
+        )
+
+
+def _query(name: str, metric: cloudwatch.Metric) -> _Alarm.MetricDataQueryProperty:
+    return _Alarm.MetricDataQueryProperty(
+        id=name,
+        return_data=False,
+        metric_stat=_Alarm.MetricStatProperty(
+            metric=_Alarm.MetricProperty(
+                namespace=metric.namespace, metric_name=metric.metric_name, dimensions=_dimensions(metric)
+            ),
+            period=60,
+            stat="Sum",
+        ),
+    )
+
+
+def _dimensions(metric: cloudwatch.Metric) -> list[_Alarm.DimensionProperty]:
+    return [_Alarm.DimensionProperty(name=name, value=value) for name, value in (metric.dimensions or {}).items()]

@@ -81,10 +81,45 @@ def test_instances_follow_the_requests_out_at_once_and_in_slowly(build_template:
     assert target["ResourceId"] == f"endpoint/{NAME}/variant/AllTraffic"
     assert target["ScalableDimension"] == "sagemaker:variant:DesiredInstanceCount"
     assert "RoleARN" not in target  # the service-linked one
-    follow = only(hosting, POLICY)["TargetTrackingScalingPolicyConfiguration"]
+    follow = only(hosting, POLICY, "ByRequests")["TargetTrackingScalingPolicyConfiguration"]
     metric = follow["PredefinedMetricSpecification"]["PredefinedMetricType"]
     assert (metric, follow["TargetValue"]) == ("SageMakerVariantInvocationsPerInstance", 90)
-    assert follow["ScaleOutCooldown"] * 5 <= follow["ScaleInCooldown"]
+
+
+def quiet_alarm(hosting: Json) -> tuple[Json, dict[str, Any]]:
+    """The alarm that scales in, and the metrics and the expression it looks at, by id."""
+    alarm = only(hosting, ALARM, "Quiet")
+    return alarm, {each["Id"]: each.get("Expression") or each["MetricStat"]["Metric"] for each in alarm["Metrics"]}
+
+
+@pytest.mark.parametrize("said", [GROWING, SLEEPING])
+def test_an_endpoint_without_requests_scales_in(build_template: Build, said: dict[str, object]) -> None:
+    """SageMaker emits no zero, and target tracking does nothing without a metric."""
+    hosting = build_template(said).hosting
+    alarm, _ = quiet_alarm(hosting)
+    assert (alarm["TreatMissingData"], alarm["ComparisonOperator"]) == ("breaching", "LessThanThreshold")
+    (fewer,) = [name for name in properties(hosting, POLICY) if "Fewer" in name]
+    assert alarm["AlarmActions"] == [{"Ref": fewer}]
+    step = only(hosting, POLICY, "Fewer")["StepScalingPolicyConfiguration"]
+    assert (step["AdjustmentType"], step["MinAdjustmentMagnitude"]) == ("PercentChangeInCapacity", 1)
+    assert step["StepAdjustments"] == [{"MetricIntervalUpperBound": 0, "ScalingAdjustment": -50}]
+    assert only(hosting, POLICY, "ByRequests")["TargetTrackingScalingPolicyConfiguration"]["DisableScaleIn"] is True
+
+
+def test_half_of_the_instances_can_answer_what_a_quiet_minute_brings(build_template: Build) -> None:
+    alarm, parts = quiet_alarm(build_template(GROWING).hosting)
+    assert alarm["Threshold"] * 2 <= 90
+    assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (15, 15)
+    assert parts["quiet"] == "FILL(requests, 0)"
+    assert parts["requests"]["MetricName"] == "InvocationsPerInstance"
+    assert {each["Name"] for each in parts["requests"]["Dimensions"]} == {"EndpointName", "VariantName"}
+
+
+def test_a_copy_that_was_just_woken_is_not_taken_away(build_template: Build) -> None:
+    alarm, parts = quiet_alarm(build_template(SLEEPING).hosting)
+    assert parts["requests"]["MetricName"] == "InvocationsPerCopy"
+    assert parts["refused"]["MetricName"] == "NoCapacityInvocationFailures"
+    assert parts["quiet"] == f"FILL(requests, 0) + {alarm['Threshold']:g} * FILL(refused, 0)"
 
 
 def test_a_scaled_endpoint_keeps_its_instances_when_its_model_is_replaced(build_template: Build) -> None:
