@@ -72,6 +72,7 @@ cost: setup ## compute what a deployment costs from the templates; writes docs/c
 	@$(RUN)/python -m tools.cost $(ARGS)
 
 destroy: setup ## remove the stacks and, unless deploy.keep_data is true, all that storage holds
+	npx cdk destroy Scoring Hosting
 	$(RUN)/python -m tools.empty
 	npx cdk destroy --all
 

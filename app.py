@@ -27,7 +27,14 @@ def build(settings: Settings, outdir: str | None = None) -> App:
     synthesizer = DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
     app = App(outdir=outdir, context=flags, default_stack_synthesizer=synthesizer, analytics_reporting=False)
     deploy, models, monitoring = settings.deploy, settings.models, settings.monitoring
-    storage = Storage(app, "Storage", deploy=deploy, settings=settings.storage, emails=monitoring.emails)
+    storage = Storage(
+        app,
+        "Storage",
+        deploy=deploy,
+        settings=settings.storage,
+        emails=monitoring.emails,
+        upload_routes=[name for name, route in settings.routes.items() if route.uploaders],
+    )
     images: ImageMaker = DockerImages()
     if deploy.images == "codebuild":
         images = Images(app, "Images", deploy=deploy, monitoring=monitoring, storage=storage)

@@ -26,8 +26,16 @@ PREFIX_REASON = (
 
 class Access(Construct):
     def __init__(
-        self, scope: Construct, construct_id: str, *, bucket: s3.IBucket, jobs: dynamodb.ITable, key: kms.IKey
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        bucket: s3.IBucket,
+        jobs: dynamodb.ITable,
+        key: kms.IKey,
+        upload_routes: Sequence[str] = (),
     ) -> None:
+        """`upload_routes` are the routes whose uploaders have a policy of their own."""
         super().__init__(scope, construct_id)
         self._bucket, self._jobs, self._key = bucket, jobs, key
         self.operators = iam.Role(
@@ -37,16 +45,24 @@ class Access(Construct):
             description="Dropscore: reads scores, tries again, redrives, ends jobs",
         )
         outputs = {
-            "UploadersPolicyArn": self._uploaders().managed_policy_arn,
+            "UploadersPolicyArn": self._uploaders("Uploaders", "input/*").managed_policy_arn,
+            **{
+                f"UploadersPolicyArnOf{route}": self._uploaders(
+                    f"UploadersOf{route}", f"input/{route}/*"
+                ).managed_policy_arn
+                for route in upload_routes
+            },
             "ReadersPolicyArn": self._readers().managed_policy_arn,
             "OperatorsRoleArn": self.operators.role_arn,
         }
         for name, value in outputs.items():
             CfnOutput(Stack.of(self), name, value=value)
 
-    def _uploaders(self) -> iam.ManagedPolicy:
-        policy = iam.ManagedPolicy(self, "Uploaders", description="Dropscore: puts files under input/, reads none")
-        self._let(policy, UPLOAD, "input/*")
+    def _uploaders(self, construct_id: str, pattern: str) -> iam.ManagedPolicy:
+        """Whoever may put files into another route's folder could also put job options beside that route's files."""
+        description = f"Dropscore: puts files under {pattern.removesuffix('*')}, reads none"
+        policy = iam.ManagedPolicy(self, construct_id, description=description)
+        self._let(policy, UPLOAD, pattern)
         self._let_use_key(policy, ["kms:Decrypt", "kms:GenerateDataKey"], ["s3"])  # to decrypt: for uploads in parts
         return policy
 

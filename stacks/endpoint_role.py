@@ -9,7 +9,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
-from stacks.grants import grant, grant_read_asset
+from stacks.grants import grant, grant_read_asset, service_principal
 from stacks.review import accept_resource
 from stacks.sources import Image
 
@@ -23,7 +23,7 @@ ANY_RESOURCE_REASON = (
 def endpoint_role(
     scope: Construct, *, image: Image, artefact: s3_assets.Asset | None, log_groups: Sequence[logs.ILogGroup]
 ) -> iam.Role:
-    role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+    role = iam.Role(scope, "Role", assumed_by=service_principal("sagemaker.amazonaws.com"))
     if artefact:
         grant_read_asset(role, artefact)
     image.repository.grant_pull(role)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Stack
+from aws_cdk import Aws, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3_assets as assets
@@ -13,6 +13,11 @@ from aws_cdk import aws_sqs as sqs
 from stacks.review import accept
 
 DESCRIBE_REASON = "One stack by its name, to which AWS adds an id of its own making; only its outputs are read."
+
+
+def service_principal(service: str) -> iam.ServicePrincipal:
+    """A service that may assume a role, and only on behalf of this account (no confused deputy)."""
+    return iam.ServicePrincipal(service, conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}})
 
 
 def grant(grantee: iam.IGrantable, actions: Sequence[str], *resources: str) -> None:

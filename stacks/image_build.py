@@ -14,7 +14,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct, IConstruct
 
-from stacks.grants import grant, grant_key_use, grant_read_asset
+from stacks.grants import grant, grant_key_use, grant_read_asset, service_principal
 from stacks.review import accept_resource
 from stacks.settings.container import ROOT
 from stacks.sources import LEFTOVERS, Source
@@ -53,7 +53,7 @@ class ImageBuild(Construct):
         self.hash, context = _context(self, source)
         self.tag_prefix = f"{construct_id.removesuffix('Image')}."
         self.tag = self.tag_prefix + self.hash
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))
+        role = iam.Role(self, "Role", assumed_by=service_principal("codebuild.amazonaws.com"))
         self._grant(role, context, log_group, key)
         self.project = codebuild.CfnProject(
             self,

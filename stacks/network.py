@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from aws_cdk import Fn, Stack
+from aws_cdk import Fn
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.doors import Doors
-from stacks.grants import grant
+from stacks.grants import grant, service_principal
 from stacks.log_group import log_group
 from stacks.review import accept
 from stacks.settings.sections import NetworkSettings
@@ -58,10 +58,7 @@ class Network(Construct):
 
     def _record_flows(self, log_days: int, logs_key: kms.IKey) -> None:
         """CDK's own flow log would give its role `iam:PassRole`, which nobody needs."""
-        here = Stack.of(self).account
-        service = iam.ServicePrincipal(
-            "vpc-flow-logs.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": here}}
-        )
+        service = service_principal("vpc-flow-logs.amazonaws.com")
         group = log_group(self, "FlowLogs", days=log_days, key=logs_key)
         role = iam.Role(self, "FlowLogRole", assumed_by=service)
         grant(role, ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], group.log_group_arn)

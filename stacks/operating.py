@@ -5,6 +5,8 @@ The role is in storage and stays; this policy names the resources of this deploy
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -29,17 +31,26 @@ JOBS_REASON = "Jobs have no names before they are submitted; a condition holds i
 
 class Operating(Construct):
     def __init__(
-        self, scope: Construct, construct_id: str, *, operators: iam.IRole, env: str, dead_letters: sqs.IQueue
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        operators: iam.IRole,
+        env: str,
+        functions: Sequence[lambda_.IFunction],
+        dead_letters: sqs.IQueue,
     ) -> None:
-        """To be made last: it covers every function, log group and dashboard that the stack has by then."""
+        """`functions` are those that `retry` and `redrive` hand events to.
+
+        To be made last: it covers every log group and dashboard that the stack has by then.
+        """
         super().__init__(scope, construct_id)
         stack = Stack.of(self)
         self._policy = iam.Policy(self, "Policy", roles=[operators])
         every = stack.node.find_all()
-        functions = [each.function_arn for each in every if isinstance(each, lambda_.Function)]
         groups = [each.log_group_arn for each in every if isinstance(each, logs.LogGroup)]
         dashboards = [_arn(each) for each in every if isinstance(each, cloudwatch.Dashboard)]
-        grant(self._policy, ["lambda:InvokeFunction"], *functions)
+        grant(self._policy, ["lambda:InvokeFunction"], *(each.function_arn for each in functions))
         grant(self._policy, READ_LOGS, *groups)
         grant(self._policy, REDRIVE, dead_letters.queue_arn)
         if dead_letters.encryption_master_key:

@@ -61,8 +61,8 @@ def copies_of(component_name: str) -> Scaled:
 class Scaling(Construct):
     """Between `fewest` and `most` units, so that each answers `per_minute` requests a minute.
 
-    `dimensions` are those of the metrics of what is scaled. Where `fewest` is 0, `refused` counts the requests that found
-    no unit: they wake one, and keep it awake.
+    `dimensions` are those of the metrics of what is scaled. Where `fewest` is 0, `refused` counts the requests that
+    found no unit: they wake one, and keep it awake.
     """
 
     def __init__(

@@ -134,8 +134,22 @@ class Scoring(Stack):
             dead_letters=self._dead_letters,
         )
         # Last: it covers all that the stack has by now.
-        operators, env = self._storage.access.operators, self._settings.deploy.env
-        Operating(self, "Operating", operators=operators, env=env, dead_letters=self._dead_letters)
+        Operating(
+            self,
+            "Operating",
+            operators=self._storage.access.operators,
+            env=self._settings.deploy.env,
+            functions=[
+                function.resource
+                for function in (
+                    self._intake.function,
+                    self._tracking.function,
+                    self._announcing.function,
+                    self._reconciliation.function,
+                )
+            ],
+            dead_letters=self._dead_letters,
+        )
 
     def _tell(self) -> None:
         """What the command line finds by the stack's name."""

@@ -24,7 +24,14 @@ WRITE = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
 
 class Storage(Stack):
     def __init__(
-        self, scope: Construct, construct_id: str, *, deploy: Deploy, settings: StorageSettings, emails: Sequence[str]
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deploy: Deploy,
+        settings: StorageSettings,
+        emails: Sequence[str],
+        upload_routes: Sequence[str],
     ) -> None:
         super().__init__(
             scope, construct_id, stack_name=deploy.stack_name("storage"), description="Dropscore: what must survive"
@@ -45,7 +52,9 @@ class Storage(Stack):
         )
         if settings.data_events:
             self._record_data_events(removal, logs)
-        self.access = Access(self, "Access", bucket=self.bucket, jobs=self.jobs, key=self.key)
+        self.access = Access(
+            self, "Access", bucket=self.bucket, jobs=self.jobs, key=self.key, upload_routes=upload_routes
+        )
         self._export_of_bucket = self.resolve(self.export_value(self.bucket.bucket_arn))["Fn::ImportValue"]
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         CfnOutput(self, "JobsTableName", value=self.jobs.table_name)

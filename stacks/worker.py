@@ -16,13 +16,14 @@ from constructs import Construct
 from stacks.compute import Compute
 from stacks.doors import PULL
 from stacks.fleet import WORKER_USER
-from stacks.grants import grant
+from stacks.grants import grant, service_principal
 from stacks.log_group import log_group
 from stacks.network import Network
 from stacks.review import accept_resource
 from stacks.settings.workers import WorkerSettings
 from stacks.sources import Image
 
+TASKS = "ecs-tasks.amazonaws.com"
 TRANSIENT_EXIT_CODE = "75"
 TAGGING_REASON = (
     "A job is tagged as it is submitted, before it has a name; by the tag operators may end it and no other."
@@ -45,16 +46,17 @@ class Worker(Construct):
         logs_key: kms.IKey,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+        self.role = iam.Role(self, "Role", assumed_by=service_principal(TASKS))
+        self._execution_role = iam.Role(self, "ExecutionRole", assumed_by=service_principal(TASKS))
         self.queue = Compute(self, "Compute", network=network, settings=settings).queue
         self.log_group = log_group(self, "Logs", days=log_days, key=logs_key)
         container = self._container(image, settings, environment)
         network.doors.let_start(repository=image.repository, log_group=self.log_group)
         # By hand, for the image may come from a repository that knows no more than its own ARN.
-        grant(container.execution_role, PULL, image.repository.repository_arn)
-        grant(container.execution_role, ["ecr:GetAuthorizationToken"], "*")
+        grant(self._execution_role, PULL, image.repository.repository_arn)
+        grant(self._execution_role, ["ecr:GetAuthorizationToken"], "*")
         accept_resource(
-            container.execution_role,
+            self._execution_role,
             "*",
             "ecr:GetAuthorizationToken knows no resource; pulling itself is held to the one repository.",
         )
@@ -96,6 +98,7 @@ class Worker(Construct):
             "command": ["score", "--job-id", "Ref::job_id"],
             "environment": {**environment, "WORKER_IMAGE": image.version},
             "job_role": self.role,
+            "execution_role": self._execution_role,
             "logging": ecs.LogDriver.aws_logs(stream_prefix="score", log_group=self.log_group),
             "readonly_root_filesystem": True,
             "user": f"{WORKER_USER}:{WORKER_USER}",

@@ -1,4 +1,4 @@
-"""Empties the buckets before `make destroy`: CloudFormation deletes no bucket that still holds objects.
+"""Empties the buckets for `make destroy`: CloudFormation deletes no bucket that still holds objects.
 
 Access logs and trails come late: where one of their buckets is refused, run it again. Does nothing where
 `deploy.keep_data` is true (then the buckets stay) or where no storage stack is deployed.
@@ -20,6 +20,9 @@ from stacks.settings.complaints import SettingsError
 BUCKETS = ("BucketName", "TrailBucketName", "AccessLogBucketName")
 """Outputs of the storage stack: the bucket of files, then those of what is recorded about it."""
 
+USERS = ("scoring", "hosting")
+"""Stacks that read and write the bucket: what they would lose is not deleted under them."""
+
 
 def main() -> int:
     try:
@@ -32,6 +35,9 @@ def main() -> int:
         print(f"deploy.keep_data is true: what {stack} holds stays", file=sys.stderr)
     elif (outputs := _outputs(stack)) is None:
         print(f"there is no stack {stack}: nothing to empty", file=sys.stderr)
+    elif users := [name for name in map(deploy.stack_name, USERS) if _outputs(name) is not None]:
+        print(f"error: {' and '.join(users)} still use it; delete them first, as `make destroy` does", file=sys.stderr)
+        return 1
     else:
         buckets = [outputs[name] for name in BUCKETS if name in outputs]
         if not _agreed(f"delete every version of every file in {' and '.join(buckets)} for ever? [yes/no] "):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from stacks.settings.sections import (
     StorageSettings,
 )
 from stacks.settings.workers import WorkerSettings
+
+UPLOADERS_NAME = re.compile(r"[A-Za-z0-9_-]+")
+"""It becomes part of a resource in a policy, where `*` and `?` would mean other routes too."""
 
 
 class SettingsFile(Section):
@@ -115,6 +119,11 @@ def _check_routes(path: Path, written: SettingsFile) -> None:
         if route.model not in written.models:
             wrong = unknown_name("model", route.model, written.models)
             raise SettingsError(f"{path.name}: routes.{name}.model: {wrong}")
+        if route.uploaders and (name == "default" or not UPLOADERS_NAME.fullmatch(name)):
+            raise SettingsError(
+                f"{path.name}: routes.{name}.uploaders: a policy for one route needs the route's own folder and a "
+                "name of letters, digits, - and _; the policy for all routes is there without it"
+            )
 
 
 def _served(path: Path, written: SettingsFile, name: str, environ: Mapping[str, str]) -> ServedModel:

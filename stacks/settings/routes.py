@@ -79,6 +79,7 @@ class RouteSettings(Section):
             "write a whole number from 0 to 9999; jobs of a higher one start first",
         ),
     ] = 0
+    uploaders: bool = False
     max_bad_rows: Annotated[
         int | str, _checked(_is_allowance, 'write a number of rows such as 25, or a percentage such as "0.5%"')
     ] = 0
@@ -137,5 +138,5 @@ class RouteSettings(Section):
         return labels
 
     def spelled_out(self) -> dict[str, Any]:
-        """The model, and of the options those that differ from their defaults: what the runtime is told."""
-        return self.model_dump(exclude_defaults=True)
+        """The model, and of the options those that differ from their defaults: what the runtime reads."""
+        return self.model_dump(exclude_defaults=True, exclude={"uploaders"})

@@ -71,7 +71,9 @@ def write_settings(folder: Path, overrides: Mapping[str, object]) -> None:
 
 def _lines(name: str, table: Json) -> list[str]:
     own = [f"{json.dumps(key)} = {json.dumps(value)}" for key, value in table.items() if not isinstance(value, dict)]
-    below = [_lines(f"{name}.{key}".strip("."), each) for key, each in table.items() if isinstance(each, dict)]
+    below = [
+        _lines(f"{name}.{json.dumps(key)}".strip("."), each) for key, each in table.items() if isinstance(each, dict)
+    ]
     return [f"[{name}]" if name else "", *own, *[line for lines in below for line in lines]]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stacks.settings.complaints import SettingsError
 from tests.stacks.building import Json, Templates, listed, only, properties, rendered
 from tests.stacks.conftest import Build
 
@@ -55,6 +56,29 @@ def test_uploaders_put_under_input_and_read_nothing(templates: Templates) -> Non
     }
 
 
+def test_uploaders_of_a_route_put_into_its_folder_only(build_template: Build) -> None:
+    """Nor can they place job options beside another route's files."""
+    storage = build_template({"routes.claims.model": "fraud", "routes.claims.uploaders": True}).storage
+    granted = _granted(only(storage, "AWS::IAM::ManagedPolicy", "UploadersOfclaims"))
+    everywhere = _granted(only(build_template({}).storage, "AWS::IAM::ManagedPolicy", "Uploaders"))
+    assert {grant for grant in granted if grant[0].startswith("s3:")} == {
+        ("s3:PutObject", f"{BUCKET}/input/claims/*", ""),
+        ("s3:AbortMultipartUpload", f"{BUCKET}/input/claims/*", ""),
+        ("s3:ListMultipartUploadParts", f"{BUCKET}/input/claims/*", ""),
+        ("s3:ListBucket", BUCKET, "StringLike s3:prefix input/claims/*"),
+    }
+    assert {grant for grant in granted if not grant[0].startswith("s3:")} == {
+        grant for grant in everywhere if not grant[0].startswith("s3:")
+    }
+    assert "UploadersPolicyArnOfclaims" in storage["Outputs"]
+
+
+@pytest.mark.parametrize("name", ["default", "a*", "claims 2026"])
+def test_uploaders_of_a_route_are_refused_for_such_a_name(build_template: Build, name: str) -> None:
+    with pytest.raises(SettingsError, match=r"routes\..*uploaders: a policy for one route needs"):
+        build_template({f"routes.{name}.model": "fraud", f"routes.{name}.uploaders": True})
+
+
 def test_readers_read_scores_and_the_jobs_table_and_write_nothing(templates: Templates) -> None:
     assert _granted(only(templates.storage, "AWS::IAM::ManagedPolicy", "Readers")) == {
         ("s3:GetObject", f"{BUCKET}/output/*", ""),
@@ -73,7 +97,13 @@ def test_operators_may_what_readers_may_and_work_on_this_deployment_of_scoring(t
     assert readers["Roles"] == [{"Ref": role}]
     granted = _granted(only(templates.scoring, "AWS::IAM::Policy", "Operating"))
     by_action = {action: {resource for found, resource, _ in granted if found == action} for action, *_ in granted}
-    functions = {f"sample-{name}-Arn" for name in properties(templates.scoring, "AWS::Lambda::Function")}
+    names = properties(templates.scoring, "AWS::Lambda::Function")
+    functions = {
+        f"sample-{name}-Arn"
+        for name in names
+        if name.startswith(("IntakeSubmit", "TrackingTrack", "AnnouncingAnnounce", "ReconciliationReconcile"))
+    }
+    assert len(functions) == 4, names
     groups = {f"sample-{name}-Arn" for name in properties(templates.scoring, "AWS::Logs::LogGroup")}
     (queue,) = properties(templates.scoring, "AWS::SQS::Queue")
     assert by_action.pop("lambda:InvokeFunction") == functions

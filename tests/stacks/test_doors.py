@@ -106,7 +106,7 @@ def test_the_doors_let_through_whatever_the_worker_may_do(build_template: Build,
         for resource, actions in _allowed(template, name).items()
         for action in actions
     }
-    for role in ("WorkerRole", "WorkerContainerExecutionRole", *(["FleetRole"] if settings else [])):
+    for role in ("WorkerRole", "WorkerExecutionRole", *(["FleetRole"] if settings else [])):
         statements = only(template, "AWS::IAM::Policy", role)["PolicyDocument"]["Statement"]
         needed = {
             (action, rendered(resource))

@@ -166,7 +166,7 @@ def test_a_user_pulls_from_its_own_repository_only(built: Templates) -> None:
     for template, role, repository in (
         (built.hosting, "FraudRole", "Models"),
         (built.hosting, "MineRole", "Models"),
-        (built.scoring, "WorkerContainerExecutionRole", "Workers"),
+        (built.scoring, "WorkerExecutionRole", "Workers"),
     ):
         pulled = [name for name, actions in allowed(template, role).items() if actions >= PULL]
         assert len(pulled) == 1

@@ -83,7 +83,7 @@ def test_a_worker_reads_input_writes_parts_and_output_and_asks_the_endpoint(temp
 
 
 def test_the_workers_execution_role_pulls_the_image_and_writes_the_log(templates: Templates) -> None:
-    assert _allowed(templates.scoring, "WorkerContainerExecutionRole") == {
+    assert _allowed(templates.scoring, "WorkerExecutionRole") == {
         "sample-WorkerLogs4B5B6506-Arn": WRITE_LOG,
         IMAGES: PULL,
         "*": {"ecr:GetAuthorizationToken"},

@@ -33,6 +33,7 @@ from tests.e2e.privilege.table import (
 )
 
 MODEL, ASLEEP, SERVERLESS = "hosting.FraudRole", "hosting.NightRole", "hosting.LightRole"
+OF_NIGHT, NIGHT = "storage.AccessUploadersOfnight", r"/input/night/[*]"
 BUILD, BUILDS = "images.BuildRole", ("images.ModelImageRole", "images.WorkerRole")
 UPLOADERS, READERS, OPERATORS = "storage.AccessUploaders", "storage.AccessReaders", "storage.AccessOperators"
 READ_LOGS = "logs:DescribeLogStreams logs:FilterLogEvents logs:GetLogEvents logs:GetQueryResults logs:StartQuery"
@@ -82,6 +83,16 @@ PEOPLE = [
     *each(UPLOADERS, "s3:AbortMultipartUpload s3:ListMultipartUploadParts", INPUT, people.uploader_gives_up_an_upload),
     *each(UPLOADERS, "s3:ListBucket", BUCKET, people.uploader_lists_what_lies_there),
     *each(UPLOADERS, "kms:Decrypt kms:GenerateDataKey", KEY, NO_KMS),
+    *each(OF_NIGHT, "cloudformation:DescribeStacks", r":stack/.*storage/[*]", people.uploader_of_a_route_drops_a_file),
+    *each(OF_NIGHT, "s3:PutObject", NIGHT, people.uploader_of_a_route_drops_a_file),
+    *each(
+        OF_NIGHT,
+        "s3:AbortMultipartUpload s3:ListMultipartUploadParts",
+        NIGHT,
+        people.uploader_of_a_route_gives_up_an_upload,
+    ),
+    *each(OF_NIGHT, "s3:ListBucket", BUCKET, people.uploader_of_a_route_lists_what_lies_there),
+    *each(OF_NIGHT, "kms:Decrypt kms:GenerateDataKey", KEY, NO_KMS),
     *each(READERS, "cloudformation:DescribeStacks", r":stack/.*storage/[*]", people.reader_reads_jobs),
     *each(READERS, "dynamodb:GetItem", TABLE, people.reader_reads_jobs),
     *each(READERS, "dynamodb:Query", "/index/by_file", people.reader_reads_jobs),

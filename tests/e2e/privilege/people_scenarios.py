@@ -48,8 +48,33 @@ def uploader_drops_a_file(stage: Stage) -> None:
         _uploader(stage).may("score", str(file))
 
 
+@cache
+def _uploader_of_night(stage: Stage) -> Person:
+    return user(stage.hands, policy="UploadersPolicyArnOfnight")
+
+
+def uploader_of_a_route_drops_a_file(stage: Stage) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, f"{uuid.uuid4().hex}.csv")
+        file.write_bytes(stage.small())
+        _uploader_of_night(stage).may("score", str(file), "--route", "night")
+
+
+def uploader_of_a_route_gives_up_an_upload(stage: Stage) -> None:
+    _give_up_an_upload(_uploader_of_night(stage), stage, "input/night/given-up.csv")
+
+
+def uploader_of_a_route_lists_what_lies_there(stage: Stage) -> None:
+    with _noted():
+        _uploader_of_night(stage).client("s3").list_objects_v2(Bucket=stage.hands.bucket, Prefix="input/night/")
+
+
 def uploader_gives_up_an_upload(stage: Stage) -> None:
-    s3, there = _uploader(stage).client("s3"), {"Bucket": stage.hands.bucket, "Key": "input/given-up.csv"}
+    _give_up_an_upload(_uploader(stage), stage, "input/given-up.csv")
+
+
+def _give_up_an_upload(person: Person, stage: Stage, key: str) -> None:
+    s3, there = person.client("s3"), {"Bucket": stage.hands.bucket, "Key": key}
     with _noted():
         upload = {**there, "UploadId": s3.create_multipart_upload(**there)["UploadId"]}
         s3.upload_part(**upload, PartNumber=1, Body=b"0")
@@ -128,6 +153,9 @@ EVERY: tuple[Scenario, ...] = (
     uploader_drops_a_file,
     uploader_gives_up_an_upload,
     uploader_lists_what_lies_there,
+    uploader_of_a_route_drops_a_file,
+    uploader_of_a_route_gives_up_an_upload,
+    uploader_of_a_route_lists_what_lies_there,
     reader_reads_jobs,
     reader_reads_scores,
     reader_lists_scores,

@@ -31,7 +31,7 @@ from tests.e2e.privilege.table import (
 
 SUBMIT, TRACK = "scoring.IntakeSubmitRole", "scoring.TrackingTrackRole"
 RECONCILE, ANNOUNCE = "scoring.ReconciliationReconcileRole", "scoring.AnnouncingAnnounceRole"
-WORKER, EXECUTION = "scoring.WorkerRole", "scoring.WorkerContainerExecutionRole"
+WORKER, EXECUTION = "scoring.WorkerRole", "scoring.WorkerExecutionRole"
 FLEET, FLOW_LOGS = "scoring.WorkerComputeFleetRole", "scoring.NetworkFlowLogRole"
 USE_KEY = "kms:DescribeKey kms:Encrypt"
 REGISTER = (

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
@@ -53,6 +54,27 @@ def test_nothing_goes_otherwise(s3: S3Client, monkeypatch: pytest.MonkeyPatch, a
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     assert empty.main() == 1
     assert _count(s3, bucket) == 2
+
+
+@pytest.mark.parametrize("name", ["scoring", "hosting"])
+def test_nothing_goes_while_another_stack_uses_it(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Whoever answers no when `make destroy` asks for these stacks keeps the files as well."""
+    bucket = _deployed(s3)
+    other = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    boto3.client("cloudformation").create_stack(StackName=f"dropscore-dev-{name}", TemplateBody=json.dumps(other))
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    assert empty.main() == 1
+    assert f"dropscore-dev-{name} still use it" in capsys.readouterr().err
+    assert _count(s3, bucket) == 2
+
+
+def test_destroy_empties_between_the_users_and_the_storage() -> None:
+    makefile = (Path(__file__).parents[3] / "Makefile").read_text()
+    rule = makefile.partition("\ndestroy:")[2].partition("\n\n")[0]
+    steps = ["cdk destroy Scoring Hosting", "tools.empty", "cdk destroy --all"]
+    assert sorted(steps, key=rule.index) == steps
 
 
 def test_nothing_deployed_is_nothing_to_empty(s3: S3Client, capsys: pytest.CaptureFixture[str]) -> None:
