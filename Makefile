@@ -10,7 +10,7 @@ RUN := .venv/bin
 # Without cached bytecode each start of the CDK costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-slow faults privileges test-images bench check check-all images synth deploy smoke cost destroy lock clean
+.PHONY: help setup demo test test-slow faults privileges test-images bench check check-all images synth quotas pin-images deploy smoke cost destroy lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,7 +61,14 @@ bench: setup ## measure the model server beside its rivals (installs them first)
 synth: setup ## write the CloudFormation templates to cdk.out, checked by cdk-nag
 	npx cdk synth --quiet
 
-deploy: setup ## deploy to the AWS account of your environment
+quotas: setup ## does the account have the quotas that dropscore.toml needs?
+	@$(RUN)/python -m tools.quotas
+
+pin-images: setup ## write the digests of the base images into the Dockerfiles (needs Docker and a connection)
+	@$(RUN)/python -m tools.pin_images
+
+deploy: setup ## deploy to the AWS account of your environment; QUOTAS=ignore skips the check of quotas
+	$(if $(filter ignore,$(QUOTAS)),,@$(RUN)/python -m tools.quotas)
 	npx cdk deploy --all
 
 smoke: setup ## prove a deployment in its account: ENV=dev, and MODEL=, SAMPLE=, LARGE=1, PROFILE=, REGION=
