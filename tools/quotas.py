@@ -83,7 +83,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 3
     try:
-        client: Any = boto3.client("service-quotas")  # type: ignore[call-overload]
+        client: Any = boto3.client("service-quotas")
         found = {service: quotas(client, service) for service in {need.service for need in wanted}}
     except (ClientError, BotoCoreError) as error:
         print(f"error: Service Quotas does not answer: {error}", file=sys.stderr)
