@@ -14,9 +14,8 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from dropscore.aws import reading
+from dropscore.aws.faults import AWS_ERRORS
 from dropscore.aws.table import JobsTable
 from dropscore.errors import JobError
 from dropscore.intake import Intake, Upload
@@ -129,14 +128,16 @@ class Reconciliation:
 
 def _count(mends: Iterable[Mend], errors: list[Exception]) -> int:
     """How many came to something; what went wrong joins the errors."""
-    count = 0
-    for mend in mends:
+    count, rest = 0, iter(mends)
+    while True:
         try:
+            mend = next(rest, None)  # an error of the search itself ends it, but not the searches after it
+            if mend is None:
+                return count
             count += mend() is not False
-        except (JobError, ClientError, BotoCoreError) as error:
+        except (JobError, *AWS_ERRORS) as error:
             log("unmended", ERROR, why=str(error))
             errors.append(error)
-    return count
 
 
 def _batches(things: Iterable[T]) -> Iterator[list[T]]:

@@ -3,6 +3,8 @@
 In an array job `score` means the shard that AWS_BATCH_JOB_ARRAY_INDEX names.
 
 0   done, or nothing to do     10  permanent: EXIT     75  transient, also SIGTERM: RETRY
+
+Any other code is a crash: Batch ends the job at 1, a bug of ours, and tries again at the rest, a kill for instance.
 """
 
 from __future__ import annotations
@@ -10,14 +12,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import random
 import signal
 import sys
+import time
 from types import FrameType
 
 import boto3
 from botocore.config import Config
 
 from dropscore.aws.endpoint import runtime_config
+from dropscore.aws.faults import AWS_ERRORS, fault
 from dropscore.aws.table import JobsTable
 from dropscore.errors import DropscoreError, TransientError
 from dropscore.log import ERROR, WARNING, about, log
@@ -25,6 +30,7 @@ from dropscore.runtime import WorkerSettings
 from dropscore.work import Worker
 
 DONE, PERMANENT, TRANSIENT = 0, 10, 75
+START_WAITS_SECONDS = (1.0, 2.0, 4.0, 8.0)  # on a busy host the credential endpoint answers late
 RETRIES = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, connect_timeout=5, read_timeout=60)
 
 
@@ -34,7 +40,10 @@ def main(arguments: list[str]) -> int:
         "verb", choices=["score", "publish"], help="score a job's file or shard; publish all its shards"
     )
     parser.add_argument("--job-id", required=True)
-    asked = parser.parse_args(arguments)
+    try:
+        asked = parser.parse_args(arguments)
+    except SystemExit as stop:  # argparse leaves with 2, which Batch would try again
+        return PERMANENT if stop.code else DONE
     signal.signal(signal.SIGTERM, _terminated)
     with about(job_id=asked.job_id):
         return _attempt(asked.verb, asked.job_id)
@@ -42,12 +51,18 @@ def main(arguments: list[str]) -> int:
 
 def _attempt(verb: str, job_id: str) -> int:
     try:
-        _do(verb, _worker(), job_id)
+        _do(verb, _started(), job_id)
+    except AWS_ERRORS as error:
+        return _left(fault(error, "calling AWS"))
     except DropscoreError as error:
-        code = TRANSIENT if isinstance(error, TransientError) else PERMANENT
-        log("left", WARNING if code == TRANSIENT else ERROR, exit_code=code, why=str(error))
-        return code
+        return _left(error)
     return DONE
+
+
+def _left(error: DropscoreError) -> int:
+    code = TRANSIENT if isinstance(error, TransientError) else PERMANENT
+    log("left", WARNING if code == TRANSIENT else ERROR, exit_code=code, why=str(error))
+    return code
 
 
 def _do(verb: str, worker: Worker, job_id: str) -> None:
@@ -59,6 +74,20 @@ def _do(verb: str, worker: Worker, job_id: str) -> None:
             worker.score(job_id)
         else:
             worker.score_shard(job_id, settings.shard)
+
+
+def _started() -> Worker:
+    """boto3 fetches credentials as soon as a client is made; an endpoint that is late gets a few seconds more."""
+    for seconds in START_WAITS_SECONDS:
+        try:
+            return _worker()
+        except AWS_ERRORS as error:
+            reason = fault(error, "starting the worker")
+            if not isinstance(reason, TransientError):
+                raise reason from error
+            log("waiting", WARNING, why=reason.message)
+            time.sleep(random.uniform(seconds / 2, seconds))
+    return _worker()
 
 
 def _worker() -> Worker:

@@ -8,9 +8,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from dropscore.aws.faults import fault
+from dropscore.aws.faults import AWS_ERRORS, fault
 from dropscore.errors import (
     BodyTooLargeError,
     BusyError,
@@ -58,7 +58,7 @@ class Endpoint:
             reply = answer["Body"].read()
         except ClientError as error:
             raise self._fault(error, body) from error
-        except BotoCoreError as error:
+        except AWS_ERRORS as error:
             raise fault(error, f"asking endpoint {self._name}") from error
         self._check_version(answer.get("CustomAttributes", ""))
         return reply

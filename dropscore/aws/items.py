@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import ConditionBase
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from dropscore.aws.faults import fault
+from dropscore.aws.faults import AWS_ERRORS, fault
 from dropscore.jobs import Job, State
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Items:
 def faults(doing: str) -> Iterator[None]:
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except AWS_ERRORS as error:
         raise fault(error, doing) from error
 
 

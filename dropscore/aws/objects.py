@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from dropscore.aws.faults import AWS_ERRORS
 from dropscore.aws.reading import code_of, faults, metadata, read
 from dropscore.errors import BusyError
 
@@ -127,7 +128,7 @@ class Writer:
     def abort(self) -> None:
         """Only to save storage: what is left of an upload is invisible, and the bucket's lifecycle removes it."""
         if self._upload is not None:
-            with suppress(ClientError, BotoCoreError):
+            with suppress(*AWS_ERRORS):
                 self._s3.abort_multipart_upload(**self._upload)
             self._upload = None
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from dropscore.aws.faults import fault
+from dropscore.aws.faults import AWS_ERRORS, fault
 from dropscore.errors import JobError
 
 if TYPE_CHECKING:
@@ -68,5 +68,5 @@ def faults(doing: str) -> Iterator[None]:
         yield
     except JobError:
         raise
-    except (ClientError, BotoCoreError) as error:
+    except AWS_ERRORS as error:
         raise fault(error, doing) from error

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from dropscore.aws.faults import fault
+from dropscore.aws.faults import AWS_ERRORS, AwsError, fault
 from dropscore.errors import JobError, PermanentError, TransientError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Source:
         last = "" if stop is None else str(stop - 1)
         try:
             answer = self._s3.get_object(**self._object, Range=f"bytes={position}-{last}")
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             raise self._refusal(error) from error
         self._object["IfMatch"] = answer["ETag"]
         if not answer.get("ContentRange", "").startswith(f"bytes {position}-"):
@@ -65,7 +65,7 @@ class Source:
             )
         return answer["Body"], position + answer["ContentLength"]
 
-    def _refusal(self, error: ClientError | BotoCoreError) -> JobError:
+    def _refusal(self, error: AwsError) -> JobError:
         if _code(error) == "InvalidRange":
             return _PastTheEndError("READ_BROKEN", f"{self._name} ends before the byte that was asked for")
         if _code(error) in _GONE:
@@ -84,7 +84,7 @@ class _PastTheEndError(TransientError):
     """No byte is there: the object is empty, or ends before `start`."""
 
 
-def _code(error: ClientError | BotoCoreError) -> str | None:
+def _code(error: AwsError) -> str | None:
     return error.response["Error"].get("Code") if isinstance(error, ClientError) else None
 
 
@@ -92,5 +92,5 @@ def _read(stream: StreamingBody) -> bytes:
     """The next chunk; nothing where the connection broke."""
     try:
         return stream.read(CHUNK_BYTES)
-    except (BotoCoreError, OSError):
+    except (*AWS_ERRORS, OSError):
         return b""

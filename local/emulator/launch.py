@@ -1,10 +1,12 @@
-"""Starts MiniStack with the four things that AWS does and the pinned release does not.
+"""Starts MiniStack with the five things that AWS does and the pinned release does not.
 
 1. S3's `Object Created` event of a versioned bucket carries `version-id`.
 2. A rule's Lambda target is an asynchronous invocation: retried twice, then sent to the function's dead-letter queue.
 3. The shim plays AWS services, so it may deliver `aws.batch` events and ask whom an access key belongs to
    (`POST /_dropscore/events`, `GET /_dropscore/identity`; both want the token of DROPSCORE_LOCAL_TOKEN).
 4. A range of a named version is that range: the release sends the whole object.
+5. Events wait until a function is free to handle them: the release starts a process for each at once, and a crowd of
+   files then makes every invocation run into the function's timeout.
 
 Run by the emulator's interpreter; it imports nothing of ours. Each function it wraps is checked first:
 a release whose insides moved stops here, loudly, instead of changing what an event says.
@@ -25,12 +27,15 @@ import sys
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
 RELEASE = "1.5.33"
 ACCOUNT = "000000000000"
+EVENTS_PER_CORE = 2  # of one function, under way at a time
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -116,6 +121,41 @@ def retry_rule_targets(eventbridge: Any, lambdas: Any) -> None:
         invoke(record(function, config), json.loads(payload))
 
     eventbridge._dispatch_to_lambda = dispatch_to_lambda
+
+
+def queue_events(lambdas: Any, at_once: int) -> None:
+    """Let each function handle `at_once` events at a time; the others wait, and their timeout has not begun.
+
+    AWS does so for a function at its concurrency limit. Who invokes a function and waits for its answer is not queued:
+    a function that calls itself would wait for its own end.
+    """
+    execute = checked(lambdas, "_execute_function", "func", "event")
+    invoke = checked(lambdas, "invoke_async_with_retry", "func", "event")
+    is_event: contextvars.ContextVar[bool] = contextvars.ContextVar("is_event", default=False)
+    places: defaultdict[str, threading.Semaphore] = defaultdict(partial(threading.Semaphore, at_once))
+    lock = threading.Lock()
+
+    def execute_in_turn(func: Any, event: Any) -> Any:
+        if not is_event.get():
+            return execute(func, event)
+        with lock:
+            place = places[(func.get("config") or func)["FunctionName"]]
+        token = is_event.set(False)  # the release calls itself again for another account or region
+        try:
+            with place:
+                return execute(func, event)
+        finally:
+            is_event.reset(token)
+
+    def invoke_in_turn(func: Any, event: Any) -> None:
+        token = is_event.set(True)  # the thread that it starts gets a copy of this context
+        try:
+            invoke(func, event)
+        finally:
+            is_event.reset(token)
+
+    lambdas._execute_function = execute_in_turn
+    lambdas.invoke_async_with_retry = invoke_in_turn
 
 
 class Doors:
@@ -205,7 +245,9 @@ def main() -> None:
     s3 = importlib.import_module("ministack.services.s3")
     put_version_ids(s3, eventbridge)
     cut_ranges_of_versions(s3)
-    retry_rule_targets(eventbridge, importlib.import_module("ministack.services.lambda_svc"))
+    lambdas = importlib.import_module("ministack.services.lambda_svc")
+    queue_events(lambdas, EVENTS_PER_CORE * (os.cpu_count() or 1))
+    retry_rule_targets(eventbridge, lambdas)
     identity = identity_lookup(importlib.import_module("ministack.core.iam_evaluator"))
     deliver = delivery(eventbridge, importlib.import_module("ministack.core.responses"))
     del sys.argv[1:]  # the folder, by which the process is recognized

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
+import threading
+import time
+from collections import Counter
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +21,7 @@ from local.emulator.launch import (
     cut_ranges_of_versions,
     delivery,
     put_version_ids,
+    queue_events,
     retry_rule_targets,
 )
 
@@ -104,6 +110,57 @@ def test_a_rules_function_is_invoked_with_retries() -> None:
     assert invoked == [({"f": "arn", "c": 1}, {"detail": 1})]
     with pytest.raises(LookupError, match="gone"):
         eventbridge._dispatch_to_lambda("gone", "{}")
+
+
+class Lambdas:
+    """The emulator's module of functions, as far as it runs them; each run takes a moment."""
+
+    __name__ = "lambda_svc"
+
+    def __init__(self) -> None:
+        self.now: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()
+        self.threads: list[threading.Thread] = []
+
+    def _execute_function(self, func: Any, event: Any) -> Any:
+        name = func["config"]["FunctionName"]
+        if event.get("inner"):  # the release calls itself for another account or region
+            return self._execute_function(func, {**event, "inner": False})
+        self.now[name] += 1
+        self.most[name] = max(self.most[name], self.now[name])
+        time.sleep(0.01)
+        self.now[name] -= 1
+        return event
+
+    def invoke_async_with_retry(self, func: Any, event: Any) -> None:
+        run = partial(contextvars.copy_context().run, lambda: self._execute_function(func, event))
+        self.threads.append(threading.Thread(target=run))
+        self.threads[-1].start()
+
+
+def test_a_crowd_of_events_waits_for_its_function() -> None:
+    lambdas = Lambdas()
+    queue_events(lambdas, 2)
+    functions = [{"config": {"FunctionName": name}} for name in ("submit", "track")]
+
+    for number in range(40):
+        lambdas.invoke_async_with_retry(functions[number % 2], {"inner": number % 3 == 0})
+    for thread in lambdas.threads:
+        thread.join()
+
+    assert lambdas.most == {"submit": 2, "track": 2}
+
+
+def test_who_waits_for_an_answer_is_not_queued() -> None:
+    lambdas = Lambdas()
+    queue_events(lambdas, 1)
+    function = {"config": {"FunctionName": "submit"}}
+    threads = [threading.Thread(target=lambdas._execute_function, args=(function, {})) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert lambdas.most["submit"] > 1
 
 
 def test_a_services_event_reaches_the_bus() -> None:
