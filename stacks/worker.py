@@ -24,7 +24,9 @@ from stacks.settings.workers import WorkerSettings
 from stacks.sources import Image
 
 TASKS = "ecs-tasks.amazonaws.com"
-TRANSIENT_EXIT_CODE = "75"
+PERMANENT_EXIT_CODE = "10"
+CRASH_EXIT_CODE = "1"  # Python's own, for an error that nothing caught
+OUT_OF_MEMORY = "OutOfMemory*"
 TAGGING_REASON = (
     "A job is tagged as it is submitted, before it has a name; by the tag operators may end it and no other."
 )
@@ -67,7 +69,7 @@ class Worker(Construct):
             parameters={"job_id": "none", "run": "1"},
             timeout=Duration.minutes(settings.timeout_minutes),
             retry_attempts=settings.attempts,
-            retry_strategies=_retries(settings),
+            retry_strategies=_endings(),
             propagate_tags=True,
         )
 
@@ -128,24 +130,16 @@ class Worker(Construct):
         )
 
 
-def _retries(settings: WorkerSettings) -> list[batch.RetryStrategy]:
-    """Retry what another attempt may cure. Batch retries what matches nothing, so the last line matches all.
+def _endings() -> list[batch.RetryStrategy]:
+    """What no further attempt can cure. Batch retries what matches no line, and takes five lines at most.
 
-    Batch takes five lines: out of memory (`OutOfMemoryError*`) and the worker's own code for permanent errors are not
-    among them, and end at the last.
+    What is not listed is retried up to the attempts: exit code 75, a reclaimed or lost host, a kill for another reason
+    than memory, an image that could not be pulled. A job that ran into its timeout is never retried by Batch.
     """
-    on_fargate = [
-        batch.Reason.custom(on_status_reason="Your Spot Task was interrupted*"),
-        batch.Reason.custom(on_status_reason="ResourceInitializationError*"),  # mostly a registry that did not answer
+    endings = [
+        batch.Reason.custom(on_exit_code=CRASH_EXIT_CODE),
+        batch.Reason.custom(on_exit_code=PERMANENT_EXIT_CODE),
+        batch.Reason.custom(on_reason=OUT_OF_MEMORY),  # the container's reason
+        batch.Reason.custom(on_status_reason=OUT_OF_MEMORY),  # the task's, where its memory as a whole was used up
     ]
-    on_instances = [
-        batch.Reason.custom(on_status_reason="Host EC2*"),
-        batch.Reason.custom(on_reason="DockerTimeoutError*"),  # an instance that is overloaded as it starts
-    ]
-    transient = [
-        *(on_instances if settings.compute == "ec2" else on_fargate),
-        batch.Reason.custom(on_exit_code=TRANSIENT_EXIT_CODE),
-        batch.Reason.custom(on_reason="CannotPull*"),
-    ]
-    retries = [batch.RetryStrategy.of(batch.Action.RETRY, reason) for reason in transient]
-    return [*retries, batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.custom(on_reason="*"))]
+    return [batch.RetryStrategy.of(batch.Action.EXIT, reason) for reason in endings]

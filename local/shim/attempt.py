@@ -16,10 +16,9 @@ from local.shim.image import Image
 from local.shim.job import Job
 from local.shim.process import Process
 from local.shim.resources import JobDefinition
-from local.shim.retry import Outcome
+from local.shim.retry import TIMED_OUT, Outcome
 
 STOP_SECONDS = 30  # ECS's grace between SIGTERM and SIGKILL
-TIMED_OUT = "Job attempt duration exceeded timeout"
 EXITED = "Essential container in task exited"
 
 

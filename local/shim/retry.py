@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+TIMED_OUT = "Job attempt duration exceeded timeout"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -37,8 +39,11 @@ class RetryStrategy:
     rules: Sequence[Rule] = ()
 
     def retries(self, outcome: Outcome, attempts_made: int) -> bool:
-        """The first matching rule decides; what matches nothing is retried. Never more than `attempts` in all."""
-        if attempts_made >= self.attempts:
+        """The first matching rule decides; what matches nothing is retried. Never more than `attempts` in all.
+
+        A job that ran into its timeout is not retried, whatever the rules say.
+        """
+        if attempts_made >= self.attempts or outcome.status_reason == TIMED_OUT:
             return False
         for rule in self.rules:
             if rule.matches(outcome):

@@ -25,8 +25,8 @@ TEMPLATE: Json = {
             RetryStrategy={
                 "Attempts": 3,
                 "EvaluateOnExit": [
-                    {"Action": "RETRY", "OnStatusReason": "Host EC2*"},
-                    {"Action": "EXIT", "OnExitCode": "*"},
+                    {"Action": "EXIT", "OnExitCode": "10"},
+                    {"Action": "EXIT", "OnReason": "OutOfMemory*"},
                 ],
             },
             ContainerProperties={
@@ -143,9 +143,10 @@ BREAKS: list[tuple[str, str, object]] = [
     ("batch_jobs_use_container_properties", _CONTAINER, GONE),
     ("batch_jobs_are_tried_again", f"{_JOB}.RetryStrategy.Attempts", 1),
     ("batch_jobs_are_tried_again", f"{_JOB}.RetryStrategy.Attempts", GONE),
-    ("batch_retries_end_with_exit", f"{_JOB}.RetryStrategy.EvaluateOnExit.1.Action", "RETRY"),
-    ("batch_retries_end_with_exit", f"{_JOB}.RetryStrategy.EvaluateOnExit.1.OnExitCode", "1"),
-    ("batch_retries_end_with_exit", f"{_JOB}.RetryStrategy.EvaluateOnExit", GONE),
+    ("batch_permanent_errors_are_not_retried", f"{_JOB}.RetryStrategy.EvaluateOnExit.0.Action", "RETRY"),
+    ("batch_permanent_errors_are_not_retried", f"{_JOB}.RetryStrategy.EvaluateOnExit.1.Action", "RETRY"),
+    ("batch_permanent_errors_are_not_retried", f"{_JOB}.RetryStrategy.EvaluateOnExit.1.OnReason", "Host EC2*"),
+    ("batch_permanent_errors_are_not_retried", f"{_JOB}.RetryStrategy.EvaluateOnExit", GONE),
     ("batch_jobs_time_out", f"{_JOB}.Timeout", GONE),
     ("batch_jobs_propagate_tags", f"{_JOB}.PropagateTags", GONE),
     ("batch_root_is_read_only", f"{_CONTAINER}.ReadonlyRootFilesystem", GONE),

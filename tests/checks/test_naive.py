@@ -36,7 +36,7 @@ BITES = {
         "batch_jobs_are_tried_again",
         "batch_jobs_propagate_tags",
         "batch_jobs_time_out",
-        "batch_retries_end_with_exit",
+        "batch_permanent_errors_are_not_retried",
         "batch_root_is_read_only",
         "batch_user_is_not_root",
         "buckets_end_broken_uploads",

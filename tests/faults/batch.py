@@ -24,11 +24,10 @@ QUEUE, DEFINITION = (
 EXITED = "Essential container in task exited"
 # As the worker stack renders them; tests/stacks/test_worker.py holds the template to the same.
 RULES = (
-    Rule("RETRY", status_reason="Your Spot Task was interrupted*"),
-    Rule("RETRY", status_reason="Host EC2*"),
-    Rule("RETRY", exit_code="75"),
-    Rule("RETRY", reason="CannotPull*"),
-    Rule("EXIT", reason="*"),
+    Rule("EXIT", exit_code="1"),
+    Rule("EXIT", exit_code="10"),
+    Rule("EXIT", reason="OutOfMemory*"),
+    Rule("EXIT", status_reason="OutOfMemory*"),
 )
 Start = Callable[[list[str], dict[str, str]], Process]
 

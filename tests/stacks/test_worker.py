@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from containers.worker import main as doorway
 from local.shim.retry import Outcome, RetryStrategy, Rule
 from tests.stacks.building import Json, Templates, only, properties, rendered
 from tests.stacks.conftest import Build
@@ -17,29 +18,20 @@ BIG = {
     "worker.shard_mib": 3,
 }
 OUT_OF_MEMORY = Outcome(137, reason="OutOfMemoryError: Container killed due to memory usage")
-OTHERWISE = {"Action": "EXIT", "OnReason": "*"}
+EXITED = "Essential container in task exited"
 both = pytest.mark.parametrize("settings", [{}, EC2])
 
 
-@pytest.mark.parametrize(
-    ("settings", "on_status_reason", "of_the_start"),
-    [
-        ({}, "Your Spot Task was interrupted*", {"OnStatusReason": "ResourceInitializationError*"}),
-        (EC2, "Host EC2*", {"OnReason": "DockerTimeoutError*"}),
-    ],
-)
-def test_the_job_retries_what_another_attempt_may_cure_and_nothing_else(
-    build_template: Build, settings: dict[str, object], on_status_reason: str, of_the_start: dict[str, str]
-) -> None:
+@both
+def test_the_job_ends_at_once_for_what_stays(build_template: Build, settings: dict[str, object]) -> None:
     strategy = only(build_template(settings).scoring, "AWS::Batch::JobDefinition")["RetryStrategy"]
     assert strategy == {
         "Attempts": 3,
         "EvaluateOnExit": [
-            {"Action": "RETRY", "OnStatusReason": on_status_reason},
-            {"Action": "RETRY", **of_the_start},
-            {"Action": "RETRY", "OnExitCode": "75"},
-            {"Action": "RETRY", "OnReason": "CannotPull*"},
-            OTHERWISE,
+            {"Action": "EXIT", "OnExitCode": "1"},
+            {"Action": "EXIT", "OnExitCode": str(doorway.PERMANENT)},
+            {"Action": "EXIT", "OnReason": "OutOfMemory*"},
+            {"Action": "EXIT", "OnStatusReason": "OutOfMemory*"},
         ],
     }
     assert len(strategy["EvaluateOnExit"]) <= 5, "Batch takes no more"
@@ -49,11 +41,17 @@ def test_the_job_retries_what_another_attempt_may_cure_and_nothing_else(
 @pytest.mark.parametrize(
     ("outcome", "is_retried"),
     [
-        (Outcome(75, status_reason="Essential container in task exited"), True),
+        (Outcome(doorway.TRANSIENT, status_reason=EXITED), True),
+        (Outcome(137, status_reason=EXITED), True),
+        (Outcome(139, status_reason=EXITED), True),
+        (Outcome(143, status_reason=EXITED), True),
+        (Outcome(None, status_reason="ResourceInitializationError: unable to pull secrets or registry auth"), True),
+        (Outcome(None, "DockerTimeoutError: Could not transition to started", "Task failed to start"), True),
+        (Outcome(137, status_reason="OutOfMemoryError: container killed due to memory usage"), False),
         (Outcome(None, "CannotPullContainerError: i/o timeout", "Task failed to start"), True),
         (OUT_OF_MEMORY, False),
-        (Outcome(10, status_reason="Essential container in task exited"), False),
-        (Outcome(1, status_reason="Essential container in task exited"), False),
+        (Outcome(10, status_reason=EXITED), False),
+        (Outcome(1, status_reason=EXITED), False),
         (Outcome(143, status_reason="Job attempt duration exceeded timeout"), False),
     ],
 )

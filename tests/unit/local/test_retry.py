@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.shim.retry import Outcome, RetryStrategy, Rule
+from local.shim.retry import TIMED_OUT, Outcome, RetryStrategy, Rule
 
 SPOT = Rule("RETRY", status_reason="Your Spot Task was interrupted*")
 TRANSIENT = Rule("retry", exit_code="75")
@@ -31,6 +31,10 @@ def test_retried_when_no_rule_matches() -> None:
 def test_not_retried_when_the_attempts_are_used_up() -> None:
     strategy = RetryStrategy(3, [TRANSIENT])
     assert [strategy.retries(Outcome(75), made) for made in (1, 2, 3)] == [True, True, False]
+
+
+def test_a_job_that_ran_into_its_timeout_is_not_retried() -> None:
+    assert not RetryStrategy(3, [Rule("EXIT", exit_code="10")]).retries(Outcome(75, status_reason=TIMED_OUT), 1)
 
 
 def test_every_condition_of_a_rule_must_match() -> None:
