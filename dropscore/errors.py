@@ -19,7 +19,8 @@ DropscoreError
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 
 class DropscoreError(Exception):
@@ -88,15 +89,36 @@ class RejectedError(PermanentError):
     pass
 
 
+class RowFault(NamedTuple):
+    """Why the model refuses one row of a request; `place` counts from 0 in it."""
+
+    place: int
+    code: str
+    reason: str
+
+
 class RowsRefusedError(RejectedError):
-    """The model refused a body. `reason` says why without where; `is_named`: the model itself named the row."""
+    """The model refused a body. `reason` says why without where.
+
+    `faults` are the rows that the model named, ascending, and nobody but the model says so. `has_more`: it said that
+    there are others; None where it did not say whether.
+    """
 
     def __init__(
-        self, code: str, said: str, *, rows: tuple[int, int], offset: int | None = None, reason: str, is_named: bool
+        self,
+        code: str,
+        said: str,
+        *,
+        rows: tuple[int, int],
+        offset: int | None = None,
+        reason: str,
+        faults: Sequence[RowFault] = (),
+        has_more: bool | None = None,
     ) -> None:
         super().__init__(code, said, rows=rows, offset=offset)
         self.reason = reason
-        self.is_named = is_named
+        self.faults = faults
+        self.has_more = has_more
 
 
 class RowTooLargeError(RejectedError):

@@ -57,19 +57,19 @@ class Pace:
 
 
 class Budget:
-    """Tokens for retries: each costs `cost`, each answer earns one back, `most` are there at the start.
+    """Tokens for retries: each costs `cost`, each answer earns `gain` back, `most` are there at the start.
 
     An endpoint that answers now and then is tried patiently; one that never answers is given up after most/cost tries.
     """
 
-    def __init__(self, most: int = 500, cost: int = 5) -> None:
-        self._most, self._cost = most, cost
+    def __init__(self, most: int = 500, cost: int = 5, gain: int = 1) -> None:
+        self._most, self._cost, self._gain = most, cost, gain
         self._left = most
         self._lock = threading.Lock()
 
     def earn(self) -> None:
         with self._lock:
-            self._left = min(self._most, self._left + 1)
+            self._left = min(self._most, self._left + self._gain)
 
     def take(self) -> bool:
         with self._lock:

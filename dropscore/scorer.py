@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
-from dropscore.errors import BodyTooLargeError, BusyError, RowsRefusedError, RowTooLargeError
-from dropscore.lines import Body, Limit, too_large
+from dropscore.errors import BodyTooLargeError, BusyError, JobError, RowsRefusedError, RowTooLargeError
+from dropscore.lines import Body, Limit
 from dropscore.pace import Budget, Pace, Retry
 from dropscore.scores import scores_of
+from dropscore.search import Search
 
 Invoke = Callable[[Body], bytes]
 
-# One bad row is found soonest by the name it is called by; of many, halving sends the rest of the body less often.
-HINTS = 4
+MOST_REFUSALS = 1000  # of the requests for one body; a model that names its bad rows needs a few dozen
 LOOK_SECONDS = 1.0
 
 
@@ -43,7 +43,8 @@ class Scored:
 class Scorer:
     """Scores bodies with one endpoint. `payload` makes a request of rows, one line of it for each row.
 
-    More than `most_bad_rows` in one body raise RowsRefusedError.
+    More than `most_bad_rows` in one body raise RowsRefusedError; a search for them that takes too many requests raises
+    RejectedError TOO_MANY_REQUESTS.
     """
 
     invoke: Invoke
@@ -55,6 +56,9 @@ class Scorer:
     """Called every second or so that no answer comes, with what the endpoint said if it is busy; may raise."""
     retry: Retry = field(default_factory=Retry)
     budget: Budget = field(default_factory=Budget)
+    most_refusals: int = MOST_REFUSALS
+    effort: Budget = field(default_factory=lambda: Budget(most=10_000, cost=1, gain=100))
+    """Requests that may be refused in all while bad rows are looked for: 10,000 and, for each body, 100 more."""
 
     def score(self, bodies: Iterable[Body]) -> Iterator[Scored]:
         """The scores in the order of the rows, a body at a time.
@@ -85,38 +89,42 @@ class Scorer:
 
     def _score(self, body: Body, pace: Pace) -> Scored:
         """The body's scores, in as many requests as it takes; the parts of it are asked for one after the other."""
-        lines: list[bytes] = []
-        bad: list[BadRow] = []
-        parts = [body] if body.rows else []
-        while parts:
-            part = parts.pop()
-            sent = replace(part, data=self.payload(part.data))
+        search = Search(body)
+        while part := search.next_part():
+            sent = replace(part.body, data=self.payload(part.body.data))
             if len(sent.data) > self.limit.most:  # a request may come out longer than the rows that it is made of
-                parts += reversed(_halves(part))
+                search.halve(part)
                 continue
             try:
-                lines.append(scores_of(self._ask(sent, pace), sent))
+                search.answered(part, scores_of(self._ask(sent, pace), sent))
             except BodyTooLargeError:
-                self.limit.refused(len(part.data))
-                parts += reversed(_halves(part))
+                self.limit.refused(len(part.body.data))
+                search.halve(part)
             except RowsRefusedError as refusal:
-                if part.rows > 1:
-                    parts += reversed(_suspects(part, refusal, is_worth_a_hint=len(bad) < HINTS))
-                elif len(bad) == self.most_bad_rows:
-                    raise
-                else:
-                    bad.append(BadRow(part.first_row, part.first_row_offset, refusal.code, refusal.reason))
-                    lines.append(b"\n")
-        return Scored(body.data, b"".join(lines), body.rows, tuple(bad))
+                search.refused(part, refusal)
+                self._check(search)
+            except JobError as error:
+                if error.rows is not None:  # what is asked for together need not stand together
+                    error.rows = part.span
+                raise
+        self.effort.earn()
+        bad = [_bad_row(search.error(place)) for place in sorted(search.bad)]
+        return Scored(body.data, search.lines, body.rows, tuple(bad))
+
+    def _check(self, search: Search) -> None:
+        """Raises where the body has more bad rows, or they cost more requests, than is allowed."""
+        if len(search.bad) > self.most_bad_rows:
+            raise search.error(sorted(search.bad)[self.most_bad_rows])
+        if search.refusals > self.most_refusals or not self.effort.take():
+            raise search.gave_up()
 
     def _ask(self, sent: Body, pace: Pace) -> bytes:
         return self.retry(lambda: self.invoke(sent), len(sent.data), pace, self.budget)
 
 
-def _halves(body: Body) -> tuple[Body, ...]:
-    if body.rows == 1:
-        raise too_large(body.first_row, body.first_row_offset, len(body.data) - 1) from None
-    return body.halves()
+def _bad_row(error: RowsRefusedError) -> BadRow:
+    row, offset = error.rows or (0, 0), error.offset or 0
+    return BadRow(row[0], offset, error.code, error.reason)
 
 
 def _up_to_error(bodies: Iterable[Body], errors: list[RowTooLargeError]) -> Iterator[Body]:
@@ -125,16 +133,6 @@ def _up_to_error(bodies: Iterable[Body], errors: list[RowTooLargeError]) -> Iter
         yield from bodies
     except RowTooLargeError as error:
         errors.append(error)
-
-
-def _suspects(body: Body, refusal: RowsRefusedError, *, is_worth_a_hint: bool) -> tuple[Body, ...]:
-    """The body in smaller parts: the row that the model named gets a body of its own, else there are two halves.
-
-    The model's word is only a hint: whether the row is bad shows when it is sent alone.
-    """
-    if refusal.is_named and refusal.rows and is_worth_a_hint:
-        return body.around(refusal.rows[0])
-    return body.halves()
 
 
 def _unanswered(window: Iterable[Future[Scored]]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from dropscore.aws.faults import AWS_ERRORS, fault
+from dropscore.aws.refusal import Named, parse
 from dropscore.errors import (
     BodyTooLargeError,
     BusyError,
     JobError,
     ModelChangedError,
     PermanentError,
+    RowFault,
     RowsRefusedError,
     TransientError,
 )
@@ -126,27 +127,28 @@ _WORDS = {
 
 def _bad_row(status: int, said: str, body: Body) -> RowsRefusedError:
     """Of the container's words only known codes and numbers are used: anything else might quote the row."""
-    refusal = _refusal(said)
-    row, column, code = refusal.get("row"), refusal.get("column"), refusal.get("code")
-    known = code if isinstance(code, str) and code in _WORDS else "BAD_ROW"
-    reason = _WORDS.get(known, f"its container answered {status}")
-    rows, is_named = (body.first_row, body.last_row), False
-    if isinstance(row, int) and 1 <= row <= body.rows:
-        rows, is_named = (body.first_row + row - 1,) * 2, True
-        reason += f", column {column}" if isinstance(column, int) else ""
+    refusal = parse(said, body.rows)
+    faults = [_fault_of(status, named) for named in refusal.rows]
+    first = faults[0] if faults else RowFault(0, _known(refusal.code), _reason(status, refusal.code))
     return RowsRefusedError(
-        known,
-        f"the model refuses this: {reason}; mend the file and upload it again",
-        rows=rows,
+        first.code,
+        f"the model refuses this: {first.reason}; correct the file and upload it again",
+        rows=(body.first_row + faults[0].place,) * 2 if faults else (body.first_row, body.last_row),
         offset=body.first_row_offset if body.rows == 1 else None,
-        reason=reason,
-        is_named=is_named,
+        reason=first.reason,
+        faults=faults,
+        has_more=refusal.has_more,
     )
 
 
-def _refusal(said: str) -> dict[str, Any]:
-    try:
-        refusal = json.loads(said)
-    except ValueError:
-        return {}
-    return refusal if isinstance(refusal, dict) else {}
+def _fault_of(status: int, named: Named) -> RowFault:
+    column = "" if named.column is None else f", column {named.column}"
+    return RowFault(named.row - 1, _known(named.code), _reason(status, named.code) + column)
+
+
+def _known(code: str | None) -> str:
+    return code if code in _WORDS else "BAD_ROW"
+
+
+def _reason(status: int, code: str | None) -> str:
+    return _WORDS.get(code or "", f"its container answered {status}")

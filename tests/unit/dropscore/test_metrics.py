@@ -88,7 +88,7 @@ def test_requests_are_counted_and_timed(written: Written) -> None:
     [
         (BusyError("AWS_BUSY", "x"), {"Retries": [1], "Throttles": [1]}),
         (TransientError("MODEL_FAILED", "x"), {"Retries": [1]}),
-        (RowsRefusedError("BAD_ROW", "x", rows=(1, 1), reason="x", is_named=False), {}),
+        (RowsRefusedError("BAD_ROW", "x", rows=(1, 1), reason="x"), {}),
         (PermanentError("ACCESS_DENIED", "x"), {}),
     ],
 )

@@ -10,9 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dropscore.errors import BodyTooLargeError, PermanentError, RejectedError, RowsRefusedError, TransientError
+from dropscore.errors import (
+    BodyTooLargeError,
+    PermanentError,
+    RejectedError,
+    RowFault,
+    RowsRefusedError,
+    TransientError,
+)
 from dropscore.lines import Body, Limit, cut
-from dropscore.pace import Retry
+from dropscore.pace import Budget, Retry
 from dropscore.scorer import BadRow, Invoke, Scored, Scorer
 
 ONCE = Retry(attempts=1)
@@ -48,7 +55,8 @@ def refusing(bad: set[int], *, names: bool) -> Invoke:
     def invoke(body: Body) -> bytes:
         found = [row for row, number in enumerate(body.data.split(), body.first_row) if int(number) in bad]
         if found:
-            raise RowsRefusedError("NOT_A_NUMBER", "no", rows=(found[0], found[0]), reason="no", is_named=names)
+            faults = [RowFault(found[0] - body.first_row, "NOT_A_NUMBER", "no")] if names else []
+            raise RowsRefusedError("NOT_A_NUMBER", "no", rows=(found[0], found[0]), reason="no", faults=faults)
         return body.data
 
     return invoke
@@ -126,7 +134,7 @@ def test_a_reply_with_too_few_scores_is_never_passed_on() -> None:
 @pytest.mark.parametrize("names", [True, False])
 def test_the_first_bad_row_of_the_file_ends_it_where_none_is_borne(names: bool) -> None:
     for _ in range(20):
-        with pytest.raises(RowsRefusedError, match=r"row 57: no"):
+        with pytest.raises(RowsRefusedError, match=r"row 57 \(at byte \d+\): the model refuses this: no"):
             list(_scorer(refusing({56, 58, 120}, names=names), in_flight=8).score(ROWS))
 
 
@@ -156,7 +164,8 @@ def test_a_bad_row_is_known_by_its_number_its_place_its_code_and_its_reason() ->
 def test_a_model_that_names_the_wrong_row_is_not_believed() -> None:
     def liar(body: Body) -> bytes:
         if b"7" in body.data.split():
-            raise RowsRefusedError("BAD_ROW", "no", rows=(body.first_row,) * 2, reason="no", is_named=True)
+            fault = RowFault(0, "BAD_ROW", "no")
+            raise RowsRefusedError("BAD_ROW", "no", rows=(body.first_row,) * 2, reason="no", faults=[fault])
         return body.data
 
     scored = list(_scorer(liar, most_bad_rows=1, limit=Limit(999)).score(ROWS[:20]))
@@ -174,8 +183,119 @@ def test_many_bad_rows_cost_few_bytes(names: bool) -> None:
         sent += len(body.data)
         return inner(body)
 
-    list(_scorer(counted, most_bad_rows=4096, limit=Limit(1 << 20)).score(rows))
+    list(_scorer(counted, most_bad_rows=4096, most_refusals=9999, limit=Limit(1 << 20)).score(rows))
     assert sent < 20 * sum(map(len, rows))
+
+
+def naming(bad: set[int], most: int, *, says_more: bool = True) -> Invoke:
+    """Refuses a body that holds one of the `bad` numbers, and names the first `most` of them."""
+
+    def invoke(body: Body) -> bytes:
+        found = [place for place, number in enumerate(body.data.split()) if int(number) in bad]
+        if found:
+            faults = [RowFault(place, "NOT_A_NUMBER", "no") for place in found[:most]]
+            more = len(found) > most and says_more
+            raise RowsRefusedError("NOT_A_NUMBER", "no", rows=(1, 1), reason="no", faults=faults, has_more=more)
+        return body.data
+
+    return invoke
+
+
+def inventing(bad: set[int], chance: random.Random) -> Invoke:
+    """Refuses a body that holds one of the `bad` numbers, and names whatever comes to its mind, the whole body never."""
+
+    def invoke(body: Body) -> bytes:
+        if any(int(number) in bad for number in body.data.split()):
+            named = sorted(chance.sample(range(body.rows), chance.randrange(body.rows)))
+            faults = [RowFault(place, "NOT_A_NUMBER", "no") for place in named]
+            more = chance.choice([True, False, None])
+            raise RowsRefusedError("BAD_ROW", "no", rows=(1, 1), reason="no", faults=faults, has_more=more)
+        return body.data
+
+    return invoke
+
+
+@settings(deadline=None)
+@given(st.sets(st.integers(0, 199)), st.integers(1, 50), st.booleans(), st.integers(8, 999))
+def test_rows_that_are_named_together_are_told_apart(bad: set[int], most: int, says_more: bool, limit: int) -> None:
+    scorer = _scorer(naming(bad, most, says_more=says_more), most_bad_rows=200, limit=Limit(limit))
+    _assert_found(list(scorer.score(ROWS)), bad)
+
+
+@settings(deadline=None)
+@given(st.sets(st.integers(0, 199)), st.randoms(use_true_random=False))
+def test_no_row_is_bad_because_it_is_named(bad: set[int], chance: random.Random) -> None:
+    scorer = _scorer(inventing(bad, chance), most_bad_rows=200, limit=Limit(999), in_flight=1)
+    _assert_found(list(scorer.score(ROWS)), bad)
+
+
+def _assert_found(scored: list[Scored], bad: set[int]) -> None:
+    assert _lines(scored).split(b"\n")[:-1] == [b"" if n in bad else b"%d" % n for n in range(200)]
+    assert [row.row for part in scored for row in part.bad] == [n + 1 for n in sorted(bad)]
+    assert all(b"".join(ROWS)[row.offset :].startswith(b"%d\n" % (row.row - 1)) for part in scored for row in part.bad)
+
+
+@pytest.mark.parametrize(
+    ("rows", "every", "most", "requests", "times"),
+    [
+        (20_833, 1, 1000, 70, 10),  # all rows bad, as many named as one reply holds
+        (83_000, 100, 1000, 3, 2.1),  # 1% of a body of 5 MB
+        (83_000, 100, 200, 20, 5),
+        (83_000, 100, 42, 100, 8),
+        (20_833, 20_000, 1, 7, 3),  # the usual container of one's own: one hint, two bad rows
+    ],
+)
+def test_bad_rows_that_are_named_cost_few_requests(
+    rows: int, every: int, most: int, requests: int, times: float
+) -> None:
+    sizes: list[int] = []
+    bad = set(range(0, rows, every))
+    inner = naming(bad, most)
+
+    def counted(body: Body) -> bytes:
+        sizes.append(len(body.data))
+        return inner(body)
+
+    data = b"".join(b"%059d\n" % n for n in range(rows))
+    (scored,) = _scorer(counted, most_bad_rows=rows, limit=Limit(len(data))).score([data])
+    assert len(scored.bad) == len(bad)
+    assert len(sizes) <= requests
+    assert sum(sizes) <= times * len(data)
+
+
+@pytest.mark.parametrize("names", [True, False])
+def test_a_search_that_costs_too_much_ends(names: bool) -> None:
+    asked = 0
+    inner = refusing(set(range(20_833)), names=names)
+
+    def counted(body: Body) -> bytes:
+        nonlocal asked
+        asked += 1
+        return inner(body)
+
+    data = b"".join(b"%059d\n" % n for n in range(20_833))
+    with pytest.raises(RejectedError, match=r"TOO_MANY_REQUESTS: rows 1 to 20833 .* let the model container name"):
+        list(_scorer(counted, most_bad_rows=20_833, limit=Limit(len(data))).score([data]))
+    assert asked < 2100
+
+
+def test_the_search_through_a_whole_file_is_bounded() -> None:
+    few = Budget(most=100, cost=1, gain=1)
+    with pytest.raises(RejectedError, match="TOO_MANY_REQUESTS"):
+        list(_scorer(refusing(set(range(200)), names=False), most_bad_rows=200, effort=few).score(ROWS))
+    enough = Budget(most=100, cost=1, gain=9)
+    scored = list(_scorer(refusing(set(range(200)), names=False), most_bad_rows=200, effort=enough).score(ROWS))
+    assert sum(len(part.bad) for part in scored) == 200
+
+
+def test_a_fault_of_rows_asked_for_together_names_their_span() -> None:
+    bad = naming({3, 9}, 2)
+
+    def invoke(body: Body) -> bytes:
+        return b"x" if body.data.startswith(b"0\n1\n2\n4\n") else bad(body)
+
+    with pytest.raises(PermanentError, match=r"BAD_RESPONSE: rows 1 to 20 \("):
+        list(_scorer(invoke, most_bad_rows=9, limit=Limit(999)).score(ROWS[:20]))
 
 
 def test_a_body_that_is_too_large_is_halved_and_the_size_remembered() -> None:
