@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 
 from dropscore.errors import RowTooLargeError
 
@@ -37,25 +37,6 @@ class Body:
         """Where the first row itself stands in the file, past the blank lines before it."""
         blank = _BLANK_LINES.match(self.data)
         return self.offset + (blank.end() if blank else 0)
-
-    def halves(self) -> tuple[Body, Body]:
-        """Two bodies of about as many bytes each; the body must have two rows or more."""
-        first, second = self._split(_end_of_last_row(self.data, len(self.data) // 2))
-        return (first, second) if first.rows and second.rows else self._split(next(row_ends(self.data)))
-
-    def _split(self, middle: int) -> tuple[Body, Body]:
-        first = _body(self.data, middle, self.first_row, self.offset)
-        return first, Body(self.data[middle:], first.last_row + 1, self.rows - first.rows, self.offset + middle)
-
-    def around(self, row: int) -> tuple[Body, ...]:
-        """What stands before row `row` (numbered as in the file), that row alone, what stands after it; none empty."""
-        start, end = list(islice(chain((0,), row_ends(self.data)), row - self.first_row, row - self.first_row + 2))
-        parts = (
-            Body(self.data[:start], self.first_row, row - self.first_row, self.offset),
-            Body(self.data[start:end], row, 1, self.offset + start),
-            Body(self.data[end:], row + 1, self.last_row - row, self.offset + end),
-        )
-        return tuple(part for part in parts if part.rows)
 
 
 class Limit:

@@ -28,6 +28,7 @@ START_SECONDS = 60.0
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 INVOKE_SECONDS = 60.0  # SageMaker's limit for one answer of a container
 REFUSED_ASLEEP = 3  # calls that find no copy of a model that scales to nothing, until one is there
+MESSAGE_CHARACTERS = 2048  # what the runtime's API gives OriginalMessage at most
 SERVERLESS_BODY_LIMIT_BYTES = 4 * 1024 * 1024
 NO_CAPACITY = (
     "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress (if "
@@ -151,6 +152,7 @@ class ModelServer:
                 self._idle.get_nowait().close()
 
     def _model_error(self, status: int, message: str) -> AwsError:
+        message = message[:MESSAGE_CHARACTERS]
         side = "client" if 400 <= status < 500 else "server"
         group = f"/aws/sagemaker/Endpoints/{self.endpoint.name}"
         return AwsError(

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from dropscore.aws.endpoint import Endpoint
-from dropscore.errors import BusyError, PermanentError
+from dropscore.errors import BusyError, PermanentError, RowsRefusedError
 from dropscore.lines import Body, Limit, cut
 from dropscore.pace import Budget, Pace, Retry
 from dropscore.scorer import Scorer
-from tests.unit.dropscore.conftest import aws_error
+from tests.unit.dropscore.conftest import aws_error, model_error
 
 ASLEEP = aws_error(
     "ValidationError",
@@ -69,6 +69,23 @@ def test_a_component_that_is_not_there_is_not_waited_for() -> None:
     runtime.invoke_endpoint = _raising('Could not find inference component "x".')  # type: ignore[method-assign]
     with pytest.raises(PermanentError, match="ENDPOINT_MISSING"):
         Endpoint(runtime, "fraud", "x")(_body())  # type: ignore[arg-type]
+
+
+def test_rows_that_the_container_names_are_told_with_their_reasons() -> None:
+    said = {"code": "NOT_A_NUMBER", "row": 2, "rows": [["NOT_A_NUMBER", 3, "2"], ["secret", None, "4"]], "more": True}
+    runtime = Runtime()
+    runtime.invoke_endpoint = lambda **_: _raise(model_error(400, said))  # type: ignore[method-assign]
+    with pytest.raises(RowsRefusedError) as caught:
+        Endpoint(runtime, "fraud")(_body(b"1\n2\n3\n4\n5\n"))  # type: ignore[arg-type]
+    assert caught.value.faults == [
+        (1, "NOT_A_NUMBER", "a cell is not a number, column 3"),
+        (3, "BAD_ROW", "its container answered 400"),
+    ]
+    assert (caught.value.has_more, caught.value.rows) == (True, (2, 2))
+
+
+def _raise(error: Exception) -> Any:
+    raise error
 
 
 def _raising(message: str) -> Any:

@@ -96,28 +96,6 @@ def test_row_ends_are_where_rows_end(rows: list[list[str]]) -> None:
     assert start == len(data)
 
 
-@given(some_rows)
-def test_halves_are_the_whole_and_none_is_empty(rows: list[list[str]]) -> None:
-    whole = _whole(rows)
-    first, second = whole.halves()
-    assert first.data + second.data == whole.data
-    assert (first.first_row, second.first_row) == (11, 11 + first.rows)
-    assert (first.offset, second.offset) == (1000, 1000 + len(first.data))
-    assert first.rows == count_rows(first.data) > 0
-    assert second.rows == count_rows(second.data) > 0
-
-
-@given(some_rows, st.data())
-def test_around_a_row_stands_the_rest(rows: list[list[str]], data: st.DataObject) -> None:
-    whole, number = _whole(rows), data.draw(st.integers(11, 10 + len(rows)))
-    parts = whole.around(number)
-    assert b"".join(part.data for part in parts) == whole.data
-    assert [part.rows for part in parts] == [count_rows(part.data) for part in parts]
-    (alone,) = [part for part in parts if part.first_row == number]
-    assert alone.rows == 1
-    assert whole.data[alone.offset - 1000 :].startswith(alone.data)
-
-
 def test_a_limit_that_falls_meanwhile_counts_from_the_next_body_on() -> None:
     limit, sizes = Limit(12), []
     for body in cut([b"1234\n" * 20], limit):
@@ -147,25 +125,6 @@ def test_blank_lines_are_no_rows_and_no_byte_is_lost(data: bytes, chunk: int, li
     assert b"".join(body.data for body in bodies) == data
     assert sum(body.rows for body in bodies) == len(rows) == len(split_rows(data)) == count_rows(data)
     assert [row for body in bodies for row in split_rows(body.data)] == split_rows(data)
-
-
-@given(gappy)
-def test_a_body_with_blank_lines_is_halved_into_bodies_with_rows(data: bytes) -> None:
-    rows = count_rows(data)
-    if rows > 1:
-        first, second = Body(data, 1, rows, 0).halves()
-        assert first.data + second.data == data
-        assert (count_rows(first.data), count_rows(second.data)) == (first.rows, second.rows)
-        assert first.rows > 0 < second.rows
-
-
-@given(gappy, st.data())
-def test_a_row_knows_where_it_stands_past_the_blank_lines_before_it(data: bytes, draw: st.DataObject) -> None:
-    rows = split_rows(data)
-    if rows:
-        number = draw.draw(st.integers(1, len(rows)))
-        (alone,) = [part for part in Body(data, 1, len(rows), 0).around(number) if part.first_row == number]
-        assert data[alone.first_row_offset :].startswith(rows[number - 1])
 
 
 @given(gappy, st.data(), st.integers(12, 60))

@@ -202,7 +202,7 @@ def naming(bad: set[int], most: int, *, says_more: bool = True) -> Invoke:
 
 
 def inventing(bad: set[int], chance: random.Random) -> Invoke:
-    """Refuses a body that holds one of the `bad` numbers, and names whatever comes to its mind, the whole body never."""
+    """Refuses a body that holds one of the `bad` numbers, and names any rows but never all."""
 
     def invoke(body: Body) -> bytes:
         if any(int(number) in bad for number in body.data.split()):

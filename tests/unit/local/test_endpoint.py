@@ -55,6 +55,11 @@ def test_models_refusal_is_a_model_error(ground: Ground, body: bytes, status: in
     assert response["Error"]["Message"].startswith(said)
 
 
+def test_a_long_refusal_arrives_cut_off(ground: Ground) -> None:
+    error = ground.model._model_error(400, "x" * 5000)
+    assert error.fields["OriginalMessage"] == "x" * 2048
+
+
 def test_body_over_the_limit_is_refused_and_one_at_the_limit_is_not(ground: Ground) -> None:
     assert invoke(ground, b"x" * 1000)["ResponseMetadata"]["HTTPStatusCode"] == 200
     response = refused(lambda: invoke(ground, b"x" * 1001))

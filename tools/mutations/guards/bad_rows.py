@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from tools.mutations.guard import Guard
 
-ALLOWANCE, ASSEMBLY, SCORER = (f"dropscore/{name}.py" for name in ("allowance", "assembly", "scorer"))
+ALLOWANCE, ASSEMBLY, SCORER, SEARCH = (f"dropscore/{name}.py" for name in ("allowance", "assembly", "scorer", "search"))
 UNIT = "tests/unit/dropscore/"
 
 ALLOWING = (
     Guard(
         "bad-rows-of-a-body-are-held-against-the-number",
         SCORER,
-        "elif len(bad) == self.most_bad_rows:",
-        "elif False:",
+        "if len(search.bad) > self.most_bad_rows:",
+        "if False:",
         UNIT + "test_scorer.py::test_more_bad_rows_in_a_body_than_are_borne_end_it",
+    ),
+    Guard(
+        "the-search-in-a-body-is-bounded",
+        SCORER,
+        "if search.refusals > self.most_refusals or not self.effort.take():",
+        "if not self.effort.take():",
+        UNIT + "test_scorer.py::test_a_search_that_costs_too_much_ends",
+    ),
+    Guard(
+        "the-search-in-a-file-is-bounded",
+        SCORER,
+        "if search.refusals > self.most_refusals or not self.effort.take():",
+        "if search.refusals > self.most_refusals:",
+        UNIT + "test_scorer.py::test_the_search_through_a_whole_file_is_bounded",
     ),
     Guard(
         "bad-rows-of-a-file-are-held-against-the-allowance",
@@ -61,11 +75,32 @@ ALLOWING = (
 
 NAMING = (
     Guard(
-        "a-row-is-bad-when-alone",
-        SCORER,
-        "if part.rows > 1:",
-        "if part.rows > 1 and not refusal.is_named:",
+        "a-row-is-bad-when-all-with-it-are",
+        SEARCH,
+        "        if len(faults) == rows:\n            self._split()\n            self.bad |= dict(zip(part.places, faults, strict=True))",
+        "        if faults:\n            self._split()\n            self.bad |= dict(zip(part.places, faults))",
         UNIT + "test_scorer.py::test_a_model_that_names_the_wrong_row_is_not_believed",
+    ),
+    Guard(
+        "who-named-a-good-row-is-not-believed",
+        SEARCH,
+        "self._is_believed &= not part.is_named",
+        "pass",
+        UNIT + "test_search.py::test_a_model_that_named_a_good_row_is_not_believed_again",
+    ),
+    Guard(
+        "named-rows-are-asked-for-together",
+        SEARCH,
+        "        self._ask_for([places[index] for index in named], is_named=True)",
+        "        self._ask_for(*([places[index]] for index in named), is_named=True)",
+        UNIT + "test_scorer.py::test_bad_rows_that_are_named_cost_few_requests",
+    ),
+    Guard(
+        "a-list-that-was-cut-off-says-no-end",
+        "dropscore/aws/refusal.py",
+        'has_more = said.get("more") is True or not is_whole',
+        'has_more = said.get("more") is True',
+        UNIT + "test_refusal.py::test_a_list_that_was_cut_off_names_its_whole_entries",
     ),
     Guard(
         "an-error-names-the-files-row",
