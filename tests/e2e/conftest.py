@@ -69,6 +69,14 @@ class Hands:
             time.sleep(0.1)
         raise AssertionError(f"job {identity} has not ended: {self.find(identity)}; logs: {self.cloud.home}/logs")
 
+    def reconcile(self) -> dict[str, int]:
+        """What the function finds and puts right, which the schedule would call."""
+        answer = self.client("lambda").invoke(FunctionName=self.cloud.outputs["ReconcileFunctionName"], Payload=b"{}")
+        said = answer["Payload"].read()
+        assert "FunctionError" not in answer, said
+        found: dict[str, int] = json.loads(said)
+        return found
+
     def outputs(self, name: str) -> list[str]:
         """Keys under output/ whose name ends with the dropped file's name."""
         listed = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix="output/").get("Contents", [])

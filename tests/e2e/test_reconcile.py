@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from dropscore.jobs import State, job_id
 from tests.e2e.conftest import Hands
-
-
-def _reconcile(hands: Hands) -> dict[str, int]:
-    answer = hands.client("lambda").invoke(FunctionName=hands.cloud.outputs["ReconcileFunctionName"], Payload=b"{}")
-    said = answer["Payload"].read()
-    assert "FunctionError" not in answer, said
-    found: dict[str, int] = json.loads(said)
-    return found
 
 
 def _rule(events: Any) -> str:
@@ -36,8 +27,8 @@ def test_a_file_whose_event_was_lost_is_found_and_scored_once(hands: Hands, samp
     identity = job_id(hands.bucket, "input/lost.csv", put["VersionId"])
     assert hands.find(identity) is None
 
-    assert _reconcile(hands)["lost"] >= 1
+    assert hands.reconcile()["lost"] >= 1
     job = hands.ended(identity)
     assert (job.status, job.rows) == (State.SUCCEEDED, 20)
-    assert _reconcile(hands) == {"ended": 0, "unsubmitted": 0, "lost": 0}
+    assert hands.reconcile() == {"ended": 0, "unsubmitted": 0, "lost": 0}
     assert len(hands.outputs("lost.csv")) == 1

@@ -77,8 +77,8 @@ NAMING = (
     Guard(
         "a-row-is-bad-when-all-with-it-are",
         SEARCH,
-        "        if len(faults) == rows:\n            self._split()\n            self.bad |= dict(zip(part.places, faults, strict=True))",
-        "        if faults:\n            self._split()\n            self.bad |= dict(zip(part.places, faults))",
+        "if len(faults) == rows:",
+        "if faults:",
         UNIT + "test_scorer.py::test_a_model_that_names_the_wrong_row_is_not_believed",
     ),
     Guard(

@@ -67,7 +67,7 @@ GUARDS = (
     Guard(
         "one-poison-keeps-no-others-waiting",
         RECONCILE,
-        "except (JobError, ClientError, BotoCoreError) as error:",
+        "except (JobError, *AWS_ERRORS) as error:",
         "except ZeroDivisionError as error:",
         TEST + "test_one_file_that_cannot_be_taken_keeps_none_of_the_others_waiting",
     ),
