@@ -14,6 +14,8 @@ from botocore.retries.standard import ThrottledRetryableChecker, TransientRetrya
 from dropscore.aws.faults import AWS_ERRORS, fault
 from dropscore.errors import BusyError, JobError, PermanentError, TransientError
 
+THROTTLED = vars(ThrottledRetryableChecker)["_THROTTLED_ERROR_CODES"]
+TRANSIENT = vars(TransientRetryableChecker)["_TRANSIENT_ERROR_CODES"]
 MAY_PASS = {
     "CapacityNotAvailableError",
     "ChecksumError",
@@ -56,16 +58,16 @@ def test_every_error_of_botocore_is_sorted() -> None:
 @pytest.mark.parametrize("kind", [ResponseParserError, *_below(urllib3.exceptions.HTTPError)])
 def test_a_broken_answer_is_tried_again(kind: type[Exception]) -> None:
     assert issubclass(kind, AWS_ERRORS)
-    assert isinstance(fault(kind.__new__(kind), "reading"), TransientError)  # type: ignore[arg-type]
+    assert isinstance(fault(kind.__new__(kind), "reading"), TransientError)
 
 
-@pytest.mark.parametrize("code", ThrottledRetryableChecker._THROTTLED_ERROR_CODES)
+@pytest.mark.parametrize("code", THROTTLED)
 def test_throttling_is_waited_for(code: str) -> None:
     assert isinstance(_refused(code), BusyError)
     assert isinstance(_refused(code, 403), BusyError)
 
 
-@pytest.mark.parametrize("code", TransientRetryableChecker._TRANSIENT_ERROR_CODES)
+@pytest.mark.parametrize("code", TRANSIENT)
 def test_what_botocore_tries_again_so_do_we(code: str) -> None:
     assert isinstance(_refused(code), TransientError)
 
