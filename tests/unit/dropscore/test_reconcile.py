@@ -43,10 +43,17 @@ def _run(account: Account, batch: FakeBatch | None = None, after: timedelta = LA
 
 def test_a_file_whose_event_was_lost_is_found_and_scored(account: Account) -> None:
     first, second = account.put(b"1\n"), account.put(b"2\n")  # two versions of one file
-    account.put(b"no input\n", "input/readme.txt")
+    account.put(b"nobody's\n", "input/_SUCCESS")
     assert _run(account) == {"unsubmitted": 0, "ended": 0, "lost": 2}
     assert [account.job(upload.job_id).status for upload in (first, second)] == [State.SUBMITTED] * 2
     assert len(account.batch.submitted) == 2
+
+
+def test_a_file_that_is_no_input_is_rejected_though_its_event_was_lost(account: Account) -> None:
+    upload = account.put(b"no input\n", "input/readme.txt")
+    assert _run(account)["lost"] == 1
+    assert account.job(upload.job_id).code == "NOT_AN_INPUT"
+    assert _run(account)["lost"] == 0
 
 
 def test_what_has_its_job_is_let_be(account: Account) -> None:
