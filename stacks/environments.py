@@ -72,6 +72,6 @@ def _check_room(routing: str) -> None:
     if size > ROUTING_BYTES:
         raise SettingsError(
             f"dropscore.toml: models, routes and names of inputs together take {size} bytes of the {ROUTING_BYTES} "
-            "that fit into a function's environment; name columns by number, or by `exclude` where that is shorter than "
-            "`columns`"
+            "that fit into a function's environment; name columns by number, or by `exclude` where that is "
+            "shorter than `columns`"
         )

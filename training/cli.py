@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dropscore.cli.output import printable, say, write
+from dropscore.cli.output import printable, say, write, write_json
 from training.artefact import Manifest, load
 from training.checking.cli import check
 
@@ -43,7 +44,7 @@ def show(artefact: Annotated[Path, ARTEFACT], as_json: Annotated[bool, JSON] = F
 
 def _print(manifest: Manifest, *, as_json: bool) -> None:
     if as_json:
-        write(manifest.to_json().decode().rstrip())
+        write_json(json.loads(manifest.to_json()))
         return
     for name, value in _lines(manifest).items():
         write(f"{name:<15}{printable(value)}")

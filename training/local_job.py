@@ -12,9 +12,10 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from dropscore.cli.output import printable, say, write
 from dropscore.environments import python_environment
@@ -111,14 +112,16 @@ def _start(python: Path, root: Path, port: str, hosts: int) -> subprocess.Popen[
 def _relays(process: subprocess.Popen[str]) -> Iterator[threading.Thread]:
     """What the container prints may quote names of columns and files, so it goes the way of all that we print."""
     for lines, tell in ((process.stdout, write), (process.stderr, say)):
-        relay = threading.Thread(target=_pass_on, args=(lines, tell))
-        relay.start()
-        yield relay
+        if lines is not None:
+            relay = threading.Thread(target=_pass_on, args=(lines, tell))
+            relay.start()
+            yield relay
 
 
-def _pass_on(lines: Iterable[str], tell: Callable[[str], None]) -> None:
-    for line in lines:
-        tell(printable(line.rstrip("\n")))
+def _pass_on(lines: IO[str], tell: Callable[[str], None]) -> None:
+    with lines:
+        for line in lines:
+            tell(printable(line.rstrip("\n")))
 
 
 def _wait_for(processes: Sequence[subprocess.Popen[str]]) -> int | None:

@@ -74,7 +74,7 @@ def dropscore(
 def main() -> None:
     sys.excepthook = say_crash
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(typer.main.get_command(app)(standalone_mode=False))  # `app()` would set a hook of its own
     except typer.TyperException as error:
         _stop_at_usage(error)
     except JobError as error:

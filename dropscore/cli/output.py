@@ -38,8 +38,8 @@ def _escaped(character: str) -> str:
 
 
 def write(text: str) -> None:
-    """Data, a line of it, to standard output. Line ends within are kept: names go through `printable` before."""
-    print(printable(text, keep="\n"), flush=True)
+    """Data, one line of it, to standard output."""
+    print(printable(text), flush=True)
 
 
 def write_json(value: object) -> None:
@@ -52,8 +52,8 @@ def write_table(table: Table) -> None:
 
 
 def say(text: str) -> None:
-    """Talk, to standard error. Line ends within are kept: names go through `printable` before."""
-    talk.print(Text(printable(text, keep="\n")), soft_wrap=True)
+    """Talk, to standard error. Lines after the first are set in, so that no name with a line end can pose as one."""
+    talk.print(Text(printable(text, keep="\n").replace("\n", "\n  ")), soft_wrap=True)
 
 
 def cell(text: object, style: str = "", *, keep: str = "") -> Text:

@@ -64,7 +64,8 @@ def _tried(proof: Proof, stage: Stage) -> bool:
 def _report(kept: list[Proof], proofs: tuple[Proof, ...], *, compared: bool) -> None:
     witnessed = sorted({number for proof in kept for number in proof.promises})
     broken = sorted({number for proof in proofs if proof not in kept for number in proof.promises})
-    write(f"\npromises with a witness here: {', '.join(map(str, witnessed)) or 'none'}")
+    write("")
+    write(f"promises with a witness here: {', '.join(map(str, witnessed)) or 'none'}")
     if broken:
         write(f"promises in doubt: {', '.join(map(str, broken))}; docs/promises.md says what each is")
     for number, where in ONLY_ELSEWHERE.items():
