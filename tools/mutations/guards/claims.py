@@ -48,8 +48,8 @@ CLAIMING = (
     Guard(
         "only-our-bucket",
         INTAKE,
-        "upload.bucket != self._settings.bucket or ",
-        "",
+        '"it lies in another bucket" if upload.bucket != self._settings.bucket else why_ignored(upload.key)',
+        "why_ignored(upload.key)",
         UNIT + "test_intake.py::test_another_bucket_is_ignored",
     ),
     Guard(
