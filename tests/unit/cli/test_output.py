@@ -342,7 +342,7 @@ def test_an_unexpected_error_is_escaped_too(cli: Commands, capsys: pytest.Captur
     cli.run("--version")
     assert sys.excepthook is say_crash
     with pytest.raises(KeyError) as raised:
-        {}[TEXT]
+        dict[str, str]()[TEXT]
     say_crash(raised.type, raised.value, raised.tb)
     said = capsys.readouterr().err
     assert "Traceback" in said
