@@ -34,6 +34,8 @@ def build(settings: Settings, outdir: str | None = None) -> App:
         settings=settings.storage,
         emails=monitoring.emails,
         upload_routes=[name for name, route in settings.routes.items() if route.uploaders],
+        inputs=settings.inputs.names,
+        routes=list(settings.routes),
     )
     images: ImageMaker = DockerImages()
     if deploy.images == "codebuild":

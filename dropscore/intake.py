@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from dropscore.aws.table import JobsTable
 from dropscore.errors import PermanentError, RejectedError
+from dropscore.inputs import why_ignored
 from dropscore.jobs import Job, State, job_id, now
 from dropscore.log import WARNING, log
 from dropscore.options import Options
 from dropscore.plan import Plan
 from dropscore.preflight import Preflight
-from dropscore.routes import is_input, is_packed, output_key, route_of
+from dropscore.routes import Route, is_packed, output_key, route_of
 from dropscore.runtime import SubmitSettings
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 DAY_SECONDS = 86_400
 SHARE = "scoring"
 """All jobs are of one share: Batch compares priorities within a share only, and gives each share its part."""
+
+OF_THE_FILE = frozenset({"BAD_OPTIONS", "KEY_TOO_LONG", "NOT_AN_INPUT"})
+"""The codes known at the claim for which the file itself is at fault; with any other code the job FAILED."""
 
 TAG = "dropscore:env"
 """By it operators may end the jobs of their deployment and no others: a job's ARN does not say whose it is."""
@@ -72,27 +76,29 @@ class Intake:
         self._preflight = Preflight(s3=s3, bucket=settings.bucket, models=settings.models)
 
     def take(self, upload: Upload) -> str | None:
-        """Claims the upload and submits it to Batch. Returns the job's id; None where the key is not an input.
+        """Claims the upload and submits it to Batch. Returns the job's id; None where the object is none to score.
 
         Taking the same upload again changes nothing. A claim whose submission was cut short is submitted again, at
-        worst twice: of two jobs for the same file one gets through, and shards are scored once for both.
+        worst twice: of two jobs for the same file one gets through, and shards are scored once for both. A file that
+        is no input, by the settings, gets a job that is rejected at once, so that its owner learns why.
         """
-        if upload.bucket != self._settings.bucket or not is_input(upload.key):
-            log("ignored", key=upload.key, why="neither .csv nor .csv.gz under input/ of the bucket")
+        why = "it lies in another bucket" if upload.bucket != self._settings.bucket else why_ignored(upload.key)
+        if why:
+            log("ignored", key=upload.key, why=why)
             return None
-        job, problem = self._new(upload, upload.job_id)
+        job = self._new(upload, upload.job_id)
         if not self._table.claim(job):
             seen = self._table.find(job.job_id)
             if seen is None or seen.status is not State.CLAIMED:
                 log("duplicate", job_id=job.job_id, key=upload.key)
                 return job.job_id
             job = seen
-        self._launch(job, problem)
+        self._launch(job)
         return job.job_id
 
     def submit_again(self, job: Job) -> None:
         """Submits a claim whose submission was cut short: all of it, since which half was, nobody knows."""
-        self._launch(job, None)
+        self._launch(job)
 
     def retry(self, upload: Upload, wish: Wish) -> str:
         """Scores a version again, without an upload; the id of the job that does it.
@@ -100,6 +106,8 @@ class Intake:
         A job that FAILED or was REJECTED runs once more, with the route's and the sidecar's options as they are now.
         One that succeeded stays as it is: another model, or its rejected rows, are a job of their own.
         """
+        if why := why_ignored(upload.key):
+            raise RejectedError("NOT_AN_INPUT", f"{upload.key!r} is never scored: {why}")
         if wish.model is not None and wish.model not in self._settings.models:
             raise RejectedError("BAD_OPTIONS", f"{wish.model!r} is none of {', '.join(sorted(self._settings.models))}")
         earlier = self._table.find(upload.job_id)
@@ -124,27 +132,29 @@ class Intake:
         return self._run_again(upload, identity, seen, wish, rejected_of=earlier.job_id if wish.rejected_only else None)
 
     def _run_again(self, upload: Upload, identity: str, seen: Job | None, wish: Wish, **more: str | None) -> str:
-        job, problem = self._new(upload, identity, wish.model)
-        job = replace(job, **more)  # type: ignore[arg-type]
+        job = replace(self._new(upload, identity, wish.model), **more)  # type: ignore[arg-type]
         if seen is not None:  # what was published under this key by a run that was thought lost still counts, once
             job = replace(job, run=seen.run + 1, output_key=seen.output_key)
         if not (self._table.claim_again(job) if seen else self._table.claim(job)):
             raise RejectedError("NOT_ENDED", f"job {identity} is under way; it can be retried once it has ended")
-        self._launch(job, problem)
+        self._launch(job)
         return identity
 
-    def _new(self, upload: Upload, identity: str, model: str | None = None) -> tuple[Job, PermanentError | None]:
-        """The job, and why its options cannot be told."""
+    def _new(self, upload: Upload, identity: str, model: str | None = None) -> Job:
+        """The job as it is claimed. What refuses the file already now stands in it as code and message.
+
+        So whoever finds a claim that goes no further knows it too, though settings or options may be others by then.
+        """
         route = route_of(upload.key, self._settings.routes)
-        problem: PermanentError | None = None
+        options, named, code, message = Options(), route.model, None, None
         try:
-            options, named = self._preflight.options(upload.key, route)
+            options, named = self._options(upload.key, route)
         except PermanentError as error:
-            options, named, problem = Options(), route.model, error
+            code, message = error.code, error.message
         deployed = self._settings.models[model or named]
         plan = Plan.of(upload.size_bytes, self._settings.shard_bytes, is_packed=is_packed(upload.key))
         submitted_at, days = now(), self._settings.job_ttl_days
-        job = Job(
+        return Job(
             job_id=identity,
             file=upload.key,
             version_id=upload.version_id,
@@ -158,14 +168,20 @@ class Intake:
             options=json.dumps(options.as_dict()),
             shards=plan.shards,
             shard_bytes=plan.shard_bytes,
+            code=code,
+            message=message,
             expires_at=int(time.time()) + days * DAY_SECONDS if days else None,
         )
-        return job, problem
 
-    def _launch(self, job: Job, problem: PermanentError | None) -> None:
+    def _options(self, key: str, route: Route) -> tuple[Options, str]:
+        if not self._settings.inputs.has(key):
+            raise RejectedError("NOT_AN_INPUT", f"{self._settings.inputs.complaint}, then `dropscore retry` it")
+        return self._preflight.options(key, route)
+
+    def _launch(self, job: Job) -> None:
         try:
-            if problem:
-                raise problem
+            if job.status is State.CLAIMED and job.code is not None:
+                raise (RejectedError if job.code in OF_THE_FILE else PermanentError)(job.code, job.message or "")
             self._preflight.check(job)
         except PermanentError as error:
             status = State.REJECTED if isinstance(error, RejectedError) else State.FAILED

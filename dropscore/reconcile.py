@@ -18,12 +18,13 @@ from dropscore.aws import reading
 from dropscore.aws.faults import AWS_ERRORS
 from dropscore.aws.table import JobsTable
 from dropscore.errors import JobError
+from dropscore.inputs import why_ignored
 from dropscore.intake import Intake, Upload
 from dropscore.jobs import Job, State, seconds_between, timestamp
 from dropscore.log import ERROR, WARNING, log
 from dropscore.metrics import emit
 from dropscore.publish import Manifest, Publication
-from dropscore.routes import INPUT, is_input
+from dropscore.routes import INPUT
 from dropscore.runtime import ReconcileSettings
 from dropscore.tracking import BatchChange, track
 
@@ -77,7 +78,7 @@ class Reconciliation:
     def _uploads(self, after: datetime, before: datetime) -> Iterator[Upload]:
         for page in reading.version_pages(self.s3, bucket=self.settings.bucket, prefix=INPUT):
             for version in page:
-                if is_input(version["Key"]) and after <= version["LastModified"].astimezone(UTC) <= before:
+                if why_ignored(version["Key"]) is None and after <= version["LastModified"].astimezone(UTC) <= before:
                     yield Upload(
                         bucket=self.settings.bucket,
                         key=version["Key"],

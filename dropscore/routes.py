@@ -1,4 +1,4 @@
-"""Which keys are inputs, which route and model a key gets, and where its scores go."""
+"""Which route and model a key gets, and where its scores go."""
 
 from __future__ import annotations
 
@@ -43,12 +43,6 @@ class Model:
     component: str | None = None
 
 
-def is_input(key: str) -> bool:
-    """A CSV under input/, packed or not; not a folder marker, not a file that merely lies there."""
-    name = key.rpartition("/")[2].lower().removesuffix(PACKED)
-    return key.startswith(INPUT) and name.endswith(SUFFIX) and name != SUFFIX
-
-
 def is_packed(key: str) -> bool:
     return key.lower().endswith(PACKED)
 
@@ -68,12 +62,14 @@ def output_key(key: str, submitted_at: str, job_id: str) -> str:
     """input/a/b.csv.gz, submitted 2026-11-21T01:40:19.123Z → output/a/20261121T014019123456789Z-b.csv.
 
     The six digits after the milliseconds are the job's own: two versions of a file may be claimed in the same one.
+    Scores are CSV, so every output's name ends in .csv: input/0000_part_00 → output/…Z-0000_part_00.csv.
     """
     folder, _, name = key.removeprefix(INPUT).rpartition("/")
     moment = submitted_at.removesuffix("Z").translate(str.maketrans("", "", "-:."))
     stamp = f"{moment}{int(job_id[:8], 16) % 1_000_000:06}Z"
     plain = name[: -len(PACKED)] if is_packed(name) else name
-    return f"{OUTPUT}{folder + '/' if folder else ''}{stamp}-{plain}"
+    suffix = "" if plain.lower().endswith(SUFFIX) else SUFFIX
+    return f"{OUTPUT}{folder + '/' if folder else ''}{stamp}-{plain}{suffix}"
 
 
 def errors_key(output_key: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from dropscore.errors import ConfigurationError
+from dropscore.inputs import Inputs
 from dropscore.options import Options
 from dropscore.routes import DEFAULT_ROUTE, PRIORITIES, Model, Route
 
@@ -21,6 +22,7 @@ class SubmitSettings:
     job_definition: str
     models: Mapping[str, Model]
     routes: Mapping[str, Route]
+    inputs: Inputs
     job_ttl_days: int
     shard_bytes: int
 
@@ -35,6 +37,7 @@ class SubmitSettings:
             job_definition=_required(env, "JOB_DEFINITION"),
             models=models,
             routes=_routes(env, models),
+            inputs=_inputs(env),
             job_ttl_days=_integer(env, "JOB_TTL_DAYS"),
             shard_bytes=_integer(env, "SHARD_BYTES"),
         )
@@ -126,6 +129,16 @@ def _json(env: Mapping[str, str], name: str) -> dict[str, dict[str, Any]]:
         return dict(json.loads(_required(env, name)))
     except ValueError:
         raise ConfigurationError(f"the environment variable {name} is not a JSON object") from None
+
+
+def _inputs(env: Mapping[str, str]) -> Inputs:
+    try:
+        names = json.loads(_required(env, "INPUTS"))
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise ConfigurationError("the environment variable INPUTS is not a JSON list of patterns")
+    return Inputs(tuple(names))
 
 
 def _models(env: Mapping[str, str]) -> dict[str, Model]:

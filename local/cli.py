@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dropscore.cli.options import Json
+from dropscore.cli.output import printable, say, write, write_json
 from dropscore.cli.score import is_clean
-from dropscore.cli.show import as_dict, print_job, print_json, talk
+from dropscore.cli.show import as_dict, print_job
+from dropscore.cli.uploads import Drop, Paths, drops
+from dropscore.inputs import Inputs
 from dropscore.jobs import State
 
 if TYPE_CHECKING:
@@ -19,45 +22,49 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Everything on this machine: no AWS account needed.")
 
-CSV = re.compile(r"(.+)\.csv(?:\.gz)?", re.IGNORECASE)
-Files = Annotated[list[Path], typer.Argument(metavar="FILE…", exists=True, dir_okay=False, readable=True)]
+ENDINGS = re.compile(r"(\.csv)?(\.gz)?$", re.IGNORECASE)
 
 
 @app.command()
 def run(
-    files: Files,
+    paths: Paths,
     model: Annotated[
         Path | None,
         typer.Option(metavar="ARTEFACT", exists=True, dir_okay=False, help="Your own model, as you have it."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Where the scores go; a folder when there are several files.")
+        Path | None, typer.Option(metavar="PATH", help="Where the scores go; a folder for several files.")
     ] = None,
     as_json: Json = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the cloud's logs and state behind.")] = False,
 ) -> None:
-    """Score FILEs (.csv or .csv.gz) in a cloud that lives as long as the command; FILE.job.json beside one is heeded.
+    """Score files in a cloud that lives as long as the command; FILE.job.json beside one is heeded.
 
     Exits 0 only when every row has its score.
     """
     from local import run as main_job
     from local.cloud import Clock
+    from local.synthesis import input_names
 
     clock = Clock()
-    orders = [main_job.Order(file, target) for file, target in zip(files, targets(files, out), strict=True)]
+    files = drops(paths, Inputs(input_names(os.environ)))
+    _check_folders(paths, out)
+    places = targets(files, out, is_folder=any(map(Path.is_dir, paths)))
+    orders = [main_job.Order(drop, place) for drop, place in zip(files, places, strict=True)]
     try:
-        jobs = main_job.run(orders, model, keep, _say, clock)
+        jobs = main_job.run(orders, model, keep, say, clock)
     finally:
-        _say("time: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in clock.seconds.items()))
+        say("time: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in clock.seconds.items()))
     if as_json:
-        print_json([as_dict(job) | {"scores": str(order.target)} for job, order in zip(jobs, orders, strict=True)])
+        write_json([as_dict(job) | {"scores": str(order.target)} for job, order in zip(jobs, orders, strict=True)])
     for job, order in zip(jobs, orders, strict=True):
         if not as_json:
             print_job(job)
         succeeded = job.status is State.SUCCEEDED
-        _say(f"{order.file.name}: {f'scores in {order.target}' if succeeded else f'{job.status}: {job.message}'}")
+        said = f"scores in {printable(order.target)}" if succeeded else f"{job.status}: {printable(job.message)}"
+        say(f"{printable(order.drop.name)}: {said}")
         if job.rows_rejected:
-            _say(f"{order.file.name}: {job.rows_rejected} rows were rejected, see {order.errors}")
+            say(f"{printable(order.drop.name)}: {job.rows_rejected} rows were rejected, see {printable(order.errors)}")
     raise typer.Exit(0 if all(is_clean(job) for job in jobs) else 1)
 
 
@@ -68,7 +75,7 @@ def up() -> None:
 
     with exclusive(HOME):
         cloud = _up()
-    print(cloud.endpoint_url)
+    write(cloud.endpoint_url)
 
 
 def _up() -> Cloud:
@@ -77,12 +84,12 @@ def _up() -> Cloud:
 
     cloud = find(HOME)
     if cloud is not None and cloud.is_running and cloud.digest == synthesize(os.environ).digest:
-        _say("it is already up, and deployed as the tree is now")
+        say("it is already up, and deployed as the tree is now")
         return cloud
     if cloud is not None:
         cloud.stop()
-    cloud = launch(HOME, os.environ, _say, Clock())
-    _say("not emulated:\n" + "\n".join(f"  - {note}" for note in cloud.not_emulated))
+    cloud = launch(HOME, os.environ, say, Clock())
+    say("not emulated:\n" + "\n".join(f"  - {note}" for note in cloud.not_emulated))
     return cloud
 
 
@@ -95,7 +102,7 @@ def down() -> None:
         cloud = find(HOME)
         if cloud is not None:
             cloud.stop()
-    _say("no embedded cloud is running" if cloud is None else f"stopped; its state is kept in {HOME}")
+    say("no embedded cloud is running" if cloud is None else f"stopped; its state is kept in {HOME}")
 
 
 @app.command()
@@ -111,32 +118,44 @@ def status(as_json: Json = False) -> None:
         else {}
     )
     if as_json:
-        print_json({"running": is_running, **known})
+        write_json({"running": is_running, **known})
     else:
-        print("up" if is_running else "down")
+        write("up" if is_running else "down")
         for name, value in known.items():
-            print(f"{name}  {value}")
+            write(f"{printable(name)}  {printable(value)}")
     raise typer.Exit(0 if is_running else 1)
 
 
-def targets(files: list[Path], out: Path | None) -> list[Path]:
-    """Where each file's scores go: `NAME.scores.csv` in the working directory, at `out`, or in the folder `out`."""
-    stems = [_stem(file.name) for file in files]
+def _check_folders(paths: list[Path], out: Path | None) -> None:
+    """Scores that came to lie among the files of a folder would themselves be scored the next time."""
+    for folder in filter(Path.is_dir, paths):
+        if out is None:
+            raise typer.BadParameter(f"say by --out where the scores of the files in {printable(folder)} go")
+        if out.resolve().is_relative_to(folder.resolve()):
+            raise typer.BadParameter(f"--out must not lie in {printable(folder)}, whose files are scored")
+
+
+def targets(files: list[Drop], out: Path | None, *, is_folder: bool = False) -> list[Path]:
+    """Where each file's scores go: `NAME.scores.csv` in the working directory, at `out`, or in the folder `out`.
+
+    The files of a folder keep their paths below it; `is_folder`: they came from one.
+    """
+    stems = [ENDINGS.sub("", drop.name, count=1) for drop in files]
     if len(set(stems)) < len(stems):
-        raise typer.BadParameter("two files have the same name but for .csv or .csv.gz, and so would their scores")
-    if out is not None and len(files) == 1 and not out.is_dir():
+        raise typer.BadParameter("two files have the same name but for .csv or .gz, and so would their scores")
+    found = _targets(stems, out, is_single=len(files) == 1 and not is_folder)
+    given = {drop.file.resolve() for drop in files}
+    for drop, target in zip(files, found, strict=True):
+        if target.resolve() in given:
+            raise typer.BadParameter(
+                f"the scores of {printable(drop.file)} would be written over {printable(target)}, which is to be scored"
+            )
+    return found
+
+
+def _targets(stems: list[str], out: Path | None, *, is_single: bool) -> list[Path]:
+    if out is not None and is_single and not out.is_dir():
         return [out]
     if out is not None and out.exists() and not out.is_dir():
-        raise typer.BadParameter(f"with several files, --out must be a folder, and {out} is not one")
+        raise typer.BadParameter(f"with several files, --out must be a folder, and {printable(out)} is not one")
     return [(out or Path()) / f"{stem}.scores.csv" for stem in stems]
-
-
-def _stem(name: str) -> str:
-    said = CSV.fullmatch(name)
-    if said is None:
-        raise typer.BadParameter(f"{name!r} would not be scored: a file's name must end in .csv or .csv.gz")
-    return said[1]
-
-
-def _say(text: str) -> None:
-    talk.print(text, markup=False, highlight=False, soft_wrap=True)

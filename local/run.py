@@ -15,11 +15,13 @@ from pathlib import Path
 import boto3
 
 from dropscore.cli.deployment import Deployment, embedded
+from dropscore.cli.output import printable
 from dropscore.cli.score import upload, upload_sidecar
+from dropscore.cli.uploads import Drop
 from dropscore.cli.watch import wait
 from dropscore.errors import CloudError
 from dropscore.jobs import Job, State
-from dropscore.routes import INPUT, errors_key
+from dropscore.routes import errors_key
 from local.account import REGION, ROOT, client
 from local.cloud import Clock, Cloud, throwaway
 
@@ -31,12 +33,8 @@ Talk = Callable[[str], None]
 class Order:
     """A file to score and where its scores go."""
 
-    file: Path
+    drop: Drop
     target: Path
-
-    @property
-    def key(self) -> str:
-        return f"{INPUT}{self.file.name}"
 
     @property
     def errors(self) -> Path:
@@ -66,7 +64,7 @@ def deployment(cloud: Cloud) -> Deployment:
 def _score(cloud: Cloud, orders: Sequence[Order], talk: Talk, clock: Clock) -> list[Job]:
     there = deployment(cloud)
     with clock.step("upload"):
-        names = {_upload(there, order, talk): order.file.name for order in orders}
+        names = {_upload(there, order, talk): order.drop.name for order in orders}
     with clock.step("score"):
         jobs = wait(there.table, names, sleep=Watch(cloud, there, tuple(names)).sleep)
     with clock.step("fetch"):
@@ -81,9 +79,10 @@ def _score(cloud: Cloud, orders: Sequence[Order], talk: Talk, clock: Clock) -> l
 
 def _upload(there: Deployment, order: Order, talk: Talk) -> str:
     """The sidecar before its file, whose arrival starts the job. Returns the job's id."""
-    if sidecar := upload_sidecar(there, order.file, order.key):
-        talk(f"{order.file.name}: takes the options of {sidecar}")
-    return upload(there, order.file, order.key)
+    drop = order.drop
+    if sidecar := upload_sidecar(there, drop.file, drop.key):
+        talk(f"{printable(drop.name)}: takes the options of {printable(sidecar)}")
+    return upload(there, drop.file, drop.key)
 
 
 class Watch:

@@ -18,6 +18,7 @@ from dropscore.errors import ConfigurationError
 from stacks.settings import Settings
 from stacks.settings.complaints import SettingsError
 from stacks.settings.container import OURS, EcrImage, Folder
+from stacks.settings.load import input_names as names_in_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".dropscore" / "synth"
@@ -69,6 +70,14 @@ def synthesize(environ: Mapping[str, str], *, root: Path = ROOT, cache: Path = C
     os.utime(home)
     limit = max(model.body_limit_bytes for model in settings.models)
     return Assembly(digest, tuple(_stacks(home)), limit)
+
+
+def input_names(environ: Mapping[str, str], *, root: Path = ROOT) -> tuple[str, ...]:
+    """The patterns of the files to score, as the settings have them."""
+    try:
+        return names_in_settings(root, environ)
+    except SettingsError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def _settings(root: Path, environ: Mapping[str, str]) -> Settings:

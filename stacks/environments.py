@@ -24,7 +24,8 @@ class Environments:
         self.where = {"JOBS_TABLE": storage.jobs.table_name, "BUCKET": storage.bucket.bucket_name}
         self.named = {"ENVIRONMENT": settings.deploy.env, "BUCKET": storage.bucket.bucket_name}
         self._models, self._routes = _models(endpoints), _routes(settings.routes)
-        _check_room(self._models + self._routes)
+        self._inputs = json.dumps(settings.inputs.names)
+        _check_room(self._models + self._routes + self._inputs)
 
     def of_worker(self) -> dict[str, str]:
         in_flight = str(self._settings.worker.in_flight)
@@ -37,6 +38,7 @@ class Environments:
             **self.named,
             "MODELS": self._models,
             "ROUTES": self._routes,
+            "INPUTS": self._inputs,
             "JOB_QUEUE": worker.queue.job_queue_arn,
             "JOB_DEFINITION": worker.job_definition.job_definition_arn,
             "JOB_TTL_DAYS": str(self._settings.storage.job_ttl_days),
@@ -69,6 +71,7 @@ def _check_room(routing: str) -> None:
     size = len(json.dumps(routing))
     if size > ROUTING_BYTES:
         raise SettingsError(
-            f"dropscore.toml: models and routes together take {size} bytes of the {ROUTING_BYTES} that fit into a "
-            "function's environment; name columns by number, or by `exclude` where that is shorter than `columns`"
+            f"dropscore.toml: models, routes and names of inputs together take {size} bytes of the {ROUTING_BYTES} "
+            "that fit into a function's environment; name columns by number, or by `exclude` where that is "
+            "shorter than `columns`"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
@@ -32,6 +33,8 @@ class Storage(Stack):
         settings: StorageSettings,
         emails: Sequence[str],
         upload_routes: Sequence[str],
+        inputs: Sequence[str],
+        routes: Sequence[str],
     ) -> None:
         super().__init__(
             scope, construct_id, stack_name=deploy.stack_name("storage"), description="Dropscore: what must survive"
@@ -58,6 +61,9 @@ class Storage(Stack):
         self._export_of_bucket = self.resolve(self.export_value(self.bucket.bucket_arn))["Fn::ImportValue"]
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         CfnOutput(self, "JobsTableName", value=self.jobs.table_name)
+        # What the command line must know before it uploads, where everybody who uploads may look.
+        CfnOutput(self, "InputNames", value=json.dumps(list(inputs)))
+        CfnOutput(self, "RouteNames", value=json.dumps(list(routes)))
         CfnOutput(self, "KeyArn", value=self.key.key_arn)
         CfnOutput(self, "AlarmTopicArn", value=self.alarm_topic.resource.topic_arn)
         CfnOutput(self, "OperationsKeyArn", value=self.operations_key.key_arn)

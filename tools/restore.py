@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dropscore.cli.deployment import deployment
 from dropscore.cli.options import Target
+from dropscore.cli.output import say, write
 from dropscore.errors import DropscoreError
 
 MISSING = Attr("job_id").not_exists()
@@ -29,13 +30,13 @@ def main(arguments: list[str]) -> int:
         there = deployment(target)
         found, put = restore(there.table.resource, asked.source, dry_run=asked.dry_run)
     except DropscoreError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 3
     except (ClientError, BotoCoreError) as error:
-        print(f"error: AWS answered: {error}", file=sys.stderr)
+        say(f"error: AWS answered: {error}")
         return 4
     became = "and would be put" if asked.dry_run else "and are back"
-    print(f"{found} rows in {asked.source}, of which {put} were missing {became}")
+    write(f"{found} rows in {asked.source}, of which {put} were missing {became}")
     return 0
 
 

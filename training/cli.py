@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from dropscore.cli.output import printable, say, write, write_json
 from training.artefact import Manifest, load
 from training.checking.cli import check
 
@@ -30,7 +32,7 @@ def import_(
 
     manifest = import_artefact(artefact, out, trees_a_round=trees_a_round)
     _print(manifest, as_json=as_json)
-    typer.echo(f'Wrote {out}. Name it in dropscore.toml: artefact = "{out}"', err=True)
+    say(f'Wrote {printable(out)}. Name it in dropscore.toml: artefact = "{printable(out)}"')
 
 
 @app.command()
@@ -42,10 +44,10 @@ def show(artefact: Annotated[Path, ARTEFACT], as_json: Annotated[bool, JSON] = F
 
 def _print(manifest: Manifest, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(manifest.to_json(), nl=False)
+        write_json(json.loads(manifest.to_json()))
         return
     for name, value in _lines(manifest).items():
-        typer.echo(f"{name:<15}{value}")
+        write(f"{name:<15}{printable(value)}")
 
 
 def _lines(manifest: Manifest) -> dict[str, str]:

@@ -10,11 +10,14 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
+from dropscore.cli.output import printable, say, write
 from dropscore.environments import python_environment
 from dropscore.errors import ConfigurationError, DropscoreError
 from training.artefact import MANIFEST, Manifest, pack
@@ -47,7 +50,11 @@ class LocalJob:
         roots = [self._lay_out(home / name, name, names) for name in names]
         python = python_environment(CONTAINER / "requirements.txt")
         port = str(_free_port())
-        failed = _wait_for([_start(python, root, port, self.hosts) for root in roots])
+        processes = [_start(python, root, port, self.hosts) for root in roots]
+        relays = [relay for process in processes for relay in _relays(process)]
+        failed = _wait_for(processes)
+        for relay in relays:
+            relay.join()
         if failed is not None:
             raise TrainingFailedError(_reason(roots[failed]))
         return roots[0]
@@ -88,14 +95,36 @@ def _free_port() -> int:
         return port
 
 
-def _start(python: Path, root: Path, port: str, hosts: int) -> subprocess.Popen[bytes]:
+def _start(python: Path, root: Path, port: str, hosts: int) -> subprocess.Popen[str]:
     """The processes of several hosts share this machine's cores, as containers on their own machines do not."""
     cores = max(1, (os.cpu_count() or 1) // hosts)
     here = {"DROPSCORE_ML_ROOT": str(root), "DROPSCORE_TRACKER_PORT": port, "DROPSCORE_CORES": str(cores)}
-    return subprocess.Popen([str(python), str(CONTAINER / "serve.py"), "train"], env={**os.environ, **here})
+    return subprocess.Popen(
+        [str(python), str(CONTAINER / "serve.py"), "train"],
+        env={**os.environ, **here},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="backslashreplace",
+    )
 
 
-def _wait_for(processes: Sequence[subprocess.Popen[bytes]]) -> int | None:
+def _relays(process: subprocess.Popen[str]) -> Iterator[threading.Thread]:
+    """What the container prints may quote names of columns and files, so it goes the way of all that we print."""
+    for lines, tell in ((process.stdout, write), (process.stderr, say)):
+        if lines is not None:
+            relay = threading.Thread(target=_pass_on, args=(lines, tell))
+            relay.start()
+            yield relay
+
+
+def _pass_on(lines: IO[str], tell: Callable[[str], None]) -> None:
+    with lines:
+        for line in lines:
+            tell(printable(line.rstrip("\n")))
+
+
+def _wait_for(processes: Sequence[subprocess.Popen[str]]) -> int | None:
     """Which process failed first; the others wait for it in vain and are stopped."""
     try:
         while True:
@@ -108,7 +137,7 @@ def _wait_for(processes: Sequence[subprocess.Popen[bytes]]) -> int | None:
             _stop(process)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         process.terminate()
     try:

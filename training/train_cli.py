@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from dropscore.cli.output import printable, say
 from dropscore.errors import ConfigurationError
 from training.local_job import LocalJob, keep
 
@@ -49,7 +50,8 @@ def train(
     place = report or out.parent / "report"
     with tempfile.TemporaryDirectory(prefix="dropscore-train-") as home:
         keep(job.run(Path(home)), out, place)
-    typer.echo(f'Wrote {out} and {place}/report.html. Name it in dropscore.toml: artefact = "{out}"', err=True)
+    wrote = printable(out)
+    say(f'Wrote {wrote} and {printable(place)}/report.html. Name it in dropscore.toml: artefact = "{wrote}"')
 
 
 def chosen(file: Path | None, pairs: Sequence[str]) -> dict[str, str]:

@@ -142,14 +142,7 @@ class JobsTable(Items):
     def all_by_status(self, status: State, *, until: str) -> Iterator[Job]:
         """All jobs in the state that were submitted until then; read page by page."""
         key = Key("status").eq(status) & Key("submitted_at").lte(until)
-        more: Any = {}
-        while True:
-            with faults("reading the jobs table"):
-                page = self._table.query(IndexName=BY_STATUS, KeyConditionExpression=key, **more)
-            yield from (job_of(item) for item in page["Items"])
-            if "LastEvaluatedKey" not in page:
-                return
-            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        return self._all(IndexName=BY_STATUS, KeyConditionExpression=key)
 
     def oldest(self, status: State) -> Job | None:
         """The job in that state that was submitted first."""
@@ -164,6 +157,30 @@ class JobsTable(Items):
 
     def by_file(self, file: str, *, limit: int) -> list[Job]:
         return self._newest(BY_FILE, Key("file").eq(file), limit)
+
+    def newest_of(self, file: str) -> Job | None:
+        """The file's newest job that is about all of its rows."""
+        return next(self._of_file(file, Attr("rejected_of").not_exists()), None)
+
+    def follow_ups(self, job: Job) -> Iterator[Job]:
+        """The jobs that score again what that job rejected, newest first."""
+        return self._of_file(job.file, Attr("rejected_of").eq(job.job_id))
+
+    def _of_file(self, file: str, condition: ConditionBase) -> Iterator[Job]:
+        key = Key("file").eq(file)
+        return self._all(
+            IndexName=BY_FILE, KeyConditionExpression=key, FilterExpression=condition, ScanIndexForward=False
+        )
+
+    def _all(self, **query: Any) -> Iterator[Job]:
+        more: Any = {}
+        while True:
+            with faults("reading the jobs table"):
+                page = self._table.query(**query, **more)
+            yield from (job_of(item) for item in page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def _newest(self, index: str, key: ConditionBase, limit: int) -> list[Job]:
         with faults("reading the jobs table"):

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from dropscore.aws.table import JobsTable
 from dropscore.cli.options import Target
 from dropscore.errors import ConfigurationError
+from dropscore.inputs import Inputs
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -32,8 +33,23 @@ class Deployment:
     s3: S3Client
     bucket: str
     table: JobsTable
+    outputs: Mapping[str, str]
+    """Of the storage stack."""
     find_scoring: Callable[[], Scoring]
     """Only who retries or redrives needs the scoring stack."""
+
+    @property
+    def inputs(self) -> Inputs:
+        return Inputs(self._listed("InputNames"))
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        return self._listed("RouteNames")
+
+    def _listed(self, output: str) -> tuple[str, ...]:
+        if output not in self.outputs:
+            raise ConfigurationError(f"the storage stack has no output {output}: it is older than this; deploy again")
+        return tuple(json.loads(self.outputs[output]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,5 +119,6 @@ def _deployment(
         s3=session.client("s3", **client),
         bucket=outputs["BucketName"],
         table=JobsTable(session.resource("dynamodb", **client).Table(outputs["JobsTableName"])),
+        outputs=outputs,
         find_scoring=find_scoring,
     )

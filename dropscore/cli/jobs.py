@@ -12,12 +12,18 @@ import typer
 
 from dropscore.cli.deployment import Deployment, deployment
 from dropscore.cli.options import Env, Json, Local, Profile, Region, target
-from dropscore.cli.show import as_dict, print_job, print_jobs, print_json, talk
+from dropscore.cli.output import printable, say, write_json
+from dropscore.cli.show import as_dict, print_job, print_jobs
 from dropscore.errors import ConfigurationError, JobFailedError
 from dropscore.jobs import Job, State
 from dropscore.routes import INPUT, errors_key
 
-Which = Annotated[str, typer.Argument(metavar="JOB|FILE", help="A job's id, or a file: its newest job is meant.")]
+Which = Annotated[
+    str,
+    typer.Argument(
+        metavar="JOB|FILE", help="A job's id, or a file: its newest job that is not about its rejected rows alone."
+    ),
+]
 
 
 def jobs(
@@ -34,7 +40,7 @@ def jobs(
     """List jobs, newest first."""
     there = deployment(target(context, local=local, profile=profile, region=region, env=env))
     found = _found(there, status, file, limit)
-    print_json([as_dict(job) for job in found]) if as_json else print_jobs(found)
+    write_json([as_dict(job) for job in found]) if as_json else print_jobs(found)
 
 
 def status(
@@ -49,7 +55,8 @@ def status(
     """Show one job's row of the jobs table."""
     there = deployment(target(context, local=local, profile=profile, region=region, env=env))
     job = job_of(there, which)
-    print_json(as_dict(job)) if as_json else print_job(job)
+    write_json(as_dict(job)) if as_json else print_job(job)
+    _say_relatives(there, job)
 
 
 def result(
@@ -66,18 +73,28 @@ def result(
     there = deployment(target(context, local=local, profile=profile, region=region, env=env))
     job = job_of(there, which)
     if job.status is not State.SUCCEEDED:
-        why = f" ({job.code}: {job.message})" if job.code else ""
+        why = f" ({printable(job.code)}: {printable(job.message)})" if job.code else ""
         raise JobFailedError(f"job {job.job_id} is {job.status}{why}; there are no scores to fetch")
     if out:
         fetch(there, job, out)
-        talk.print(f"{job.rows} scores are in {out}", markup=False)
+        say(f"{job.rows} scores are in {printable(out)}")
     elif not as_json:
         body = there.s3.get_object(Bucket=there.bucket, Key=job.output_key)["Body"]
         shutil.copyfileobj(body, sys.stdout.buffer)
     if job.rows_rejected:
-        talk.print(f"{job.rows_rejected} rows were rejected: {errors_key(job.output_key)}", markup=False)
+        say(f"{job.rows_rejected} rows were rejected: {printable(errors_key(job.output_key))}")
+    _say_relatives(there, job)
     if as_json:
-        print_json(as_dict(job))
+        write_json(as_dict(job))
+
+
+def _say_relatives(there: Deployment, job: Job) -> None:
+    """Names the jobs that scored a job's rejected rows again, and the job whose rejected rows this one scored."""
+    if job.rejected_of:
+        say(f"job {job.job_id} is about no more than the rows that job {printable(job.rejected_of)} rejected")
+    for later in there.table.follow_ups(job) if job.rows_rejected else ():
+        scored = f"{later.status}, {later.rows_scored} rows scored"
+        say(f"job {printable(later.job_id)} took up its rejected rows ({scored}): dropscore result {later.job_id}")
 
 
 def fetch(there: Deployment, job: Job, out: Path) -> None:
@@ -104,10 +121,9 @@ def job_of(there: Deployment, which: str) -> Job:
 
 
 def find(there: Deployment, which: str) -> Job | None:
-    """The job of that id, or the newest one of that file."""
-    if re.fullmatch(r"[0-9a-f]{32}", which):
-        return there.table.find(which)
-    return next(iter(there.table.by_file(key_of(which), limit=1)), None)
+    """The job of that id, or the newest one of that file that is about all of its rows."""
+    job = there.table.find(which) if re.fullmatch(r"[0-9a-f]{32}", which) else None
+    return job or there.table.newest_of(key_of(which))
 
 
 def key_of(file: str) -> str:

@@ -24,6 +24,7 @@ from botocore.exceptions import (
 from dropscore.aws.faults import asked_for
 from dropscore.cli import jobs, redrive, retry, score, verify
 from dropscore.cli.options import Env, Local, Profile, Region, Target
+from dropscore.cli.output import say, say_crash, write
 from dropscore.errors import CloudError, ConfigurationError, DropscoreError, JobError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -53,7 +54,7 @@ _ACCOUNT_MISSING = (NoCredentialsError, NoRegionError, PartialCredentialsError, 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(version("dropscore"))
+        write(version("dropscore"))
         raise typer.Exit
 
 
@@ -71,8 +72,11 @@ def dropscore(
 
 
 def main() -> None:
+    sys.excepthook = say_crash
     try:
-        app()
+        sys.exit(typer.main.get_command(app)(standalone_mode=False))  # `app()` would set a hook of its own
+    except typer.TyperException as error:
+        _stop_at_usage(error)
     except JobError as error:
         _stop(_of_aws(error) if error.code in _OF_AWS else error)
     except DropscoreError as error:
@@ -94,6 +98,16 @@ def _of_aws(error: JobError) -> CloudError:
     return CloudError(f"{what or advice}; {_OF_AWS[error.code]}")
 
 
+def _stop_at_usage(error: typer.TyperException) -> None:
+    """An empty message is that of a command without arguments, whose help is printed already."""
+    context, message = getattr(error, "ctx", None), error.format_message()
+    if context is not None and message:
+        say(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.")
+    if message:
+        say(f"error: {message}")
+    sys.exit(error.exit_code)
+
+
 def _stop(error: DropscoreError) -> None:
-    print(f"error: {error}", file=sys.stderr)
+    say(f"error: {error}")
     sys.exit(error.exit_code)

@@ -15,7 +15,7 @@ import typer
 from dropscore.cli.deployment import Scoring, deployment
 from dropscore.cli.letters import LOOK, DeadLetters, Letter, Meant
 from dropscore.cli.options import Env, Json, Local, Profile, Region, target
-from dropscore.cli.show import print_json, talk
+from dropscore.cli.output import printable, say, write, write_json
 from dropscore.errors import CloudError
 
 ACCEPTED = 202
@@ -57,11 +57,11 @@ def redrive(
         for outcome in islice(each, most):
             outcomes.append(outcome)
             if not as_json:
-                print(_line(outcome))
+                write(_line(outcome))
     if as_json:
-        print_json([asdict(outcome) for outcome in outcomes])
+        write_json([asdict(outcome) for outcome in outcomes])
     left = sum(outcome.is_left for outcome in outcomes)
-    talk.print(f"{len(outcomes)} dead letters, {left} of them left in the queue" if outcomes else "no dead letters")
+    say(f"{len(outcomes)} dead letters, {left} of them left in the queue" if outcomes else "no dead letters")
     raise typer.Exit(1 if left else 0)
 
 
@@ -81,7 +81,7 @@ class Redrive:
                     message_id=letter.message_id,
                     died_at=letter.died_at,
                     function=self._scoring.outputs.get(meant.output) if meant else None,
-                    about=_printable(meant.about) if meant else "no event of ours",
+                    about=meant.about if meant else "no event of ours",
                     outcome=self._deal_with(letter, meant),
                 )
 
@@ -116,9 +116,4 @@ class Redrive:
 
 def _line(outcome: Outcome) -> str:
     name = outcome.function or f"message {outcome.message_id}"
-    return f"{outcome.died_at}  {outcome.outcome}: {outcome.about} → {name}"
-
-
-def _printable(text: str) -> str:
-    """Names of files come from outside: none of them may steer a terminal."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return f"{outcome.died_at}  {outcome.outcome}: {printable(outcome.about)} → {printable(name)}"

@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 from dropscore.cli.deployment import Deployment, deployment
 from dropscore.cli.jobs import Which, find, key_of
 from dropscore.cli.options import Env, Json, Local, Profile, Region, target
+from dropscore.cli.output import printable, say, write, write_json
 from dropscore.cli.score import is_clean
-from dropscore.cli.show import as_dict, print_jobs, print_json, talk
+from dropscore.cli.show import as_dict, print_jobs
 from dropscore.cli.watch import wait
 from dropscore.errors import CloudError, ConfigurationError, JobFailedError
 from dropscore.intake import Upload, Wish
@@ -40,13 +41,13 @@ def retry(
     upload = upload_of(there, which)
     identity = ask(there, upload, Wish(model=model, rejected_only=rejected_only))
     if not watch:
-        print_json({"job_id": identity, "file": upload.key}) if as_json else print(identity)
+        write_json({"job_id": identity, "file": upload.key}) if as_json else write(identity)
         return
     jobs = wait(there.table, {identity: upload.key})
-    print_json([as_dict(job) for job in jobs]) if as_json else print_jobs(jobs)
+    write_json([as_dict(job) for job in jobs]) if as_json else print_jobs(jobs)
     for job in jobs:
         if job.message:
-            talk.print(f"{job.file}: {job.status}: {job.message}", markup=False, soft_wrap=True)
+            say(f"{printable(job.file)}: {job.status}: {printable(job.message)}")
     raise typer.Exit(0 if all(is_clean(job) for job in jobs) else 1)
 
 
@@ -54,7 +55,13 @@ def upload_of(there: Deployment, which: str) -> Upload:
     """The version that a job's row names; where the row has expired, the file's newest one."""
     job = find(there, which)
     if job is not None:
-        return Upload(bucket=there.bucket, key=job.file, version_id=job.version_id, size_bytes=job.size_bytes)
+        upload = Upload(bucket=there.bucket, key=job.file, version_id=job.version_id, size_bytes=job.size_bytes)
+        if which == job.job_id != upload.job_id:  # `submit` would begin at the file's own job, and not at this one
+            raise ConfigurationError(
+                f"job {which} is itself a retry; name the job it came of: dropscore retry {upload.job_id}, "
+                "with --rejected-only or --model as then"
+            )
+        return upload
     key = key_of(which)
     try:
         head = there.s3.head_object(Bucket=there.bucket, Key=key)
@@ -77,5 +84,5 @@ def ask(there: Deployment, upload: Upload, wish: Wish) -> str:
     if "FunctionError" in answer:
         raise CloudError(f"the function {submit} failed: {said.get('errorType')}; its log says why")
     if "code" in said:
-        raise JobFailedError(f"{said['code']}: {said['message']}")
+        raise JobFailedError(f"{said['code']}: {printable(said['message'])}")
     return str(said["job_id"])

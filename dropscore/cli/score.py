@@ -9,18 +9,18 @@ import typer
 
 from dropscore.cli.deployment import Deployment, deployment
 from dropscore.cli.options import Env, Json, Local, Profile, Region, target
-from dropscore.cli.show import as_dict, print_jobs, print_json, talk
+from dropscore.cli.output import printable, say, write, write_json
+from dropscore.cli.show import as_dict, print_jobs
+from dropscore.cli.uploads import Paths, drops
 from dropscore.cli.watch import wait
 from dropscore.errors import ConfigurationError
 from dropscore.jobs import Job, State, job_id
-from dropscore.routes import INPUT, errors_key, is_input, sidecar_key
-
-Files = Annotated[list[Path], typer.Argument(metavar="FILE…", exists=True, dir_okay=False, readable=True)]
+from dropscore.routes import errors_key, sidecar_key
 
 
 def score(
     context: typer.Context,
-    files: Files,
+    paths: Paths,
     route: Annotated[str | None, typer.Option(help="Put the files under input/ROUTE/.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Wait until every file is scored.")] = False,
     as_json: Json = False,
@@ -30,35 +30,43 @@ def score(
     env: Env = None,
 ) -> None:
     """Upload CSV files to be scored; prints a job id for each."""
-    keys = [f"{INPUT}{route + '/' if route else ''}{file.name}" for file in files]
-    for key in keys:
-        if not is_input(key):
-            raise typer.BadParameter(f"{key!r} would not be scored: a file's name must end in .csv or .csv.gz")
     there = deployment(target(context, local=local, profile=profile, region=region, env=env))
-    for file, key in zip(files, keys, strict=True):
-        if sidecar := upload_sidecar(there, file, key):
-            talk.print(f"{key}: takes the options of {sidecar}", markup=False)
-    uploaded = {upload(there, file, key): key for file, key in zip(files, keys, strict=True)}
+    files = drops(paths, there.inputs, folder_of(there, route))
+    for drop in files:
+        if sidecar := upload_sidecar(there, drop.file, drop.key):
+            say(f"{printable(drop.key)}: takes the options of {printable(sidecar)}")
+    uploaded = {upload(there, drop.file, drop.key): drop.key for drop in files}
     if watch:
         jobs = wait(there.table, uploaded)
-        print_json([as_dict(job) for job in jobs]) if as_json else print_jobs(jobs)
+        write_json([as_dict(job) for job in jobs]) if as_json else print_jobs(jobs)
         for job in jobs:
             _tell(job)
         raise typer.Exit(0 if all(is_clean(job) for job in jobs) else 1)
     if as_json:
-        print_json([{"job_id": identity, "file": key} for identity, key in uploaded.items()])
+        write_json([{"job_id": identity, "file": key} for identity, key in uploaded.items()])
     else:
         for identity, key in uploaded.items():
-            print(identity)
-            talk.print(f"{key} is uploaded; see it with: dropscore status {identity}", markup=False)
+            write(identity)
+            say(f"{printable(key)} is uploaded; see it with: dropscore status {identity}")
+
+
+def folder_of(there: Deployment, route: str | None) -> str:
+    """Where a route's files lie below input/. Raises BadParameter for a route that is not deployed."""
+    if route is None:
+        return ""
+    if route not in there.routes:
+        known = ", ".join(map(printable, there.routes))
+        raise typer.BadParameter(f"there is no route {route!r}; deployed are: {known}")
+    return f"{route}/"
 
 
 def _tell(job: Job) -> None:
     """What is to be known of a job that is not clean."""
     if job.status is not State.SUCCEEDED:
-        talk.print(f"{job.file}: {job.status}: {job.message}", markup=False, soft_wrap=True)
+        say(f"{printable(job.file)}: {job.status}: {printable(job.message)}")
     elif job.rows_rejected:
-        talk.print(f"{job.file}: {job.rows_rejected} rows were rejected: {errors_key(job.output_key)}", markup=False)
+        listed = printable(errors_key(job.output_key))
+        say(f"{printable(job.file)}: {job.rows_rejected} rows were rejected: {listed}")
 
 
 def is_clean(job: Job) -> bool:

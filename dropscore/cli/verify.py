@@ -16,7 +16,7 @@ from dropscore.aws.source import Source
 from dropscore.cli.deployment import Deployment, deployment
 from dropscore.cli.jobs import Which, job_of
 from dropscore.cli.options import Env, Json, Local, Profile, Region, target
-from dropscore.cli.show import print_json
+from dropscore.cli.output import printable, write, write_json
 from dropscore.errors import JobFailedError
 from dropscore.jobs import Job, State
 from dropscore.routes import manifest_key
@@ -48,10 +48,11 @@ def verify(
         raise JobFailedError(f"job {job.job_id} is {job.status}; there is nothing to verify")
     findings = list(look(there, job, with_input=with_input))
     if as_json:
-        print_json([{"what": finding.what, "problem": finding.problem or None} for finding in findings])
+        write_json([{"what": finding.what, "problem": finding.problem or None} for finding in findings])
     else:
         for finding in findings:
-            print(f"DIFFERS {finding.what}: {finding.problem}" if finding.problem else f"ok      {finding.what}")
+            what, problem = printable(finding.what), printable(finding.problem)
+            write(f"DIFFERS {what}: {problem}" if problem else f"ok      {what}")
     raise typer.Exit(1 if any(finding.problem for finding in findings) else 0)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from dropscore.aws.table import JobsTable
-from dropscore.cli.show import talk
+from dropscore.cli.output import printable, talk
 from dropscore.jobs import Job
 
 POLL_SECONDS = 0.5
@@ -19,9 +19,9 @@ def wait(table: JobsTable, names: dict[str, str], *, sleep: Callable[[float], No
 
     A job whose event has not been taken yet is waited for; Ctrl-C ends the waiting, never the jobs.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"), TimeElapsedColumn())
+    columns = (_text("{task.description}"), BarColumn(), _text("{task.fields[said]}"), TimeElapsedColumn())
     with Progress(*columns, console=talk, disable=not talk.is_terminal) as progress:
-        shown = {job_id: progress.add_task(name, total=None, said="waiting") for job_id, name in names.items()}
+        shown = {each: progress.add_task(printable(name), total=None, said="waiting") for each, name in names.items()}
         jobs: dict[str, Job] = {}
         while not _ended(jobs, names):
             for job_id in names:
@@ -31,6 +31,10 @@ def wait(table: JobsTable, names: dict[str, str], *, sleep: Callable[[float], No
                     _show(progress, shown[job_id], found)
             sleep(0 if _ended(jobs, names) else POLL_SECONDS)
     return [jobs[job_id] for job_id in names]
+
+
+def _text(template: str) -> TextColumn:
+    return TextColumn(template, markup=False)
 
 
 def _ended(jobs: dict[str, Job], names: Sequence[str] | dict[str, str]) -> bool:

@@ -18,6 +18,7 @@ from stacks.settings.models import ModelName, ModelSettings, ServedModel
 from stacks.settings.routes import RouteName, RouteSettings
 from stacks.settings.sections import (
     Deploy,
+    InputSettings,
     MonitoringSettings,
     NetworkSettings,
     ReconcileSettings,
@@ -35,6 +36,7 @@ class SettingsFile(Section):
 
     deploy: Deploy = Deploy()
     storage: StorageSettings = StorageSettings()
+    inputs: InputSettings = InputSettings()
     network: NetworkSettings = NetworkSettings()
     worker: WorkerSettings = WorkerSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
@@ -47,6 +49,7 @@ SECTIONS: dict[str, type[Section]] = {
     "": SettingsFile,
     "deploy": Deploy,
     "storage": StorageSettings,
+    "inputs": InputSettings,
     "network": NetworkSettings,
     "worker": WorkerSettings,
     "reconcile": ReconcileSettings,
@@ -61,6 +64,7 @@ SECTIONS: dict[str, type[Section]] = {
 class Settings:
     deploy: Deploy
     storage: StorageSettings
+    inputs: InputSettings
     network: NetworkSettings
     worker: WorkerSettings
     reconcile: ReconcileSettings
@@ -79,6 +83,7 @@ class Settings:
         return cls(
             deploy=written.deploy,
             storage=written.storage,
+            inputs=written.inputs,
             network=written.network,
             worker=written.worker,
             reconcile=written.reconcile,
@@ -86,6 +91,11 @@ class Settings:
             models=tuple(_served(path, written, name, environ) for name in sorted(written.models)),
             routes=dict(sorted(written.routes.items())),
         )
+
+
+def input_names(root: Path, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The patterns of the files to score alone, before there is a model. Raises SettingsError."""
+    return tuple(_parse(root / environ.get("DROPSCORE_SETTINGS", "dropscore.toml")).inputs.names)
 
 
 def _parse(path: Path) -> SettingsFile:
@@ -116,6 +126,9 @@ def _check_routes(path: Path, written: SettingsFile) -> None:
         first = min(written.models)
         raise SettingsError(f'{path.name}: routes.default: is missing; add [routes.default] with model = "{first}"')
     for name, route in written.routes.items():
+        if name.startswith((".", "_")):
+            fix = "files in hidden folders are never scored; give it a name that begins otherwise"
+            raise SettingsError(f"{path.name}: routes.{name}: {fix}")
         if route.model not in written.models:
             wrong = unknown_name("model", route.model, written.models)
             raise SettingsError(f"{path.name}: routes.{name}.model: {wrong}")

@@ -14,6 +14,9 @@ LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096,
 GRAVITON = re.compile(r"[a-z]+\d+g[a-z]*|a1")
 """Families of instances with processors of the architecture arm64."""
 
+NEVER_INPUTS = ("~", ".tmp", ".part", ".partial", ".filepart", ".crdownload", "._copying_", "_$folder$", ".job.json")
+"""As the runtime has it, in dropscore/inputs.py; a test holds the two together."""
+
 _TAG = re.compile(r"[\w .:/=+@-]*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -56,6 +59,30 @@ class StorageSettings(Section):
     job_ttl_days: int = Field(default=90, ge=0, le=36500)
     access_logs: bool = False
     data_events: bool = False
+
+
+class InputSettings(Section):
+    """Which files are scored; `dropscore/inputs.py` compares their names with these patterns."""
+
+    names: list[str] = Field(default=["*.csv", "*.csv.gz"], min_length=1)
+
+    @field_validator("names")
+    @classmethod
+    def _can_match(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if not name or not name.isprintable() or name.strip("/") != name:
+                raise ValueError(f'{name!r} is no pattern; write one such as "*.tsv" or "unload/*"')
+            if name.startswith("input/"):
+                raise ValueError(f"{name!r}: patterns begin after input/; write {name.removeprefix('input/')!r}")
+            if any(map(_is_hidden, name.split("/"))) or name.lower().endswith(NEVER_INPUTS):
+                raise ValueError(
+                    f"{name!r} fits only hidden or temporary names, which are never scored; docs/formats.md lists them"
+                )
+        return names
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
 
 
 class NetworkSettings(Section):

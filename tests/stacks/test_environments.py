@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from dropscore.inputs import Inputs
 from dropscore.options import Options
 from dropscore.routes import Model
 from dropscore.runtime import ReconcileSettings, SubmitSettings, TrackSettings, WorkerSettings
@@ -37,6 +39,22 @@ def test_submit_reads_every_model_and_route(build_template: Build) -> None:
     assert routes == {"default": "fraud", "cards": "credit-card"}
     assert set(settings.models) == {"fraud", "credit-card"}
     assert settings.models["fraud"].endpoint != settings.models["credit-card"].endpoint
+
+
+def test_submit_and_reconcile_read_which_files_are_inputs(templates: Templates, build_template: Build) -> None:
+    names = ["*.tsv", "unload/*", "übung*.csv"]
+    built = build_template({"inputs.names": names})
+    for function in ("Submit", "Reconcile"):
+        assert SubmitSettings.from_env(_function(templates, function)).inputs == Inputs()
+        assert SubmitSettings.from_env(_function(built, function)).inputs.names == tuple(names)
+
+
+def test_the_command_line_finds_routes_and_inputs_in_the_outputs(build_template: Build) -> None:
+    names = ["*.tsv", "übung*.csv"]
+    outputs = build_template({**TWO_MODELS, "inputs.names": names}).storage["Outputs"]
+    assert all(outputs[name]["Value"].isascii() for name in ("InputNames", "RouteNames"))
+    assert json.loads(outputs["InputNames"]["Value"]) == names
+    assert json.loads(outputs["RouteNames"]["Value"]) == ["cards", "default"]
 
 
 def test_track_reads_what_the_stack_writes(templates: Templates) -> None:
@@ -78,6 +96,7 @@ def test_the_environments_hold_nothing_that_nobody_reads(templates: Templates) -
     assert set(_function(templates, "Track")) == {"JOBS_TABLE", "BUCKET"}
     assert set(_function(templates, "Submit")) == where | {
         "ROUTES",
+        "INPUTS",
         "JOB_QUEUE",
         "JOB_DEFINITION",
         "JOB_TTL_DAYS",
@@ -93,7 +112,7 @@ def test_submit_is_told_the_size_of_a_shard_in_bytes(templates: Templates, build
 @pytest.mark.parametrize("names", [300, 220])  # 220 take 3500 bytes only as Lambda counts them: quotes with escapes
 def test_more_options_than_a_function_has_room_for_are_refused_before_deployment(tmp_path: Path, names: int) -> None:
     columns = [f"column_{number:03}" for number in range(names)]
-    fix = r"models and routes together take \d{4} bytes of the 3500 .*; name columns by number, or by `exclude`"
+    fix = r"models, routes and names of inputs together take \d{4} bytes of the 3500 .*; name columns by number"
     with pytest.raises(SettingsError, match=fix):
         build_templates(tmp_path, {"routes.default.columns": columns})
 

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from dropscore.inputs import FOLDER_MARKERS, NAMES, UNFINISHED
+from dropscore.routes import SIDECAR
 from stacks.settings import SECTIONS, Settings
 from stacks.settings.artefact import Artefact
 from stacks.settings.complaints import SettingsError
+from stacks.settings.sections import NEVER_INPUTS, InputSettings
 from stacks.settings.workers import FAMILIES
 from tests.stacks.building import MODEL_SHA256, ROOT, VERSION, digest_of, pack, write_settings
 
@@ -79,6 +82,19 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "a tag of ours": ({"deploy.tags.dropscore:env": "x"}, ["'dropscore:env': AWS and Dropscore own that prefix"]),
     "no tag": ({"deploy.tags.cost*": "x"}, ["'cost*' is no tag; use letters, digits"]),
+    "no patterns of inputs": ({"inputs.names": []}, ["inputs.names: []: List should have at least 1 item"]),
+    "an empty pattern": ({"inputs.names": ["*.csv", ""]}, ["'' is no pattern; write one such as"]),
+    "a pattern of folders": ({"inputs.names": ["unload/"]}, ["'unload/' is no pattern; write one such as"]),
+    "a pattern with input/": ({"inputs.names": ["input/*.tsv"]}, ["patterns begin after input/; write '*.tsv'"]),
+    "a pattern of temporary names": (
+        {"inputs.names": ["*.csv.part"]},
+        ["'*.csv.part' fits only hidden or temporary names, which are never scored"],
+    ),
+    "a pattern of hidden names": ({"inputs.names": ["x/_*"]}, ["'x/_*' fits only hidden or temporary names"]),
+    "a route in a hidden folder": (
+        {"routes._x.model": "fraud"},
+        ["routes._x: files in hidden folders are never scored; give it a name that begins otherwise"],
+    ),
     "no address": ({"monitoring.emails": ["me"]}, ["monitoring.emails: ['me']: 'me' is no e-mail address"]),
     "a retention that CloudWatch lacks": (
         {"monitoring.log_days": 91},
@@ -302,3 +318,8 @@ def test_every_key_is_documented_with_its_default() -> None:
     for section, schema in SECTIONS.items():
         for key in schema.model_fields if section else []:
             assert f"| `{key}` |" in documented.partition(f"## `[{section}")[2].partition("\n## ")[0], (section, key)
+
+
+def test_the_runtime_ignores_the_same_names() -> None:
+    assert {*NEVER_INPUTS, "/"} == {*UNFINISHED, *FOLDER_MARKERS, SIDECAR}
+    assert tuple(InputSettings().names) == NAMES

@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dropscore.cli.deployment import Deployment, deployment
 from dropscore.cli.options import Target
+from dropscore.cli.output import say, write
 from dropscore.errors import DropscoreError
 from tools.smoke.expected import expected_scores
 from tools.smoke.proofs import LARGE, ONLY_ELSEWHERE, PROOFS, Proof
@@ -29,10 +30,10 @@ def main(arguments: list[str]) -> int:
     try:
         return smoke(deployment(target), asked.sample, asked.model, large=asked.large)
     except DropscoreError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 3
     except (ClientError, BotoCoreError) as error:
-        print(f"error: AWS answered: {error}", file=sys.stderr)
+        say(f"error: AWS answered: {error}")
         return 4
 
 
@@ -54,23 +55,24 @@ def _tried(proof: Proof, stage: Stage) -> bool:
     try:
         proof.prove(stage)
     except (UnmetError, DropscoreError, ClientError, BotoCoreError, KeyError) as error:
-        print(f"NOT KEPT  {proof.says}: {error}")
+        write(f"NOT KEPT  {proof.says}: {error}")
         return False
-    print(f"kept      {proof.says} ({time.monotonic() - began:.0f} s)")
+    write(f"kept      {proof.says} ({time.monotonic() - began:.0f} s)")
     return True
 
 
 def _report(kept: list[Proof], proofs: tuple[Proof, ...], *, compared: bool) -> None:
     witnessed = sorted({number for proof in kept for number in proof.promises})
     broken = sorted({number for proof in proofs if proof not in kept for number in proof.promises})
-    print(f"\npromises with a witness here: {', '.join(map(str, witnessed)) or 'none'}")
+    write("")
+    write(f"promises with a witness here: {', '.join(map(str, witnessed)) or 'none'}")
     if broken:
-        print(f"promises in doubt: {', '.join(map(str, broken))}; docs/promises.md says what each is")
+        write(f"promises in doubt: {', '.join(map(str, broken))}; docs/promises.md says what each is")
     for number, where in ONLY_ELSEWHERE.items():
         if number not in witnessed:
-            print(f"promise {number} has none here; {where}")
+            write(f"promise {number} has none here; {where}")
     if not compared:
-        print("scores were counted, not compared: name the deployed artefact by MODEL=… to compare them")
+        write("scores were counted, not compared: name the deployed artefact by MODEL=… to compare them")
 
 
 def _parser() -> argparse.ArgumentParser:

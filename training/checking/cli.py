@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from dropscore.cli.options import Json
-from dropscore.cli.show import print_json, talk
+from dropscore.cli.output import printable, talk, write_json
 
 if TYPE_CHECKING:
     from training.checking.subject import Bounds, Subject
@@ -41,9 +39,9 @@ def check(
     with talk.status("starting …") as status, _subject(what, sample, model, engine, Bounds()) as subject:
         findings = examine(subject, starting=lambda check: status.update(f"{check.name}: {check.demands}"))
     if as_json:
-        print_json(report.as_dict(what, findings))
+        write_json(report.as_dict(what, findings))
     else:
-        report.print_table(findings, Console() if sys.stdout.isatty() else Console(width=1000))
+        report.print_table(findings)
     raise typer.Exit(0 if report.is_good(findings) else 1)
 
 
@@ -53,6 +51,7 @@ def _subject(
     from training.checking import targets
     from training.checking.engine import Engine
 
+    shown = printable(what)
     is_url, is_file = what.startswith(("http://", "https://")), Path(what).is_file()
     if model is not None and (is_url or is_file):
         raise typer.BadParameter("--model is what an IMAGE gets under /opt/ml/model; this is none")
@@ -63,9 +62,9 @@ def _subject(
     if is_file:
         return targets.artefact(Path(what), sample, bounds)
     if Path(what).is_dir():
-        raise typer.BadParameter(f"{what} is a folder; build it, `docker build -t NAME {what}`, and check the image")
+        raise typer.BadParameter(f"{shown} is a folder; build it, `docker build -t NAME {shown}`, and check the image")
     if what.endswith(FILE_ENDINGS):
-        raise typer.BadParameter(f"there is no file {what}")
+        raise typer.BadParameter(f"there is no file {shown}")
     if sample is None and model is None:
         raise typer.BadParameter(f"what rows the image takes is not known; {targets.SAMPLE_FIX}")
     return targets.image(what, model, sample, Engine.named(engine), bounds)

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from dropscore.cli.output import cell, write, write_table
 from training.checking.findings import Finding, Outcome
 
 COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.SKIP: "yellow"}
@@ -24,19 +23,19 @@ def as_dict(target: str, findings: Sequence[Finding]) -> dict[str, Any]:
     return {"target": target, "passed": is_good(findings), "findings": [asdict(finding) for finding in findings]}
 
 
-def print_table(findings: Sequence[Finding], console: Console) -> None:
+def print_table(findings: Sequence[Finding]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for least in (4, 15, None):
         table.add_column(min_width=least, overflow="fold")
     for finding in findings:
-        said = Text(finding.what)
+        said = cell(finding.what, keep="\n")
         if finding.outcome is Outcome.FAIL:
-            said.append(f"\nit must: {finding.demands}\nto do: {finding.do}")
+            said.append(cell(f"\nit must: {finding.demands}\nto do: {finding.do}", keep="\n"))
         elif finding.do:
-            said.append(f"\nadvice: {finding.do}", style="dim")
-        table.add_row(Text(finding.outcome, style=COLOURS[finding.outcome]), finding.check, said)
-    console.print(table)
-    console.print(_total(findings), markup=False, highlight=False)
+            said.append(cell(f"\nadvice: {finding.do}", "dim", keep="\n"))
+        table.add_row(cell(finding.outcome, COLOURS[finding.outcome]), cell(finding.check), said)
+    write_table(table)
+    write(_total(findings))
 
 
 def _total(findings: Sequence[Finding]) -> str:

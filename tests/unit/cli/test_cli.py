@@ -47,7 +47,12 @@ TEMPLATE = {
             },
         },
     },
-    "Outputs": {"BucketName": {"Value": {"Ref": "Bucket"}}, "JobsTableName": {"Value": {"Ref": "Jobs"}}},
+    "Outputs": {
+        "BucketName": {"Value": {"Ref": "Bucket"}},
+        "JobsTableName": {"Value": {"Ref": "Jobs"}},
+        "InputNames": {"Value": '["*.csv", "*.csv.gz"]'},
+        "RouteNames": {"Value": '["claims", "default"]'},
+    },
 }
 
 
@@ -151,13 +156,74 @@ def test_watch_waits_for_the_end_and_tells_it_by_the_exit_code(
     assert final in out
 
 
-@pytest.mark.parametrize("name", ["march.txt", "march"])
-def test_score_refuses_what_would_be_ignored(cli: Commands, tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"1\n")
-    code, _, err = cli.run("score", str(tmp_path / name))
-    assert code == 2
-    assert ".csv" in err
-    assert cli.s3.list_objects_v2(Bucket=cli.bucket)["KeyCount"] == 0
+def _keys(cli: Commands) -> list[str]:
+    return [each["Key"] for each in cli.s3.list_objects_v2(Bucket=cli.bucket).get("Contents", [])]
+
+
+def _files(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"1\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("march.txt", "'*.csv', '*.csv.gz', which `names` of [inputs]"),
+        ("march", "which `names` of [inputs]"),
+        ("._march.csv", "are hidden"),
+        ("~$march.csv", "temporary"),
+        ("march.csv.job.json", "the options of other files"),
+        ("m\udcff.csv", "is not UTF-8"),
+    ],
+)
+def test_score_refuses_what_would_not_be_scored(cli: Commands, tmp_path: Path, name: str, why: str) -> None:
+    _files(tmp_path, name, "good.csv")
+    code, out, err = cli.run("score", str(tmp_path / "good.csv"), str(tmp_path / name))
+    assert (code, out) == (2, "")
+    assert why in err
+    assert _keys(cli) == []
+
+
+def test_score_refuses_a_route_that_is_not_deployed(cli: Commands, tmp_path: Path) -> None:
+    _files(tmp_path, "a.csv")
+    for route in ("clams", "claims/2026", ""):
+        code, out, err = cli.run("score", str(tmp_path / "a.csv"), "--route", route)
+        assert (code, out) == (2, "")
+        assert f"there is no route {route!r}; deployed are: claims, default" in err
+    assert _keys(cli) == []
+
+
+def test_score_refuses_two_files_of_one_name(cli: Commands, tmp_path: Path) -> None:
+    _files(tmp_path, "x/a.csv", "y/a.csv")
+    code, out, err = cli.run("score", str(tmp_path / "x/a.csv"), str(tmp_path / "y/a.csv"))
+    assert (code, out) == (2, "")
+    assert "would both be uploaded as input/a.csv; name the folder that holds both" in err
+    assert _keys(cli) == []
+
+
+def test_score_keeps_the_paths_of_a_folders_files(cli: Commands, tmp_path: Path) -> None:
+    _files(tmp_path, "x/a.csv", "y/a.csv", "b.csv.gz", "_SUCCESS", "_temporary/c.csv", "y/a.csv.job.json", "readme.txt")
+    (tmp_path / "y/a.csv.job.json").write_text("{}")
+    code, out, err = cli.run("score", str(tmp_path), "--route", "claims")
+    assert (code, len(out.splitlines())) == (0, 3)
+    below = ["b.csv.gz", "x/a.csv", "y/a.csv", "y/a.csv.job.json"]
+    assert _keys(cli) == [f"input/claims/{name}" for name in below]
+    assert f"not uploaded: {tmp_path / 'readme.txt'}; the name fits none" in err
+    assert "_SUCCESS" not in err
+
+
+def test_score_of_a_folder_without_inputs_is_refused(cli: Commands, tmp_path: Path) -> None:
+    _files(tmp_path, "_SUCCESS", "a.txt")
+    code, _, err = cli.run("score", str(tmp_path))
+    assert (code, "holds no file to score" in err) == (2, True)
+
+
+def test_score_of_an_older_deployment_says_so(cli: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _files(tmp_path, "a.csv")
+    monkeypatch.setattr(deployment, "_outputs", lambda *_: {"BucketName": cli.bucket, "JobsTableName": "jobs"})
+    code, _, err = cli.run("score", str(tmp_path / "a.csv"))
+    assert (code, "the storage stack has no output InputNames" in err) == (3, True)
 
 
 def test_jobs_lists_the_newest_first(cli: Commands) -> None:
@@ -276,8 +342,12 @@ def _retry(
     return cli.run("retry", *arguments)
 
 
+def _own_id(cli: Commands) -> str:
+    return job_id(cli.bucket, "input/march.csv", "v")
+
+
 def test_retry_asks_for_the_version_of_the_job(cli: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
-    job, functions = cli.job(1, State.FAILED), Functions({"job_id": "again"})
+    job, functions = cli.job(1, State.FAILED, job_id=_own_id(cli)), Functions({"job_id": "again"})
     assert _retry(cli, monkeypatch, functions, job.job_id, "--model", "other")[:2] == (0, "again\n")
     upload = {"bucket": cli.bucket, "key": "input/march.csv", "version_id": "v", "size_bytes": 1}
     assert functions.asked == [{"upload": upload, "wish": {"model": "other", "rejected_only": False}}]
@@ -290,6 +360,59 @@ def test_retry_of_an_expired_job_takes_the_files_newest_version(cli: Commands, m
     (asked,) = functions.asked
     assert (asked["upload"]["version_id"], asked["upload"]["size_bytes"]) == (version, 2)
     assert asked["wish"]["rejected_only"]
+
+
+def _with_follow_ups(cli: Commands) -> Job:
+    """A job of a file, and three that took up its rejected rows."""
+    own = cli.job(1, job_id=_own_id(cli), rows=3, rows_scored=1, rows_rejected=2)
+    cli.s3.put_object(Bucket=cli.bucket, Key=own.output_key, Body=b"0.1\n\n\n")
+    for number, status in ((2, State.SUCCEEDED), (3, State.FAILED), (4, State.RUNNING)):
+        later = cli.job(number, status, rejected_of=own.job_id, rows=2, rows_scored=1)
+        cli.s3.put_object(Bucket=cli.bucket, Key=later.output_key, Body=b"0.2\n\n")
+    return own
+
+
+def test_result_of_a_file_is_its_own_after_a_retry_of_rejected_rows(cli: Commands, tmp_path: Path) -> None:
+    own, out = _with_follow_ups(cli), tmp_path / "scores.csv"
+    code, _, err = cli.run("result", "march.csv", "-o", str(out))
+    assert (code, out.read_bytes()) == (0, b"0.1\n\n\n")
+    assert f"job {2:032x} took up its rejected rows (SUCCEEDED, 1 rows scored): dropscore result {2:032x}" in err
+    for command in ("status", "result"):
+        assert cli.json(command, "march.csv")["job_id"] == own.job_id
+    assert "rejected rows only" in cli.run("jobs", "--file", "march.csv")[1]
+
+
+def test_result_of_a_follow_up_says_that_it_is_no_more(cli: Commands, tmp_path: Path) -> None:
+    own, out = _with_follow_ups(cli), tmp_path / "scores.csv"
+    code, _, err = cli.run("result", f"{2:032x}", "-o", str(out))
+    assert (code, out.read_bytes()) == (0, b"0.2\n\n")
+    assert f"is about no more than the rows that job {own.job_id} rejected" in err
+
+
+def test_verify_of_a_file_looks_at_its_own_job(cli: Commands) -> None:
+    own = _with_follow_ups(cli)
+    assert f"there is no manifest {own.output_key[:-4]}.manifest.json" in cli.run("verify", "march.csv")[2]
+
+
+def test_retry_of_a_file_with_follow_ups_begins_at_its_own_job(cli: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, functions = _with_follow_ups(cli), Functions({"job_id": "again"})
+    assert _retry(cli, monkeypatch, functions, "march.csv", "--rejected-only")[0] == 0
+    assert functions.asked[0]["upload"]["version_id"] == own.version_id
+    code, _, err = _retry(cli, monkeypatch, functions, f"{3:032x}")
+    assert (code, len(functions.asked)) == (3, 1)
+    assert f"job {3:032x} is itself a retry; name the job it came of: dropscore retry {own.job_id}" in err
+
+
+def test_another_models_scores_are_the_files_newest(cli: Commands) -> None:
+    _with_follow_ups(cli)
+    newest = cli.job(5, model="other")
+    assert cli.json("status", "march.csv")["job_id"] == newest.job_id
+
+
+def test_a_file_whose_name_looks_like_a_job_is_found(cli: Commands) -> None:
+    name = "0" * 31 + "f"
+    cli.job(1, file=f"input/{name}")
+    assert cli.json("status", name)["job_id"] == f"{1:032x}"
 
 
 def test_retry_of_nothing_is_said(cli: Commands, monkeypatch: pytest.MonkeyPatch) -> None:

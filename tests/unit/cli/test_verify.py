@@ -40,7 +40,7 @@ def job(account: Account, request: pytest.FixtureRequest) -> Job:
 
 def _problems(account: Account, job: Job) -> list[str]:
     there = Deployment(
-        s3=account.s3, bucket=BUCKET, table=account.table, find_scoring=lambda: pytest.fail("not needed")
+        s3=account.s3, bucket=BUCKET, table=account.table, outputs={}, find_scoring=lambda: pytest.fail("not needed")
     )
     return [finding.problem for finding in verify.look(there, job, with_input=True) if finding.problem]
 

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from dropscore.aws.table import JobsTable
+from dropscore.inputs import NAMES, Inputs
 from dropscore.intake import Intake, Upload
 from dropscore.jobs import Job
 from dropscore.lines import split_rows
@@ -85,6 +86,7 @@ class Account:
     model: FakeModel = field(default_factory=FakeModel)
     batch: FakeBatch = field(default_factory=FakeBatch)
     options: Options = field(default_factory=Options)
+    names: tuple[str, ...] = NAMES
     shard_bytes: int = 1 << 20
     priority: int = 9
     """Of the route `urgent`."""
@@ -108,6 +110,7 @@ class Account:
                 "default": Route(name="default", model="fraud", options=self.options),
                 "urgent": Route(name="urgent", model="fraud", options=self.options, priority=self.priority),
             },
+            inputs=Inputs(self.names),
             job_ttl_days=1,
             shard_bytes=self.shard_bytes,
         )

@@ -84,9 +84,74 @@ def test_a_claim_that_was_never_submitted_is_submitted_by_the_next_event(
     assert account.job(job_id or "").status is State.SUBMITTED
 
 
-@pytest.mark.parametrize("key", ["input/", "input/a.txt", "output/a.csv", "other/a.csv"])
-def test_what_is_not_an_input_is_ignored(account: Account, key: str) -> None:
-    assert account.take(account.put(b"1\n", key)) is None
+@pytest.mark.parametrize("key", ["input/x/", "input/_SUCCESS", "input/._a.csv", "output/a.csv", "other/a.csv"])
+def test_an_object_that_is_nobodys_file_is_ignored(account: Account, key: str) -> None:
+    account.names = ("*",)
+    upload = account.put(b"1\n", key)
+    assert account.take(upload) is None
+    with pytest.raises(RejectedError, match="NOT_AN_INPUT"):
+        account.intake().retry(upload, Wish())
+    assert account.table.find(upload.job_id) is None
+    assert account.batch.submitted == []
+
+
+@pytest.mark.parametrize("key", ["input/a.tsv", "input/x/0000_part_00", "input/000.gz"])
+def test_a_file_that_fits_no_pattern_is_rejected_once(account: Account, key: str) -> None:
+    upload = account.put(b"1\n", key)
+    job = account.job(account.take(upload) or "")
+    assert (job.status, job.code, job.file) == (State.REJECTED, "NOT_AN_INPUT", key)
+    assert "'*.csv', '*.csv.gz', which `names` of [inputs] in dropscore.toml lists" in (job.message or "")
+    assert job.finished_at is not None
+    account.take(upload)
+    assert account.job(job.job_id) == job
+    assert account.batch.submitted == []
+
+
+def test_a_file_is_scored_once_the_settings_list_it(account: Account) -> None:
+    upload = account.put(b"1\n2\n", "input/x/0000_part_00")
+    account.take(upload)
+    account.names = ("*_part_*",)
+    account.intake().retry(upload, Wish())
+    job = account.job(upload.job_id)
+    assert (job.status, job.run, job.code, job.message) == (State.SUBMITTED, 2, None, None)
+    account.worker().score(job.job_id)
+    job = account.job(upload.job_id)
+    assert job.status is State.SUCCEEDED
+    assert account.outputs() == {job.output_key: b"0.1\n0.2\n"}
+    assert job.output_key.endswith("Z-0000_part_00.csv")
+    assert account.manifest(job)["input"]["key"] == "input/x/0000_part_00"
+
+
+def test_a_packed_file_without_csv_in_its_name_is_unpacked(account: Account) -> None:
+    account.names = ("*",)
+    upload = account.put(gzip.compress(b"1\n2\n"), "input/000.gz")
+    account.worker().score(account.take(upload) or "")
+    assert list(account.outputs().values()) == [b"0.1\n0.2\n"]
+
+
+@pytest.mark.parametrize(
+    ("key", "sidecar", "code"),
+    [("input/a.csv", "{", "BAD_OPTIONS"), ("input/a.tsv", "{}", "NOT_AN_INPUT")],
+)
+@pytest.mark.parametrize("is_found_by", ["event", "reconcile"])
+def test_a_refusal_that_was_cut_short_stays_one(
+    account: Account, monkeypatch: pytest.MonkeyPatch, key: str, sidecar: str, code: str, is_found_by: str
+) -> None:
+    account.options = Options(header=True)
+    account.put(sidecar.encode(), f"{key}.job.json")
+    upload = account.put(b"a\n1\n", key)
+    with monkeypatch.context() as killed:
+        killed.setattr(account.table, "refuse", lambda *_, **__: (_ for _ in ()).throw(TimeoutError))
+        with pytest.raises(TimeoutError):
+            account.take(upload)
+    assert account.job(upload.job_id).status is State.CLAIMED
+    account.put(b"{}", f"{key}.job.json")  # what refused it is gone by now, and its options were never read
+    account.names = ("*",)
+    if is_found_by == "event":
+        account.take(upload)
+    else:
+        account.intake().submit_again(account.job(upload.job_id))
+    assert (account.job(upload.job_id).status, account.job(upload.job_id).code) == (State.REJECTED, code)
     assert account.batch.submitted == []
 
 

@@ -43,7 +43,7 @@ def _run(account: Account, batch: FakeBatch | None = None, after: timedelta = LA
 
 def test_a_file_whose_event_was_lost_is_found_and_scored(account: Account) -> None:
     first, second = account.put(b"1\n"), account.put(b"2\n")  # two versions of one file
-    account.put(b"no input\n", "input/readme.txt")
+    account.put(b"nobody's\n", "input/_SUCCESS")
     assert _run(account) == {"unsubmitted": 0, "ended": 0, "lost": 2}
     assert [account.job(upload.job_id).status for upload in (first, second)] == [State.SUBMITTED] * 2
     assert len(account.batch.submitted) == 2
@@ -62,6 +62,13 @@ def test_a_search_that_fails_keeps_no_other_waiting(account: Account) -> None:
         _run(account, Throttled())
     states = [account.job(one).status for one in (started, claimed.job_id, lost.job_id)]
     assert states == [State.SUBMITTED] * 3
+
+
+def test_a_file_that_is_no_input_is_rejected_though_its_event_was_lost(account: Account) -> None:
+    upload = account.put(b"no input\n", "input/readme.txt")
+    assert _run(account)["lost"] == 1
+    assert account.job(upload.job_id).code == "NOT_AN_INPUT"
+    assert _run(account)["lost"] == 0
 
 
 def test_what_has_its_job_is_let_be(account: Account) -> None:

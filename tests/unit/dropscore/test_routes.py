@@ -3,22 +3,9 @@ from __future__ import annotations
 import pytest
 
 from dropscore.jobs import job_id
-from dropscore.routes import Route, errors_key, is_input, output_key, route_of
+from dropscore.routes import Route, errors_key, manifest_key, output_key, route_of
 
 ROUTES = {"default": Route(name="default", model="fraud"), "claims": Route(name="claims", model="claims")}
-
-
-@pytest.mark.parametrize("key", ["input/a.csv", "input/x/y/a.CSV", "input/a b+c%20d.csv", "input/übung/数.csv"])
-def test_is_input(key: str) -> None:
-    assert is_input(key)
-
-
-@pytest.mark.parametrize(
-    "key",
-    ["output/a.csv", "inputs/a.csv", "input/", "input/x/", "input/a.txt", "input/a.csv/", "a.csv", "input/x/.csv"],
-)
-def test_is_not_input(key: str) -> None:
-    assert not is_input(key)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +27,10 @@ def test_route_of(key: str, route: str) -> None:
     [
         ("input/a.csv", "output/20261121T014019123000255Z-a.csv"),
         ("input/a.csv.gz", "output/20261121T014019123000255Z-a.csv"),
+        ("input/A.CSV", "output/20261121T014019123000255Z-A.CSV"),
+        ("input/x/0000_part_00", "output/x/20261121T014019123000255Z-0000_part_00.csv"),
+        ("input/000.gz", "output/20261121T014019123000255Z-000.csv"),
+        ("input/a.tsv", "output/20261121T014019123000255Z-a.tsv.csv"),
         ("input/x/y z/a+b.csv", "output/x/y z/20261121T014019123000255Z-a+b.csv"),
     ],
 )
@@ -55,3 +46,12 @@ def test_two_versions_claimed_in_one_millisecond_have_outputs_of_their_own() -> 
 def test_errors_key() -> None:
     assert errors_key("output/x/2026-a.csv") == "output/x/2026-a.errors.csv"
     assert errors_key("output/2026-a.CSV") == "output/2026-a.errors.csv"
+
+
+@pytest.mark.parametrize("name", ["0000_part_00", "000.gz", "a.tsv", "a", "a.csv", "a.CSV.GZ"])
+def test_no_key_of_outputs_is_another(name: str) -> None:
+    scores = output_key(f"input/{name}", "2026-11-21T01:40:19.123Z", "0" * 32)
+    stem = name.lower().removesuffix(".gz").removesuffix(".csv")
+    assert scores.lower().endswith(f"z-{stem}.csv")
+    assert errors_key(scores).lower().endswith(f"z-{stem}.errors.csv")
+    assert manifest_key(scores).lower().endswith(f"z-{stem}.manifest.json")

@@ -14,6 +14,7 @@ ENV = {
     "JOB_DEFINITION": "definition",
     "MODELS": MODELS,
     "ROUTES": '{"default": {"model": "fraud"}}',
+    "INPUTS": '["*.csv", "*.csv.gz"]',
     "JOB_TTL_DAYS": "90",
     "IN_FLIGHT": "4",
     "SHARD_BYTES": "268435456",
@@ -25,6 +26,7 @@ ENV = {
 
 def test_each_process_reads_its_environment() -> None:
     assert SubmitSettings.from_env(ENV).routes["default"].model == "fraud"
+    assert SubmitSettings.from_env(ENV).inputs.names == ("*.csv", "*.csv.gz")
     assert TrackSettings.from_env(ENV).jobs_table == "jobs"
     assert WorkerSettings.from_env(ENV).models["fraud"].body_limit_bytes == 5_000_000
 
@@ -36,6 +38,9 @@ def test_each_process_reads_its_environment() -> None:
         ({"JOB_TTL_DAYS": "many"}, "JOB_TTL_DAYS is not a whole number"),
         ({"MODELS": "fraud"}, "MODELS is not a JSON object"),
         ({"MODELS": '{"fraud": {"endpont": "e"}}'}, "MODELS is not as expected"),
+        ({"INPUTS": "*.csv"}, "INPUTS is not a JSON list"),
+        ({"INPUTS": "[]"}, "INPUTS is not a JSON list"),
+        ({"INPUTS": '["*.csv", 1]'}, "INPUTS is not a JSON list"),
         ({"ROUTES": '{"claims": {"model": "fraud"}}'}, "needs a default route"),
         ({"ROUTES": '{"default": {"model": "none"}}'}, "a model that MODELS names"),
         ({"ROUTES": '{"default": {"modle": "none"}}'}, "ROUTES is not as expected"),

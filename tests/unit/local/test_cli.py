@@ -10,13 +10,19 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dropscore.errors import CloudError
+from dropscore.cli.uploads import Drop
+from dropscore.errors import CloudError, ConfigurationError
 from dropscore.jobs import State
 from local import cloud as clouds
 from local import run as main_job
 from local.cli import app, targets
+from local.synthesis import input_names
 
 CLI = CliRunner()
+
+
+def _targets(files: list[str], out: str | None) -> list[Path]:
+    return targets([Drop(Path(file), Path(file).name) for file in files], Path(out) if out else None)
 
 
 @pytest.mark.parametrize(
@@ -28,10 +34,11 @@ CLI = CliRunner()
         (["a/x.csv", "b/Y.CSV"], "new", ["new/x.scores.csv", "new/Y.scores.csv"]),
         (["a/x.csv.gz", "b/Y.Csv.GZ"], None, ["x.scores.csv", "Y.scores.csv"]),
         (["a/x.csv.csv"], None, ["x.csv.scores.csv"]),
+        (["0000_part_00", "000.gz", "a.tsv"], None, ["0000_part_00.scores.csv", "000.scores.csv", "a.tsv.scores.csv"]),
     ],
 )
 def test_where_scores_go(files: list[str], out: str | None, expected: list[str]) -> None:
-    assert targets([Path(file) for file in files], Path(out) if out else None) == [Path(path) for path in expected]
+    assert _targets(files, out) == [Path(path) for path in expected]
 
 
 @pytest.mark.parametrize(
@@ -40,16 +47,48 @@ def test_where_scores_go(files: list[str], out: str | None, expected: list[str])
         (["a/x.csv", "b/x.csv"], None, "same name"),
         (["x.csv", "b/x.csv.gz"], None, "same name"),
         (["x.csv", "b/x.CSV"], None, "same name"),
-        (["x.txt"], None, r"must end in \.csv or \.csv\.gz"),
-        (["x.gz"], None, r"must end in \.csv or \.csv\.gz"),
-        (["x.csv.job.json"], None, r"must end in \.csv or \.csv\.gz"),
-        ([".csv"], None, r"must end in \.csv or \.csv\.gz"),
+        (["x.csv", "x"], None, "same name"),
         (["x.csv", "y.csv"], __file__, "must be a folder"),
+        (["x.csv"], "x.csv", "written over x.csv, which is to be scored"),
+        (["x.csv", "x.scores.csv"], None, "written over x.scores.csv"),
     ],
 )
-def test_usage_error_when_files_cannot_be_scored_together(files: list[str], out: str | None, said: str) -> None:
+def test_usage_error_when_scores_would_collide(files: list[str], out: str | None, said: str) -> None:
     with pytest.raises(typer.BadParameter, match=said):
-        targets([Path(file) for file in files], Path(out) if out else None)
+        _targets(files, out)
+
+
+def test_scores_of_a_folder_keep_their_paths(tmp_path: Path) -> None:
+    files = [Drop(tmp_path / name, name) for name in ("x/a.csv", "y/a.csv")]
+    assert targets(files, tmp_path / "out") == [tmp_path / "out" / f"{name}/a.scores.csv" for name in "xy"]
+    assert targets(files[:1], tmp_path / "out", is_folder=True) == [tmp_path / "out/x/a.scores.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["in"], "say by --out where the scores"),
+        (["in", "--out", "in/scores"], "--out must not lie in in"),
+        (["in/a.txt"], "would not be scored"),
+        (["in/x/a.csv", "in/a.csv"], "would both be uploaded as input/a.csv"),
+    ],
+)
+def test_usage_error_when_files_cannot_be_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in/x").mkdir(parents=True)
+    for name in ("a.csv", "a.txt", "x/a.csv"):
+        (tmp_path / "in" / name).touch()
+    done = CLI.invoke(app, ["run", *arguments], env={"COLUMNS": "500"})
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_usage_error_when_settings_are_wrong(tmp_path: Path) -> None:
+    (tmp_path / "dropscore.toml").write_text("[inputs]\nnames = []\n")
+    with pytest.raises(ConfigurationError, match=r"inputs\.names"):
+        input_names({"DROPSCORE_SETTINGS": str(tmp_path / "dropscore.toml")})
 
 
 def test_status_says_down_and_exits_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -140,7 +179,7 @@ def test_a_sidecar_is_uploaded_before_its_file_and_said(
     (tmp_path / f"{name}.job.json").write_text("{}")
     there: Any = Bucket(monkeypatch)
     said: list[str] = []
-    assert main_job._upload(there, main_job.Order(tmp_path / name, tmp_path / "out"), said.append) == "id"
+    assert main_job._upload(there, main_job.Order(Drop(tmp_path / name, name), tmp_path / "out"), said.append) == "id"
     assert there.keys == [f"input/{name}.job.json", f"input/{name}"]
     assert said == [f"{name}: takes the options of {tmp_path / name}.job.json"]
 
@@ -149,5 +188,8 @@ def test_a_file_without_a_sidecar_is_uploaded_alone(tmp_path: Path, monkeypatch:
     (tmp_path / "x.csv.gz").touch()
     (tmp_path / "x.csv.job.json").write_text("{}")  # another file's
     there: Any = Bucket(monkeypatch)
-    assert main_job._upload(there, main_job.Order(tmp_path / "x.csv.gz", tmp_path / "out"), pytest.fail) == "id"
+    assert (
+        main_job._upload(there, main_job.Order(Drop(tmp_path / "x.csv.gz", "x.csv.gz"), tmp_path / "out"), pytest.fail)
+        == "id"
+    )
     assert there.keys == ["input/x.csv.gz"]

@@ -48,16 +48,46 @@ CLAIMING = (
     Guard(
         "only-our-bucket",
         INTAKE,
-        "upload.bucket != self._settings.bucket or ",
-        "",
+        '"it lies in another bucket" if upload.bucket != self._settings.bucket else why_ignored(upload.key)',
+        "why_ignored(upload.key)",
         UNIT + "test_intake.py::test_another_bucket_is_ignored",
     ),
     Guard(
         "only-inputs",
-        "dropscore/routes.py",
-        "key.startswith(INPUT) and ",
+        "dropscore/inputs.py",
+        """    if not key.startswith(INPUT):
+        return "it does not lie under input/"
+""",
         "",
-        UNIT + "test_intake.py::test_what_is_not_an_input_is_ignored",
+        UNIT + "test_intake.py::test_an_object_that_is_nobodys_file_is_ignored",
+    ),
+    Guard(
+        "hidden-and-temporary-names-are-ignored",
+        "dropscore/inputs.py",
+        "return _why_hidden(key.removeprefix(INPUT))",
+        "return None",
+        UNIT + "test_intake.py::test_an_object_that_is_nobodys_file_is_ignored",
+    ),
+    Guard(
+        "a-file-that-is-no-input-is-rejected",
+        INTAKE,
+        "if not self._settings.inputs.has(key):",
+        "if False:",
+        UNIT + "test_intake.py::test_a_file_that_fits_no_pattern_is_rejected_once",
+    ),
+    Guard(
+        "a-refusal-stands-in-the-claim",
+        INTAKE,
+        "            code=code,\n            message=message,\n",
+        "",
+        UNIT + "test_intake.py::test_a_refusal_that_was_cut_short_stays_one",
+    ),
+    Guard(
+        "a-lost-file-that-is-no-input-is-rejected-too",
+        "dropscore/reconcile.py",
+        'if why_ignored(version["Key"]) is None and after',
+        'if version["Key"].endswith(".csv") and after',
+        UNIT + "test_reconcile.py::test_a_file_that_is_no_input_is_rejected_though_its_event_was_lost",
     ),
     Guard(
         "preflight",

@@ -152,6 +152,13 @@ APPEARING = (
         CONTRACT + "test_a_writer_that_is_left_leaves_nothing[moto-3]",
     ),
     Guard(
+        "a-files-name-means-all-of-its-rows",
+        "dropscore/aws/table.py",
+        'self._of_file(file, Attr("rejected_of").not_exists())',
+        'self._of_file(file, Attr("job_id").exists())',
+        "tests/unit/cli/test_cli.py::test_result_of_a_file_is_its_own_after_a_retry_of_rejected_rows",
+    ),
+    Guard(
         "an-output-of-another-job-is-left-alone",
         PUBLISH,
         'if said.get("job-id") != self.job.job_id:',
