@@ -22,6 +22,7 @@ class Options:
     max_bad_rows: str | int = 0
     header: bool | str = "auto"
     delimiter: str = ","
+    match_columns: str = "name"
     columns: tuple[str | int, ...] = ()
     exclude: tuple[str | int, ...] = ()
     id: str | int | None = None
