@@ -91,7 +91,8 @@ def _ended(rows: list[bytes]) -> list[bytes]:
 def _has_header(rows: list[bytes], options: Options, names: Sequence[bytes]) -> bool:
     first = _cells(rows[0], options)
     if options.header == "auto":
-        return is_header(first, usual_width(rows[1 : 1 + SAMPLE_ROWS], options.delimiter.encode()), names)
+        width = usual_width(rows[1 : 1 + SAMPLE_ROWS], options.delimiter.encode())
+        return is_header(first, width, names, options.named_columns)
     if options.header is False and names_all_features([value_of(cell) for cell in first], names):
         raise RejectedError(
             "UNANNOUNCED_HEADER",

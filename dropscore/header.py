@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 
 from dropscore.cells import is_numeric, value_of
 from dropscore.errors import RejectedError
 
+_NO_LETTER = rb"[^A-Za-z\x80-\xff]*"
+_NO_NAME = re.compile(_NO_LETTER + rb"\d" + _NO_LETTER)  # 1;2 and 12% are no names either
 MISSING_VALUES = frozenset(
     {b"#n/a", b"#n/a n/a", b"#na", b"-", b"--", b".", b"?", b"<na>", b"\\n", b"missing", b"n.a.", b"n/a", b"na"}
     | {b"nan", b"nil", b"none", b"null"}
@@ -14,16 +17,18 @@ MISSING_VALUES = frozenset(
 """What people write for a missing value, in lower case; no column is called that."""
 
 
-def is_header(cells: Sequence[bytes], width: int | None, names: Sequence[bytes]) -> bool:
+def is_header(
+    cells: Sequence[bytes], width: int | None, names: Sequence[bytes], chosen: Collection[bytes] = ()
+) -> bool:
     """Whether the first row names columns. Raises RejectedError where it may as well be a row.
 
     `width` is how many cells the rows below have, None where there are none to count; `names` are the names of the
-    model's features, none where they are unknown.
+    model's features, none where they are unknown; `chosen` are the columns that the options name.
     """
     values = [value_of(cell) for cell in cells]
-    if names_all_features(values, names):
+    if names_all_features(values, names) or (chosen and set(chosen).issubset(values)):
         return True
-    if any(map(is_numeric, values)):
+    if any(map(_holds_number, values)):
         return _number_columns(values, names)
     if width not in (None, len(values)):
         raise ambiguous(f"it has {_cells(len(values))} and the rows below have {width}; take it out if it is neither")
@@ -42,7 +47,7 @@ def names_all_features(values: Sequence[bytes], names: Sequence[bytes]) -> bool:
 def begins_as_header(cells: Sequence[bytes]) -> bool:
     """Of a first row that is cut: whether the cells that are there hold no number, or number the columns."""
     values = [value_of(cell) for cell in cells]
-    return bool(values) and (_is_numbering(values) or not any(map(is_numeric, values)))
+    return bool(values) and (_is_numbering(values) or not any(map(_holds_number, values)))
 
 
 def ambiguous(why: str) -> RejectedError:
@@ -57,9 +62,15 @@ def _number_columns(values: Sequence[bytes], names: Sequence[bytes]) -> bool:
     """False for a row with a number in it, which is data unless it may number or name the columns."""
     if _is_numbering(values):
         raise ambiguous("its cells count the columns, as data frames without names write them")
-    if not set(names).isdisjoint(values):
+    words = {name for name in names if not is_numeric(name)}
+    is_like_names = set(names).issubset(values) if not words else not words.isdisjoint(values)
+    if names and is_like_names:
         raise ambiguous("it holds a number, and names of the model's features")
     return False
+
+
+def _holds_number(value: bytes) -> bool:
+    return is_numeric(value) or _NO_NAME.fullmatch(value) is not None
 
 
 def _is_numbering(values: Sequence[bytes]) -> bool:

@@ -17,7 +17,7 @@ from dropscore.head import Head
 from dropscore.options import Options
 from dropscore.rows import line_of
 
-GENERATED = (b"", b"f", b"Column_")
+GENERATED = (b"", b"f", b"Column_", b"column_", b"Unnamed: ")
 """What pandas, XGBoost and LightGBM put before a column's number where it has no name."""
 MOST_SHOWN = 5
 MOST_LETTERS = 40

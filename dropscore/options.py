@@ -51,6 +51,12 @@ class Options:
         }
 
     @property
+    def named_columns(self) -> frozenset[bytes]:
+        """The columns that the options call by a name, as a header is compared with them."""
+        words = (*self.columns, *self.exclude, self.id)
+        return frozenset(word.strip().encode() for word in words if isinstance(word, str))
+
+    @property
     def digest(self) -> str:
         """8 hex digits that change with whatever changes the bytes that are sent or written."""
         said = {key: value for key, value in self.as_dict().items() if key != "max_bad_rows"}
