@@ -59,8 +59,8 @@ class Manifest:
     def from_json(cls, text: bytes) -> Manifest:
         try:
             fields = json.loads(text)
-            names = fields.get("feature_names")
             changed = {"source": Source(**fields["source"]), "categorical": tuple(fields.get("categorical", ()))}
+            names = fields.get("feature_names")
             return cls(**{**fields, **changed, "feature_names": None if names is None else tuple(names)})
         except (ValueError, TypeError, KeyError) as error:
             raise ModelImportError(f"{MANIFEST} is not a manifest of ours: {error}") from error
