@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
