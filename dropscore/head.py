@@ -47,7 +47,8 @@ class Head:
             _check_needs(rows, options)
         headers = int(bool(whole) and _has_header(whole, options, names))
         if is_whole and len(rows) == headers:
-            raise RejectedError("EMPTY_FILE", "the file has no rows; upload one that has")
+            found = "a header and no rows" if headers else "no rows"
+            raise RejectedError("EMPTY_FILE", f"the file has {found}; upload one that has rows")
         header = b"".join(rows[:headers])
         return cls(
             data_offset=start + _end_of_header(text, header),
