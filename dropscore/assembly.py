@@ -54,7 +54,8 @@ class Assembly:
                 errors.write(line)
             progress.write()  # the last moment: an attempt that was replaced while it stalled publishes nothing
             listed = errors if any(part.bad for part in parts) else None
-            written = manifest(self.one.job, self.one.model, self.one.settings, parts, listed, header=header)
+            one = self.one
+            written = manifest(one.job, one.model, one.settings, parts, listed, columns=one.columns(), header=header)
             return publication.commit(scores, listed, written)
 
     def _score(self, index: int, start: int, progress: Progress) -> Part:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dropscore.cells import split_cells, value_of
 from dropscore.choice import Choice
 from dropscore.errors import RejectedError
-from dropscore.head import Head
+from dropscore.head import Head, usual_width
+from dropscore.matching import NO_HEADER, Matching, Named
 from dropscore.options import Options
 from dropscore.rows import line_of
 
@@ -22,22 +22,55 @@ class Columns:
 
     choice: Choice | None = None
     id: int | None = None
+    matching: Matching = NO_HEADER
 
     @classmethod
-    def of(cls, head: Head, options: Options) -> Columns:
-        """Raises RejectedError where the file does not have the columns that the options name."""
+    def of(cls, head: Head, options: Options, features: Sequence[bytes] = ()) -> Columns:
+        """`features` are the names of the model's, none where they are unknown.
+
+        Raises RejectedError where the file does not have the columns that the options or the model name.
+        """
         words = [*options.columns, *options.exclude, *([] if options.id is None else [options.id])]
-        if not words:
-            return cls()
-        table = _Table.of(head, options, words)
+        is_compared = bool(head.header) and options.match_columns == "name"
+        if not words and not is_compared:
+            return cls(matching=_by_position(head, options))
+        table = _Table.of(head, options, words, is_named=is_compared and bool(features))
         id_place = None if options.id is None else table.place(options.id, "id")
         left_out = {id_place, *table.places(options.exclude, "exclude")}
         wanted = table.places(options.columns, "columns") or range(table.width)
         kept = tuple(place for place in wanted if place not in left_out)
         if not kept:
             raise RejectedError("COLUMN_MISSING", "no column is left for the model; look at columns, exclude and id")
+        matching = _by_position(head, options)
+        if is_compared:
+            kept, matching = _compared(table, kept, head, options, features)
         choice = Choice(width=table.width, kept=kept, delimiter=options.delimiter.encode())
-        return cls(choice=choice, id=id_place)
+        is_all = not words and kept == tuple(range(table.width))
+        return cls(choice=None if is_all else choice, id=id_place, matching=matching)
+
+
+def _compared(
+    table: _Table, kept: tuple[int, ...], head: Head, options: Options, features: Sequence[bytes]
+) -> tuple[tuple[int, ...], Matching]:
+    """The columns for the model, in its order where its features have names."""
+    named = Named(head=head, header=table.names, kept=kept, options=options)
+    if options.columns:
+        named.check_order(features)
+        return kept, Matching(why="columns")
+    if not features:
+        named.check_generated()
+        return kept, _by_position(head, options)
+    ordered = named.in_order_of(features)
+    return ordered, Matching(is_by_name=True, is_reordered=list(ordered) != sorted(ordered))
+
+
+def _by_position(head: Head, options: Options) -> Matching:
+    if not head.header:
+        return NO_HEADER
+    if options.columns:
+        return Matching(why="columns")
+    is_asked = options.match_columns == "position"
+    return Matching(why='match_columns = "position"' if is_asked else "the names of the model's features are unknown")
 
 
 @dataclass(frozen=True)
@@ -46,7 +79,8 @@ class _Table:
     width: int
 
     @classmethod
-    def of(cls, head: Head, options: Options, words: Iterable[Word]) -> _Table:
+    def of(cls, head: Head, options: Options, words: Iterable[Word], *, is_named: bool) -> _Table:
+        """`is_named`: the columns go by the header's names, whatever the words are."""
         delimiter = options.delimiter.encode()
         header = split_cells(line_of(head.header), delimiter)
         names = [value_of(cell) for cell in header] if head.header else []
@@ -54,7 +88,7 @@ class _Table:
             if not names:
                 raise _needs_header(next(word for word in words if isinstance(word, str)))
             return cls(names, len(names))
-        return cls(names, usual_width(head, delimiter) or len(names))
+        return cls(names, len(names) if is_named else usual_width(head.rows, delimiter) or len(names))
 
     def places(self, words: Iterable[Word], option: str) -> list[int]:
         """Where the columns stand, from 0; none of them twice."""
@@ -101,12 +135,6 @@ def check_width(head: Head, choice: Choice | None, delimiter: bytes, features: i
             f"of the rows' {_columns({choice.width})} {left} {'is' if left == 1 else 'are'} left for the model, "
             f"which wants {features}"
         )
-
-
-def usual_width(head: Head, delimiter: bytes) -> int:
-    """How many cells most of the first rows have; 0 where there are no rows."""
-    widths = Counter(len(split_cells(line_of(row), delimiter)) for row in head.rows)
-    return widths.most_common(1)[0][0] if widths else 0
 
 
 def _needs_header(word: str) -> RejectedError:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dropscore.cells import is_numeric, outside_quotes, split_cells, value_of
+from dropscore.cells import outside_quotes, split_cells, value_of
 from dropscore.errors import RejectedError
+from dropscore.header import begins_as_header, is_header, names_all_features
 from dropscore.lines import split_rows
 from dropscore.options import Options
 from dropscore.rows import line_of
@@ -27,8 +30,12 @@ class Head:
     rows: tuple[bytes, ...]
 
     @classmethod
-    def of(cls, data: bytes, options: Options, *, is_whole: bool) -> Head:
-        """Raises RejectedError for what cannot be read as rows of text, and for a file without a row."""
+    def of(cls, data: bytes, options: Options, *, is_whole: bool, names: Sequence[bytes] = ()) -> Head:
+        """`names` are those of the model's features, none where they are unknown.
+
+        Raises RejectedError for what cannot be read as rows of text, for a file without a row, and where the first row
+        may as well be a header as a row.
+        """
         _check_encoding(data)
         start = len(_BYTE_ORDER_MARK) if data.startswith(_BYTE_ORDER_MARK) else 0
         text = data[start:]
@@ -37,10 +44,11 @@ class Head:
         rows = split_rows(text)
         whole = rows if is_whole else _ended(rows)
         if not whole and not is_whole:
-            _check_needs(options)
-        headers = int(bool(whole) and _has_header(rows, len(whole), options))
+            _check_needs(rows, options)
+        headers = int(bool(whole) and _has_header(whole, options, names))
         if is_whole and len(rows) == headers:
-            raise RejectedError("EMPTY_FILE", "the file has no rows; upload one that has")
+            found = "a header and no rows" if headers else "no rows"
+            raise RejectedError("EMPTY_FILE", f"the file has {found}; upload one that has rows")
         header = b"".join(rows[:headers])
         return cls(
             data_offset=start + _end_of_header(text, header),
@@ -64,13 +72,14 @@ def _check_line_ends(text: bytes) -> None:
         )
 
 
-def _check_needs(options: Options) -> None:
-    """Not one row of the head is whole: that matters where a header or columns are asked for."""
-    if options.header is True or options.columns or options.exclude or options.id is not None:
+def _check_needs(rows: list[bytes], options: Options) -> None:
+    """Not one row of the head is whole: that matters where a header or columns are asked for, or may be there."""
+    needs = options.header is True or options.columns or options.exclude or options.id is not None
+    if needs or (options.header == "auto" and rows and begins_as_header(_cells(rows[0], options)[:-1])):
         raise RejectedError(
             "HEADER_TOO_LONG",
             f"the first row does not end within the file's first {HEAD_BYTES} bytes, so its columns are not known; "
-            "look for a double quote that is never closed, or leave out header, columns, exclude and id",
+            "look for a double quote that is never closed, or leave out columns, exclude and id and set header = false",
         )
 
 
@@ -80,20 +89,28 @@ def _ended(rows: list[bytes]) -> list[bytes]:
     return rows if is_ended else rows[:-1]
 
 
-def _has_header(rows: list[bytes], whole: int, options: Options) -> bool:
-    if options.header != "auto":
-        return bool(options.header)
-    delimiter = options.delimiter.encode()
-    first = split_cells(line_of(rows[0]), delimiter)
-    second = split_cells(line_of(rows[1]), delimiter) if len(rows) > 1 else []
-    seen = second if whole > 1 else second[:-1]  # the last cell of a row that is cut may be cut as well
-    return _are_names(first) and any(is_numeric(cell) for cell in seen)
+def _has_header(rows: list[bytes], options: Options, names: Sequence[bytes]) -> bool:
+    first = _cells(rows[0], options)
+    if options.header == "auto":
+        width = usual_width(rows[1 : 1 + SAMPLE_ROWS], options.delimiter.encode())
+        return is_header(first, width, names, options.named_columns)
+    if options.header is False and names_all_features([value_of(cell) for cell in first], names):
+        raise RejectedError(
+            "UNANNOUNCED_HEADER",
+            "the options say header = false, and the first row holds the names of all the model's features; "
+            "set header = true",
+        )
+    return bool(options.header)
 
 
-def _are_names(cells: list[bytes]) -> bool:
-    """No numbers, and no empty cells but the first: data frames leave the name of their row numbers empty."""
-    names = [value_of(cell) for cell in cells]
-    return any(names) and all(names[1:]) and not any(is_numeric(cell) for cell in cells)
+def usual_width(rows: Iterable[bytes], delimiter: bytes) -> int | None:
+    """How many cells most of the rows have; None where there are no rows."""
+    widths = Counter(len(split_cells(line_of(row), delimiter)) for row in rows)
+    return widths.most_common(1)[0][0] if widths else None
+
+
+def _cells(row: bytes, options: Options) -> list[bytes]:
+    return split_cells(line_of(row), options.delimiter.encode())
 
 
 def _end_of_header(text: bytes, header: bytes) -> int:

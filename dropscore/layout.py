@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dropscore.cells import is_plain, outside_quotes, split_cells
 from dropscore.choice import COMMA, Choice
 from dropscore.columns import Columns, check_width
 from dropscore.head import HEAD_BYTES, Head
+from dropscore.matching import NO_HEADER, Matching, comparable
 from dropscore.options import Options
 from dropscore.rows import joined, lines_of, tidied
 
@@ -26,15 +28,20 @@ class Layout:
     delimiter: bytes = COMMA
     choice: Choice | None = None
     id: int | None = None
+    matching: Matching = NO_HEADER
 
     @classmethod
-    def of(cls, head: bytes, options: Options, *, features: int | None, is_whole: bool) -> Layout:
-        """From the first HEAD_BYTES of the unzipped file, or all of it; `features`: the columns that the model wants.
+    def of(
+        cls, head: bytes, options: Options, *, features: int | None, is_whole: bool, names: Sequence[str] = ()
+    ) -> Layout:
+        """From the first HEAD_BYTES of the unzipped file, or all of it.
 
+        `features`: how many columns the model wants; `names`: how it names them, none where that is unknown.
         Raises RejectedError for what is wrong with the file as a whole: its encoding, its header, its columns.
         """
-        found = Head.of(head, options, is_whole=is_whole)
-        columns = Columns.of(found, options)
+        compared = comparable(names)
+        found = Head.of(head, options, is_whole=is_whole, names=compared)
+        columns = Columns.of(found, options, compared)
         delimiter = options.delimiter.encode()
         check_width(found, columns.choice, delimiter, features)
         return cls(
@@ -43,6 +50,7 @@ class Layout:
             delimiter=delimiter,
             choice=columns.choice,
             id=columns.id,
+            matching=columns.matching,
         )
 
     @property

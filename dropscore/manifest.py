@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -23,9 +23,13 @@ def manifest(
     parts: Sequence[Part],
     errors: objects.Writer | None,
     *,
+    columns: Mapping[str, Any],
     header: bytes = b"",
 ) -> dict[str, Any]:
-    """Digests are SHA-256 in hex, sizes bytes. Positions are in the file's text, which a packed file has inside."""
+    """`columns`: how those of the file came to the model's features.
+
+    Digests are SHA-256 in hex, sizes bytes. Positions are in the file's text, which a packed file has inside.
+    """
     rows, bad, published_at = sum(part.rows for part in parts), sum(part.bad for part in parts), now()
     heading = [{"bytes": len(header), "rows": 0, "sha256": sha256(header).hexdigest()}] if header else []
     written = [{"bytes": part.bytes, "rows": part.rows, "sha256": part.sha256} for part in parts if part.bytes]
@@ -50,6 +54,7 @@ def manifest(
         },
         "errors": errors
         and {"key": errors_key(job.output_key), "bytes": errors.bytes, "rows": bad, "sha256": errors.sha256},
+        "columns": dict(columns),
         "rows": {"in": rows, "scored": rows - bad, "rejected": bad},
         "model": {
             "name": model.name,

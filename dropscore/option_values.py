@@ -9,6 +9,7 @@ from typing import Any
 from dropscore.errors import ConfigurationError
 
 OUTPUTS = ("scores", "id", "append")
+MATCHES = ("name", "position")
 MOST_LETTERS = 200
 _NOT_IN_NAMES = '"\r\n\0'
 
@@ -33,6 +34,12 @@ def delimiter(value: Any) -> str:
     is_one = isinstance(value, str) and len(value) == 1 and (" " <= value <= "~" or value == "\t")
     if not is_one or value.isalnum() or value in '".+-':
         raise ValueError('write one character such as ";" or a tab; no letter, digit, double quote, point or sign')
+    return str(value)
+
+
+def match_columns(value: Any) -> str:
+    if value not in MATCHES:
+        raise ValueError('write "name" or "position"')
     return str(value)
 
 
@@ -88,6 +95,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "max_bad_rows": max_bad_rows,
     "header": header,
     "delimiter": delimiter,
+    "match_columns": match_columns,
     "columns": columns,
     "exclude": columns,
     "id": id_column,

@@ -22,6 +22,7 @@ class Options:
     max_bad_rows: str | int = 0
     header: bool | str = "auto"
     delimiter: str = ","
+    match_columns: str = "name"
     columns: tuple[str | int, ...] = ()
     exclude: tuple[str | int, ...] = ()
     id: str | int | None = None
@@ -48,6 +49,12 @@ class Options:
         return {
             name: list(value) if isinstance(value, tuple) else value for name, value, usual in pairs if value != usual
         }
+
+    @property
+    def named_columns(self) -> frozenset[bytes]:
+        """The columns that the options call by a name, as a header is compared with them."""
+        words = (*self.columns, *self.exclude, self.id)
+        return frozenset(word.strip().encode() for word in words if isinstance(word, str))
 
     @property
     def digest(self) -> str:

@@ -2,7 +2,8 @@
 
 A part's scores lie under a name that no other attempt uses; its record, put with `If-None-Match: *` under the part's
 own name, points at them and makes them count. The name holds all that decides the bytes: job, model and its version,
-plan and options, and the byte at which the shard's first row starts.
+plan and options, the names of features by which columns were matched, and the byte at which the shard's first row
+starts.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ class Parts:
     s3: S3Client
     bucket: str
     job: Job
+    names: str | None = None
+    """Stands for the names by which the file's columns were matched; None where they go by position."""
 
     def new_key(self, kind: str) -> str:
         """A key for data that nobody reads until a record names it."""
@@ -103,7 +106,8 @@ class Parts:
 
     @property
     def _plan(self) -> str:
-        return f"{self.job.plan}-{self.job.parsed_options.digest}"
+        by_name = f"-{self.names}" if self.names else ""
+        return f"{self.job.plan}-{self.job.parsed_options.digest}{by_name}"
 
     def _key(self, version: str, index: int, start: int) -> str:
         return f"{self._prefix}{version}/{self._plan}/{index:05}-{start}{RECORD}"

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dropscore.allowance import Allowance, Borne, errors_csv
 from dropscore.aws import objects, reading
@@ -14,6 +14,7 @@ from dropscore.aws.endpoint import Endpoint
 from dropscore.aws.source import Source
 from dropscore.aws.table import JobsTable
 from dropscore.errors import BusyError, PermanentError
+from dropscore.features import Names, digest_of, read_names
 from dropscore.jobs import Job
 from dropscore.layout import Layout
 from dropscore.lines import Body, Limit, cut, pick
@@ -104,7 +105,22 @@ class Pass:
 
     @cached_property
     def layout(self) -> Layout:
-        return layout_of(self.text, self.options, self.model.features)
+        return layout_of(self.text, self.options, self.model.features, self.names)
+
+    @cached_property
+    def names(self) -> Names:
+        """Of the model's features; none where they are unknown."""
+        return read_names(self.s3, self.model)
+
+    @property
+    def matched_names(self) -> str | None:
+        """Stands for the names by which the file's columns were matched; None where they go by position."""
+        return digest_of(self.names) if self.layout.matching.is_by_name else None
+
+    def columns(self) -> dict[str, Any]:
+        """How the file's columns came to the model's features, for the manifest."""
+        said = self.layout.matching.as_dict()
+        return {**said, "feature_names": self.matched_names} if self.matched_names else said
 
     def start_of(self, index: int) -> int:
         """Where the first row of shard `index` starts."""
@@ -135,7 +151,7 @@ class Pass:
     ) -> Tally:
         """Scores the rows in `chunks`, the first of which starts at byte `start`."""
         limit, read = self._limit(), _Digest(start)
-        endpoint = Endpoint(self.runtime, self.model.endpoint, self.model.component)
+        endpoint = Endpoint(self.runtime, self.model.endpoint, self.model.component, names=self.matched_names)
         renderer = Renderer(self.layout, self.options)
         scorer = Scorer(
             invoke=self.meter.measured(endpoint),

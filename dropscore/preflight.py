@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from dropscore.aws.faults import fault
 from dropscore.aws.source import Source
 from dropscore.errors import ConfigurationError, RejectedError
+from dropscore.features import read_names
 from dropscore.jobs import Job, now
 from dropscore.options import MOST_SIDECAR_BYTES, Options, Sidecar, sidecar
 from dropscore.routes import Model, Route, is_packed, manifest_key, output_key, sidecar_key
@@ -52,7 +53,8 @@ class Preflight:
         """Reads the file's first bytes. Raises RejectedError where no row of it could be scored."""
         source = Source(self.s3, bucket=self.bucket, key=job.file, version_id=job.version_id)
         text = Input(source=source, is_packed=is_packed(job.file))
-        layout_of(text, job.parsed_options, self.models[job.model].features)
+        model = self.models[job.model]
+        layout_of(text, job.parsed_options, model.features, read_names(self.s3, model))
 
     def _sidecar(self, key: str) -> Sidecar:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dropscore.options import Options
 
@@ -26,6 +27,13 @@ class Route:
     """0 to 9999: of the jobs that wait, those of a higher one start first."""
 
 
+class StoredNames(NamedTuple):
+    """Where the names of a model's features lie: a JSON list, put there by the deployment."""
+
+    bucket: str
+    key: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """A deployed model as the runtime sees it. `features` is None where the artefact does not tell.
@@ -41,6 +49,8 @@ class Model:
     features: int | None = None
     digest: str | None = None
     component: str | None = None
+    feature_names: StoredNames | None = None
+    """None where the names are unknown."""
 
 
 def is_packed(key: str) -> bool:

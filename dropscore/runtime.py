@@ -10,7 +10,7 @@ from typing import Any, Self
 from dropscore.errors import ConfigurationError
 from dropscore.inputs import Inputs
 from dropscore.options import Options
-from dropscore.routes import DEFAULT_ROUTE, PRIORITIES, Model, Route
+from dropscore.routes import DEFAULT_ROUTE, PRIORITIES, Model, Route, StoredNames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,9 +143,15 @@ def _inputs(env: Mapping[str, str]) -> Inputs:
 
 def _models(env: Mapping[str, str]) -> dict[str, Model]:
     try:
-        return {name: Model(name=name, **fields) for name, fields in _json(env, "MODELS").items()}
+        return {name: _model(name, dict(fields), env) for name, fields in _json(env, "MODELS").items()}
     except TypeError as error:
         raise ConfigurationError(f"the environment variable MODELS is not as expected: {error}") from None
+
+
+def _model(name: str, fields: dict[str, Any], env: Mapping[str, str]) -> Model:
+    key = fields.pop("feature_names", None)
+    stored = None if key is None else StoredNames(_required(env, "FEATURE_NAMES_BUCKET"), key)
+    return Model(name=name, feature_names=stored, **fields)
 
 
 def _routes(env: Mapping[str, str], models: Mapping[str, Model]) -> dict[str, Route]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dropscore.aws.source import Source
@@ -32,10 +32,13 @@ class Input:
         return head[:HEAD_BYTES]
 
 
-def layout_of(text: Input, options: Options, features: int | None) -> Layout:
-    """Raises RejectedError for a file that cannot be scored whatever else is in it."""
+def layout_of(text: Input, options: Options, features: int | None, names: Sequence[str] = ()) -> Layout:
+    """`features` and `names` are how many features the model has and their names, as far as they are known.
+
+    Raises RejectedError for a file that cannot be scored whatever else is in it.
+    """
     head = text.head()
-    return Layout.of(head, options, features=features, is_whole=len(head) < HEAD_BYTES)
+    return Layout.of(head, options, features=features, is_whole=len(head) < HEAD_BYTES, names=names)
 
 
 def _from(start: int, chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -127,13 +127,16 @@ class Worker:
             watch.write()  # the last moment: an attempt that was replaced while it stalled publishes nothing
             part = tally.part(0, start, borne, scores, errors)
             listed = errors if borne.bad else None
-            return publication.commit(scores, listed, manifest(job, one.model, self.settings, [part], listed))
+            written = manifest(job, one.model, self.settings, [part], listed, columns=one.columns())
+            return publication.commit(scores, listed, written)
 
     def _assembled(self, meter: Meter, job: Job, publication: Publication) -> Manifest:
         return self._assembly(job, meter).publish(publication, _Watch(self, job, meter))
 
     def _assembly(self, job: Job, meter: Meter) -> Assembly:
-        return Assembly(one=self._pass(job, meter), parts=Parts(s3=self.s3, bucket=self.settings.bucket, job=job))
+        one = self._pass(job, meter)
+        parts = Parts(s3=self.s3, bucket=self.settings.bucket, job=job, names=one.matched_names)
+        return Assembly(one=one, parts=parts)
 
     def _pass(self, job: Job, meter: Meter) -> Pass:
         return Pass(

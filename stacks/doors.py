@@ -61,11 +61,18 @@ class Doors:
         """The interface endpoints without which workers on `compute` cannot do their work."""
         return [*ALWAYS, *OF_INSTANCES] if compute == "ec2" else [*ALWAYS]
 
-    def let_score(self, *, bucket: s3.IBucket, jobs: dynamodb.ITable, models: Sequence[str]) -> None:
-        """Let workers read files, write scores, move jobs on and ask the endpoints whose ARNs are in `models`."""
+    def let_score(
+        self, *, bucket: s3.IBucket, jobs: dynamodb.ITable, models: Sequence[str], names: Sequence[str]
+    ) -> None:
+        """Let workers read files, write scores, move jobs on and ask the endpoints whose ARNs are in `models`.
+
+        `names` are the ARNs of the objects that name the models' features.
+        """
         written = [bucket.arn_for_objects(f"{prefix}/*") for prefix in ("parts", "output")]
         self._let("S3", ["s3:GetObjectVersion"], [bucket.arn_for_objects("input/*")])
         self._let("S3", ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"], written)
+        if names:
+            self._let("S3", ["s3:GetObject"], names)
         self._let("S3", ["s3:ListBucket"], [bucket.bucket_arn])
         self._let("DynamoDb", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [jobs.table_arn])
         self._let("SageMakerRuntime", ["sagemaker:InvokeEndpoint"], models)

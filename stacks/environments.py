@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from stacks.endpoint import Endpoint
+from stacks.feature_names import FeatureNames
 from stacks.settings import Settings
 from stacks.settings.complaints import SettingsError
 from stacks.settings.routes import RouteSettings
@@ -19,17 +20,20 @@ ROUTING_BYTES = 3_500
 class Environments:
     """Raises SettingsError where models and routes are too many words for a function."""
 
-    def __init__(self, settings: Settings, storage: Storage, endpoints: Sequence[Endpoint]) -> None:
+    def __init__(
+        self, settings: Settings, storage: Storage, endpoints: Sequence[Endpoint], names: FeatureNames
+    ) -> None:
         self._settings = settings
         self.where = {"JOBS_TABLE": storage.jobs.table_name, "BUCKET": storage.bucket.bucket_name}
         self.named = {"ENVIRONMENT": settings.deploy.env, "BUCKET": storage.bucket.bucket_name}
-        self._models, self._routes = _models(endpoints), _routes(settings.routes)
+        self._models, self._routes = _models(endpoints, names.keys), _routes(settings.routes)
         self._inputs = json.dumps(settings.inputs.names)
+        self._names = names.environment
         _check_room(self._models + self._routes + self._inputs)
 
     def of_worker(self) -> dict[str, str]:
         in_flight = str(self._settings.worker.in_flight)
-        return {**self.where, **self.named, "MODELS": self._models, "IN_FLIGHT": in_flight}
+        return {**self.where, **self.named, "MODELS": self._models, **self._names, "IN_FLIGHT": in_flight}
 
     def of_submission(self, worker: Worker) -> dict[str, str]:
         """Of whoever submits jobs to `worker`."""
@@ -37,6 +41,7 @@ class Environments:
             **self.where,
             **self.named,
             "MODELS": self._models,
+            **self._names,
             "ROUTES": self._routes,
             "INPUTS": self._inputs,
             "JOB_QUEUE": worker.queue.job_queue_arn,
@@ -46,12 +51,12 @@ class Environments:
         }
 
 
-def _models(endpoints: Sequence[Endpoint]) -> str:
-    """What the runtime knows of each model."""
-    return json.dumps({endpoint.model.name: _model(endpoint) for endpoint in endpoints})
+def _models(endpoints: Sequence[Endpoint], names: Mapping[str, str]) -> str:
+    """What the runtime knows of each model; `names` are the keys of the objects that name a model's features."""
+    return json.dumps({each.model.name: _model(each, names.get(each.model.name)) for each in endpoints})
 
 
-def _model(endpoint: Endpoint) -> dict[str, str | int | None]:
+def _model(endpoint: Endpoint, names: str | None) -> dict[str, str | int | None]:
     known: dict[str, str | int | None] = {
         "endpoint": endpoint.endpoint_name,
         "version": endpoint.version,
@@ -59,7 +64,11 @@ def _model(endpoint: Endpoint) -> dict[str, str | int | None]:
         "features": endpoint.model.features,
         "digest": endpoint.model.digest,
     }
-    return known if endpoint.component_name is None else {**known, "component": endpoint.component_name}
+    if endpoint.component_name is not None:
+        known["component"] = endpoint.component_name
+    if names is not None:
+        known["feature_names"] = names
+    return known
 
 
 def _routes(routes: Mapping[str, RouteSettings]) -> str:

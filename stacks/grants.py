@@ -39,10 +39,13 @@ def grant_send(grantee: iam.IGrantable, queue: sqs.IQueue) -> None:
 
 def grant_read_asset(grantee: iam.IGrantable, asset: assets.Asset) -> None:
     """Let `grantee` read that one object; the asset's own `grant_read` opens the whole bootstrap bucket."""
-    arn = Stack.of(asset).format_arn(
+    grant(grantee, ["s3:GetObject"], asset_arn(asset))
+
+
+def asset_arn(asset: assets.Asset) -> str:
+    return Stack.of(asset).format_arn(
         service="s3", region="", account="", resource=asset.s3_bucket_name, resource_name=asset.s3_object_key
     )
-    grant(grantee, ["s3:GetObject"], arn)
 
 
 def grant_describe(policy: iam.ManagedPolicy | iam.Policy, stack_name: str) -> None:

@@ -11,6 +11,7 @@ from stacks.announcing import Announcing
 from stacks.delivery import dead_letter_queue
 from stacks.endpoint import Endpoint
 from stacks.environments import Environments
+from stacks.feature_names import FeatureNames
 from stacks.function import Upkeep
 from stacks.intake import Intake
 from stacks.monitoring import Monitoring
@@ -42,7 +43,8 @@ class Scoring(Stack):
             description="Dropscore: from a dropped file to its scores",
         )
         self._settings, self._storage, self._endpoints = settings, storage, endpoints
-        environments = Environments(settings, storage, endpoints)
+        self._names = FeatureNames(self, "FeatureNames", models=settings.models)
+        environments = Environments(settings, storage, endpoints, self._names)
         self._dead_letters = dead_letter_queue(self, "DeadLetters", key=storage.operations_key)
         self._upkeep = Upkeep(
             dead_letters=self._dead_letters, log_days=settings.monitoring.log_days, logs_key=storage.operations_key
@@ -98,6 +100,7 @@ class Scoring(Stack):
             storage.grant_claim(role)
             storage.grant_read_input(role)
             storage.grant_read_sidecars(role)
+            self._names.grant_read(role)
             self._worker.grant_submit(role)
         storage.grant_look_for_lost(self._reconciliation.role)
         for role in (self._tracking.role, self._reconciliation.role):
@@ -110,8 +113,10 @@ class Scoring(Stack):
         storage.grant_read_input(role)
         storage.grant_write_parts(role)
         storage.grant_write_output(role)
+        self._names.grant_read(role)
         invoked = [arn for endpoint in self._endpoints for arn in endpoint.invoked_arns]
-        self._network.doors.let_score(bucket=storage.bucket, jobs=storage.jobs, models=invoked)
+        doors = self._network.doors
+        doors.let_score(bucket=storage.bucket, jobs=storage.jobs, models=invoked, names=self._names.arns)
         for endpoint in self._endpoints:
             endpoint.grant_invoke(role)
             self.add_stack_dependency(Stack.of(endpoint))  # it is known by its name, which makes no dependency

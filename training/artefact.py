@@ -37,7 +37,7 @@ class Manifest:
 
     `iterations` is the number of boosting rounds to predict with, 0 where rounds mean nothing (gblinear);
     `missing` is the number that stands for a missing value, None for an empty cell only; `categorical` are the columns,
-    from 1, that hold codes of categories.
+    from 1, that hold codes of categories; `feature_names` are as the booster has them, None where it has none.
     """
 
     model: str
@@ -52,6 +52,7 @@ class Manifest:
     converted_with: str | None
     verified_rows: int
     categorical: tuple[int, ...] = ()
+    feature_names: tuple[str, ...] | None = None
     format: int = 1
 
     @classmethod
@@ -59,7 +60,8 @@ class Manifest:
         try:
             fields = json.loads(text)
             changed = {"source": Source(**fields["source"]), "categorical": tuple(fields.get("categorical", ()))}
-            return cls(**{**fields, **changed})
+            names = fields.get("feature_names")
+            return cls(**{**fields, **changed, "feature_names": None if names is None else tuple(names)})
         except (ValueError, TypeError, KeyError) as error:
             raise ModelImportError(f"{MANIFEST} is not a manifest of ours: {error}") from error
 
@@ -67,6 +69,8 @@ class Manifest:
         fields = {"format": self.format, **asdict(self)}
         if not self.categorical:
             del fields["categorical"]
+        if self.feature_names is None:
+            del fields["feature_names"]
         return json.dumps(fields, indent=2).encode() + b"\n"
 
 

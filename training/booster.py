@@ -20,6 +20,8 @@ class Shape:
     trees: int
     rounds: int
     parallel_trees: int
+    names: tuple[str, ...] | None = None
+    """Of the features, in their order; None where the booster has none."""
 
 
 def describe(booster: xgboost.Booster) -> Shape:
@@ -35,6 +37,7 @@ def describe(booster: xgboost.Booster) -> Shape:
         trees=int(forest["num_trees"]),
         rounds=booster.num_boosted_rounds() if forest["num_trees"] != "0" else 0,
         parallel_trees=int(forest["num_parallel_tree"]),
+        names=tuple(booster.feature_names) if booster.feature_names else None,
     )
 
 

@@ -51,6 +51,7 @@ def write(directory: Path, *, rows: int = ROWS, rounds: int = ROUNDS) -> None:
         source=Source(name="demo", sha256=digest(model), format="trained by training.demo"),
         converted_with=None,
         verified_rows=0,
+        feature_names=shape.names,
     )
     directory.mkdir(parents=True, exist_ok=True)
     pack(directory / "model.tar.gz", manifest, model)

@@ -34,6 +34,7 @@ def import_artefact(source: Path, destination: Path, *, trees_a_round: int | Non
         iterations=converted.iterations,
         missing=found.missing,
         categorical=converted.categorical,
+        feature_names=None if converted.shape.names is None else tuple(converted.shape.names),
         source=Source(name=source.name, sha256=digest(content), format=found.format),
         converted_with=converted.converted_with,
         verified_rows=converted.verified_rows,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _VERSION = re.compile(r"model-version=([\w.-]+)")
+_NAMES = re.compile(r"feature-names=([0-9a-f]+)")
 _MISSING = re.compile(r"not found|could not find", re.IGNORECASE)
 _NO_CAPACITY = "Inference Component has no capacity"  # the runtime has no code of its own for it
 _WAKING = (
@@ -42,10 +43,17 @@ def runtime_config(in_flight: int) -> Config:
 
 
 class Endpoint:
-    """Asked by several threads. `version` is the model's, as its container names it; None where it names none."""
+    """Asked by several threads. `version` is the model's, as its container names it; None where it names none.
 
-    def __init__(self, runtime: SageMakerRuntimeClient, name: str, component: str | None = None) -> None:
+    `names` stands for the names by which the columns of the rows were put in order: a model with others would take each
+    cell for another feature, so its replies are refused. None where the rows go by position.
+    """
+
+    def __init__(
+        self, runtime: SageMakerRuntimeClient, name: str, component: str | None = None, *, names: str | None = None
+    ) -> None:
         self.version: str | None = None
+        self._names = names
         self._runtime = runtime
         self._name = name
         self._component: Any = {"InferenceComponentName": component} if component else {}
@@ -61,8 +69,21 @@ class Endpoint:
             raise self._fault(error, body) from error
         except AWS_ERRORS as error:
             raise fault(error, f"asking endpoint {self._name}") from error
-        self._check_version(answer.get("CustomAttributes", ""))
+        attributes = answer.get("CustomAttributes", "")
+        self._check_names(attributes)
+        self._check_version(attributes)
         return reply
+
+    def _check_names(self, attributes: str) -> None:
+        """Raises ModelChangedError where the model does not have the features by whose names the rows were made."""
+        said = _NAMES.search(attributes)
+        if self._names is not None and (said is None or said[1] != self._names):
+            raise ModelChangedError(
+                "MODEL_CHANGED",
+                f"endpoint {self._name} serves a model with other feature names than those that the file's columns "
+                "were matched with; nothing was published. Once the model's deployment has ended, `dropscore retry` "
+                "scores the file by it",
+            )
 
     def _check_version(self, attributes: str) -> None:
         """Raises ModelChangedError where this reply comes from another model than those before it."""

@@ -6,15 +6,18 @@ import hashlib
 import json
 import tarfile
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from stacks.settings.complaints import SettingsError
 
 DEMO = "build/demo/model.tar.gz"
 MANIFEST = "manifest.json"
 IMPORT = "`dropscore model import YOUR_MODEL -o {}`"
+GENERATED = ("", "f", "Column_", "column_", "Unnamed: ")
+"""What pandas, XGBoost and LightGBM put before a column's number where it has no name."""
 FIX = "`dropscore model import YOUR_MODEL -o model.tar.gz` makes one that can be served"
 
 
@@ -29,6 +32,8 @@ class Artefact:
     """How many columns the model needs; None where only the model itself knows."""
     model_sha256: str | None
     """The SHA-256 of the model file as the container finds it unpacked; None where there is more than one file."""
+    feature_names: tuple[str, ...] = ()
+    """In the model's order; none where they are unknown, or only number the columns."""
 
 
 def read_artefact(path: Path, key: str) -> Artefact:
@@ -87,7 +92,29 @@ def _read(path: Path, archive: tarfile.TarFile) -> Artefact:
     digest = _sha256(_open(archive, files[model]))
     if manifest and manifest["sha256"] != digest:
         raise ValueError(f"{model} is not the file that its manifest describes (SHA-256 {digest[:12]}…)")
-    return Artefact(path, digest[:12], _digest(path), manifest.get("features"), digest)
+    return Artefact(path, digest[:12], _digest(path), manifest.get("features"), digest, _feature_names(manifest))
+
+
+def _feature_names(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """A manifest of before there were any has none: they are unknown. Raises ValueError where they are no names."""
+    names = manifest.get("feature_names")
+    if names is None:
+        return ()
+    if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
+        raise ValueError("its manifest's feature_names are no list of names")
+    if len({name.strip() for name in names}) < len(names):
+        raise ValueError("its manifest's feature_names hold a name twice; take them out, or name the features apart")
+    if len(names) != manifest.get("features"):
+        raise ValueError(f"its manifest has {len(names)} feature_names and {manifest.get('features')} features")
+    return () if _only_number(names) else tuple(names)
+
+
+def _only_number(names: Sequence[str]) -> bool:
+    return any(
+        list(names) == [f"{prefix}{number}" for number in range(first, first + len(names))]
+        for prefix in GENERATED
+        for first in (0, 1)
+    )
 
 
 def _only_model(files: dict[str, tarfile.TarInfo]) -> str:

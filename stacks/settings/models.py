@@ -141,6 +141,11 @@ class ServedModel:
         return self.artefact.features if self.artefact else None
 
     @property
+    def feature_names(self) -> tuple[str, ...]:
+        """None where they are unknown."""
+        return self.artefact.feature_names if self.artefact else ()
+
+    @property
     def digest(self) -> str | None:
         return self.artefact.digest if self.artefact else None
 

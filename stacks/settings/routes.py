@@ -19,6 +19,7 @@ RouteName = Annotated[str, Field(pattern=r"^[^/]+$", max_length=100)]
 Column = str | int
 
 OUTPUTS = ("scores", "id", "append")
+MATCHES = ("name", "position")
 LABELS = ("0", "1")
 PRIORITIES = range(9999 + 1)
 DELIMITERS = frozenset({*string.punctuation, " ", "\t"} - {*'".+-'})
@@ -93,6 +94,7 @@ class RouteSettings(Section):
             r'write one character such as ";" or "\t"; no letter, digit, double quote, point or sign',
         ),
     ] = ","
+    match_columns: Annotated[str, _checked(lambda said: said in MATCHES, 'write "name" or "position"')] = "name"
     columns: Columns = ()
     exclude: Columns = ()
     id: Annotated[Column | None, _checked(_is_column, f"write {COLUMN}")] = None

@@ -42,7 +42,7 @@ def test_the_example_scores_a_file_in_order(hands: Hands, failing: str) -> None:
 
 
 def test_the_examples_refusal_names_the_row_of_the_file(hands: Hands, failing: str) -> None:
-    job = hands.ended(hands.drop("input/bad.csv", f"1,2,3,4\n1,2,three{CANARY},4\n".encode()))
+    job = hands.ended(hands.drop("input/bad.csv", f"5,2,3,4\n1,2,three{CANARY},4\n".encode()))
 
     assert (job.status, job.code) == (State.REJECTED, "BAD_ROW")
     assert (job.message or "").startswith("row 2 (at byte 8): ")
@@ -52,7 +52,7 @@ def test_the_examples_refusal_names_the_row_of_the_file(hands: Hands, failing: s
 
 def test_bad_rows_that_the_route_bears_leave_empty_lines_and_a_list(hands: Hands, failing: str) -> None:
     """The example names no rows, so each bad one is found by halving."""
-    rows = [f"1,2,{CANARY}x,4" if number in (3, 7) else "1,2,3,4" for number in range(1, 10)]
+    rows = [f"1,2,{CANARY}x,4" if number in (3, 7) else "5,2,3,4" for number in range(1, 10)]
     job = hands.ended(hands.drop("input/forgiving/bad.csv", "\n".join(rows).encode()))
 
     assert (job.status, job.rows, job.rows_scored, job.rows_rejected) == (State.SUCCEEDED, 9, 7, 2)

@@ -39,7 +39,7 @@ def test_seven_rows_are_scored_by_the_users_own_model(tmp_path: Path) -> None:
 
 def test_every_file_gets_its_row_and_one_failure_shows(tmp_path: Path, sample: list[bytes]) -> None:
     (tmp_path / "good.csv").write_bytes(b"\n".join(sample[:4]) + b"\n")
-    (tmp_path / "bad.csv").write_bytes(b"1,2,3\n")
+    (tmp_path / "bad.csv").write_bytes(b"5,2,3\n")
 
     done = dropscore("good.csv", "bad.csv", "--json", folder=tmp_path)
 

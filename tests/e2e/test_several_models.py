@@ -58,6 +58,6 @@ def test_a_file_wakes_a_model_that_has_scaled_to_nothing_and_is_scored_by_it(han
 
 def test_the_worker_may_invoke_neither_without_the_permission_on_the_component(hands: Hands) -> None:
     with hands.without(hands.role("WorkerRole"), "sagemaker:InvokeEndpoint"):
-        job = hands.ended(hands.drop("input/night/denied.csv", b"1,2,3,4\n"))
+        job = hands.ended(hands.drop("input/night/denied.csv", b"5,2,3,4\n"))
 
     assert (job.status, job.code) == (State.FAILED, "ACCESS_DENIED")

@@ -6,7 +6,7 @@ import gzip
 import json
 from dataclasses import dataclass
 
-GOOD = b"1,2,3\n4,5,6\n"
+GOOD = b"7,2,3\n4,5,6\n"
 SMALL_BOMB = {"constants": {"dropscore.gunzip.ALWAYS_ALLOWED_BYTES": 1 << 20}}
 
 
@@ -48,8 +48,8 @@ PLAIN = [
     _bad("an empty file", b"", "EMPTY_FILE"),
     _bad("one line end", b"\n", "EMPTY_FILE"),
     _bad("blank lines alone", b"\r\n\n\r\n", "EMPTY_FILE"),
-    _bad("a header alone", b"canary7391,b,c\n", "UNANNOUNCED_HEADER"),
-    _bad("too few columns", b"1,2\n3,4\n", "WRONG_COLUMN_COUNT"),
+    _bad("a header alone", b"canary7391,b,c\n", "EMPTY_FILE"),
+    _bad("too few columns", b"5,2\n3,4\n", "WRONG_COLUMN_COUNT"),
     _bad("decimal commas", b"1,5,2,5,3,5\n", "WRONG_COLUMN_COUNT"),
     _bad("semicolons", GOOD.replace(b",", b";"), "WRONG_COLUMN_COUNT"),
     _bad("tabs", GOOD.replace(b",", b"\t"), "WRONG_COLUMN_COUNT"),
@@ -61,7 +61,10 @@ PLAIN = [
     _bad("a Parquet file", b"PAR1\x15\x04\x15\n\x00\x00PAR1", "ENCODING"),
     _bad("a zip archive", b"PK\x03\x04\x14\x00\x00\x00\x08\x00canary7391", "ENCODING"),
     _bad("JSON lines", b'{"canary7391": 1}\n{"b": 2}\n', "NOT_A_NUMBER"),
-    _bad("HTML", b"<html><body>canary7391</body></html>\n", "WRONG_COLUMN_COUNT"),
+    _bad("HTML", b"<html>\n<body>canary7391</body>\n</html>\n", "WRONG_COLUMN_COUNT"),
+    _bad("missing values alone", b"NA,NA,NA\n" + GOOD, "AMBIGUOUS_HEADER"),
+    _bad("numbers of columns above the rows", b"0,1,2\n" + GOOD, "AMBIGUOUS_HEADER"),
+    _bad("a line of text above the rows", b"# exported by canary7391\n" + GOOD, "AMBIGUOUS_HEADER"),
     _bad("a quote that is never closed, over the limit", GOOD + b'1,"2,3\n' + GOOD * 9, "ROW_TOO_LARGE"),
     _after_good_rows("too many columns in one row", b"1,2,3,canary7391\n", "WRONG_COLUMN_COUNT"),
     _after_good_rows("a word", b"1,canary7391,3\n", "NOT_A_NUMBER"),
@@ -82,8 +85,8 @@ PLAIN = [
     _good("a blank line between rows", GOOD + b"\n" + GOOD, GOOD * 2),
     _good("blank lines at the end", GOOD + b"\n\n", GOOD),
     _good("no line end at the end", GOOD[:-1]),
-    _good("quoted numbers", b'"1","2","3"\n'),
-    _good("missing values", b",,\n1,,3\n"),
+    _good("quoted numbers", b'"7","2","3"\n'),
+    _good("missing values", b"1,,3\n,,\n"),
 ]
 
 PACKED = [
@@ -95,7 +98,7 @@ PACKED = [
     _packed("gzip with a wrong checksum", gzip.compress(GOOD, mtime=0)[:-8] + b"\0" * 8, "REJECTED GZIP_BROKEN"),
     _packed("gzip with something after it", gzip.compress(GOOD, mtime=0) + b"canary7391", "REJECTED GZIP_BROKEN"),
     _packed("plain text named .gz", GOOD, "REJECTED GZIP_BROKEN"),
-    _packed("a bomb", gzip.compress(b"1,2,3\n" * (1 << 19), mtime=0), "REJECTED GZIP_TOO_LARGE"),
+    _packed("a bomb", gzip.compress(b"7,2,3\n" * (1 << 19), mtime=0), "REJECTED GZIP_TOO_LARGE"),
 ]
 
 OPTIONS = [

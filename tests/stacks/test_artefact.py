@@ -22,6 +22,40 @@ def test_without_a_manifest_the_only_model_counts_and_its_features_stay_unknown(
     assert read_artefact(path, KEY) == Artefact(path, VERSION, digest_of(path), None, MODEL_SHA256)
 
 
+@pytest.mark.parametrize("names", [["b", "a"], ["f1", "f0"], ["größe", " x "]])
+def test_names_of_features_come_from_the_manifest(tmp_path: Path, names: list[str]) -> None:
+    assert _read_names(tmp_path, names) == tuple(names)
+
+
+@pytest.mark.parametrize(
+    "names", [None, ["f0", "f1"], ["0", "1"], ["1", "2"], ["Column_0", "Column_1"], ["Unnamed: 0", "Unnamed: 1"]]
+)
+def test_names_that_are_generated_count_as_unknown(tmp_path: Path, names: list[str] | None) -> None:
+    assert _read_names(tmp_path, names) == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["a"], "1 feature_names and 2 features"),
+        (["a", " a"], "a name twice"),
+        (["a", 1], "no list of names"),
+        (["a", " "], "no list of names"),
+        ("ab", "no list of names"),
+    ],
+)
+def test_names_that_cannot_be_the_features_are_refused(tmp_path: Path, names: object, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        _read_names(tmp_path, names)
+
+
+def _read_names(folder: Path, names: object) -> tuple[str, ...]:
+    described = manifest(features=2, feature_names=names)
+    return read_artefact(
+        pack(folder / "model.tar.gz", {"model.ubj": MODEL, "manifest.json": described}), KEY
+    ).feature_names
+
+
 def test_another_archive_of_the_same_model_is_the_same_version_with_another_digest(tmp_path: Path) -> None:
     bare, described = (
         read_artefact(pack(tmp_path / name, {"model.ubj": MODEL, **more}), KEY)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tools.mutations.guards import bad_rows, claims, looking, owning, publishing, reading, scoring
+from tools.mutations.guards import bad_rows, claims, headers, looking, owning, publishing, reading, scoring
 
 GUARDS = (
     *claims.GUARDS,
     *looking.GUARDS,
     *owning.GUARDS,
     *reading.GUARDS,
+    *headers.GUARDS,
     *scoring.GUARDS,
     *bad_rows.GUARDS,
     *publishing.GUARDS,

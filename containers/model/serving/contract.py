@@ -83,7 +83,7 @@ class Handler(HttpHandler):
                 self.noted["waited_milliseconds"] = round((time.monotonic() - waited) * 1000, 1)
                 answer = self._answer_to(body, invocation, cores)
             kind = f"{CSV}; charset=utf-8" if invocation.answer_type == CSV else invocation.answer_type
-            self.send(200, kind, answer, {HEADER: f"model-version={service.model.version}"})
+            self.send(200, kind, answer, {HEADER: service.model.attributes})
 
     def _check_length(self) -> None:
         limit = self.server.service.max_body_bytes

@@ -51,6 +51,7 @@ def _manifest(directory: Path) -> dict[str, Any]:
         known = {"sha256": str(manifest["sha256"]), "model": Path(manifest["model"]).name, "format": manifest["format"]}
         known |= {"features": int(manifest["features"]), "iterations": int(manifest["iterations"])}
         known |= {"missing": float("nan") if manifest["missing"] is None else float(manifest["missing"])}
+        known |= {"feature_names": tuple(map(str, manifest.get("feature_names") or ()))}
     except (ValueError, TypeError, KeyError) as error:
         raise BadArtefactError(f"{path} cannot be read: {error!r}") from error
     if known["format"] != 1:
@@ -81,7 +82,7 @@ def _booster(name: str, content: bytes) -> xgboost.Booster:
 
 def _build(booster: xgboost.Booster, sha256: str, manifest: dict[str, Any]) -> Model:
     kind = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"]
-    schema = _schema(booster)
+    schema = _schema(booster, manifest.get("feature_names", ()))
     if manifest.get("features", schema.features) != schema.features:
         raise BadArtefactError(f"{MANIFEST} says {manifest['features']} features, the model has {schema.features}")
     return Model(
@@ -94,10 +95,14 @@ def _build(booster: xgboost.Booster, sha256: str, manifest: dict[str, Any]) -> M
     )
 
 
-def _schema(booster: xgboost.Booster) -> Schema:
+def _schema(booster: xgboost.Booster, described: tuple[str, ...]) -> Schema:
+    """`described` are the names in the manifest. By other names than the model's, columns would be matched wrongly."""
+    names = tuple(booster.feature_names or described)
+    if described not in ((), names) or len(names) not in (0, booster.num_features()):
+        raise BadArtefactError(f"{MANIFEST} has other feature_names than the model: import the model again")
     types = booster.feature_types or []
     categorical = tuple(number for number, kind in enumerate(types) if kind == "c")
-    return Schema(features=booster.num_features(), names=tuple(booster.feature_names or ()), categorical=categorical)
+    return Schema(features=booster.num_features(), names=names, categorical=categorical)
 
 
 def _best_iterations(booster: xgboost.Booster) -> int:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import xgboost
@@ -44,6 +45,12 @@ class Model:
     @property
     def version(self) -> str:
         return self.sha256[:12]
+
+    @cached_property
+    def attributes(self) -> str:
+        """What each answer says of the model: its version and, where its features have names, which."""
+        digest = self.schema.names_digest
+        return f"model-version={self.version}" + (f";feature-names={digest}" if digest else "")
 
     def answer(self, matrix: Matrix, wanted: Wanted, cores: int = 1) -> Scores:
         """One float32 a row, or one list of them a row. A row's answer does not depend on the rows beside it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +23,12 @@ class Schema:
     features: int
     names: tuple[str, ...] = ()
     categorical: tuple[int, ...] = ()
+
+    @property
+    def names_digest(self) -> str | None:
+        """12 hex digits that stand for the names in their order, by which a client knows whose features it sends."""
+        listed = json.dumps(list(self.names), separators=(",", ":")).encode()
+        return hashlib.sha256(listed).hexdigest()[:12] if self.names else None
 
     def order(self, names: Sequence[str]) -> list[int]:
         """For each feature the place of its column. Names that are none of the model's say nothing: by position."""

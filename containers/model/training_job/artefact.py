@@ -28,6 +28,7 @@ def write_artefact(folder: Path, booster: xgboost.Booster, settings: Hyperparame
 
 def _manifest(booster: xgboost.Booster, settings: Hyperparameters, sha256: str, job: str) -> dict[str, object]:
     rounds = booster.num_boosted_rounds()
+    names = {"feature_names": booster.feature_names} if booster.feature_names else {}
     return {
         "format": 1,
         "model": MODEL,
@@ -41,6 +42,7 @@ def _manifest(booster: xgboost.Booster, settings: Hyperparameters, sha256: str, 
         "source": {"name": job, "sha256": sha256, "format": f"trained by xgboost {xgboost.__version__}"},
         "converted_with": None,
         "verified_rows": 0,
+        **names,
     }
 
 

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from local.cloud import Cloud
-from tests.e2e.conftest import Hands, cloud_of
+from tests.e2e.conftest import DEMO, Hands, cloud_of
+from training import data
+from training.artefact import load, pack
 
 SETTINGS = Path(__file__).with_name("everything.toml")
+NAMED = "named.tar.gz"
 
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with cloud_of(SETTINGS, tmp_path_factory.mktemp("cloud")) as running:
+    folder = tmp_path_factory.mktemp("settings")
+    written = SETTINGS.read_text().replace("../../../build/demo", str(DEMO)).replace(NAMED, str(folder / NAMED))
+    (folder / SETTINGS.name).write_text(written)
+    name_features(DEMO / "model.tar.gz", folder / NAMED)
+    with cloud_of(folder / SETTINGS.name, tmp_path_factory.mktemp("cloud")) as running:
         yield running
+
+
+def name_features(source: Path, destination: Path) -> None:
+    """The same model, whose features have names: an object that `submit`, `reconcile` and the workers must read."""
+    manifest, model = load(source.read_bytes())
+    pack(destination, replace(manifest, feature_names=data.COLUMNS), model)
 
 
 @pytest.fixture(scope="session")

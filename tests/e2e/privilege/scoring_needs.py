@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.e2e.privilege import scenarios as do
 from tests.e2e.privilege.table import (
     ANY,
+    ASSETS,
     BUCKET,
     INPUT,
     JOB,
@@ -47,6 +48,7 @@ NEEDS = [
     *each(SUBMIT, "dynamodb:GetItem", TABLE, do.submit_takes_up_a_claim_that_was_cut_short),
     *each(SUBMIT, "s3:ListBucket", BUCKET, NO_403),
     *each(SUBMIT, "s3:GetObject", INPUT, do.submit_reads_a_sidecar),
+    *each(SUBMIT, "s3:GetObject", ASSETS, do.submit_takes_a_file),
     *each(SUBMIT, "s3:GetObjectVersion", INPUT, do.submit_takes_a_file),
     *each(SUBMIT, "batch:SubmitJob", JOB_QUEUE, do.submit_takes_a_file),
     *each(SUBMIT, "batch:SubmitJob", JOB_DEFINITION, do.submit_takes_a_file),
@@ -71,6 +73,7 @@ NEEDS = [
     *each(RECONCILE, "s3:ListBucket", BUCKET, NO_403),
     *each(RECONCILE, "s3:ListBucketVersions", BUCKET, do.reconcile_takes_a_file_whose_event_was_lost),
     *each(RECONCILE, "s3:GetObject s3:GetObjectVersion", INPUT, do.reconcile_takes_a_file_whose_event_was_lost),
+    *each(RECONCILE, "s3:GetObject", ASSETS, do.reconcile_takes_a_file_whose_event_was_lost),
     *each(RECONCILE, "batch:SubmitJob", JOB_QUEUE, do.reconcile_submits_what_was_only_claimed),
     *each(RECONCILE, "batch:SubmitJob", JOB_DEFINITION, do.reconcile_submits_what_was_only_claimed),
     *each(RECONCILE, "batch:TagResource", JOB, do.reconcile_submits_what_was_only_claimed),
@@ -84,6 +87,7 @@ NEEDS = [
     *each(WORKER, f"kms:Decrypt kms:GenerateDataKey {USE_KEY}", KEY, NO_KMS),
     *each(WORKER, "dynamodb:GetItem dynamodb:UpdateItem", TABLE, do.worker_scores_a_file),
     *each(WORKER, "s3:ListBucket", BUCKET, NO_403),
+    *each(WORKER, "s3:GetObject", ASSETS, do.worker_scores_a_file),
     *each(WORKER, "s3:GetObjectVersion", INPUT, do.worker_scores_a_file),
     *each(WORKER, "s3:GetObject s3:PutObject", PARTS, do.worker_scores_shards_and_publishes_them),
     *each(WORKER, "s3:GetObject s3:PutObject", OUTPUT, do.worker_scores_a_file),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from dropscore.aws.table import JobsTable
+from dropscore.features import digest_of
 from dropscore.inputs import NAMES, Inputs
 from dropscore.intake import Intake, Upload
 from dropscore.jobs import Job
@@ -22,7 +23,7 @@ from dropscore.lines import split_rows
 from dropscore.options import Options
 from dropscore.pace import Retry
 from dropscore.publish import Manifest, Publication
-from dropscore.routes import Model, Route, manifest_key
+from dropscore.routes import Model, Route, StoredNames, manifest_key
 from dropscore.runtime import SubmitSettings, WorkerSettings
 from dropscore.work import Worker
 
@@ -42,13 +43,15 @@ class FakeModel:
     def __init__(self) -> None:
         self.calls = 0
         self.version = ""
+        self.names: tuple[str, ...] = ()
         self.is_by_digest = False
         self.fail: Callable[[bytes], None] = lambda _body: None
 
     def invoke_endpoint(self, *, Body: bytes, **_: str) -> dict[str, Any]:  # noqa: N803
         self.calls += 1
         self.fail(Body)
-        said = {"CustomAttributes": f"model-version={self.version}"} if self.version else {}
+        names = f";feature-names={digest_of(self.names)}" if self.names else ""
+        said = {"CustomAttributes": f"model-version={self.version}{names}"} if self.version else {}
         rows = [b"%d" % crc32(row) for row in split_rows(Body)] if self.is_by_digest else Body.split()
         return {"Body": io.BytesIO(b"".join(b"0.%s\n" % row for row in rows)), **said}
 
@@ -87,9 +90,18 @@ class Account:
     batch: FakeBatch = field(default_factory=FakeBatch)
     options: Options = field(default_factory=Options)
     names: tuple[str, ...] = NAMES
+    models: Mapping[str, Model] = field(default_factory=lambda: MODELS)
     shard_bytes: int = 1 << 20
     priority: int = 9
     """Of the route `urgent`."""
+
+    def deploy(self, *names: str, version: str = "0123456789ab") -> None:
+        """A model whose features have these names, at the endpoint and for whoever is started from now on."""
+        key = f"assets/{digest_of(names)}.json"
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(names).encode())
+        known = {"version": version, "features": len(names), "feature_names": StoredNames(BUCKET, key)}
+        self.models = {"fraud": replace(MODELS["fraud"], body_limit_bytes=100, **known)}  # type: ignore[arg-type]
+        self.model.version, self.model.names, self.model.is_by_digest = version, names, True
 
     def put(self, data: bytes, key: str = "input/a.csv") -> Upload:
         version = self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)["VersionId"]
@@ -105,7 +117,7 @@ class Account:
             environment="test",
             job_queue="queue",
             job_definition="definition",
-            models=MODELS,
+            models=self.models,
             routes={
                 "default": Route(name="default", model="fraud", options=self.options),
                 "urgent": Route(name="urgent", model="fraud", options=self.options, priority=self.priority),
@@ -121,7 +133,7 @@ class Account:
             jobs_table="jobs",
             bucket=BUCKET,
             environment="test",
-            models=MODELS,
+            models=self.models,
             in_flight=2,
             image="image",
             batch_job_id=batch_job_id,

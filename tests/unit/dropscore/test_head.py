@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -13,8 +14,8 @@ from dropscore.head import HEAD_BYTES, Head
 from dropscore.options import Options
 
 
-def _head(data: bytes, *, is_whole: bool = True, **said: Any) -> Head:
-    return Head.of(data, Options.parse(said, "test"), is_whole=is_whole)
+def _head(data: bytes, *, is_whole: bool = True, names: Sequence[bytes] = (), **said: Any) -> Head:
+    return Head.of(data, Options.parse(said, "test"), is_whole=is_whole, names=names)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,9 @@ def _head(data: bytes, *, is_whole: bool = True, **said: Any) -> Head:
         b'"a,1","b\n2"\n1,2\n',
         b"a\n1",
         "größe,b\n1,2\n".encode(),
+        b"a,b\nNA,\n",  # no number below it
+        b"a,b\nc,d\n",
+        b"1st,2nd\n1,2\n",
     ],
 )
 def test_a_header_is_found(data: bytes) -> None:
@@ -40,23 +44,99 @@ def test_a_header_is_found(data: bytes) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"1,2\n3,4\n",
+        b"3,4\n1,2\n",
         b"a,1\n2,3\n",
         b"1e5,2E-3\n1,2\n",
         b"nan,inf\n1,2\n",
         b'"1",x\n1,2\n',
-        b"a,b\n",  # no second row
-        b"a,b\nc,d\n",  # and no number in it
-        b",,\n1,2,3\n",
-        b'""\n1\n',
-        b"x,,\ny,1,2\n",  # a row whose features are all missing
         b"1,5;2,5\n3;2,5\n",
         b"2024-01-31\n1\n",
+        b"0\n1\n",  # in one column that is a value
+        b"1\n2\n",
+        b"1,0\n1,2\n",
+        b",1\n1,2\n",
+        b"1;2|3\n1;2|3\n",  # another delimiter than was said
+        b"12%\n1\n",
     ],
 )
 def test_a_row_is_no_header(data: bytes) -> None:
-    delimiter = ";" if b";" in data else ","
+    delimiter = ";" if b"5;" in data else ","
     assert _head(data, delimiter=delimiter).header == b""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"NA,NA,NA,NA\n1,2,3,4\n",
+        b"NA,null,None,\\N\n1,2,3,4\n",
+        b"a,b,NA\n1,2,3\n",
+        b",,\n1,2,3\n",
+        b'""\n1\n',
+        b"x,,\ny,1,2\n",  # a row whose features are all missing
+        b"a,a\n1,2\n",
+        b'a," a "\n1,2\n',
+        b"0,1,2,3\n1.5,2.5,3.5,4.5\n",
+        b"1,2,3,4\n1.5,2.5,3.5,4.5\n",
+        b',"0","1"\n0,1.5,2.5\n',
+        b"# exported\n1,2,3,4\n",
+        b"# exported\na,b,c,d\n1,2,3,4\n5,6,7,8\n",
+        b"a,b,c\n1,2\n3,4\n",
+        b"a,b\r\n1,2,3\r\n",
+        b"0,1\n",
+        b"NA\n",
+    ],
+)
+@pytest.mark.parametrize("max_bad_rows", [0, "100%"])
+def test_a_first_row_that_may_be_either_is_refused(data: bytes, max_bad_rows: int | str) -> None:
+    with pytest.raises(RejectedError, match=r"AMBIGUOUS_HEADER: .* header = true .* header = false"):
+        _head(data, max_bad_rows=max_bad_rows)
+    with pytest.raises(RejectedError, match="AMBIGUOUS_HEADER"):
+        _head(b"\xef\xbb\xbf\r\n" + data, max_bad_rows=max_bad_rows)
+    assert _head(data, header=False).header == b""
+    if data.count(b"\n") > 1:
+        assert _head(data, header=True).header
+
+
+def test_a_first_row_of_another_width_is_named_by_its_width() -> None:
+    with pytest.raises(RejectedError, match="it has 1 cell and the rows below have 4"):
+        _head(b"# exported\n1,2,3,4\n5,6,7,8\n")
+
+
+NAMES = (b"a", b"b", b"2020")
+
+
+@pytest.mark.parametrize("first", [b"a,b,2020", b"2020,b,a", b'x, "b" ,a,2020,x', b"a,b", b"x,y,z", b"A,B,C"])
+def test_a_header_is_found_by_the_features_names(first: bytes) -> None:
+    below = b",".join([b"1"] * (first.count(b",") + 1)) + b"\n"
+    assert _head(first + b"\n" + below, names=NAMES).header == first + b"\n"
+
+
+@pytest.mark.parametrize("first", [b"NA,NA,NA", b",,", b"2020,2021,2022", b"x,x,x", b"7,8,9", b"NA,x,y"])
+def test_a_row_without_the_features_names_is_a_row(first: bytes) -> None:
+    assert _head(first + b"\n1,2,3\n", names=NAMES).header == b""
+
+
+@pytest.mark.parametrize("first", [b"a,2020,x", b"0,1,2", b"1,2,3", b"a,b,b", b"# exported", b"a"])
+def test_a_row_with_some_of_the_features_names_is_refused(first: bytes) -> None:
+    with pytest.raises(RejectedError, match="AMBIGUOUS_HEADER"):
+        _head(first + b"\n1,2,3\n4,5,6\n", names=NAMES)
+
+
+@pytest.mark.parametrize("first", [b"a,b,2020", b'"2020",b, a ', b"id,a,b,2020"])
+def test_the_features_names_are_never_a_row(first: bytes) -> None:
+    with pytest.raises(RejectedError, match=r"UNANNOUNCED_HEADER: .* set header = true"):
+        _head(first + b"\n1,2,3\n", header=False, names=NAMES)
+
+
+def test_names_that_are_numbers_prove_nothing() -> None:
+    assert _head(b"2019,2020\n1,2\n", header=False, names=(b"2019", b"2020")).header == b""
+    with pytest.raises(RejectedError, match="AMBIGUOUS_HEADER"):
+        _head(b"2019,2020\n1,2\n", names=(b"2019", b"2020"))
+
+
+def test_columns_that_the_options_name_make_a_header() -> None:
+    assert _head(b"claim,2019,2020\n7,1,2\n", id="claim").header == b"claim,2019,2020\n"
+    assert _head(b"claim,2019,2020\n7,1,2\n", id="customer").header == b""
 
 
 numbers = st.one_of(
@@ -78,7 +158,18 @@ def test_numbers_in_every_notation_are_numeric(cell: str) -> None:
 def test_a_row_with_a_number_is_never_a_header(numeric: list[str], others: list[str], random: Random) -> None:
     cells = numeric + others
     random.shuffle(cells)
-    assert _head((";".join(cells) + "\n1;2\n").encode(), delimiter=";").header == b""
+    file = (";".join(cells) + "\n1;2\n").encode()
+    if is_count([cell.strip('\t "') for cell in cells]):
+        with pytest.raises(RejectedError, match="AMBIGUOUS_HEADER"):
+            _head(file, delimiter=";")
+    else:
+        assert _head(file, delimiter=";").header == b""
+
+
+def is_count(cells: list[str]) -> bool:
+    if len(cells) > 2 and not cells[0]:
+        return cells[1:] == [str(number) for number in range(len(cells) - 1)]
+    return len(cells) > 1 and cells in [[str(number + first) for number in range(len(cells))] for first in (0, 1)]
 
 
 @pytest.mark.parametrize("cell", [b"", b" ", b'""', b"-", b".", b"e5", b"a1", b"nano", b"1a", b"x"])
@@ -109,7 +200,16 @@ def test_the_sample_has_20_rows() -> None:
 
 @pytest.mark.parametrize(
     ("data", "said"),
-    [(b"", {}), (b"\n\r\n\n", {}), (b"\xef\xbb\xbf", {}), (b"a,b\n", {"header": True}), (b"a\n\n", {"header": True})],
+    [
+        *((data, {}) for data in (b"", b"\n\r\n\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n")),
+        *(
+            (mark + data + end, said)
+            for mark in (b"", b"\xef\xbb\xbf", b"\n")
+            for data in (b"a,b", b"a", b'"a","b"')
+            for end in (b"", b"\n", b"\r\n", b"\r\n\r\n", b"\n\n")
+            for said in ({}, {"header": True}, {"id": "a"})
+        ),
+    ],
 )
 def test_a_file_without_rows_is_rejected(data: bytes, said: dict[str, Any]) -> None:
     with pytest.raises(RejectedError, match="EMPTY_FILE"):
@@ -142,9 +242,9 @@ def test_lines_that_end_in_carriage_returns_alone_are_rejected() -> None:
 
 
 def test_other_carriage_returns_are_not() -> None:
-    _head(b"1,2\r\n3,4")
+    _head(b"5,2\r\n3,4")
     _head(b'"1\r2",3')
-    _head(b"1,2\r", is_whole=False)  # the line feed may follow
+    _head(b"5,2\r", is_whole=False)  # the line feed may follow
 
 
 LONG = b"a" * HEAD_BYTES
@@ -163,15 +263,23 @@ def test_a_row_that_does_not_end_matters_to_nobody_else() -> None:
 
 
 def test_the_last_row_of_a_head_may_be_cut() -> None:
-    assert _head(b"1,2\n3,4", is_whole=False).rows == (b"1,2\n",)
-    assert _head(b"1,2\n3,4\n", is_whole=False).rows == (b"1,2\n", b"3,4\n")
-    assert _head(b'1,2\n"3\n', is_whole=False).rows == (b"1,2\n",)
-    assert _head(b'1,2\n"3\n').rows == (b"1,2\n", b'"3\n')
+    assert _head(b"5,2\n3,4", is_whole=False).rows == (b"5,2\n",)
+    assert _head(b"5,2\n3,4\n", is_whole=False).rows == (b"5,2\n", b"3,4\n")
+    assert _head(b'5,2\n"3\n', is_whole=False).rows == (b"5,2\n",)
+    assert _head(b'5,2\n"3\n').rows == (b"5,2\n", b'"3\n')
 
 
-def test_a_header_is_found_by_the_whole_cells_of_a_second_row_that_is_cut() -> None:
-    assert _head(b"a,b,c\nx,1,y", is_whole=False).header == b"a,b,c\n"
-    assert _head(b"a,b,c\nx,1", is_whole=False).header == b""  # perhaps 1st
+def test_a_header_is_found_above_a_row_that_is_cut() -> None:
+    for below in (b"x,1,y", b"x", b""):
+        assert _head(b"a,b,c\n" + below, is_whole=False).header == b"a,b,c\n"
+
+
+@pytest.mark.parametrize("first", [b"name,", b"0,1,2,", b",0,1,"])
+def test_a_first_row_that_does_not_end_and_may_be_a_header_is_refused(first: bytes) -> None:
+    with pytest.raises(RejectedError, match=r"HEADER_TOO_LONG: .* header = false"):
+        _head(first + LONG, is_whole=False)
+    assert _head(first + LONG, is_whole=False, header=False).rows == ()
+    assert _head(b"5," + first + LONG, is_whole=False).rows == ()
 
 
 cells = st.lists(st.text('ab,";\n ', max_size=6), min_size=1, max_size=6)

@@ -164,7 +164,7 @@ def test_another_bucket_is_ignored(account: Account) -> None:
     [
         (b"", Options(), "EMPTY_FILE"),
         (b"a,b\n", Options(header=True), "EMPTY_FILE"),
-        (b"1,2\n", Options(columns=("x",)), "COLUMNS_NEED_HEADER"),
+        (b"3,2\n", Options(columns=("x",)), "COLUMNS_NEED_HEADER"),
         ("1,2\n".encode("utf-16"), Options(), "ENCODING"),
     ],
 )

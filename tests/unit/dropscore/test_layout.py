@@ -43,13 +43,13 @@ NAMED = b"id,a,b,c\nx,1,2,3\ny,4,5,6\n"
         (NAMED, {"columns": [4, "a"], "exclude": ["a"]}, b"3\n6\n"),
         (NAMED, {"columns": ["b"], "id": "a"}, b"2\n5\n"),
         (NAMED, {"columns": ["id", "a"], "id": "id"}, b"1\n4\n"),
-        (b"1,2,3\n4,5,6", {"exclude": [2]}, b"1,3\n4,6\n"),
+        (b"7,2,3\n4,5,6", {"exclude": [2]}, b"7,3\n4,6\n"),
         (b'" a ",b\n1,2\n', {"columns": [" b ", "a"]}, b"2,1\n"),
         (b'"a ""x""",b\n1,2\n', {"columns": ['a "x"']}, b"1\n"),
         ("größe,b\n1,2\n".encode(), {"columns": ["größe"]}, b"1\n"),
         (b'\xef\xbb\xbf"a",b\r\n1,2\r\n\r\n3,4\r\n', {"columns": ["a"]}, b"1\n3\n"),
-        (b"1;2\n", {"delimiter": ";"}, b"1,2\n"),
-        (b"1\t2\n3\t4", {"delimiter": "\t"}, b"1,2\n3,4"),
+        (b"3;2\n", {"delimiter": ";"}, b"3,2\n"),
+        (b"5\t2\n3\t4", {"delimiter": "\t"}, b"5,2\n3,4"),
         (b"1,5;2\n3;4\n", {"delimiter": ";"}, b'"1,5",2\n3,4\n'),
         (b'"1,5";2\n', {"delimiter": ";"}, b'"1,5",2\n'),
         (b'"a;b";2\n', {"delimiter": ";"}, b'"a;b",2\n'),
@@ -59,7 +59,7 @@ NAMED = b"id,a,b,c\nx,1,2,3\ny,4,5,6\n"
         (b'"Doe, J.",1,"2"\n', {"id": 1}, b'1,"2"\n'),
         (b'"Doe\n\nJ.",1,2\n"",3,4\n', {"id": 1}, b"1,2\n3,4\n"),
         (b'"Doe\r\nJ.",1\r\n', {}, b'"Doe\r\nJ.",1\n'),
-        (b"1,2\r\n\r\n3,4\r", {}, b"1,2\n3,4\n"),
+        (b"5,2\r\n\r\n3,4\r", {}, b"5,2\n3,4\n"),
         (b"\n1\n\n\n2", {}, b"1\n2\n"),
         (b"\n1\n2\n", {}, b"1\n2\n"),
         (b"1\n\n2\n", {}, b"1\n2\n"),
@@ -114,7 +114,7 @@ some_options = st.fixed_dictionaries(
         "id": st.integers(1, 5),
     },
 )
-HEAD = {",": b"1,2,3,4,5\n", ";": b"1;2;3;4;5\n", " ": b"1 2 3 4 5\n"}
+HEAD = {",": b"7,2,3,4,5\n", ";": b"7;2;3;4;5\n", " ": b"7 2 3 4 5\n"}
 
 
 def _with_five_columns(said: dict[str, Any]) -> Layout | None:
@@ -184,12 +184,12 @@ def test_our_model_container_takes_an_empty_cell_that_is_alone_and_refuses_wrong
 @pytest.mark.parametrize(
     ("file", "said", "code", "message"),
     [
-        (b"1,2\n", {"columns": ["a"]}, "COLUMNS_NEED_HEADER", "column 'a' is named"),
+        (b"3,2\n", {"columns": ["a"]}, "COLUMNS_NEED_HEADER", "column 'a' is named"),
         (b"a,b\n1,2\n", {"id": "a", "header": False}, "COLUMNS_NEED_HEADER", "say header = true"),
         (b"secret,b\n1,2\n", {"columns": ["c"]}, "COLUMN_MISSING", "columns: the header has no column 'c'"),
-        (b"1,2\n", {"exclude": [3]}, "COLUMN_MISSING", "exclude: there is no column 3: the rows have 2"),
-        (b"1,2\n", {"id": 3}, "COLUMN_MISSING", "id: there is no column 3"),
-        (b"1,2\n", {"exclude": [1], "id": 2}, "COLUMN_MISSING", "no column is left for the model"),
+        (b"3,2\n", {"exclude": [3]}, "COLUMN_MISSING", "exclude: there is no column 3: the rows have 2"),
+        (b"3,2\n", {"id": 3}, "COLUMN_MISSING", "id: there is no column 3"),
+        (b"3,2\n", {"exclude": [1], "id": 2}, "COLUMN_MISSING", "no column is left for the model"),
         (b"a,a\n1,2\n", {"columns": ["a"]}, "COLUMN_TWICE", "columns: the header has column 'a' 2 times"),
         (b"a,b\n1,2\n", {"columns": ["a", 1]}, "COLUMN_TWICE", "columns: two of the words are the same column"),
         (
@@ -215,10 +215,10 @@ def test_a_name_that_is_not_chosen_may_be_there_twice() -> None:
 @pytest.mark.parametrize(
     ("file", "said", "message"),
     [
-        (b"1,2,3\n4,5,6\n", {}, "the first rows have 3 columns and the model wants 2"),
-        (b"1,2,3\n4\n", {}, "the first rows have 1 to 3 columns and the model wants 2"),
+        (b"7,2,3\n4,5,6\n", {}, "the first rows have 3 columns and the model wants 2"),
+        (b"7,2,3\n4\n", {}, "the first rows have 1 to 3 columns and the model wants 2"),
         (b"1;2\n", {}, "the first rows have 1 column and the model wants 2"),
-        (b"1,2\n1,2\n", {"id": 1}, "of the rows' 2 columns 1 is left for the model, which wants 2"),
+        (b"3,2\n1,2\n", {"id": 1}, "of the rows' 2 columns 1 is left for the model, which wants 2"),
     ],
 )
 def test_a_file_whose_every_row_has_the_wrong_width_is_rejected(
@@ -234,8 +234,8 @@ def test_one_row_of_the_right_width_is_enough() -> None:
 
 
 def test_the_width_is_that_of_most_rows() -> None:
-    assert _payload(b"1,2\n1,2,3\n4,5,6\n", exclude=[1]) == b"2\n2,3\n5,6\n"
-    assert _payload(b"1,2,3\n1,2\n4,5\n", exclude=[1]) == b'1,""\n2\n5\n'
+    assert _payload(b"3,2\n1,2,3\n4,5,6\n", exclude=[1]) == b"2\n2,3\n5,6\n"
+    assert _payload(b"7,2,3\n1,2\n4,5\n", exclude=[1]) == b'7,""\n2\n5\n'
 
 
 def test_a_header_alone_in_the_head_tells_the_width() -> None:

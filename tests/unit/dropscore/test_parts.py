@@ -77,6 +77,15 @@ def test_a_part_under_another_plan_is_not_found(parts: Parts, changes: dict[str,
     assert other.by_version() == {}
 
 
+def test_a_part_by_other_names_is_not_found(parts: Parts) -> None:
+    by_name = replace(parts, names="0123456789ab")
+    assert by_name.find("aaaa", 3, 302) is None
+    assert by_name.by_version() == {}
+    by_name.put(PART)
+    assert by_name.find("aaaa", 3, 302) == PART
+    assert replace(parts, names="ba9876543210").by_version() == {}
+
+
 def test_the_part_that_was_put_first_counts(parts: Parts) -> None:
     assert parts.put(replace(PART, scores="parts/y")) == PART
     assert parts.find("aaaa", 3, 302) == PART

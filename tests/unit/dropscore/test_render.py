@@ -68,7 +68,7 @@ def test_several_scores_are_written_with_the_files_delimiter(said: dict[str, Any
 
 @pytest.mark.parametrize("output", ["id", "append"])
 def test_no_header_where_the_input_has_none(output: str) -> None:
-    assert _rendered(b"1,2\n", b"0.5\n", output=output, id=1)[0] == b""
+    assert _rendered(b"3,2\n", b"0.5\n", output=output, id=1)[0] == b""
 
 
 def test_a_header_without_its_line_end_gets_one() -> None:
@@ -181,7 +181,7 @@ def test_more_scores_than_were_guessed_end_the_job_with_advice() -> None:
 
 
 def test_labels_stand_beside_scores_alone_by_a_comma() -> None:
-    assert _rendered(b"1;2\n", b"0.5\n", delimiter=";", threshold=0.5)[1] == b"0.5,1\n"
+    assert _rendered(b"3;2\n", b"0.5\n", delimiter=";", threshold=0.5)[1] == b"0.5,1\n"
 
 
 @pytest.mark.parametrize("threshold", [None, 0.5])

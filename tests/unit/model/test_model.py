@@ -15,6 +15,8 @@ from serving.model import MAX_ANSWER_CELLS
 from serving.refusal import RefusalError
 from serving.wanted import Wanted
 
+from dropscore.features import digest_of
+
 from .conftest import Rows, train, write
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -89,6 +91,7 @@ def test_early_stopping_is_honoured_without_a_manifest(rows: Rows, tmp_path: Pat
         ({"format": 2}, "is of format 2"),
         ({"model": "other.ubj"}, "must hold one model"),
         ({"missing": "x"}, "cannot be read"),
+        ({"feature_names": ["a", "b"]}, "other feature_names than the model"),
     ],
 )
 def test_artefact_that_does_not_match_its_manifest_is_refused(
@@ -96,6 +99,27 @@ def test_artefact_that_does_not_match_its_manifest_is_refused(
 ) -> None:
     with pytest.raises(BadArtefactError, match=reason):
         load(write(tmp_path, booster, **changes))
+
+
+def test_manifest_names_features_that_the_model_does_not(booster: xgboost.Booster, tmp_path: Path) -> None:
+    assert load(write(tmp_path, booster)).schema.names == ()
+    assert load(write(tmp_path, booster, feature_names=["a", "b", "c"])).schema.names == ("a", "b", "c")
+
+
+def test_manifest_with_other_names_than_the_model_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
+    named = booster.copy()
+    named.feature_names = ["a", "b", "c"]
+    assert load(write(tmp_path, named, feature_names=["a", "b", "c"])).schema.names == ("a", "b", "c")
+    with pytest.raises(BadArtefactError, match="other feature_names than the model"):
+        load(write(tmp_path, named, feature_names=["c", "b", "a"]))
+
+
+def test_answers_name_the_features_by_their_digest(booster: xgboost.Booster, tmp_path: Path) -> None:
+    """As dropscore/features.py has it: by this a worker knows that its rows go to the features they are meant for."""
+    names = ["größe", "a b", '"c"']
+    served = load(write(tmp_path, booster, feature_names=names))
+    assert served.attributes == f"model-version={served.version};feature-names={digest_of(names)}"
+    assert load(write(tmp_path, booster)).attributes == f"model-version={served.version}"
 
 
 def test_manifest_cannot_name_a_file_elsewhere(booster: xgboost.Booster, tmp_path: Path) -> None:

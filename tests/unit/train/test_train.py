@@ -120,6 +120,7 @@ def test_parquet_and_csv_give_the_same_model(ready: Home) -> None:
     booster = xgboost.Booster()
     booster.load_model(bytearray(ready.model))
     assert booster.feature_names == names[1:]
+    assert ready.manifest["feature_names"] == names[1:]
     booster.feature_names = None
     assert bytes(booster.save_raw("ubj")) == from_csv
 

@@ -82,6 +82,13 @@ def test_manifest_is_plain_json() -> None:
     assert fields["source"] == {"name": "mine.pkl", "sha256": "0" * 64, "format": "pickle"}
 
 
+@pytest.mark.parametrize("names", [None, ("a", "b", "größe")])
+def test_manifest_keeps_the_features_names(names: tuple[str, ...] | None) -> None:
+    manifest = replace(MANIFEST, feature_names=names)
+    assert Manifest.from_json(manifest.to_json()) == manifest
+    assert (b"feature_names" in manifest.to_json()) is (names is not None)
+
+
 def test_manifest_names_categorical_columns_only_where_there_are_some() -> None:
     assert b"categorical" not in MANIFEST.to_json()
     assert Manifest.from_json(MANIFEST.to_json()) == MANIFEST

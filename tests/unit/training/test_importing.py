@@ -92,6 +92,19 @@ def test_imported_booster_predicts_as_it_did(booster: xgboost.Booster, rows: Row
     assert (manifest.features, manifest.trees, manifest.iterations, manifest.converted_with) == (4, 6, 6, None)
 
 
+@pytest.mark.parametrize("names", [["amount", "größe", "f0", "x y"], None])
+def test_names_of_the_features_are_imported(
+    names: list[str] | None, rows: Rows, labels: NDArray[np.int8], tmp_path: Path
+) -> None:
+    matrix = xgboost.DMatrix(rows, labels, feature_names=names, nthread=1)
+    trained = xgboost.train({"objective": "binary:logistic", "nthread": 1}, matrix, 2)
+    for number, way in enumerate((lambda path: trained.save_model(path), lambda path: as_pickle(trained, path, 4))):
+        source = tmp_path / f"{number}.ubj"
+        way(source)
+        manifest = import_artefact(source, tmp_path / "model.tar.gz")
+        assert manifest.feature_names == (None if names is None else tuple(names))
+
+
 def test_other_boosters_are_imported(rows: Rows, labels: NDArray[np.int8]) -> None:
     kinds = ({"booster": "gblinear"}, {"booster": "dart", "rate_drop": 0.3})
     models = [xgboost.train({**kind, "nthread": 1}, xgboost.DMatrix(rows, labels), 5) for kind in kinds]
