@@ -17,7 +17,7 @@ from dropscore.errors import JobError
 from dropscore.jobs import Job, State
 from dropscore.pace import Retry
 from dropscore.plan import Plan
-from dropscore.routes import Model
+from dropscore.routes import Model, StoredNames
 from dropscore.runtime import WorkerSettings
 from dropscore.work import Worker
 from tests.differential.case import Case
@@ -27,6 +27,7 @@ from tests.differential.oracle import Answer, UnreadableError, answer_to
 
 BUCKET = "bucket"
 OUTPUT = "output/1-a.csv"
+NAMES = "assets/feature-names.json"
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def run(case: Case) -> Outcome:
     served = serving_model(case.model)
     s3, table = MemoryS3(), MemoryTable(_job(case, served.version))
     s3.objects[case.key] = (case.dropped, {})
+    s3.objects[NAMES] = (json.dumps(case.model.names).encode(), {})
     worker = Worker(
         settings=WorkerSettings(
             jobs_table="jobs",
@@ -133,6 +135,7 @@ def _deployed(case: Case, version: str) -> Model:
         version=version,
         body_limit_bytes=case.body_limit_bytes,
         features=case.model.features,
+        feature_names=StoredNames(BUCKET, NAMES) if case.model.names else None,
     )
 
 

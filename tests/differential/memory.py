@@ -143,7 +143,7 @@ class MemoryRuntime:
             reply = asked.write(self.model.answer(matrix, asked.wanted))
         except RefusalError as refusal:
             raise _model_error(refusal.status, refusal.to_json().decode()) from None
-        return {"Body": io.BytesIO(reply), "CustomAttributes": f"model-version={self.model.version}"}
+        return {"Body": io.BytesIO(reply), "CustomAttributes": self.model.attributes}
 
 
 def _model_error(status: int, message: str) -> ClientError:
