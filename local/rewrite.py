@@ -62,6 +62,7 @@ def rewrite(stack: str, template: Template) -> Rewritten:
     for key in dropped:
         del resources[key]
     notes += _strip_secure_transport(stack, resources)
+    notes += _strip_source_account(stack, resources)
     notes += in_plain_words(stack, resources)
     names = {key: _name(stack, key, value) for key, value in removed.items()}
     literals = Literals(stack, {key: removed[key]["Type"] for key in removed}, names, _vpc_ranges(resources))
@@ -125,6 +126,19 @@ def _strip_secure_transport(stack: str, resources: dict[str, Any]) -> list[str]:
         if not kept:
             del resources[key]
     return notes
+
+
+def _strip_source_account(stack: str, resources: Mapping[str, Any]) -> list[str]:
+    """The shim assumes roles in the name of services, and a caller cannot say on whose behalf, as a service does."""
+    conditions = [
+        statement["Condition"]["StringEquals"]
+        for resource in resources.values()
+        for statement in resource.get("Properties", {}).get("AssumeRolePolicyDocument", {}).get("Statement", [])
+        if "aws:SourceAccount" in statement.get("Condition", {}).get("StringEquals", {})
+    ]
+    for condition in conditions:
+        del condition["aws:SourceAccount"]
+    return [f"{stack}: aws:SourceAccount of {len(conditions)} trust policies"] if conditions else []
 
 
 def _demands_tls(statement: Mapping[str, Any]) -> bool:

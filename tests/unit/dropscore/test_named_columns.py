@@ -67,7 +67,7 @@ def test_scores_are_those_of_the_booster_in_whatever_order(seed: int, booster: x
         chance = random.Random(f"{seed}-{number}")
         table, added = _table(chance)
         delimiter = chance.choice([",", ";", "\t", "|"])
-        quoting = chance.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
+        quoting: Any = chance.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
         ends = chance.choice(["\n", "\r\n"])
         text = table.to_csv(index=False, sep=delimiter, lineterminator=ends, quoting=quoting)
         file = chance.choice([b"", b"\xef\xbb\xbf"]) + text.encode()

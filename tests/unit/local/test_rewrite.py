@@ -121,6 +121,17 @@ def test_demand_for_tls_is_stripped_and_named_and_nothing_else_is() -> None:
     assert [note.split(":")[0] for note in result.not_emulated] == ["stack/Both", "stack/Only"]
 
 
+def test_source_account_is_stripped_from_trust_policies_and_named() -> None:
+    ours, other = {"aws:SourceAccount": "1"}, {"aws:SourceAccount": "1", "x": "y"}
+    statements = [{"Effect": "Allow", "Condition": {"StringEquals": dict(each)}} for each in (ours, other)]
+    role = resource("AWS::IAM::Role", AssumeRolePolicyDocument={"Statement": [*statements, {"Effect": "Allow"}]})
+    result = rewritten({"Role": role})
+
+    written = result.template["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert [each.get("Condition") for each in written] == [{"StringEquals": {}}, {"StringEquals": {"x": "y"}}, None]
+    assert list(result.not_emulated) == ["stack: aws:SourceAccount of 2 trust policies"]
+
+
 def test_a_vpcs_range_becomes_a_literal() -> None:
     group = resource("AWS::EC2::SecurityGroup", CidrIp={"Fn::GetAtt": ["Vpc", "CidrBlock"]})
     result = rewritten({"Vpc": resource("AWS::EC2::VPC", CidrBlock="10.0.0.0/16"), "Group": group})

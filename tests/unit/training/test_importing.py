@@ -98,9 +98,9 @@ def test_names_of_the_features_are_imported(
 ) -> None:
     matrix = xgboost.DMatrix(rows, labels, feature_names=names, nthread=1)
     trained = xgboost.train({"objective": "binary:logistic", "nthread": 1}, matrix, 2)
-    for number, way in enumerate((lambda path: trained.save_model(path), lambda path: as_pickle(trained, path, 4))):
-        source = tmp_path / f"{number}.ubj"
-        way(source)
+    trained.save_model(tmp_path / "saved.ubj")
+    as_pickle(trained, tmp_path / "pickled", 4)
+    for source in (tmp_path / "saved.ubj", tmp_path / "pickled"):
         manifest = import_artefact(source, tmp_path / "model.tar.gz")
         assert manifest.feature_names == (None if names is None else tuple(names))
 
