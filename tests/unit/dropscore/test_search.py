@@ -56,7 +56,7 @@ def test_one_row_cannot_be_halved() -> None:
 
 
 def test_a_model_that_named_a_good_row_is_not_believed_again() -> None:
-    search = Search(Body(b"1\n2\n3\nbad\n", first_row=1, rows=4, offset=0))
+    search = Search(Body(b"1\n2\n3\n4\n5\nbad\n", first_row=1, rows=6, offset=0))
     wrong = RowsRefusedError("X", "x", rows=(1, 1), reason="x", faults=[RowFault(0, "X", "x")])
     asked = []
     while part := search.next_part():
@@ -65,4 +65,4 @@ def test_a_model_that_named_a_good_row_is_not_believed_again() -> None:
             search.refused(part, wrong if part.body.rows > 1 else _refused(part.body.data, 1))
         else:
             search.answered(part, b"1\n" * part.body.rows)
-    assert asked == [[0, 1, 2, 3], [0], [1, 2, 3], [1], [2, 3], [2], [3]]
+    assert asked == [[0, 1, 2, 3, 4, 5], [0], [1, 2, 3, 4, 5], [1, 2], [3, 4, 5], [3], [4, 5], [4], [5]]
