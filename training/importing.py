@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+import json
+import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from training.artefact import MANIFEST, Manifest, Source, digest, load, members, pack, write_atomically
-from training.conversion import convert
-from training.foreign import find
-from training.recognise import Kind, recognise, unwrap
+from training.artefact import Manifest, Source, digest, pack
+from training.budget import SIZE_LIMIT_BYTES
+from training.conversion import Converted, convert
+from training.errors import Code, ModelImportError
+from training.sandbox import Limits, Sandbox
+
+READ = "training.reading"
+CHECKED = ("features", "objective", "outputs", "trees", "iterations", "categorical")
 
 
 def import_artefact(source: Path, destination: Path, *, trees_a_round: int | None = None) -> Manifest:
     """Write the served artefact of the model in `source` to `destination`; nothing is written when it fails.
 
     `trees_a_round` is the num_parallel_tree of training, for files of before 1.6 that early stopping left without it.
-    An artefact of ours is checked against its digest and copied as it is.
+    This process never reads the file: others do, under limits. An artefact of ours is loaded and verified like any
+    other, and its manifest must say what its model is.
     """
-    content = source.read_bytes()
-    if _is_ours(content):
-        manifest, _ = load(content)
-        write_atomically(destination, content)
-        return manifest
-    found = replace(find(content), trees_a_round=trees_a_round)
-    converted = convert(found)
-    manifest = Manifest(
+    size = _size(source)
+    with tempfile.TemporaryDirectory() as folder:
+        sandbox, here = Sandbox(Path(folder), Limits.of(size)), Path(folder, "model")
+        words = (str(source.resolve()), str(here), str(trees_a_round or 0))
+        sandbox.run(Path(sys.executable), READ, *words, read_bytes=size)
+        (converted,) = convert([here], sandbox)
+        manifest = _manifest(here, source.name, converted)
+        pack(destination, manifest, converted.model)
+    return manifest
+
+
+def _size(source: Path) -> int:
+    if not source.is_file():
+        raise ModelImportError(f"{source} is not a file", code=Code.NOT_A_MODEL)
+    size = source.stat().st_size
+    if size > SIZE_LIMIT_BYTES:
+        raise ModelImportError(f"{source} is over the limit of {SIZE_LIMIT_BYTES} bytes", code=Code.TOO_LARGE)
+    return size
+
+
+def _manifest(here: Path, name: str, converted: Converted) -> Manifest:
+    order = json.loads((here / "order.json").read_text())
+    made = Manifest(
         model="model.ubj",
         sha256=digest(converted.model),
         features=converted.shape.features,
@@ -32,17 +55,25 @@ def import_artefact(source: Path, destination: Path, *, trees_a_round: int | Non
         outputs=converted.shape.outputs,
         trees=converted.shape.trees,
         iterations=converted.iterations,
-        missing=found.missing,
+        missing=order["missing"],
         categorical=converted.categorical,
         feature_names=None if converted.shape.names is None else tuple(converted.shape.names),
-        source=Source(name=source.name, sha256=digest(content), format=found.format),
+        source=Source(name=name, sha256=(here / "sha256").read_text(), format=order["format"]),
         converted_with=converted.converted_with,
         verified_rows=converted.verified_rows,
     )
-    pack(destination, manifest, converted.model)
-    return manifest
+    stated = here / "stated.json"
+    return _checked(Manifest.from_json(stated.read_bytes()), made) if stated.exists() else made
 
 
-def _is_ours(content: bytes) -> bool:
-    plain = unwrap(content)
-    return recognise(plain) is Kind.TAR and MANIFEST in members(plain)
+def _checked(stated: Manifest, found: Manifest) -> Manifest:
+    """What an artefact of ours states, once it is true."""
+    for field in CHECKED:
+        states, has = getattr(stated, field), getattr(found, field)
+        if states != has:
+            raise ModelImportError(
+                f"its manifest states {field} {states!r:.100}, and the model has {has!r:.100}. Import the model again, "
+                "without the manifest",
+                code=Code.WRONG_MANIFEST,
+            )
+    return replace(stated, verified_rows=found.verified_rows)

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from training import conversion
 from training.artefact import digest, load
-from training.conversion import Converted, convert_all
+from training.conversion import Converted
 from training.errors import ModelImportError
 from training.foreign import find
 from training.importing import import_artefact
 
-from .conftest import ROOT, Rows, predict, train
+from .conftest import ROOT, Rows, convert_all, predict, train
 
 BYO = ROOT.parent / "shared" / "data" / "byo"
 BYO_SCORES = [0.000260044, 0.000412545, 0.001004696, 0.0000873892495292, 0.977230012, 0.970581293, 0.445608526]

@@ -15,12 +15,12 @@ import pytest
 import xgboost
 
 from tools.zoo.releases import RELEASES
-from training.conversion import Converted, convert_all
+from training.conversion import Converted
 from training.errors import ModelImportError
 from training.foreign import Found, find
 from training.importing import import_artefact
 
-from .conftest import ROOT, Rows, predict
+from .conftest import ROOT, Rows, convert_all, predict
 
 ZOO = ROOT / "tests" / "fixtures" / "zoo"
 NAMES = [release.name for release in RELEASES]
