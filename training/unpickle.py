@@ -107,8 +107,8 @@ def check_arguments(arguments: Any) -> None:
         raise UnsafePickleError("a call with those arguments is not part of a model: the pickle was refused")
 
 
-def _counted(step: Callable[[Any], None]) -> Callable[[ModelUnpickler], None]:
-    def run(reader: ModelUnpickler) -> None:
+def _counted(step: Callable[[Any], None]) -> Callable[[Any], None]:
+    def run(reader: Any) -> None:
         reader.budget.step()
         step(reader)
 
@@ -163,7 +163,10 @@ _STEPS: dict[bytes, Callable[[Any], None]] = {
     pickle.BYTEARRAY8: _bytearray8,
     **{getattr(pickle, name): _refuse_step(name) for name in _REFUSED_STEPS},
 }
-_ALL_STEPS = {**ModelUnpickler.dispatch, **{code[0]: step for code, step in _STEPS.items()}}
+_ALL_STEPS: dict[int, Callable[[Any], None]] = {
+    **ModelUnpickler.dispatch,
+    **{code[0]: step for code, step in _STEPS.items()},
+}
 ModelUnpickler.dispatch = {
     code: step if code == pickle.STOP[0] else _counted(step) for code, step in _ALL_STEPS.items()
 }

@@ -84,9 +84,19 @@ def check(learner: dict[str, Any]) -> None:
         raise ModelImportError(f"the model claims {features} features; 1 to {FEATURES_LIMIT} are served")
     if outputs_of(learner) > OUTPUTS_LIMIT:
         raise ModelImportError(f"the model claims {outputs_of(learner)} outputs; up to {OUTPUTS_LIMIT} are served")
+    if learner["gradient_booster"]["name"] != "gblinear" and not are_rounds(forest_of(learner), outputs_of(learner)):
+        raise ModelImportError("the model is damaged: its rounds and classes are not those of its trees")
     for number, tree in enumerate(trees_of(learner)):
         if not is_tree(tree, features):
             raise ModelImportError(f"tree {number} of the model is damaged: its nodes form no tree of its features")
+
+
+def are_rounds(forest: dict[str, Any], outputs: int) -> bool:
+    """Each tree is of an output that exists, and the rounds part all trees in their order."""
+    trees, bounds = len(forest["trees"]), forest.get("iteration_indptr")
+    if bounds is not None and not (bounds[0] == 0 and bounds[-1] == trees and bounds == sorted(bounds)):
+        return False
+    return trees_a_round(forest) <= max(trees, 1) and all(0 <= output < outputs for output in forest["tree_info"])
 
 
 def is_tree(tree: dict[str, Any], features: int) -> bool:
@@ -113,9 +123,19 @@ def settle_base_score(booster: xgboost.Booster) -> None:
         booster.load_model(bytearray(text.replace(b'"boost_from_average":"1"', b'"boost_from_average":"0"')))
 
 
-def trees_of(learner: dict[str, Any]) -> list[dict[str, Any]]:
+def forest_of(learner: dict[str, Any]) -> dict[str, Any]:
+    """Of gbtree and dart, which keeps it one deeper."""
     booster = learner["gradient_booster"]
-    return [] if booster["name"] == "gblinear" else list(booster.get("gbtree", booster)["model"]["trees"])
+    forest: dict[str, Any] = booster.get("gbtree", booster)["model"]
+    return forest
+
+
+def trees_of(learner: dict[str, Any]) -> list[dict[str, Any]]:
+    return [] if learner["gradient_booster"]["name"] == "gblinear" else list(forest_of(learner)["trees"])
+
+
+def trees_a_round(forest: dict[str, Any]) -> int:
+    return int(forest["gbtree_model_param"]["num_parallel_tree"]) or 1
 
 
 def iterations_of(booster: xgboost.Booster, learner: dict[str, Any], order: dict[str, Any]) -> int:
@@ -149,7 +169,7 @@ def forget_stale_rounds(booster: xgboost.Booster, rounds: int, version: list[int
 def best_rounds(booster: xgboost.Booster, learner: dict[str, Any], order: dict[str, Any]) -> int | None:
     """A count of trees says more than a count of rounds: before 1.6 a file does not know how many trees a round has."""
     trees, best = (known(booster, order, name) for name in ("best_ntree_limit", "best_iteration"))
-    parallel = parallel_trees(learner)
+    parallel = trees_a_round(forest_of(learner))
     if trees:
         return trees // parallel
     if best is None:
@@ -163,11 +183,6 @@ def best_rounds(booster: xgboost.Booster, learner: dict[str, Any], order: dict[s
             code=Code.ROUNDS_UNKNOWN,
         )
     return (best + 1) * int(order["trees_a_round"]) // parallel
-
-
-def parallel_trees(learner: dict[str, Any]) -> int:
-    forest = learner["gradient_booster"]
-    return int(forest.get("gbtree", forest)["model"]["gbtree_model_param"]["num_parallel_tree"]) or 1
 
 
 def known(booster: xgboost.Booster, order: dict[str, Any], name: str) -> int | None:

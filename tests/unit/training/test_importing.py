@@ -22,6 +22,7 @@ from training.conversion import Converted
 from training.errors import ModelImportError
 from training.foreign import find
 from training.importing import import_artefact
+from training.sandbox import Sandbox
 
 from .conftest import ROOT, Rows, convert_all, predict, train
 
@@ -151,7 +152,10 @@ def test_file_that_is_no_model_is_refused(content: bytes, tmp_path: Path) -> Non
 
 def test_damaged_model_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
     content = bytes(booster.save_raw("ubj"))
-    refuse(content[: len(content) // 2], tmp_path, "XGBoost cannot read the model")
+    refuse(
+        content[: len(content) // 2], tmp_path, "CRASHED: what reads the model crashed|XGBoost cannot read the model"
+    )
+    refuse(b'{"learner":{}}', tmp_path, r"DAMAGED: XGBoost cannot read the model \(XGBoost JSON\): \S")
 
 
 def test_pickle_without_model_bytes_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
@@ -193,14 +197,18 @@ def test_categorical_model_takes_codes_as_numbers(
 def test_nothing_is_written_when_old_and_new_disagree(
     booster: xgboost.Booster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lying = tmp_path / "convert.py"
-    honest = conversion.CONVERT.read_text()
-    lying.write_text(
-        honest.replace('"expected.npy", expected', '"expected.npy", np.nextafter(expected, np.float32(9))')
+    honest = Sandbox.run
+
+    def lie(self: Sandbox, python: Path, module: str, *arguments: str, read_bytes: int) -> None:
+        honest(self, python, module, *arguments, read_bytes=read_bytes)
+        if module == conversion.CONVERT:
+            scores = Path(arguments[0], "expected.npy")
+            np.save(scores, np.nextafter(np.load(scores), np.float32(9)))
+
+    monkeypatch.setattr(Sandbox, "run", lie)
+    refuse(
+        bytes(booster.save_raw("ubj")), tmp_path, r"SCORES_DIFFER.* on 1000 of 1000 random rows; nothing was written"
     )
-    assert lying.read_text() != honest
-    monkeypatch.setattr(conversion, "CONVERT", lying)
-    refuse(bytes(booster.save_raw("ubj")), tmp_path, r"disagree on 1000 of 1000 random rows; nothing was written")
 
 
 def test_random_rows_reach_every_leaf(

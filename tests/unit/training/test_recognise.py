@@ -16,7 +16,6 @@ from training.recognise import Kind, needs_legacy, recognise, unwrap, written_by
 
 from .conftest import zoo
 
-
 PACKS = [gzip.compress, bz2.compress, zlib.compress, lzma.compress]
 
 

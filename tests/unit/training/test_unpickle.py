@@ -26,7 +26,9 @@ PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
 
 def read(content: bytes) -> Thing:
-    return read_within(content, Budget(len(content)))
+    budget = Budget(0)
+    budget.left_bytes = 4 * len(content)
+    return read_within(content, budget)
 
 
 class Calls:
