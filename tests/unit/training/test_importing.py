@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import pickle
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,17 @@ import pytest
 import xgboost
 from numpy.typing import NDArray
 
-from training import conversion
-from training.artefact import digest, load
+from training import conversion, orders
+from training.artefact import Manifest, digest, load, pack
 from training.conversion import Converted
 from training.errors import ModelImportError
 from training.foreign import find
 from training.importing import import_artefact
+from training.legacy import convert as legacy
 from training.sandbox import Sandbox
+from training.verification import verify
 
-from .conftest import ROOT, Rows, convert_all, predict, train
+from .conftest import ROOT, Rows, convert_all, predict, train, zoo
 
 BYO = ROOT.parent / "shared" / "data" / "byo"
 BYO_SCORES = [0.000260044, 0.000412545, 0.001004696, 0.0000873892495292, 0.977230012, 0.970581293, 0.445608526]
@@ -120,6 +124,55 @@ def test_served_artefact_is_copied_as_it_is(booster: xgboost.Booster, tmp_path: 
     first = import_artefact(tmp_path / "mine", tmp_path / "first.tar.gz")
     assert import_artefact(tmp_path / "first.tar.gz", tmp_path / "second.tar.gz") == first
     assert (tmp_path / "first.tar.gz").read_bytes() == (tmp_path / "second.tar.gz").read_bytes()
+
+
+LIES: dict[str, Any] = {
+    "features": 5, "objective": "reg:squarederror", "outputs": 2, "trees": 7, "iterations": 3, "categorical": (1,),
+}  # fmt: skip
+
+
+def served_as(manifest: Manifest, model: bytes, path: Path) -> bytes:
+    pack(path, replace(manifest, sha256=digest(model)), model)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("field", LIES)
+def test_manifest_that_states_what_the_model_is_not_is_refused(
+    field: str, booster: xgboost.Booster, tmp_path: Path
+) -> None:
+    """Its digest is right: whoever writes a manifest can write that too."""
+    (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
+    manifest = import_artefact(tmp_path / "ours", tmp_path / "true.tar.gz")
+    lying = replace(manifest, **{field: LIES[field]})
+    _, model = load((tmp_path / "true.tar.gz").read_bytes())
+    refuse(served_as(lying, model, tmp_path / "lie"), tmp_path, f"WRONG_MANIFEST: its manifest states {field} ")
+
+
+@pytest.mark.parametrize("cut", [0, 100, 2000])
+def test_artefact_of_ours_with_a_damaged_model_is_refused(cut: int, booster: xgboost.Booster, tmp_path: Path) -> None:
+    (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
+    manifest = import_artefact(tmp_path / "ours", tmp_path / "true.tar.gz")
+    damaged = served_as(manifest, bytes(booster.save_raw("ubj")[:cut]), tmp_path / "damaged")
+    refuse(damaged, tmp_path, "^(WRONG_MANIFEST|CRASHED|DAMAGED): ")
+
+
+def test_artefact_of_ours_around_an_older_model_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
+    (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
+    manifest = import_artefact(tmp_path / "ours", tmp_path / "true.tar.gz")
+    older = served_as(manifest, zoo("2.0.3-python3.9", "logistic.ubj"), tmp_path / "older")
+    refuse(older, tmp_path, "^WRONG_MANIFEST: .* that today's XGBoost wrote")
+
+
+def test_verification_compares_both_ways_to_predict(
+    booster: xgboost.Booster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "0").mkdir()
+    orders.write(tmp_path / "0", find(bytes(booster.save_raw("ubj"))))
+    legacy.convert(tmp_path / "0")
+    honest = xgboost.Booster.inplace_predict
+    monkeypatch.setattr(xgboost.Booster, "inplace_predict", lambda *args, **kwargs: honest(*args, **kwargs) + 1)
+    verify(tmp_path / "0")
+    assert json.loads((tmp_path / "0" / "verified.json").read_text())["wrong"] == 1000
 
 
 def refuse(content: bytes, folder: Path, match: str) -> None:
