@@ -25,7 +25,7 @@ FEATURES_LIMIT = 1_000_000
 OUTPUTS_LIMIT = 10_000
 MISSING_SHARE = 0.15
 NODES = ("left_children", "right_children", "split_indices")
-FIRST_WITH_SLICES, FIRST_WITHOUT_STALE_ROUNDS = [1, 3], [2, 1]
+FIRST_WITH_SLICES, FIRST_WHERE_SLICES_FORGET, FIRST_WITHOUT_TREE_LIMIT = [1, 3], [1, 5], [2, 0]
 FIRST_THAT_SAYS_TREES_A_ROUND = [1, 6]
 Rows = NDArray[np.float32]
 
@@ -154,15 +154,15 @@ def iterations_of(booster: xgboost.Booster, learner: dict[str, Any], order: dict
 
 
 def forget_stale_rounds(booster: xgboost.Booster, rounds: int, version: list[int]) -> None:
-    """A slice (`booster[0:3]`) of 1.3 to 2.0 keeps the number of rounds that the whole booster had.
+    """A slice (`booster[0:3]`) of 1.3 to 1.7 keeps of the whole booster what its release does not predict with.
 
-    In those releases training wrote `best_ntree_limit` always, and `best_iteration` only where early stopping chose.
-    One beyond the last round is the whole booster's, and the release itself predicts with all rounds of the slice.
+    Of 1.3 and 1.4 that is the best round. From 1.5 on it is `best_ntree_limit`, which training then wrote always, and
+    `best_iteration` only where early stopping had chosen: the former alone says nothing.
     """
-    if not FIRST_WITH_SLICES <= version < FIRST_WITHOUT_STALE_ROUNDS:
+    if not FIRST_WITH_SLICES <= version < FIRST_WITHOUT_TREE_LIMIT:
         return
     best = booster.attr("best_iteration")
-    if best is None or int(best) >= rounds:
+    if best is None or (int(best) >= rounds and version < FIRST_WHERE_SLICES_FORGET):
         booster.set_attr(best_iteration=None, best_ntree_limit=None)
 
 
