@@ -93,6 +93,10 @@ def _check_types(fields: dict[str, Any]) -> None:
     missing = fields["missing"]
     if missing is not None and (type(missing) not in {int, float} or not math.isfinite(missing)):
         raise TypeError("its missing is not a number")
+    for name, kind in (("categorical", int), ("feature_names", str)):
+        listed = fields.get(name)
+        if listed is not None and not (isinstance(listed, list) and all(type(one) is kind for one in listed)):
+            raise TypeError(f"its {name} is no list of type {kind.__name__}")
     if fields.get("format", 1) != 1:
         raise ValueError("its format is not 1: it is of a newer Dropscore")
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import xgboost
 
-
 from training.shape import Shape
 
 

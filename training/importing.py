@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from training.artefact import Manifest, Source, digest, pack
+from training.artefact import MANIFEST, Manifest, Source, digest, pack
 from training.budget import SIZE_LIMIT_BYTES
 from training.conversion import Converted, convert
 from training.errors import Code, ModelImportError
@@ -25,15 +25,21 @@ def import_artefact(source: Path, destination: Path, *, trees_a_round: int | Non
     This process never reads the file: others do, under limits. An artefact of ours is loaded and verified like any
     other, and its manifest must say what its model is.
     """
-    size = _size(source)
     with tempfile.TemporaryDirectory() as folder:
-        sandbox, here = Sandbox(Path(folder), Limits.of(size)), Path(folder, "model")
-        words = (str(source.resolve()), str(here), str(trees_a_round or 0))
-        sandbox.run(Path(sys.executable), READ, *words, read_bytes=size)
+        sandbox, here = _read(source, Path(folder), trees_a_round)
         (converted,) = convert([here], sandbox)
         manifest = _manifest(here, source.name, converted)
         pack(destination, manifest, converted.model)
     return manifest
+
+
+def _read(source: Path, folder: Path, trees_a_round: int | None) -> tuple[Sandbox, Path]:
+    """The folder where the model was put, not yet loaded, and the limits for what comes next."""
+    size, here = _size(source), folder / "model"
+    sandbox = Sandbox(folder, Limits.of(size))
+    words = (str(source.resolve()), str(here), str(trees_a_round or 0))
+    sandbox.run(Path(sys.executable), READ, *words, read_bytes=size)
+    return sandbox, here
 
 
 def _size(source: Path) -> int:
@@ -67,13 +73,36 @@ def _manifest(here: Path, name: str, converted: Converted) -> Manifest:
 
 
 def _checked(stated: Manifest, found: Manifest) -> Manifest:
-    """What an artefact of ours states, once it is true."""
+    """What an artefact of ours states, once it is true.
+
+    A manifest of before there were feature names gets the model's; one may name the features of a model without names.
+    """
     for field in CHECKED:
-        states, has = getattr(stated, field), getattr(found, field)
-        if states != has:
+        _check(field, getattr(stated, field), getattr(found, field))
+    names = stated.feature_names or found.feature_names
+    if found.feature_names:
+        _check("feature_names", names, found.feature_names)
+    elif names:
+        _check("as many feature_names as", len(names), found.features)
+    return replace(stated, feature_names=names, verified_rows=found.verified_rows)
+
+
+def _check(field: str, stated: object, found: object) -> None:
+    if stated != found:
+        raise ModelImportError(
+            f"its manifest states {field} {stated!r:.100}, and the model has {found!r:.100}. Import the model again, "
+            "without the manifest",
+            code=Code.WRONG_MANIFEST,
+        )
+
+
+def read_manifest(source: Path) -> Manifest:
+    """That of a served artefact whose model is the one it describes; the model is not loaded."""
+    with tempfile.TemporaryDirectory() as folder:
+        _, here = _read(source, Path(folder), None)
+        stated = here / "stated.json"
+        if not stated.exists():
             raise ModelImportError(
-                f"its manifest states {field} {states!r:.100}, and the model has {has!r:.100}. Import the model again, "
-                "without the manifest",
-                code=Code.WRONG_MANIFEST,
+                f"no {MANIFEST} inside: not a served artefact. Make one: dropscore model import", code=Code.NOT_A_MODEL
             )
-    return replace(stated, verified_rows=found.verified_rows)
+        return Manifest.from_json(stated.read_bytes())

@@ -14,6 +14,7 @@ import struct
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import xgboost
 
@@ -30,6 +31,7 @@ SCALAR = b"cnumpy.core.multiarray\nscalar\n"
 WRAPPER = b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81"
 FLOAT64 = b"cnumpy\ndtype\n(S'f8'\ntR"
 ANY = r"^[A-Z_]+: "
+RDS_CODES = r"^(DAMAGED|NOT_A_MODEL|TOO_LARGE|UNSUPPORTED): "
 PICKLE = r"^(UNSAFE_PICKLE|NOT_A_MODEL|DAMAGED|TOO_LARGE): "
 
 
@@ -339,12 +341,9 @@ def binary(offset: int, value: bytes) -> bytes:
 def hostile() -> dict[str, tuple[Callable[[], bytes], str]]:
     """By name: what makes the file, and the codes it may end with."""
     return {
-        **{name: (lambda content=content: content, PICKLE) for name, content in PICKLES.items()},
+        **{name: (partial(bytes, content), PICKLE) for name, content in PICKLES.items()},
         **{name: (make, f"^({codes})[A-Z_]*: ") for name, (make, codes) in ARCHIVES.items()},
-        **{
-            name: (lambda content=content: content, r"^(DAMAGED|NOT_A_MODEL|TOO_LARGE|UNSUPPORTED): ")
-            for name, content in RDS.items()
-        },
+        **{name: (partial(bytes, content), RDS_CODES) for name, content in RDS.items()},
         **{name: (make, ANY) for name, make in MODELS.items()},
     }
 
