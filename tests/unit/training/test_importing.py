@@ -7,6 +7,7 @@ import io
 import json
 import pickle
 import tarfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,8 @@ def test_names_of_the_features_are_imported(
 ) -> None:
     matrix = xgboost.DMatrix(rows, labels, feature_names=names, nthread=1)
     trained = xgboost.train({"objective": "binary:logistic", "nthread": 1}, matrix, 2)
-    for number, way in enumerate((lambda path: trained.save_model(path), lambda path: as_pickle(trained, path, 4))):
+    ways: tuple[Callable[[Path], None], ...] = (trained.save_model, lambda path: as_pickle(trained, path, 4))
+    for number, way in enumerate(ways):
         source = tmp_path / f"{number}.ubj"
         way(source)
         manifest = import_artefact(source, tmp_path / "model.tar.gz")
