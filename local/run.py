@@ -24,6 +24,7 @@ from dropscore.jobs import Job, State
 from dropscore.routes import errors_key
 from local.account import REGION, ROOT, client
 from local.cloud import Clock, Cloud, throwaway
+from training.importing import import_artefact
 
 TAKEN_SECONDS = 60.0
 Talk = Callable[[str], None]
@@ -118,8 +119,6 @@ class Watch:
 
 
 def _imported(model: Path, home: Path) -> Path:
-    from training.importing import import_artefact  # heavy, and only wanted here
-
     artefact = home / "model.tar.gz"
     import_artefact(model, artefact)
     return artefact

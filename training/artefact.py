@@ -9,17 +9,26 @@ import gzip
 import hashlib
 import io
 import json
+import math
 import os
 import tarfile
 import tempfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from training.errors import ModelImportError
+from training.budget import Budget
+from training.errors import Code, ModelImportError
 
 MANIFEST = "manifest.json"
-SIZE_LIMIT_BYTES = 1 << 30
+MANIFEST_LIMIT_BYTES = 32 << 20
+MEMBERS_LIMIT = 1000
+_TYPES = {
+    **dict.fromkeys(("model", "sha256", "objective"), str),
+    **dict.fromkeys(("features", "outputs", "trees", "iterations", "verified_rows"), int),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +68,14 @@ class Manifest:
     def from_json(cls, text: bytes) -> Manifest:
         try:
             fields = json.loads(text)
+            _check_types(fields)
             changed = {"source": Source(**fields["source"]), "categorical": tuple(fields.get("categorical", ()))}
             names = fields.get("feature_names")
             return cls(**{**fields, **changed, "feature_names": None if names is None else tuple(names)})
-        except (ValueError, TypeError, KeyError) as error:
-            raise ModelImportError(f"{MANIFEST} is not a manifest of ours: {error}") from error
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise ModelImportError(
+                f"{MANIFEST} is not a manifest of ours: {str(error)[:300]}", code=Code.WRONG_MANIFEST
+            ) from error
 
     def to_json(self) -> bytes:
         fields = {"format": self.format, **asdict(self)}
@@ -72,6 +84,21 @@ class Manifest:
         if self.feature_names is None:
             del fields["feature_names"]
         return json.dumps(fields, indent=2).encode() + b"\n"
+
+
+def _check_types(fields: dict[str, Any]) -> None:
+    for name, kind in _TYPES.items():
+        if type(fields[name]) is not kind:
+            raise TypeError(f"its {name} is not of type {kind.__name__}")
+    missing = fields["missing"]
+    if missing is not None and (type(missing) not in {int, float} or not math.isfinite(missing)):
+        raise TypeError("its missing is not a number")
+    for name, kind in (("categorical", int), ("feature_names", str)):
+        listed = fields.get(name)
+        if listed is not None and not (isinstance(listed, list) and all(type(one) is kind for one in listed)):
+            raise TypeError(f"its {name} is no list of type {kind.__name__}")
+    if fields.get("format", 1) != 1:
+        raise ValueError("its format is not 1: it is of a newer Dropscore")
 
 
 def digest(content: bytes) -> str:
@@ -109,56 +136,78 @@ def _tar(files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def members(content: bytes, *, limit_bytes: int = SIZE_LIMIT_BYTES) -> dict[str, bytes]:
+def members(content: bytes, budget: Budget | None = None) -> dict[str, bytes]:
     """The regular files of a tar, compressed by gzip or not, by their paths. Nothing touches the disk."""
+    budget = budget or Budget(len(content))
     if content[:2] == b"\x1f\x8b":
-        content = gunzip(content, limit_bytes)
+        content = gunzip(content, budget)
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
-            return {_path_of(entry): _content_of(archive, entry) for entry in archive if not entry.isdir()}
-    except tarfile.TarError as error:
-        raise ModelImportError(f"the tar archive cannot be read: {error}") from error
+            return dict(_files(archive, budget))
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError, EOFError) as error:
+        raise ModelImportError(f"the tar archive cannot be read: {str(error)[:300]}") from error
 
 
-def gunzip(content: bytes, limit_bytes: int = SIZE_LIMIT_BYTES) -> bytes:
+def _files(archive: tarfile.TarFile, budget: Budget) -> Iterator[tuple[str, bytes]]:
+    for number, entry in enumerate(archive):
+        if number == MEMBERS_LIMIT:
+            raise ModelImportError(
+                f"the archive holds over {MEMBERS_LIMIT} entries; make one of the model alone", code=Code.TOO_LARGE
+            )
+        if not entry.isdir():
+            budget.spend(max(entry.size, 0))
+            yield _path_of(entry), _content_of(archive, entry)
+
+
+def gunzip(content: bytes, budget: Budget) -> bytes:
     try:
         with gzip.open(io.BytesIO(content)) as stream:
-            unpacked = stream.read(limit_bytes + 1)
+            unpacked = stream.read(budget.left_bytes + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise ModelImportError(f"the gzip data is damaged: {error}") from error
-    if len(unpacked) > limit_bytes:
-        raise ModelImportError(f"unpacked, the artefact is over the limit of {limit_bytes} bytes")
+    budget.spend(len(unpacked))
     return unpacked
 
 
 def _path_of(entry: tarfile.TarInfo) -> str:
     path = PurePosixPath(entry.name)
+    shown = repr(entry.name[:200])
     if path.is_absolute() or ".." in path.parts:
-        raise ModelImportError(f"the archive holds the path {entry.name!r}, which leads out of it")
+        raise ModelImportError(f"the archive holds the path {shown}, which leads out of it", code=Code.UNSAFE_ARCHIVE)
     if not entry.isreg() or entry.issparse():
         raise ModelImportError(
-            f"the archive's {entry.name!r} is a link, a device or a sparse file; only files are read"
+            f"the archive's {shown} is a link, a device or a sparse file; only files are read",
+            code=Code.UNSAFE_ARCHIVE,
         )
     return str(path)
 
 
 def _content_of(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
     stream = archive.extractfile(entry)
-    if stream is None:
-        raise ModelImportError(f"the archive's {entry.name!r} cannot be read")
-    return stream.read()
+    content = stream.read() if stream is not None else b""
+    if len(content) != entry.size:
+        raise ModelImportError(f"the archive's {entry.name[:200]!r} ends too early: it is damaged")
+    return content
 
 
 def load(content: bytes) -> tuple[Manifest, bytes]:
     """Manifest and model of a served artefact; raises when it is none or when the digest is wrong."""
-    files = members(content)
+    return load_members(members(content))
+
+
+def load_members(files: dict[str, bytes]) -> tuple[Manifest, bytes]:
     if MANIFEST not in files:
-        raise ModelImportError(f"no {MANIFEST} inside: not a served artefact. Make one: dropscore model import")
+        raise ModelImportError(
+            f"no {MANIFEST} inside: not a served artefact. Make one: dropscore model import", code=Code.NOT_A_MODEL
+        )
+    if len(files[MANIFEST]) > MANIFEST_LIMIT_BYTES:
+        raise ModelImportError(f"{MANIFEST} is over {MANIFEST_LIMIT_BYTES} bytes", code=Code.WRONG_MANIFEST)
     manifest = Manifest.from_json(files[MANIFEST])
     model = files.get(manifest.model)
     if model is None or digest(model) != manifest.sha256:
         raise ModelImportError(
-            f"{manifest.model} does not match its manifest: the artefact is damaged; import it again"
+            f"{str(manifest.model)[:200]} does not match its manifest: the artefact is damaged; import it again",
+            code=Code.WRONG_MANIFEST,
         )
     return manifest, model
 

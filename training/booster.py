@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xgboost
 
-
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """`rounds` is 0 and `trees` is 0 for a linear booster, which predicts with all of itself always."""
-
-    features: int
-    objective: str
-    outputs: int
-    trees: int
-    rounds: int
-    parallel_trees: int
-    names: tuple[str, ...] | None = None
-    """Of the features, in their order; None where the booster has none."""
+from training.shape import Shape
 
 
 def describe(booster: xgboost.Booster) -> Shape:

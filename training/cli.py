@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from dropscore.cli.output import printable, say, write, write_json
-from training.artefact import Manifest, load
+from training.artefact import Manifest
 from training.checking.cli import check
+from training.importing import import_artefact, read_manifest
 
 app = typer.Typer(help="Bring your own model.", no_args_is_help=True)
 app.command()(check)
@@ -28,8 +29,6 @@ def import_(
     ] = None,
 ) -> None:
     """Turn an XGBoost .json, .ubj, binary, pickle or joblib, or a tar of one, into the model.tar.gz that is served."""
-    from training.importing import import_artefact  # XGBoost costs a second that `--help` need not wait for
-
     manifest = import_artefact(artefact, out, trees_a_round=trees_a_round)
     _print(manifest, as_json=as_json)
     say(f'Wrote {printable(out)}. Name it in dropscore.toml: artefact = "{printable(out)}"')
@@ -38,8 +37,7 @@ def import_(
 @app.command()
 def show(artefact: Annotated[Path, ARTEFACT], as_json: Annotated[bool, JSON] = False) -> None:
     """Print the manifest of a served artefact, after checking that the model is the one it describes."""
-    manifest, _ = load(artefact.read_bytes())
-    _print(manifest, as_json=as_json)
+    _print(read_manifest(artefact), as_json=as_json)
 
 
 def _print(manifest: Manifest, *, as_json: bool) -> None:

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from training.artefact import members
-from training.errors import ModelImportError
+from training.artefact import MANIFEST, Manifest, load_members, members
+from training.budget import Budget
+from training.errors import Code, ModelImportError
 from training.inert import BOOSTER, SCALAR, WRAPPERS, Thing
 from training.rds import raw_vectors
-from training.recognise import Kind, recognise, unwrap
+from training.recognise import Kind, needs_legacy, recognise, unwrap
 from training.unpickle import read
 
 KNOWN = (
     ".json, .ubj, XGBoost's binary format, a pickle or joblib of a Booster or an XGB… estimator, an RDS of an "
     "xgb.Booster, or a tar of one"
 )
+COUNT_LIMIT = 1 << 31
+_SCALARS = {
+    **dict(zip(("f2", "f4", "f8", "b1"), "efd?", strict=True)),
+    **dict(zip(("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"), "bhiqBHIQ", strict=True)),
+}
 _WRAPPINGS = (Kind.PICKLE, Kind.TAR, Kind.RDS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """`kind` says how to load `content`; the rest is what only the pickle around it, or the user, knew."""
+    """`kind` says how to load `content`; the rest is what only the pickle around it, or the user, knew.
+
+    `stated` is the manifest around the model, where the file is an artefact that import, or training, made.
+    """
 
     content: bytes
     kind: Kind
@@ -35,40 +43,70 @@ class Found:
     missing: float | None = None
     feature_names: tuple[str, ...] = ()
     trees_a_round: int | None = None
+    stated: Manifest | None = None
 
 
-def find(content: bytes) -> Found:
-    plain = unwrap(content)
+def find(content: bytes, budget: Budget | None = None) -> Found:
+    budget = budget or Budget(len(content))
+    plain = unwrap(content, budget)
     kind = recognise(plain)
     if kind is Kind.TAR:
-        return _find_in_tar(plain)
+        return _find_in_tar(plain, budget)
     if kind is None:
-        raise ModelImportError(f"the file holds no XGBoost model that is known here. Known are {KNOWN}")
-    return _find(plain, kind)
+        raise ModelImportError(
+            f"the file holds no XGBoost model that is known here. Known are {KNOWN}", code=Code.NOT_A_MODEL
+        )
+    return _find(plain, kind, budget)
 
 
-def _find(plain: bytes, kind: Kind) -> Found:
-    reader = {Kind.PICKLE: _from_pickle, Kind.RDS: _from_rds}.get(kind)
-    return reader(plain) if reader else Found(content=plain, kind=kind, format=kind.value)
+def _find(plain: bytes, kind: Kind, budget: Budget) -> Found:
+    if kind is Kind.TAR:
+        raise ModelImportError("a tar inside of a tar: take the inner one out and import it", code=Code.UNSUPPORTED)
+    if kind is Kind.PICKLE:
+        return _from_pickle(plain, budget)
+    if kind is Kind.RDS:
+        return _from_rds(plain, budget)
+    return Found(content=plain, kind=kind, format=kind.value)
 
 
-def _from_rds(content: bytes) -> Found:
+def _from_rds(content: bytes, budget: Budget) -> Found:
     """The first vector that is a model: what an xgb.Booster holds after it (callbacks, a call) is R's business."""
-    for vector in raw_vectors(content):
+    for vector in raw_vectors(content, budget):
         kind = recognise(vector)
         if kind is not None and kind not in _WRAPPINGS:
             return Found(content=vector, kind=kind, format=f"RDS of R around {kind}")
-    raise ModelImportError("the RDS file holds no model bytes. In R: xgb.save(model, 'model.ubj')")
+    raise ModelImportError(
+        "the RDS file holds no model bytes. In R: xgb.save(model, 'model.ubj')", code=Code.NOT_A_MODEL
+    )
 
 
-def _find_in_tar(plain: bytes) -> Found:
-    models = {name: unwrap(content) for name, content in members(plain).items() if not _is_bystander(name)}
+def _find_in_tar(plain: bytes, budget: Budget) -> Found:
+    files = members(plain, budget)
+    if MANIFEST in files:
+        return _find_served(files)
+    models = {name: unwrap(content, budget) for name, content in files.items() if not _is_bystander(name)}
     kinds = {name: kind for name, content in models.items() if (kind := recognise(content))}
     if len(kinds) != 1:
         among = ", ".join(sorted(kinds or models)) or "no files"
-        raise ModelImportError(f"the archive must hold one XGBoost model, it holds {len(kinds)} (of {among}). {KNOWN}")
+        raise ModelImportError(
+            f"the archive must hold one XGBoost model, it holds {len(kinds)} (of {among[:300]}). {KNOWN}",
+            code=Code.NOT_A_MODEL,
+        )
     name, kind = kinds.popitem()
-    return _find(models[name], kind)
+    return _find(models[name], kind, budget)
+
+
+def _find_served(files: Mapping[str, bytes]) -> Found:
+    """An artefact with a manifest: the model is as foreign as any, and the manifest is what has to be checked."""
+    stated, model = load_members(dict(files))
+    kind = recognise(model)
+    if kind not in {Kind.JSON_MODEL, Kind.UBJ_MODEL} or needs_legacy(kind, model):
+        raise ModelImportError(
+            f"the archive's {MANIFEST} is of a model that today's XGBoost wrote, and its model is not one. "
+            "Import that model without the manifest",
+            code=Code.WRONG_MANIFEST,
+        )
+    return Found(content=model, kind=kind, format=stated.source.format, missing=stated.missing, stated=stated)
 
 
 def _is_bystander(path: str) -> bool:
@@ -77,13 +115,15 @@ def _is_bystander(path: str) -> bool:
     return name.startswith("._") or name.endswith((".py", ".txt"))
 
 
-def _from_pickle(content: bytes) -> Found:
-    thing = read(content)
+def _from_pickle(content: bytes, budget: Budget) -> Found:
+    thing = read(content, budget)
     protocol = content[1] if content[:1] == b"\x80" else 0
     wrapper = _state(thing) if thing.kind in WRAPPERS else {}
     booster = wrapper.get("_Booster") if wrapper else thing
     if not isinstance(booster, Thing) or booster.kind != BOOSTER:
-        raise ModelImportError(f"the pickle holds a {thing.kind} without a booster: fit the model, then pickle it")
+        raise ModelImportError(
+            f"the pickle holds a {thing.kind} without a booster: fit the model, then pickle it", code=Code.NOT_A_MODEL
+        )
     state = _state(booster)
     handle = state.get("handle")
     kind = recognise(bytes(handle)) if isinstance(handle, bytes | bytearray) else None
@@ -108,7 +148,11 @@ def _state(thing: Thing) -> Mapping[str, Any]:
 
 def _whole(state: Mapping[str, Any], wrapper: Mapping[str, Any], name: str) -> int | None:
     value = _number(state.get(name, wrapper.get(name)))
-    return None if value is None else int(value)
+    if value is None:
+        return None
+    if not abs(value) < COUNT_LIMIT:
+        raise ModelImportError(f"the pickle's {name} is not a count of rounds or trees")
+    return int(value)
 
 
 def _missing(value: Any) -> float | None:
@@ -119,12 +163,19 @@ def _missing(value: Any) -> float | None:
 def _number(value: Any) -> float | int | None:
     """A Python number, or a numpy scalar as the unpickler left it."""
     if isinstance(value, Thing) and value.kind == SCALAR:
-        dtype, content = value.made_of
-        raw = content.encode("latin1") if isinstance(content, str) else content
-        value = np.frombuffer(raw, np.dtype(dtype.made_of[0])).item()
+        return _scalar(*value.made_of)
     if value is None or isinstance(value, int | float):
         return value
     raise ModelImportError(f"the pickle has a {type(value).__name__} where a number belongs")
+
+
+def _scalar(dtype: Any, content: Any) -> float | int:
+    raw = content.encode("latin1") if isinstance(content, str) else content
+    form = _SCALARS.get(dtype.made_of[0].lstrip("<=|")) if isinstance(dtype, Thing) and dtype.made_of else None
+    if form is None or not isinstance(raw, bytes):
+        raise ModelImportError("the pickle has an array or a text where a number belongs")
+    (value,) = struct.unpack(f"<{form}", raw)
+    return float(value) if isinstance(value, float) else int(value)
 
 
 def _names(value: Any) -> tuple[str, ...]:

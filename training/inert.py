@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any, NamedTuple
 
+from training.budget import SIZE_LIMIT_BYTES
 from training.errors import OTHER_LIBRARIES, UnsafePickleError
 
 
@@ -44,6 +46,8 @@ BYSTANDERS = {
     Name("sklearn.preprocessing._label", "LabelEncoder"),
     Name("xgboost.callback", "EarlyStopping"),
 }
+ARGUMENTS_LIMIT = 8
+DIMENSIONS_LIMIT = 32
 _LIBRARIES = {"lightgbm", "catboost", "sklearn"}
 CLASSES = {BOOSTER, *WRAPPERS, JOBLIB_ARRAY, NDARRAY, *BYSTANDERS}
 _PLAIN_DTYPE = re.compile(r"[<>|=]?[biufSU]([1-9]\d{0,4})")
@@ -60,7 +64,7 @@ def refused(what: object) -> UnsafePickleError:
 
 
 def _object(kind: Name, *_: object) -> Thing:
-    if kind not in CLASSES:
+    if not isinstance(kind, Name) or kind not in CLASSES:  # to hash anything but a Name can take for ever
         raise refused(kind)
     return Thing(kind)
 
@@ -77,13 +81,9 @@ def _bytearray(content: str | bytes = b"", encoding: str = "latin1") -> bytearra
     return bytearray(_encode(content, encoding) if isinstance(content, str) else content)
 
 
-def _ordered(items: Iterable[tuple[str, Any]] = ()) -> dict[str, Any]:
-    found = {}
-    for name, value in items:
-        if not isinstance(name, str):
-            raise UnsafePickleError(f"an OrderedDict key of type {type(name).__name__} is not part of a model")
-        found[name] = value
-    return found
+def _ordered(*_: object) -> dict[str, Any]:
+    """Empty: a booster keeps nothing in one that matters, and copying its items is how a small file fills memory."""
+    return {}
 
 
 def _bytes() -> bytes:
@@ -91,12 +91,21 @@ def _bytes() -> bytes:
 
 
 def _dtype(name: str, *_: object) -> Thing:
-    if not isinstance(name, str) or not _PLAIN_DTYPE.fullmatch(name):
+    if not isinstance(name, str) or len(name) > 8 or not _PLAIN_DTYPE.fullmatch(name):
         raise UnsafePickleError("numpy.dtype of Python objects is not part of a model: only numbers and text are")
     return Thing(DTYPE, (name,))
 
 
-def item_bytes(dtype: Thing) -> int:
+def array_bytes(shape: Any, dtype: Any) -> int:
+    """How many bytes an array of joblib takes in the file."""
+    if not isinstance(dtype, Thing) or dtype.kind != DTYPE or not isinstance(shape, tuple | list):
+        raise UnsafePickleError("an array without shape and dtype is not part of a model")
+    if len(shape) > DIMENSIONS_LIMIT or not all(type(size) is int and 0 <= size <= SIZE_LIMIT_BYTES for size in shape):
+        raise UnsafePickleError("an array of that shape is not part of a model")
+    return prod(shape) * _item_bytes(dtype)
+
+
+def _item_bytes(dtype: Thing) -> int:
     kind = _PLAIN_DTYPE.fullmatch(dtype.made_of[0])
     if kind is None:
         raise ValueError("an array without a dtype")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from training.errors import ModelImportError
+from training.budget import Budget
+from training.errors import Code, ModelImportError
 
 MAGIC = (b"X\n\x00\x00\x00\x02", b"X\n\x00\x00\x00\x03")
 HAS_ATTRIBUTES, HAS_TAG = 0x200, 0x400
@@ -20,18 +21,19 @@ ITEM_BYTES = {10: 4, 13: 4, 14: 8, 15: 16}  # logical, integer, real, complex
 TEXTS = 16
 
 
-def raw_vectors(content: bytes) -> Iterator[bytes]:
+def raw_vectors(content: bytes, budget: Budget) -> Iterator[bytes]:
     """In the order of the file; it is read only as far as the caller goes on."""
-    reader = _Reader(content)
     try:
+        reader = _Reader(content, budget)
         yield from reader.items()
     except (struct.error, RecursionError) as error:
         raise ModelImportError(f"the RDS file is damaged: {type(error).__name__}") from error
 
 
 class _Reader:
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, budget: Budget) -> None:
         self.content = content
+        self.budget = budget
         self.at = 14  # magic, version, and the versions of R that wrote it and that can read it
         if content[5] == 3:
             self.take(self.integer())  # the name of the encoding of texts
@@ -56,6 +58,7 @@ class _Reader:
             yield from self.item()
 
     def item(self) -> Iterator[bytes]:
+        self.budget.step()
         flags = self.integer()
         kind, has_attributes = flags & 0xFF, bool(flags & HAS_ATTRIBUTES)
         if kind in {PAIRLIST, CALL}:
@@ -68,7 +71,9 @@ class _Reader:
 
     def value(self, kind: int, flags: int) -> Iterator[bytes]:
         if kind == RAW:
-            yield self.take(self.length())
+            vector = self.take(self.length())
+            self.budget.spend(len(vector))
+            yield vector
         elif kind in ITEM_BYTES:
             self.take(self.length() * ITEM_BYTES[kind])
         elif kind in {TEXTS, LIST, EXPRESSION}:
@@ -83,5 +88,6 @@ class _Reader:
             self.take(0 if flags >> 8 else 4)
         else:
             raise ModelImportError(
-                f"the RDS file holds an R object of type {kind} before any model. In R: xgb.save(model, 'model.ubj')"
+                f"the RDS file holds an R object of type {kind} before any model. In R: xgb.save(model, 'model.ubj')",
+                code=Code.UNSUPPORTED,
             )

@@ -13,10 +13,13 @@ from enum import StrEnum
 from functools import partial
 from typing import Protocol
 
-from training.artefact import SIZE_LIMIT_BYTES, gunzip
-from training.errors import OTHER_LIBRARIES, ModelImportError
+from training.artefact import gunzip
+from training.budget import MIB, Budget
+from training.errors import OTHER_LIBRARIES, Code, ModelImportError
 from training.rds import MAGIC
 
+LAYERS_LIMIT = 2  # a joblib file, compressed, in a compressed file
+DICTIONARY_LIMIT_BYTES = 100 * MIB  # `xz -9` needs 65 MiB; the format allows 4 GiB
 LEGACY_HEADER_BYTES = 136  # struct LearnerModelParam, before the length of the objective's name
 _LEGACY_BOOSTERS = {b"gbtree", b"gblinear", b"dart"}
 _JSON_OBJECT = re.compile(rb'\s*\{\s*"(learner|version|Config|Model)"')
@@ -53,21 +56,29 @@ class Kind(StrEnum):
         return self in {Kind.JSON_SNAPSHOT, Kind.UBJ_SNAPSHOT, Kind.BINARY_SNAPSHOT}
 
 
-def unwrap(content: bytes) -> bytes:
+def unwrap(content: bytes, budget: Budget) -> bytes:
     """Take off the layers of compression that `joblib.dump(…, compress=…)`, gzip and tar add."""
-    for _ in range(2):
-        opener = next((opener for magic, opener in _OPENERS.items() if content.startswith(magic)), None)
+    for _ in range(LAYERS_LIMIT):
+        opener = _opener(content)
         if opener is None:
             break
-        content = opener(content)
+        content = opener(content, budget)
+    if _opener(content) is not None:
+        raise ModelImportError(
+            f"the file is compressed more than {LAYERS_LIMIT} times over; unpack it yourself", code=Code.UNSUPPORTED
+        )
     return content
+
+
+def _opener(content: bytes) -> _Opener | None:
+    return next((opener for magic, opener in _OPENERS.items() if content.startswith(magic)), None)
 
 
 def recognise(content: bytes) -> Kind | None:
     """The kind of an unwrapped file; None when it is nothing a model comes in. Raises for what we know but refuse."""
     for magic, what in _REFUSED_PACKINGS.items():
         if content.startswith(magic):
-            raise ModelImportError(f"the file is {what}")
+            raise ModelImportError(f"the file is {what}", code=Code.UNSUPPORTED)
     return next((kind for kind, is_it in _CHECKS.items() if is_it(content)), None)
 
 
@@ -89,24 +100,31 @@ def written_by(kind: Kind, content: bytes) -> tuple[int, int]:
 
 
 class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
-def _inflate(start: Callable[[], _Decompressor], content: bytes) -> bytes:
+def _inflate(start: Callable[[], _Decompressor], content: bytes, budget: Budget) -> bytes:
+    decompressor = start()
     try:
-        unpacked = start().decompress(content, SIZE_LIMIT_BYTES + 1)
+        unpacked = decompressor.decompress(content, budget.left_bytes + 1)
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise ModelImportError(f"the compressed data is damaged: {error}") from error
-    if len(unpacked) > SIZE_LIMIT_BYTES:
-        raise ModelImportError(f"unpacked, the artefact is over the limit of {SIZE_LIMIT_BYTES} bytes")
+    budget.spend(len(unpacked))
+    if not decompressor.eof:
+        raise ModelImportError("the compressed data is damaged: it ends too early")
     return unpacked
 
 
-_OPENERS: dict[bytes, Callable[[bytes], bytes]] = {
+_lzma = partial(_inflate, partial(lzma.LZMADecompressor, memlimit=DICTIONARY_LIMIT_BYTES))
+_Opener = Callable[[bytes, Budget], bytes]
+_OPENERS: dict[bytes, _Opener] = {
     b"\x1f\x8b": gunzip,
     b"BZh": partial(_inflate, bz2.BZ2Decompressor),
-    b"\xfd7zXZ": partial(_inflate, lzma.LZMADecompressor),
-    b"\x5d\x00\x00": partial(_inflate, lzma.LZMADecompressor),
+    b"\xfd7zXZ": _lzma,
+    b"\x5d\x00\x00": _lzma,
     **{b"\x78" + level: partial(_inflate, zlib.decompressobj) for level in (b"\x01", b"\x5e", b"\x9c", b"\xda")},
 }
 
@@ -114,7 +132,7 @@ _OPENERS: dict[bytes, Callable[[bytes], bytes]] = {
 def _is_tar(content: bytes) -> bool:
     try:
         tarfile.TarInfo.frombuf(content[:512], "utf-8", "surrogateescape")
-    except tarfile.HeaderError:
+    except (tarfile.HeaderError, ValueError, OverflowError):
         return False
     return True
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 import struct
 
-import numpy as np
-
-from training.errors import ModelImportError
+from training.errors import Code, ModelImportError
 from training.recognise import Kind, written_by
 
 SNAPSHOT_HEADER = struct.Struct("<14sq")  # "CONFIG-offset:" and the length of the model, which comes before the config
@@ -30,7 +28,8 @@ def repaired(kind: Kind, content: bytes) -> bytes:
         raise ModelImportError(
             "the model has vector leaves (multi_strategy='multi_output_tree') of before XGBoost 3.2, which 3.2 cannot "
             "read. Train it with multi_strategy='one_output_per_tree' or with XGBoost 3.2, or serve it from a "
-            "container of your own: container = … in dropscore.toml"
+            "container of your own: container = … in dropscore.toml",
+            code=Code.UNSUPPORTED,
         )
     is_probability = b"binary:logitraw" in content and written_by(kind, content) in _LOGITRAW_VERSIONS
     if kind is Kind.BINARY_SNAPSHOT:
@@ -68,6 +67,8 @@ def _ubj(content: bytes) -> bytes:
     return content.replace(_GAMMA_UBJ, _GAMMA_UBJ[:-1] + parameter + b"}")
 
 
-def _margin(probability: float) -> np.float32:
+def _margin(probability: float) -> float:
     """In 32 bits, as the old releases did."""
-    return np.float32(-np.log(np.float32(1) / np.float32(probability) - np.float32(1)))
+    import numpy as np  # few models need it, and importing it takes as long as all else here
+
+    return float(-np.log(np.float32(1) / np.float32(probability) - np.float32(1)))

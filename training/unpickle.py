@@ -11,11 +11,11 @@ import io
 import pickle
 import struct
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
+from training.budget import Budget
 from training.errors import ModelImportError, UnsafePickleError
-from training.inert import CALLS, CLASSES, JOBLIB_ARRAY, Name, Thing, item_bytes, refused
+from training.inert import ARGUMENTS_LIMIT, CALLS, CLASSES, JOBLIB_ARRAY, Name, Thing, array_bytes, refused
 
 _PYTHON_2 = {"copy_reg": "copyreg", "__builtin__": "builtins"}
 
@@ -28,9 +28,10 @@ class ModelUnpickler(pickle._Unpickler):
     read: Callable[[int], bytes]
     pop_mark: Callable[[], list[Any]]
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, budget: Budget) -> None:
         self.stream = io.BytesIO(content)
-        self.budget_bytes = 4 * len(content)  # text → bytes → bytearray is the longest honest way
+        self.length = len(content)
+        self.budget = budget
         super().__init__(self.stream, encoding="latin1")
 
     def find_class(self, module: str, name: str) -> Name:
@@ -42,7 +43,8 @@ class ModelUnpickler(pickle._Unpickler):
 
     def call(self, called: Any, arguments: Any) -> None:
         """Push what `called(*arguments)` stands for."""
-        if isinstance(called, Name) and called in CALLS and isinstance(arguments, tuple):
+        check_arguments(arguments)
+        if isinstance(called, Name) and called in CALLS:
             self.append(self.paid(CALLS[called](*arguments)))
         else:
             self.make(called, arguments)
@@ -50,14 +52,13 @@ class ModelUnpickler(pickle._Unpickler):
     def make(self, kind: Any, arguments: Any) -> None:
         if not isinstance(kind, Name) or kind not in CLASSES:
             raise refused(kind)
-        self.append(Thing(kind, tuple(arguments)))
+        check_arguments(arguments)
+        self.append(Thing(kind, arguments))
 
     def paid(self, value: Any) -> Any:
         """One long text decoded over and over is how a small file asks for all memory."""
         if isinstance(value, bytes | bytearray):
-            self.budget_bytes -= len(value)
-            if self.budget_bytes < 0:
-                raise UnsafePickleError("the pickle unfolds to more bytes than it holds; it was not loaded")
+            self.budget.spend(len(value))
         return value
 
     def build(self) -> None:
@@ -69,13 +70,18 @@ class ModelUnpickler(pickle._Unpickler):
         if thing.kind == JOBLIB_ARRAY:
             self.skip_array(state)
 
-    def skip_array(self, wrapper: dict[str, Any]) -> None:
+    def skip_array(self, wrapper: Any) -> None:
         """joblib puts the bytes of an array into the stream, right after the wrapper that describes it."""
+        if not isinstance(wrapper, dict):
+            raise UnsafePickleError("an array without shape and dtype is not part of a model")
         if "numpy_array_alignment_bytes" in wrapper:
-            self.stream.read(self.stream.read(1)[0])
-        wanted = prod(wrapper["shape"]) * item_bytes(wrapper["dtype"])
-        if len(self.stream.read(wanted)) != wanted:
+            self.skip(self.read_exactly(1)[0])
+        self.skip(array_bytes(wrapper.get("shape"), wrapper.get("dtype")))
+
+    def skip(self, count: int) -> None:
+        if self.stream.tell() + count > self.length:
             raise EOFError("an array ends too early")
+        self.stream.seek(count, io.SEEK_CUR)
 
     def set_items(self, items: list[Any]) -> None:
         target = self.stack[-1]
@@ -92,7 +98,21 @@ class ModelUnpickler(pickle._Unpickler):
 
     def _instantiate(self, kind: Any, arguments: Any) -> None:
         """The base class calls this for the steps INST and OBJ of old protocols."""
-        self.make(kind, arguments)
+        self.make(kind, tuple(arguments))
+
+
+def check_arguments(arguments: Any) -> None:
+    """To pass many on is to copy them, each time, for a few bytes of pickle."""
+    if not isinstance(arguments, tuple) or len(arguments) > ARGUMENTS_LIMIT:
+        raise UnsafePickleError("a call with those arguments is not part of a model: the pickle was refused")
+
+
+def _counted(step: Callable[[Any], None]) -> Callable[[Any], None]:
+    def run(reader: Any) -> None:
+        reader.budget.step()
+        step(reader)
+
+    return run
 
 
 def _reduce(reader: ModelUnpickler) -> None:
@@ -143,17 +163,20 @@ _STEPS: dict[bytes, Callable[[Any], None]] = {
     pickle.BYTEARRAY8: _bytearray8,
     **{getattr(pickle, name): _refuse_step(name) for name in _REFUSED_STEPS},
 }
-ModelUnpickler.dispatch = {
+_ALL_STEPS: dict[int, Callable[[Any], None]] = {
     **ModelUnpickler.dispatch,
     **{code[0]: step for code, step in _STEPS.items()},
 }
+ModelUnpickler.dispatch = {
+    code: step if code == pickle.STOP[0] else _counted(step) for code, step in _ALL_STEPS.items()
+}
 
 
-def read(content: bytes) -> Thing:
+def read(content: bytes, budget: Budget) -> Thing:
     """The object that a pickle holds, inert."""
     try:
-        found = ModelUnpickler(content).load()
-    except ModelImportError:
+        found = ModelUnpickler(content, budget).load()
+    except (ModelImportError, MemoryError):
         raise
     except Exception as error:  # a damaged pickle fails in as many ways as there are steps
         raise ModelImportError(f"the pickle is damaged: {type(error).__name__}: {error}"[:300]) from error

@@ -1,12 +1,12 @@
-"""`python -m training.verification FOLDER …`: does our XGBoost predict for FOLDER/rows.npy what expected.npy says?
+"""`training.verification FOLDER …`: does our XGBoost predict for FOLDER/rows.npy what FOLDER/expected.npy says?
 
-FOLDER/verified.json gets the answer and what the model says of itself. A process of its own: a model can crash XGBoost.
+Both ways in which the server predicts must: from a matrix, and in place where it does so. FOLDER/verified.json gets the
+answer and what the model says of itself. Runs in a process of its own: a model can crash XGBoost.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,15 +16,27 @@ import xgboost
 from training.booster import describe
 
 
-def main(folder: Path) -> None:
+def main(*folders: str) -> None:
+    for folder in folders:
+        verify(Path(folder))
+
+
+def verify(folder: Path) -> None:
     facts = json.loads((folder / "facts.json").read_text())
     missing = json.loads((folder / "order.json").read_text())["missing"]
+    missing = float("nan") if missing is None else missing
     booster = xgboost.Booster({"nthread": 1})
     booster.load_model(bytearray((folder / "model.ubj").read_bytes()))
+    booster.set_param({"nthread": 1})  # the model's own number of threads came with it
     rows, expected = np.load(folder / "rows.npy"), np.load(folder / "expected.npy")
-    matrix = xgboost.DMatrix(rows, missing=float("nan") if missing is None else missing, nthread=1)
-    scores = booster.predict(matrix, iteration_range=(0, facts["iterations"]), validate_features=False)
-    answer = {"rows": len(rows), "wrong": differing(scores, expected), "shape": asdict(describe(booster))}
+    rounds = (0, facts["iterations"])
+    matrix = xgboost.DMatrix(rows, missing=missing, nthread=1)
+    scores = booster.predict(matrix, iteration_range=rounds, validate_features=False)
+    wrong = differing(scores, expected)
+    if facts["booster"] == "gbtree":
+        in_place = booster.inplace_predict(rows, iteration_range=rounds, missing=missing, validate_features=False)
+        wrong = max(wrong, differing(in_place, expected))
+    answer = {"rows": len(rows), "wrong": wrong, "shape": asdict(describe(booster))}
     (folder / "verified.json").write_text(json.dumps(answer))
 
 
@@ -34,8 +46,3 @@ def differing(scores: np.ndarray, expected: np.ndarray) -> int:
         return len(expected)
     is_same = (scores == expected) | (np.isnan(scores) & np.isnan(expected))
     return int(np.sum(~is_same.reshape(len(expected), -1).all(axis=1)))
-
-
-if __name__ == "__main__":
-    for one in sys.argv[1:]:
-        main(Path(one))

@@ -69,6 +69,7 @@ def main(folder):
     for kind in sorted(BOOSTERS):
         settings, labels = BOOSTERS[kind]
         write_booster(kind, settings, labels)
+    write_slices()
     write_estimators()
     known = {"xgboost": xgboost.__version__, "python": sys.version.split()[0], "numpy": np.__version__, "models": facts}
     known["rows"] = as_lists(ROWS[:SHOWN])
@@ -114,6 +115,22 @@ def write_booster(kind, settings, labels):
     if kind == "logistic":
         save_joblibs(booster, kind)
         save_tars(kind)
+
+
+def write_slices():
+    """`booster[a:b]` is new in 1.3. What it keeps of the whole booster's early stopping changed with 2.1."""
+    if VERSION < (1, 3):
+        return
+    for kind, first, last in (("logistic", 0, 2), ("softprob", 1, 3), ("dart", 0, 2), ("early", 0, 1)):
+        settings, labels = BOOSTERS[kind]
+        matrix, others = matrix_of(kind, ROWS, labels), [(matrix_of(kind, ROWS[:SHOWN], labels[:SHOWN]), "others")]
+        stopping = {"evals": others, "early_stopping_rounds": 2} if kind == "early" else {}
+        whole = xgboost.train(settings, matrix, 20 if stopping else ROUNDS, verbose_eval=False, **stopping)
+        part, name = whole[first:last], "slice-of-" + kind
+        scores = part.predict(matrix_of(kind, ROWS[:SHOWN]))
+        remember(name, settings["objective"], scores, last - first, None)
+        save_model(part, name)
+        save_pickles(part, name, [2])
 
 
 def best_options(booster):
@@ -191,6 +208,12 @@ def write_estimators():
     save_joblibs(regressor, "regressor")
     dart = xgboost.XGBRegressor(**dict(settings, booster="dart", rate_drop=0.5)).fit(rows, PLAIN)
     write_estimator(dart, "dart-regressor", every_tree(dart, shown), ROUNDS)
+    if VERSION >= (1, 5):  # the first whose estimators predict in place, which rounds a DART otherwise
+        facts["dart-regressor"]["in_place"] = as_lists(dart.predict(shown))
+        long = dict(settings, booster="dart", rate_drop=0.5, n_estimators=40, base_score=50)
+        large = xgboost.XGBRegressor(**long).fit(rows, 100 * PLAIN)
+        write_estimator(large, "dart-large", every_tree(large, shown), 40)
+        facts["dart-large"]["in_place"] = as_lists(large.predict(shown))
     if hasattr(xgboost, "XGBRanker"):
         ranker = xgboost.XGBRanker(**settings).fit(rows, CLASSES, group=[len(rows) // 8] * 8)
         write_estimator(ranker, "ranker", ranker.predict(shown), ROUNDS)

@@ -16,6 +16,7 @@ from training.checking.process import Command, Process
 from training.checking.remote import Remote
 from training.checking.sample import Sample
 from training.checking.subject import Bounds, Server, Subject
+from training.importing import import_artefact
 
 CONTAINER = Path(__file__).resolve().parents[2] / "containers" / "model"
 # As its Dockerfile sets them: requests are the parallelism.
@@ -33,8 +34,6 @@ def address(url: str, sample: Path | None, bounds: Bounds) -> Iterator[Subject]:
 @contextmanager
 def artefact(file: Path, sample: Path | None, bounds: Bounds) -> Iterator[Subject]:
     """The server of our own container as a process, with the artefact as `dropscore model import` makes it."""
-    from training.importing import import_artefact  # XGBoost costs a second that the others need not wait for
-
     with tempfile.TemporaryDirectory(prefix="dropscore-check-") as folder:
         served = Path(folder) / "model.tar.gz"
         rows = _sample(sample, import_artefact(file, served))

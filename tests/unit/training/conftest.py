@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tarfile
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,15 @@ import pytest
 import xgboost
 from numpy.typing import NDArray
 
+from training import orders
+from training.budget import MIB
+from training.conversion import Converted, convert
+from training.foreign import Found
+from training.sandbox import Limits, Sandbox
+
 ROOT = Path(__file__).parents[3]
 Rows = NDArray[np.float32]
+ROOMY = Limits(cpu_seconds=600, wall_seconds=600, address_bytes=8192 * MIB, base_resident_bytes=4096 * MIB)
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +53,15 @@ def zoo(release: str, name: str) -> bytes:
         content = archive.extractfile(name)
         assert content is not None
         return content.read()
+
+
+def convert_all(found: Sequence[Found], limits: Limits | None = None) -> list[Converted]:
+    """Of many models at once: starting XGBoost is what takes long."""
+    with tempfile.TemporaryDirectory() as folder:
+        places = [Path(folder, str(number)) for number in range(len(found))]
+        for here, one in zip(places, found, strict=True):
+            orders.write(here, one)
+        return convert(places, Sandbox(Path(folder), limits or ROOMY))
 
 
 def predict(artefact: Path, rows: Rows) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from training.artefact import Manifest, Source, digest, load, members, pack, unpack, write_atomically
+from training.budget import MIB
 from training.errors import ModelImportError
 
 MODEL = b"a model"
@@ -70,7 +71,17 @@ def test_changed_model_is_refused() -> None:
         load(changed)
 
 
-@pytest.mark.parametrize("text", [b"[]", b"{", b'{"format": 1}', MANIFEST.to_json().replace(b'"trees"', b'"shrubs"')])
+NOT_OURS = (
+    *(b"[]", b"{", b"null", b'"x"', b'{"format": 1}', b"[" * 100_000, b"\xff"),
+    *(MANIFEST.to_json().replace(old, new) for old, new in (
+        (b'"trees"', b'"shrubs"'), (b": 3,", b": true,"), (b": 3,", b': "3",'), (b": 3,", b": 3.0,"),
+        (b"-999.0", b"NaN"), (b"-999.0", b'"-999"'), (b'"model.ubj"', b"[]"), (b'"format": 1', b'"format": 2'),
+        (b'"source"', b'"sauce"'), (b'"name"', b'"nom"'),
+    )),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NOT_OURS)
 def test_manifest_that_is_not_ours_is_refused(text: bytes) -> None:
     with pytest.raises(ModelImportError, match=r"not a manifest of ours"):
         load(tar_of((entry("manifest.json"), text)))
@@ -110,8 +121,22 @@ def test_anything_but_a_file_is_refused(kind: bytes) -> None:
 
 
 def test_gzip_that_unpacks_over_the_limit_is_refused() -> None:
-    with pytest.raises(ModelImportError, match="over the limit of 1000 bytes"):
-        members(gzip.compress(tar_of((entry("model.ubj"), bytes(5000)))), limit_bytes=1000)
+    with pytest.raises(ModelImportError, match="TOO_LARGE: unpacked, the artefact is over"):
+        members(gzip.compress(tar_of((entry("model.ubj"), bytes(64 * MIB)))))
+
+
+def test_archive_of_very_many_entries_is_refused() -> None:
+    with pytest.raises(ModelImportError, match="TOO_LARGE: the archive holds over 1000 entries"):
+        members(tar_of(*((entry(str(number), tarfile.DIRTYPE), b"") for number in range(1001))))
+
+
+def test_entry_of_negative_size_is_refused() -> None:
+    archive = bytearray(tar_of((entry("model.ubj"), b"")))
+    archive[124:136] = b"\xff" * 12
+    archive[148:156] = b" " * 8
+    archive[148:156] = b"%06o\0 " % sum(archive[:512])
+    with pytest.raises(ModelImportError):
+        members(bytes(archive))
 
 
 @pytest.mark.parametrize("damage", [slice(0, 60), slice(0, -9)])

@@ -41,6 +41,13 @@ def test_show_of_something_else_is_an_error_of_ours(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"x")
     done = CliRunner().invoke(app, ["show", str(tmp_path / "x")])
     assert isinstance(done.exception, ModelImportError)
+    assert str(done.exception).startswith("NOT_A_MODEL: ")
+
+
+def test_show_of_a_model_without_a_manifest_names_the_command(booster: xgboost.Booster, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(booster.save_raw("ubj"))
+    done = CliRunner().invoke(app, ["show", str(tmp_path / "x")])
+    assert "not a served artefact. Make one: dropscore model import" in str(done.exception)
 
 
 def test_absent_file_is_wrong_usage(tmp_path: Path) -> None:
@@ -54,7 +61,7 @@ def test_trees_a_round_reach_the_import(tmp_path: Path, monkeypatch: pytest.Monk
         asked.append(trees_a_round)
         raise ModelImportError("seen")
 
-    monkeypatch.setattr("training.importing.import_artefact", spy)
+    monkeypatch.setattr("training.cli.import_artefact", spy)
     (tmp_path / "x").write_bytes(b"x")
     for options in ([], ["--trees-a-round", "3"]):
         CliRunner().invoke(app, ["import", str(tmp_path / "x"), "-o", "y", *options])

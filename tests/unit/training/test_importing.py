@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import pickle
 import tarfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +19,17 @@ import pytest
 import xgboost
 from numpy.typing import NDArray
 
-from training import conversion
-from training.artefact import digest, load
-from training.conversion import Converted, convert_all
+from training import conversion, orders
+from training.artefact import Manifest, digest, load, pack
+from training.conversion import Converted
 from training.errors import ModelImportError
 from training.foreign import find
 from training.importing import import_artefact
+from training.legacy import convert as legacy
+from training.sandbox import Sandbox
+from training.verification import verify
 
-from .conftest import ROOT, Rows, predict, train
+from .conftest import ROOT, Rows, convert_all, predict, train, zoo
 
 BYO = ROOT.parent / "shared" / "data" / "byo"
 BYO_SCORES = [0.000260044, 0.000412545, 0.001004696, 0.0000873892495292, 0.977230012, 0.970581293, 0.445608526]
@@ -98,9 +104,10 @@ def test_names_of_the_features_are_imported(
 ) -> None:
     matrix = xgboost.DMatrix(rows, labels, feature_names=names, nthread=1)
     trained = xgboost.train({"objective": "binary:logistic", "nthread": 1}, matrix, 2)
-    trained.save_model(tmp_path / "saved.ubj")
-    as_pickle(trained, tmp_path / "pickled", 4)
-    for source in (tmp_path / "saved.ubj", tmp_path / "pickled"):
+    ways: tuple[Callable[[Path], None], ...] = (trained.save_model, lambda path: as_pickle(trained, path, 4))
+    for number, way in enumerate(ways):
+        source = tmp_path / f"{number}.ubj"
+        way(source)
         manifest = import_artefact(source, tmp_path / "model.tar.gz")
         assert manifest.feature_names == (None if names is None else tuple(names))
 
@@ -119,6 +126,55 @@ def test_served_artefact_is_copied_as_it_is(booster: xgboost.Booster, tmp_path: 
     first = import_artefact(tmp_path / "mine", tmp_path / "first.tar.gz")
     assert import_artefact(tmp_path / "first.tar.gz", tmp_path / "second.tar.gz") == first
     assert (tmp_path / "first.tar.gz").read_bytes() == (tmp_path / "second.tar.gz").read_bytes()
+
+
+LIES: dict[str, Any] = {
+    "features": 5, "objective": "reg:squarederror", "outputs": 2, "trees": 7, "iterations": 3, "categorical": (1,),
+}  # fmt: skip
+
+
+def served_as(manifest: Manifest, model: bytes, path: Path) -> bytes:
+    pack(path, replace(manifest, sha256=digest(model)), model)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("field", LIES)
+def test_manifest_that_states_what_the_model_is_not_is_refused(
+    field: str, booster: xgboost.Booster, tmp_path: Path
+) -> None:
+    """Its digest is right: whoever writes a manifest can write that too."""
+    (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
+    manifest = import_artefact(tmp_path / "ours", tmp_path / "true.tar.gz")
+    lying = replace(manifest, **{field: LIES[field]})
+    _, model = load((tmp_path / "true.tar.gz").read_bytes())
+    refuse(served_as(lying, model, tmp_path / "lie"), tmp_path, f"WRONG_MANIFEST: its manifest states {field} ")
+
+
+@pytest.mark.parametrize("cut", [0, 100, 2000])
+def test_artefact_of_ours_with_a_damaged_model_is_refused(cut: int, booster: xgboost.Booster, tmp_path: Path) -> None:
+    (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
+    manifest = import_artefact(tmp_path / "ours", tmp_path / "true.tar.gz")
+    damaged = served_as(manifest, bytes(booster.save_raw("ubj")[:cut]), tmp_path / "damaged")
+    refuse(damaged, tmp_path, "^(WRONG_MANIFEST|CRASHED|DAMAGED): ")
+
+
+def test_artefact_of_ours_around_an_older_model_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
+    (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
+    manifest = import_artefact(tmp_path / "ours", tmp_path / "true.tar.gz")
+    older = served_as(manifest, zoo("2.0.3-python3.9", "logistic.ubj"), tmp_path / "older")
+    refuse(older, tmp_path, "^WRONG_MANIFEST: .* that today's XGBoost wrote")
+
+
+def test_verification_compares_both_ways_to_predict(
+    booster: xgboost.Booster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "0").mkdir()
+    orders.write(tmp_path / "0", find(bytes(booster.save_raw("ubj"))))
+    legacy.convert(tmp_path / "0")
+    honest = xgboost.Booster.inplace_predict
+    monkeypatch.setattr(xgboost.Booster, "inplace_predict", lambda *args, **kwargs: honest(*args, **kwargs) + 1)
+    verify(tmp_path / "0")
+    assert json.loads((tmp_path / "0" / "verified.json").read_text())["wrong"] == 1000
 
 
 def refuse(content: bytes, folder: Path, match: str) -> None:
@@ -151,7 +207,10 @@ def test_file_that_is_no_model_is_refused(content: bytes, tmp_path: Path) -> Non
 
 def test_damaged_model_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
     content = bytes(booster.save_raw("ubj"))
-    refuse(content[: len(content) // 2], tmp_path, "XGBoost cannot read the model")
+    refuse(
+        content[: len(content) // 2], tmp_path, "CRASHED: what reads the model crashed|XGBoost cannot read the model"
+    )
+    refuse(b'{"learner":{}}', tmp_path, r"DAMAGED: XGBoost cannot read the model \(XGBoost JSON\): \S")
 
 
 def test_pickle_without_model_bytes_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
@@ -193,14 +252,18 @@ def test_categorical_model_takes_codes_as_numbers(
 def test_nothing_is_written_when_old_and_new_disagree(
     booster: xgboost.Booster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lying = tmp_path / "convert.py"
-    honest = conversion.CONVERT.read_text()
-    lying.write_text(
-        honest.replace('"expected.npy", expected', '"expected.npy", np.nextafter(expected, np.float32(9))')
+    honest = Sandbox.run
+
+    def lie(self: Sandbox, python: Path, module: str, *arguments: str, read_bytes: int) -> None:
+        honest(self, python, module, *arguments, read_bytes=read_bytes)
+        if module == conversion.CONVERT:
+            scores = Path(arguments[0], "expected.npy")
+            np.save(scores, np.nextafter(np.load(scores), np.float32(9)))
+
+    monkeypatch.setattr(Sandbox, "run", lie)
+    refuse(
+        bytes(booster.save_raw("ubj")), tmp_path, r"SCORES_DIFFER.* on 1000 of 1000 random rows; nothing was written"
     )
-    assert lying.read_text() != honest
-    monkeypatch.setattr(conversion, "CONVERT", lying)
-    refuse(bytes(booster.save_raw("ubj")), tmp_path, r"disagree on 1000 of 1000 random rows; nothing was written")
 
 
 def test_random_rows_reach_every_leaf(

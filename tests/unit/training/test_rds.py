@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import xgboost
 
+from training.budget import Budget
 from training.errors import ModelImportError
 from training.foreign import find
 from training.importing import import_artefact
@@ -71,7 +72,7 @@ def test_model_inside_is_imported(booster: xgboost.Booster, rows: Rows, tmp_path
 
 
 def test_vector_has_the_length_that_is_said_in_two_halves() -> None:
-    assert list(raw_vectors(HEADERS[3] + struct.pack(">iiii", 24, -1, 0, 3) + b"abc")) == [b"abc"]
+    assert list(raw_vectors(HEADERS[3] + struct.pack(">iiii", 24, -1, 0, 3) + b"abc", Budget(0))) == [b"abc"]
 
 
 REFUSED = {

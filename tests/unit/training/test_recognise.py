@@ -5,14 +5,22 @@ import gzip
 import lzma
 import pickle
 import zlib
+from collections.abc import Callable
 
 import pytest
 import xgboost
 
+from training.budget import MIB, Budget
 from training.errors import ModelImportError
 from training.recognise import Kind, needs_legacy, recognise, unwrap, written_by
 
 from .conftest import zoo
+
+PACKS = [gzip.compress, bz2.compress, zlib.compress, lzma.compress]
+
+
+def opened(content: bytes) -> bytes:
+    return unwrap(content, Budget(len(content)))
 
 
 def handle(release: str, name: str = "logistic.pickle2") -> bytes:
@@ -78,23 +86,40 @@ def test_release_that_wrote_it_decides_who_reads_it(booster: xgboost.Booster) ->
     assert needs_legacy(Kind.BINARY_MODEL, handle("0.90-python3.6"))
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, zlib.compress, lzma.compress])
-def test_compression_is_taken_off(pack: object) -> None:
-    assert callable(pack)
-    assert unwrap(pack(pack(b"{" * 99))) == b"{" * 99
+@pytest.mark.parametrize("pack", PACKS)
+def test_compression_is_taken_off(pack: Callable[[bytes], bytes]) -> None:
+    assert opened(pack(pack(b"{" * 99))) == b"{" * 99
     with pytest.raises(ModelImportError, match="damaged"):
-        unwrap(pack(b"{" * 99)[:6] + b"\xff" * 40)
+        opened(pack(b"{" * 99)[:6] + b"\xff" * 40)
 
 
 def test_lzma_alone_is_taken_off() -> None:
-    assert unwrap(lzma.compress(b"model", format=lzma.FORMAT_ALONE)) == b"model"
+    assert opened(lzma.compress(b"model", format=lzma.FORMAT_ALONE)) == b"model"
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, zlib.compress, lzma.compress])
-def test_bomb_is_refused(pack: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert callable(pack)
-    monkeypatch.setattr("training.recognise.SIZE_LIMIT_BYTES", 1000)
-    monkeypatch.setattr("training.artefact.gunzip.__defaults__", (1000,))
-    assert len(unwrap(pack(bytes(1000)))) == 1000
-    with pytest.raises(ModelImportError, match="over the limit"):
-        unwrap(pack(bytes(1001)))
+@pytest.mark.parametrize("pack", PACKS)
+def test_bomb_is_refused(pack: Callable[[bytes], bytes]) -> None:
+    content = pack(bytes(MIB))
+    budget = Budget(0)
+    budget.left_bytes = MIB
+    assert len(unwrap(content, budget)) == MIB
+    assert budget.left_bytes == 0
+    with pytest.raises(ModelImportError, match=r"TOO_LARGE: unpacked, the artefact is over"):
+        unwrap(content, budget)
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_compressed_data_that_ends_early_is_refused(pack: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(ModelImportError, match="damaged"):
+        opened(pack(bytes(range(256)) * 99)[:-4])
+
+
+def test_third_layer_of_compression_is_refused() -> None:
+    with pytest.raises(ModelImportError, match="more than 2 times over"):
+        opened(gzip.compress(gzip.compress(gzip.compress(b"{"))))
+
+
+def test_dictionary_larger_than_any_model_needs_is_refused() -> None:
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 28}]
+    with pytest.raises(ModelImportError, match="damaged: Memory usage limit"):
+        opened(lzma.compress(b"model", filters=filters))

@@ -15,12 +15,12 @@ import pytest
 import xgboost
 
 from tools.zoo.releases import RELEASES
-from training.conversion import Converted, convert_all
+from training.conversion import Converted
 from training.errors import ModelImportError
 from training.foreign import Found, find
 from training.importing import import_artefact
 
-from .conftest import ROOT, Rows, predict
+from .conftest import ROOT, Rows, convert_all, predict
 
 ZOO = ROOT / "tests" / "fixtures" / "zoo"
 NAMES = [release.name for release in RELEASES]
@@ -32,9 +32,16 @@ SAMPLE = (
     "2.0.3-python3.9",
     "3.2.0-python3.13",
 )
+
+
+def name_of(case: Any) -> str:
+    return case if isinstance(case, str) else case.values[0]
+
+
 EACH = [name if name in SAMPLE else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 CLOSE_ULPS = 2  # of the score, or of 1 where leaves cancel: before 1.3 sums and exp() were rounded in another order
 EXACT_SINCE = (1, 5)
+EPSILON, DART_EPSILONS = np.finfo(np.float32).eps, 1  # of the largest score, for up to 40 trees
 
 
 @cache
@@ -103,6 +110,36 @@ def test_every_model_predicts_what_its_own_release_did(
             wrong[name] = ulps
     assert not wrong
     assert len(imported(release)) > 40
+
+
+@pytest.mark.parametrize("release", [name for name in EACH if str(name_of(name)) >= "1.5"])
+def test_dart_in_place_is_rounded_otherwise(release: str) -> None:
+    """XGBRegressor.predict of 1.5 and later predicts a DART in place, which adds and takes off base_score at each tree.
+
+    import promises Booster.predict. That, done over again in 32 bits, gives the estimator's scores to the bit.
+    """
+    zoo, _ = zoo_of(release)
+    for kind in ("dart-regressor", "dart-large"):
+        found, converted = imported(release)[f"{kind}.pickle2"]
+        estimator = np.array(zoo["models"][kind]["in_place"], dtype=np.float32)
+        ours = scores_of(converted, found, rows_of(kind, zoo))
+        assert np.array_equal(in_place(converted, found, rows_of(kind, zoo)), estimator), kind
+        assert 0 < np.max(np.abs(ours - estimator)) < DART_EPSILONS * EPSILON * np.max(np.abs(ours))
+
+
+def in_place(converted: Converted, found: Found, rows: Rows) -> Rows:
+    booster = xgboost.Booster({"nthread": 1})
+    booster.load_model(bytearray(converted.model))
+    learner = json.loads(booster.save_raw("json"))["learner"]
+    base = np.float32(learner["learner_model_param"]["base_score"].strip("[]"))
+    matrix = xgboost.DMatrix(rows, missing=found.missing, nthread=1)
+    leaves = booster.predict(matrix, pred_leaf=True).astype(int)
+    dart = learner["gradient_booster"]
+    total = np.full(len(rows), base, dtype=np.float32)
+    for number, tree in enumerate(dart["gbtree"]["model"]["trees"]):
+        values = np.array(tree["split_conditions"], dtype=np.float32)[leaves[:, number]]
+        total += (values + base - base) * np.float32(dart["weight_drop"][number])
+    return total
 
 
 def scores_of(converted: Converted, found: Found, rows: Rows) -> Rows:

@@ -1,0 +1,30 @@
+"""What the reader of an artefact leaves for the process that loads the model: FOLDER/source and FOLDER/order.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from training.foreign import Found
+from training.recognise import needs_legacy, written_by
+from training.repair import repaired
+
+
+def write(folder: Path, found: Found) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "source").write_bytes(found.content if found.stated else repaired(found.kind, found.content))
+    order = {
+        "format": found.format,
+        "is_snapshot": found.kind.is_snapshot,
+        "is_legacy": needs_legacy(found.kind, found.content),
+        "is_served": found.stated is not None,
+        "version": written_by(found.kind, found.content),
+        "best_iteration": found.best_iteration,
+        "best_ntree_limit": found.best_ntree_limit,
+        "missing": found.missing,
+        "feature_names": found.feature_names,
+        "trees_a_round": found.trees_a_round,
+    }
+    (folder / "order.json").write_text(json.dumps(order))
+    if found.stated:
+        (folder / "stated.json").write_bytes(found.stated.to_json())

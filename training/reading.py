@@ -1,0 +1,20 @@
+"""`training.reading ARTEFACT FOLDER TREES`: finds the model in ARTEFACT and writes it, unloaded, into FOLDER.
+
+Runs in a process of its own under limits (`training.sandbox`), because what it reads comes from strangers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from training import orders
+from training.artefact import digest
+from training.foreign import find
+
+
+def main(artefact: str, folder: str, trees_a_round: str) -> None:
+    content = Path(artefact).read_bytes()
+    found = find(content)
+    orders.write(Path(folder), replace(found, trees_a_round=int(trees_a_round) or None))
+    (Path(folder) / "sha256").write_text(digest(content))
