@@ -61,4 +61,5 @@ def _without_spaces(text: bytes) -> bytes:
 
 
 def _is_mark(characters: _Text) -> NDArray[np.bool_]:
-    return (characters == COMMA) | (characters == LINE_END)
+    found: NDArray[np.bool_] = (characters == COMMA) | (characters == LINE_END)
+    return found

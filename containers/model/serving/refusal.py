@@ -66,7 +66,7 @@ class RefusalError(Exception):
         return self._naming(low)
 
     def _naming(self, count: int) -> bytes:
-        fields = {"code": self.code, "row": self.row, "column": self.column, "message": self.message}
+        fields: dict[str, object] = {"code": self.code, "row": self.row, "column": self.column, "message": self.message}
         fields = {name: value for name, value in fields.items() if value is not None}
         if count:
             fields |= {"rows": _groups(self.faults[:count])}

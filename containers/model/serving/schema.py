@@ -85,4 +85,5 @@ def places_of(schema: Schema, order: Sequence[int] | None) -> list[int]:
 
 def _is_no_code(cells: NDArray[np.float32]) -> NDArray[np.bool_]:
     """XGBoost would cut 2.5 to 2 and take -1 for a missing value."""
-    return ~np.isnan(cells) & ((cells < 0) | (cells >= LARGEST_CODE) | (cells != np.floor(cells)))
+    bad: NDArray[np.bool_] = ~np.isnan(cells) & ((cells < 0) | (cells >= LARGEST_CODE) | (cells != np.floor(cells)))
+    return bad

@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 import xgboost
 from hypothesis import given, settings
