@@ -49,7 +49,7 @@ def _unpacked(body: pa.Buffer, offset: int, size: int) -> int:
     """A compressed buffer begins with its size when unpacked; -1 says that it is not compressed."""
     if size == 0:
         return 0
-    said = struct.unpack("<q", body.slice(offset, 8).to_pybytes())[0]
+    said: int = struct.unpack("<q", body.slice(offset, 8).to_pybytes())[0]
     return max(said, size)
 
 

@@ -42,9 +42,11 @@ def attempt(work: Callable[[], object], *, seconds: float, memory_bytes: int, is
         status = _ended(child)
         os.close(reader)
     if word is None:
-        raise TrialError(f"it did not finish within {seconds:.0f} seconds")
+        raise TrialError(f"trying the model did not finish within {seconds:.0f} seconds")
     if word != _DONE:
-        raise TrialError(word.decode() or f"it ended the process with {_end_of(status)}")
+        raise TrialError(
+            word.decode() or f"trying the model ended with {_end_of(status)}: the file is damaged, or no model"
+        )
 
 
 def _work_in_child(work: Callable[[], object], writer: int, memory_bytes: int) -> NoReturn:
@@ -63,7 +65,7 @@ def _word_on(work: Callable[[], object], memory_bytes: int) -> bytes:
         with limited(memory_bytes):
             work()
     except MemoryError:
-        return f"it needs more than {memory_bytes >> 20} MB of memory".encode()
+        return f"the model needs more than {memory_bytes >> 20} MB of memory".encode()
     except Exception as error:  # noqa: BLE001
         return (str(error) or type(error).__name__).encode()
     return _DONE
