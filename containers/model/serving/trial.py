@@ -28,7 +28,7 @@ class InterruptedTrialError(Exception):
 def attempt(work: Callable[[], object], *, seconds: float, memory_bytes: int, is_stopped: Callable[[], bool]) -> None:
     """Do `work` in a copy of this process. A TrialError when it fails there, in whatever way.
 
-    Forking is safe here only because no thread runs yet.
+    Forking is safe here only because no thread of Python's, Arrow's or XGBoost's runs yet.
     """
     reader, writer = os.pipe()
     child = os.fork()
