@@ -14,11 +14,17 @@ from collections.abc import Sequence
 
 from serving.contract import Server, Service
 from serving.gate import Gate
-from serving.loading import BadArtefactError, load
+from serving.loading import BadArtefactError, load, size_of
 from serving.log import log
+from serving.model import Model
 from serving.settings import Settings
+from serving.trial import InterruptedTrialError, TrialError, attempt, limited
 
 STOP_SECONDS = 20  # SageMaker kills 30 s after SIGTERM
+LOAD_SECONDS = 8
+LOAD_BYTES_PER_SECOND = 10_000_000  # more time for larger models
+LOAD_MEMORY_BYTES = 512 * 1024 * 1024
+LOAD_MEMORY_PER_BYTE = 32  # XGBoost's tree of a JSON text is that much larger than the text
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,23 +44,47 @@ def main(arguments: Sequence[str]) -> int:
 def serve(settings: Settings, stop: threading.Event) -> int:
     started = time.monotonic()
     try:
-        model = load(settings.model_dir, settings.model_sha256)
-    except BadArtefactError as error:
+        model = _load(settings, stop)
+    except (BadArtefactError, TrialError) as error:
         log("refused_to_start", message=str(error))
         return 1
-    gate = Gate(running=settings.running, waiting=settings.waiting)
-    service = Service(model=model, gate=gate, max_body_bytes=settings.max_body_bytes)
-    with Server((settings.host, settings.port), service) as server:
+    except InterruptedTrialError:
+        log("stopped", requests_finished=True)
+        return 0
+    seconds = round(time.monotonic() - started, 3)
+    with Server((settings.host, settings.port), _service(settings, model)) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        seconds = round(time.monotonic() - started, 3)
-        told = {"model": model.sha256, "features": model.schema.features, "booster": model.kind}
-        log("ready", port=server.server_port, **told, load_seconds=seconds)
+        about = {"model": model.sha256, "features": model.schema.features, "booster": model.kind}
+        log("ready", port=server.server_port, **about, load_seconds=seconds)
         stop.wait()
         server.shutdown()
-        server.server_close()  # who comes now is told so at once, instead of waiting in the backlog
-        is_done = gate.close(STOP_SECONDS)
+        server.server_close()  # new connections are refused at once, instead of waiting in the backlog
+        is_done = server.service.gate.close(STOP_SECONDS)
     log("stopped", requests_finished=is_done)
-    return 0 if is_done else 1
+    if not is_done:
+        os._exit(0)  # the interpreter's own way out would wait for the threads that still score
+    return 0
+
+
+def _load(settings: Settings, stop: threading.Event) -> Model:
+    """Load the model twice: first in a child process, which is allowed only so much time and memory."""
+    size = size_of(settings.model_dir)
+    memory_bytes = LOAD_MEMORY_BYTES + LOAD_MEMORY_PER_BYTE * size
+    seconds = LOAD_SECONDS + size / LOAD_BYTES_PER_SECOND
+
+    def work() -> Model:
+        return load(settings.model_dir, settings.model_sha256)
+
+    attempt(work, seconds=seconds, memory_bytes=memory_bytes, is_stopped=stop.is_set)
+    with limited(memory_bytes):
+        return work()
+
+
+def _service(settings: Settings, model: Model) -> Service:
+    places = settings.running + settings.waiting
+    gate = Gate(running=settings.running, waiting=settings.waiting, memory_bytes=places * settings.max_body_bytes)
+    limit, seconds = settings.max_body_bytes, settings.transfer_seconds
+    return Service(model=model, gate=gate, max_body_bytes=limit, transfer_seconds=seconds)
 
 
 if __name__ == "__main__":

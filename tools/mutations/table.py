@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tools.mutations.guards import bad_rows, claims, headers, looking, owning, publishing, reading, scoring
+from tools.mutations.guards import (
+    bad_rows,
+    claims,
+    headers,
+    looking,
+    model_server,
+    owning,
+    publishing,
+    reading,
+    scoring,
+)
 
 GUARDS = (
     *claims.GUARDS,
@@ -12,5 +22,6 @@ GUARDS = (
     *headers.GUARDS,
     *scoring.GUARDS,
     *bad_rows.GUARDS,
+    *model_server.GUARDS,
     *publishing.GUARDS,
 )

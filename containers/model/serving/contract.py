@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-import socketserver
 import sys
+import threading
 import time
-import traceback
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from http.server import ThreadingHTTPServer
+from socketserver import ThreadingTCPServer
 from typing import Any
 
 from serving import pieces
+from serving.connections import Connections
 from serving.gate import Gate
-from serving.http import JSON, HttpHandler
+from serving.http import JSON, HttpHandler, internal_error
 from serving.invocation import CSV, Invocation
 from serving.log import log
 from serving.model import Model
 from serving.refusal import RefusalError
 from serving.wanted import HEADER
 
+MORE_CONNECTIONS = 64  # than places: for pings, and for requests that are told to come back
 METHODS = {"/ping": "GET", "/execution-parameters": "GET", "/invocations": "POST"}
 MEBIBYTE = 1024 * 1024
 
@@ -29,6 +31,7 @@ class Service:
     model: Model
     gate: Gate
     max_body_bytes: int
+    transfer_seconds: float = 8
 
     @property
     def execution_parameters(self) -> dict[str, object]:
@@ -41,16 +44,42 @@ class Service:
         }
 
 
-class Server(ThreadingHTTPServer):
+class Server(ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], service: Service) -> None:
         self.service = service
+        self._connections = Connections(service.gate.places + MORE_CONNECTIONS)
+        self._is_stopping = threading.Event()
         super().__init__(address, Handler)
+        self.server_port = int(self.server_address[1])
 
-    def server_bind(self) -> None:
-        socketserver.TCPServer.server_bind(self)  # HTTPServer's own also asks DNS for a name nobody uses
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In the thread that accepts: while all connections are busy, newcomers wait in the system's queue."""
+        while not self._connections.admit(request, timeout_seconds=0.05):
+            if self._is_stopping.is_set():
+                self.shutdown_request(request)
+                return
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # the system has no more threads
+            self._connections.leave(request)
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._connections.leave(request)
+
+    def resting(self, request: Any) -> AbstractContextManager[None]:
+        return self._connections.resting(request)
+
+    def shutdown(self) -> None:
+        self._is_stopping.set()
+        super().shutdown()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         log("connection_lost", error=type(sys.exc_info()[1]).__name__)
@@ -59,49 +88,56 @@ class Server(ThreadingHTTPServer):
 class Handler(HttpHandler):
     server: Server
 
+    def setup(self) -> None:
+        self.transfer_seconds = self.server.service.transfer_seconds
+
+    def is_asked(self) -> bool:
+        with self.server.resting(self.request):
+            return super().is_asked()
+
     def answer(self) -> None:
-        path = self.path.partition("?")[0]
+        path, method = self.head.path, self.head.method
         if path not in METHODS:
             raise RefusalError(404, "NOT_FOUND", f"this server answers {', '.join(METHODS)}")
-        if self.command != METHODS[path]:
+        if method != METHODS[path]:
             allowed = METHODS[path]
             raise RefusalError(405, "WRONG_METHOD", f"{path} answers {allowed} only", headers={"Allow": allowed})
         if path == "/invocations":
             self._invoke()
         else:
-            self.discard()
-            told = {} if path == "/ping" else self.server.service.execution_parameters
-            self.send(200, JSON, json.dumps(told).encode() + b"\n")
+            parameters = {} if path == "/ping" else self.server.service.execution_parameters
+            self.send(200, JSON, json.dumps(parameters).encode() + b"\n")
 
     def _invoke(self) -> None:
         self._check_length()
-        invocation, service = Invocation.of(self.headers), self.server.service
-        with service.gate.place():  # left only when the answer is out
-            body = self.read()
-            waited = time.monotonic()
-            with service.gate.slots(pieces.count(len(body), service.gate.running)) as cores:
-                self.noted["waited_milliseconds"] = round((time.monotonic() - waited) * 1000, 1)
-                answer = self._answer_to(body, invocation, cores)
-            kind = f"{CSV}; charset=utf-8" if invocation.answer_type == CSV else invocation.answer_type
-            self.send(200, kind, answer, {HEADER: service.model.attributes})
+        invocation, service = Invocation.of(self.head), self.server.service
+        with service.gate.request() as take:  # left only when the answer is out
+            body = self.read(take)
+            with service.gate.place():
+                answer = self._scored(body, invocation)
+                kind = f"{CSV}; charset=utf-8" if invocation.answer_type == CSV else invocation.answer_type
+                self.send(200, kind, answer, {HEADER: service.model.attributes})
 
     def _check_length(self) -> None:
         limit = self.server.service.max_body_bytes
-        if "Content-Length" not in self.headers:
-            raise RefusalError(411, "LENGTH_REQUIRED", "send Content-Length")
+        if not self.head.has_length:
+            raise RefusalError(411, "LENGTH_REQUIRED", "send Content-Length", closes=True)
         if self.unread > limit:
             raise RefusalError(413, "BODY_TOO_LARGE", f"the body has {self.unread} bytes, the limit is {limit}")
 
+    def _scored(self, body: bytes, invocation: Invocation) -> bytes:
+        gate, waited = self.server.service.gate, time.monotonic()
+        with gate.slots(pieces.count(len(body), gate.running)) as cores:
+            self.noted["waited_milliseconds"] = round((time.monotonic() - waited) * 1000, 1)
+            try:
+                return self._answer_to(body, invocation, cores)
+            except RefusalError:
+                raise
+            except Exception as error:
+                raise internal_error(error) from error
+
     def _answer_to(self, body: bytes, invocation: Invocation, cores: int) -> bytes:
         model = self.server.service.model
-        try:
-            matrix = invocation.read(body, model.schema, cores)
-            self.noted |= {"rows": len(matrix), "wanted": invocation.wanted}
-            return invocation.write(model.answer(matrix, invocation.wanted, cores))
-        except RefusalError:
-            raise
-        except Exception as error:
-            # The edge: the client gets an answer, the log the place; the message may quote a row, so nobody gets it.
-            frames = [f"{at.name}:{at.lineno}" for at in traceback.extract_tb(error.__traceback__)]
-            log("failed", error=type(error).__name__, at=frames)
-            raise RefusalError(500, "INTERNAL_ERROR", "the model failed on this body; see the server's log") from error
+        matrix = invocation.read(body, model.schema, cores)
+        self.noted |= {"rows": len(matrix), "wanted": invocation.wanted}
+        return invocation.write(model.answer(matrix, invocation.wanted, cores))

@@ -1,84 +1,115 @@
-"""HTTP/1.1 with keep-alive, as far as a server of large bodies needs it: framing, refusals, one log line a request."""
+"""HTTP/1.1 with keep-alive, as far as a server of large bodies needs it: framing, deadlines, refusals, logging."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler
+import traceback
+from collections.abc import Callable, Mapping
+from email.utils import formatdate
+from http import HTTPStatus
+from socketserver import BaseRequestHandler
 from types import MappingProxyType
 
+from serving.connection import LINGER_BYTES, Connection
+from serving.head import Head, parse_head
 from serving.log import log
 from serving.refusal import RefusalError
 
 JSON = "application/json"
-DISCARD_LIMIT_BYTES = 64 * 1024 * 1024
+SILENCE_SECONDS = 120  # between two requests
 
 
-class HttpHandler(BaseHTTPRequestHandler):
+class HttpHandler(BaseRequestHandler):
     """A subclass answers requests in `answer`, by `read` and `send` or by raising a RefusalError."""
 
-    protocol_version = "HTTP/1.1"
-    timeout = 120  # seconds a connection may stay silent
-    wbufsize = -1  # headers and scores leave together
-    disable_nagle_algorithm = True
-
-    def do_GET(self) -> None:
-        self._begin()
-        try:
-            self.unread = self._content_length()
-            self.answer()
-        except RefusalError as refusal:
-            self._refuse(refusal)
-
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_GET  # noqa: N815
+    transfer_seconds = 8.0  # for a request to arrive, and again for its answer to be taken
 
     def answer(self) -> None:
         """What the subclass has to say; see `contract`."""
         raise NotImplementedError
 
+    def is_asked(self) -> bool:
+        return self.connection.is_asked(SILENCE_SECONDS)
+
+    def handle(self) -> None:
+        self.connection = Connection(self.request)
+        while self.is_asked() and self._serve_one():
+            pass
+
+    def _serve_one(self) -> bool:
+        """Whether the connection goes on."""
+        self._begin()
+        try:
+            self._read_head()
+            self.answer()
+        except RefusalError as refusal:
+            self._refuse(refusal)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            self.closes = True
+            self._refuse(internal_error(error))
+        return self._goes_on()
+
     def _begin(self) -> None:
-        self.started, self.unread = time.monotonic(), 0
+        self.started, self.unread, self.head = time.monotonic(), 0, Head("", "", "1.1", {})
+        self.deadline = self.started + self.transfer_seconds
+        self.closes = self.waits_for_continue = False
         self.noted: dict[str, object] = {"bytes": 0, "rows": 0}
 
     @property
     def milliseconds(self) -> float:
         return round((time.monotonic() - self.started) * 1000, 1)
 
-    def _content_length(self) -> int:
-        """Bytes of body to come. A body of unknown length ends the connection: where it ends cannot be told."""
-        lengths = self.headers.get_all("Content-Length", [])
-        if "Transfer-Encoding" in self.headers:
-            self.close_connection = True
-            raise RefusalError(411, "LENGTH_REQUIRED", "chunked bodies are not read; send Content-Length")
-        if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
-            self.close_connection = True
-            raise RefusalError(400, "BAD_CONTENT_LENGTH", "Content-Length must be one whole number")
-        return int(lengths[0]) if lengths else 0
+    def _read_head(self) -> None:
+        try:
+            self.head = parse_head(self.connection.head(self.deadline))
+        except TimeoutError:
+            raise self._too_slow() from None
+        self.unread, self.closes = self.head.length, not self.head.keeps_connection
+        self.waits_for_continue = self.head.waits_for_continue and self.unread > 0
 
-    def read(self) -> bytes:
-        body = self.rfile.read(self.unread)
-        if len(body) < self.unread:
-            raise ConnectionError("the client left in the middle of a body")
-        self.noted["bytes"], self.unread = len(body), 0
-        return body
+    def read(self, take: Callable[[int], None]) -> bytes:
+        """The body. `take` is called with the size of each piece, before it is kept."""
+        if self.waits_for_continue:
+            self.waits_for_continue = False
+            self.connection.send(b"HTTP/1.1 100 Continue\r\n\r\n", self.deadline)
+        body = bytearray()
+        try:
+            while self.unread:
+                piece = self.connection.piece(self.unread, self.deadline)
+                self.unread -= len(piece)
+                take(len(piece))
+                body += piece
+        except TimeoutError:
+            raise self._too_slow() from None
+        self.noted["bytes"] = len(body)
+        return bytes(body)
+
+    def _too_slow(self) -> RefusalError:
+        """503 and not 408: who asks again is right to, and our clients take any other 4xx for a fault of the rows."""
+        message = f"the request did not arrive within {self.transfer_seconds:g} seconds; send it again"
+        return RefusalError(503, "TOO_SLOW", message, headers={"Retry-After": "1"}, closes=True)
 
     def _refuse(self, refusal: RefusalError) -> None:
-        self.discard()
+        self.closes |= refusal.closes
         self.send(refusal.status, JSON, refusal.to_json(), refusal.headers, refusal)
 
-    def handle_expect_100(self) -> bool:
-        """Ask for the body at once: our buffered writer would keep the client waiting."""
-        goes_on = super().handle_expect_100()
-        self.wfile.flush()
-        return goes_on
+    def _goes_on(self) -> bool:
+        if self.closes:
+            self.connection.linger()
+            return False
+        return self._discard()
 
-    def discard(self) -> None:
-        """Read what was not asked for: closing on unread bytes would reset the connection and lose our answer."""
-        if self.unread > DISCARD_LIMIT_BYTES:
-            self.close_connection = True
-            return
-        while self.unread and (piece := self.rfile.read(min(self.unread, 1 << 16))):
-            self.unread -= len(piece)
+    def _discard(self) -> bool:
+        """Read the rest of a body that was refused; False when it does not come in time."""
+        deadline = time.monotonic() + self.transfer_seconds
+        try:
+            while self.unread:
+                self.unread -= len(self.connection.piece(self.unread, deadline))
+        except (TimeoutError, ConnectionError):
+            return False
+        return True
 
     def send(
         self,
@@ -88,33 +119,27 @@ class HttpHandler(BaseHTTPRequestHandler):
         headers: Mapping[str, str] = MappingProxyType({}),
         refusal: RefusalError | None = None,
     ) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-        if self.path != "/ping" or status != 200:
+        # A client that waits for `100 Continue` may send its body now, or not: nobody can tell.
+        self.closes |= self.unread > LINGER_BYTES or self.waits_for_continue
+        fields = {"Server": "dropscore-model", "Date": formatdate(usegmt=True), "Content-Type": kind}
+        fields |= {"Content-Length": str(len(body)), **headers, **({"Connection": "close"} if self.closes else {})}
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {fields[name]}" for name in fields)]
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        if self.head.path != "/ping" or status != 200:
             self._log(status, refusal)
-        self.wfile.flush()
+        content = b"" if self.head.method == "HEAD" else body
+        self.connection.send(head + content, time.monotonic() + self.transfer_seconds)
 
     def _log(self, status: int, refusal: RefusalError | None) -> None:
         fields: dict[str, object] = {"status": status, **self.noted, "milliseconds": self.milliseconds}
         if refusal:
             fields |= {"code": refusal.code, "row": refusal.row, "column": refusal.column}
+            fields |= {"bad_rows": len(refusal.faults) or None}
         log("request", **fields)
 
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """What the base class finds wrong before any method of ours is called: a request that is not HTTP."""
-        self._begin()
-        self.close_connection, self.path = True, getattr(self, "path", "")
-        refusal = RefusalError(code, "BAD_REQUEST", "this is not a request the server understands")
-        self.send(code, JSON, refusal.to_json())
 
-    def version_string(self) -> str:
-        return "dropscore-model"
-
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
-        """Silence the base class, which writes request lines to stderr."""
+def internal_error(error: Exception) -> RefusalError:
+    """The edge: the client gets an answer, the log the place; the message may quote a row, so nobody gets it."""
+    frames = [f"{at.name}:{at.lineno}" for at in traceback.extract_tb(error.__traceback__)]
+    log("failed", error=type(error).__name__, at=frames)
+    return RefusalError(500, "INTERNAL_ERROR", "the model failed on this body; see the server's log")

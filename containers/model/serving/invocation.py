@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.message import Message
 
 from serving import csv_rows, json_rows, table_rows
+from serving.head import Head
 from serving.refusal import RefusalError
 from serving.schema import Matrix, Schema
 from serving.text import Scores, csv_of, json_lines_of, json_of
@@ -41,15 +41,15 @@ class Invocation:
     answer_type: str
 
     @classmethod
-    def of(cls, headers: Message) -> Invocation:
-        kind = headers.get_content_type() if "Content-Type" in headers else ""
+    def of(cls, head: Head) -> Invocation:
+        kind, parameters = _parameters(head.one("Content-Type"))
         if kind not in READERS:
             raise RefusalError(415, "WRONG_CONTENT_TYPE", f"send rows as Content-Type: {', '.join(READERS)}")
         return cls(
             kind=kind,
-            has_header=_has_header(str(headers.get_param("header", "absent")).lower()),
-            wanted=wanted_by(";".join(headers.get_all(HEADER, []))),
-            answer_type=accepted(",".join(headers.get_all("Accept", [])), kind if kind in WRITERS else CSV),
+            has_header=_has_header(parameters.get("header", "absent").lower()),
+            wanted=wanted_by(head.all(HEADER)),
+            answer_type=accepted(head.all("Accept"), kind if kind in WRITERS else CSV),
         )
 
     def read(self, body: bytes, schema: Schema, cores: int) -> Matrix:
@@ -84,11 +84,17 @@ def _choices(accept: str) -> list[tuple[str, float]]:
     """(media type, quality) of each choice that is not ruled out by `q=0`."""
     found = []
     for choice in filter(None, (part.strip() for part in accept.split(","))):
-        message = Message()
-        message["Content-Type"] = choice
+        kind, parameters = _parameters(choice)
         try:
-            quality = float(str(message.get_param("q", "1")))
+            quality = float(parameters.get("q", "1"))
         except ValueError:
             quality = 0
-        found.append((choice.partition(";")[0].strip().lower(), quality))
+        found.append((kind, quality))
     return [choice for choice in found if choice[1] > 0]
+
+
+def _parameters(value: str) -> tuple[str, dict[str, str]]:
+    """The media type, in lower case, and its parameters."""
+    kind, *rest = value.split(";")
+    pairs = (part.partition("=") for part in rest)
+    return kind.strip().lower(), {name.strip().lower(): text.strip().strip('"') for name, _, text in pairs}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from serving.schema import Schema
 from serving.wanted import Wanted
 
 MANIFEST = "manifest.json"
+MAX_MANIFEST_BYTES = 64 * 1024 * 1024  # with the names of a million features
+MAX_MODEL_BYTES = 2 * 1024 * 1024 * 1024
+MAX_FEATURES = 1024 * 1024  # a row of more does not fit into any body
 
 
 class BadArtefactError(Exception):
@@ -27,7 +31,7 @@ def load(directory: Path, pinned_sha256: str | None = None) -> Model:
     """`pinned_sha256`, where there is one, is that of the model file which was meant to be deployed."""
     manifest = _manifest(directory)
     path = _model_file(directory, manifest)
-    content = path.read_bytes()
+    content = bytearray(_read(path, MAX_MODEL_BYTES))
     sha256 = hashlib.sha256(content).hexdigest()
     if pinned_sha256 not in (None, sha256):
         raise BadArtefactError(
@@ -46,14 +50,15 @@ def _manifest(directory: Path) -> dict[str, Any]:
     path = directory / MANIFEST
     if not path.exists():
         return {}
+    content = _read(path, MAX_MANIFEST_BYTES)
     try:
-        manifest: dict[str, Any] = json.loads(path.read_bytes())
+        manifest: dict[str, Any] = json.loads(content)
         known = {"sha256": str(manifest["sha256"]), "model": Path(manifest["model"]).name, "format": manifest["format"]}
         known |= {"features": int(manifest["features"]), "iterations": int(manifest["iterations"])}
         known |= {"missing": float("nan") if manifest["missing"] is None else float(manifest["missing"])}
         known |= {"feature_names": tuple(map(str, manifest.get("feature_names") or ()))}
-    except (ValueError, TypeError, KeyError) as error:
-        raise BadArtefactError(f"{path} cannot be read: {error!r}") from error
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        raise BadArtefactError(f"{path} cannot be read: {_brief(error)}") from error
     if known["format"] != 1:
         raise BadArtefactError(f"{path} is of format {known['format']}, this server knows 1: deploy a newer server")
     return known
@@ -61,7 +66,7 @@ def _manifest(directory: Path) -> dict[str, Any]:
 
 def _model_file(directory: Path, manifest: dict[str, Any]) -> Path:
     if manifest:
-        names = [manifest["model"]] if (directory / manifest["model"]).is_file() else []
+        names = [manifest["model"]] if manifest["model"] and (directory / manifest["model"]).exists() else []
     else:
         names = sorted(path.name for path in directory.glob("*") if path.suffix in {".json", ".ubj"})
     if len(names) != 1:
@@ -69,10 +74,23 @@ def _model_file(directory: Path, manifest: dict[str, Any]) -> Path:
     return directory / str(names[0])
 
 
-def _booster(name: str, content: bytes) -> xgboost.Booster:
+def _read(path: Path, most_bytes: int) -> bytes:
+    """A file like any other: a pipe or a device would keep the server waiting for ever."""
+    if not path.is_file():
+        raise BadArtefactError(f"{path} is not a regular file")
+    if path.stat().st_size > most_bytes:
+        raise BadArtefactError(f"{path} is larger than {most_bytes} bytes")
+    return path.read_bytes()
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+def _booster(name: str, content: bytearray) -> xgboost.Booster:
     booster = xgboost.Booster({"nthread": 1})  # requests are the parallelism
     try:
-        booster.load_model(bytearray(content))
+        booster.load_model(content)
     except xgboost.core.XGBoostError as error:
         reason = str(error).strip().splitlines()[0]
         raise BadArtefactError(f"XGBoost {xgboost.__version__} cannot read {name}: {reason}") from error
@@ -82,6 +100,8 @@ def _booster(name: str, content: bytes) -> xgboost.Booster:
 
 def _build(booster: xgboost.Booster, sha256: str, manifest: dict[str, Any]) -> Model:
     kind = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"]
+    if booster.num_features() > MAX_FEATURES:
+        raise BadArtefactError(f"the model has {booster.num_features()} features, this server takes {MAX_FEATURES}")
     schema = _schema(booster, manifest.get("feature_names", ()))
     if manifest.get("features", schema.features) != schema.features:
         raise BadArtefactError(f"{MANIFEST} says {manifest['features']} features, the model has {schema.features}")
@@ -122,7 +142,8 @@ def _tried(model: Model) -> Model:
         raise BadArtefactError(f"the model cannot predict with {model.iterations} rounds: {reason}") from error
     if len(scores) != len(rows) or scores.tobytes() != expected.tobytes():
         raise BadArtefactError("the model's scores in place are not those of Booster.predict: it cannot be trusted")
-    return replace(model, widths={wanted: width for wanted in Wanted if (width := _width(model, wanted))})
+    widths = {wanted: width for wanted in Wanted if (width := _width(model, wanted))}
+    return replace(model, widths=widths, walks=_walks(model, widths))
 
 
 def _width(model: Model, wanted: Wanted) -> int:
@@ -131,3 +152,24 @@ def _width(model: Model, wanted: Wanted) -> int:
         return model.predict(np.zeros((1, model.schema.features), dtype=np.float32), wanted).size
     except xgboost.core.XGBoostError:
         return 0
+
+
+def size_of(directory: Path) -> int:
+    """Bytes of the artefact, as far as `load` would read them."""
+    sizes = (path.stat().st_size for path in directory.glob("*") if path.is_file())
+    return sum(min(size, MAX_MODEL_BYTES) for size in sizes)
+
+
+def _walks(model: Model, widths: Mapping[Wanted, int]) -> dict[Wanted, int]:
+    """What one row costs. Contributions take time with the leaves times the squared depth of each tree."""
+    trees = widths.get(Wanted.LEAVES, 1)
+    costs = {Wanted.SCORES: trees, Wanted.MARGIN: trees, Wanted.LEAVES: 2 * trees}
+    if Wanted.CONTRIBUTIONS in widths:
+        dumps = model.booster.get_dump()
+        costs[Wanted.CONTRIBUTIONS] = max(1, sum(dump.count("leaf=") * _depth(dump) ** 2 for dump in dumps) // 6)
+    return costs
+
+
+def _depth(dump: str) -> int:
+    """A node's line begins with one tab a level."""
+    return max(len(line) - len(line.lstrip("\t")) for line in dump.split("\n"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -15,6 +16,6 @@ def log(event: str, **fields: object) -> None:
     line = json.dumps(
         {"time": now, "event": event} | {name: value for name, value in fields.items() if value is not None}
     )
-    with _one_line_at_a_time:
+    with _one_line_at_a_time, contextlib.suppress(OSError):  # a log that nobody reads any more must not end a request
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

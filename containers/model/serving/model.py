@@ -18,6 +18,7 @@ from serving.text import Scores
 from serving.wanted import Wanted
 
 MAX_ANSWER_CELLS = 6 * 1024 * 1024
+MAX_WALKS = 128 * 1024 * 1024  # rows times trees walked by one request: some seconds of one core
 _ASKED = {
     Wanted.SCORES: {},
     Wanted.MARGIN: {"output_margin": True},
@@ -30,7 +31,8 @@ _ASKED = {
 class Model:
     """`iterations` is how many rounds predict, 0 for all; `missing` is what stands for a missing value.
 
-    `widths` holds how many numbers a row's answer has, for each thing the model can answer.
+    `widths` holds how many numbers a row's answer has, for each thing the model can answer; `walks` what one row costs,
+    in trees walked.
     """
 
     booster: xgboost.Booster
@@ -40,6 +42,7 @@ class Model:
     iterations: int
     missing: float
     widths: Mapping[Wanted, int] = field(default_factory=dict)
+    walks: Mapping[Wanted, int] = field(default_factory=dict)
     lock: AbstractContextManager[object] = field(default_factory=threading.Lock)
 
     @property
@@ -56,12 +59,16 @@ class Model:
         """One float32 a row, or one list of them a row. A row's answer does not depend on the rows beside it."""
         if wanted not in self.widths:
             raise RefusalError(400, "BAD_ATTRIBUTES", f"this model has no {wanted}: its booster is {self.kind}")
-        most = MAX_ANSWER_CELLS // self.widths[wanted]
+        most = self.most_rows(wanted)
         if len(matrix) > most:
             raise RefusalError(413, "ANSWER_TOO_LARGE", f"send at most {most} rows at a time for {wanted}")
         parts = np.array_split(matrix, pieces.count(matrix.nbytes, cores))
         answers = pieces.side_by_side(lambda part: self.predict(part, wanted), parts)
         return answers[0] if len(answers) == 1 else np.concatenate(answers)
+
+    def most_rows(self, wanted: Wanted) -> int:
+        """As many rows as one request may have: a body of a few bytes a row can ask for minutes of work."""
+        return max(1, min(MAX_ANSWER_CELLS // self.widths[wanted], MAX_WALKS // self.walks.get(wanted, 1)))
 
     def predict(self, matrix: Matrix, wanted: Wanted = Wanted.SCORES) -> Scores:
         """As `Booster.predict` to the bit. Only gbtree is that in place too: dart's last bit differs there."""

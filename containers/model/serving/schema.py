@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.refusal import RefusalError
+from serving.refusal import MAX_NAMED_ROWS, Fault, RefusalError, cell_fault
 
 Matrix = NDArray[np.float32]
 LARGEST_CODE = 1 << 24  # XGBoost's own limit: beyond it float32 cannot tell two whole numbers apart
@@ -41,39 +41,49 @@ class Schema:
         places = {name: place for place, name in enumerate(names)}
         return [places[name] for name in self.names]
 
-    def wrong_count(self, found: int, row: int | None = None) -> RefusalError:
-        columns = "1 column" if found == 1 else f"{found} columns"
-        message = f"{f'row {row}' if row else 'the table'} has {columns}, the model needs {self.features}"
-        return RefusalError(400, "WRONG_COLUMN_COUNT", message, row=row)
+    def wrong_count(self, found: int) -> RefusalError:
+        return RefusalError(400, "WRONG_COLUMN_COUNT", f"the table has {self._columns(found)}")
 
+    def wrong_count_in(self, row: int, found: int) -> Fault:
+        return Fault(row, None, "WRONG_COLUMN_COUNT", f"row {row} has {self._columns(found)}")
 
-def not_a_number(row: int, column: int) -> RefusalError:
-    return RefusalError(400, "NOT_A_NUMBER", f"row {row}, column {column} is not a number", row=row, column=column)
+    def _columns(self, found: int) -> str:
+        return f"{'1 column' if found == 1 else f'{found} columns'}, the model needs {self.features}"
 
 
 def checked(matrix: Matrix, schema: Schema, order: Sequence[int] | None = None) -> Matrix:
     """The rows with their columns in the model's order; refused where XGBoost would refuse or misread a cell."""
-    _refuse_infinity(matrix)
-    places = list(order or range(schema.features))
-    for feature in schema.categorical:
-        _refuse_what_is_no_code(matrix, places[feature])
+    if faults := value_faults(matrix, schema, order):
+        raise RefusalError.of_rows(faults)
+    places = places_of(schema, order)
     return matrix if places == sorted(places) else matrix[:, places]
 
 
-def _refuse_infinity(matrix: Matrix) -> None:
-    """As `DMatrix` does."""
-    bad = np.isinf(matrix)
-    if bad.any():
-        row, column = (int(index) + 1 for index in np.argwhere(bad)[0])
-        message = f"row {row}, column {column} is infinite, or too large for a 32-bit float"
-        raise RefusalError(400, "NOT_FINITE", message, row=row, column=column)
+def value_faults(matrix: Matrix, schema: Schema, order: Sequence[int] | None = None) -> list[Fault]:
+    """The first rows whose cells are numbers that the model cannot take; at most one more than a refusal names."""
+    bad = np.isinf(matrix)  # as `DMatrix` does
+    places = places_of(schema, order)
+    for column in (places[feature] for feature in schema.categorical):
+        bad[:, column] |= _is_no_code(matrix[:, column])
+    if not bad.any():
+        return []
+    rows = np.flatnonzero(bad.any(axis=1))[: MAX_NAMED_ROWS + 1]
+    columns = bad[rows].argmax(axis=1)
+    codes = ("NOT_FINITE" if is_infinite else "NOT_A_CATEGORY" for is_infinite in np.isinf(matrix[rows, columns]))
+    found = zip(rows.tolist(), columns.tolist(), codes, strict=True)
+    return [cell_fault(row + 1, column + 1, code) for row, column, code in found]
 
 
-def _refuse_what_is_no_code(matrix: Matrix, column: int) -> None:
+def moved(faults: Sequence[Fault], rows: Sequence[int]) -> list[Fault]:
+    """The same faults of cells, where the first row that was looked at is `rows[0]` of the body, and so on."""
+    return [cell_fault(rows[fault.row - 1], fault.column or 0, fault.code) for fault in faults]
+
+
+def places_of(schema: Schema, order: Sequence[int] | None) -> list[int]:
+    return list(order or range(schema.features))
+
+
+def _is_no_code(cells: NDArray[np.float32]) -> NDArray[np.bool_]:
     """XGBoost would cut 2.5 to 2 and take -1 for a missing value."""
-    cells = matrix[:, column]
-    bad = ~np.isnan(cells) & ((cells < 0) | (cells >= LARGEST_CODE) | (cells != np.floor(cells)))
-    if bad.any():
-        row = int(bad.argmax()) + 1
-        message = f"row {row}, column {column + 1} is categorical and takes its category's code, a whole number from 0"
-        raise RefusalError(400, "NOT_A_CATEGORY", message, row=row, column=column + 1)
+    bad: NDArray[np.bool_] = ~np.isnan(cells) & ((cells < 0) | (cells >= LARGEST_CODE) | (cells != np.floor(cells)))
+    return bad

@@ -21,6 +21,7 @@ class Settings:
     max_body_bytes: int
     running: int
     waiting: int
+    transfer_seconds: float
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -33,4 +34,5 @@ class Settings:
             max_body_bytes=int(env.get("MAX_BODY_BYTES", 6 * 1024 * 1024)),
             running=running,
             waiting=int(env.get("MAX_WAITING", 8 * running)),
+            transfer_seconds=float(env.get("TRANSFER_SECONDS", 8)),
         )

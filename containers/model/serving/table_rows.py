@@ -11,6 +11,7 @@ from pyarrow import ipc, parquet
 
 from serving.refusal import RefusalError
 from serving.schema import Matrix, Schema, checked
+from serving.stream_sizes import batch_sizes
 
 MAX_CELLS = 6 * 1024 * 1024  # what the largest CSV could hold: a few compressed kilobytes can stand for gigabytes
 CELL_BYTES = 8
@@ -28,17 +29,24 @@ def parse_parquet(body: bytes, schema: Schema) -> Matrix:
 
 
 def parse_stream(body: bytes, schema: Schema) -> Matrix:
-    batches, rows = [], 0
+    batches = []
     with _refused("an Arrow stream"), ipc.open_stream(pa.BufferReader(body)) as reader:
         _check(reader.schema, 0, schema)
+        _check_sizes(body, schema)
         for batch in reader:
-            rows += batch.num_rows
-            _refuse_beyond(rows * schema.features)
             batch.validate(full=True)  # a stream's buffers are used as they come
             batches.append(batch)
         table = pa.Table.from_batches(batches, reader.schema)
         names, columns = table.column_names, table.columns  # a name that is not UTF-8 is found out here
     return _matrix(columns, schema, schema.order(names))
+
+
+def _check_sizes(body: bytes, schema: Schema) -> None:
+    """Before anything is unpacked: nulls are rows without bytes, compressed bytes grow a thousandfold."""
+    rows = unpacked = 0
+    for more_rows, more_bytes in batch_sizes(body):
+        rows, unpacked = rows + more_rows, unpacked + more_bytes
+        _refuse_beyond(max(rows * schema.features, unpacked // CELL_BYTES))
 
 
 @contextmanager

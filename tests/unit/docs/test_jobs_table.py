@@ -9,13 +9,15 @@ from pathlib import Path
 from dropscore.jobs import Job, State
 
 ROOT = Path(__file__).resolve().parents[3]
+REFUSALS = ROOT / "containers/model/serving/refusal.py"
 TEXT = (ROOT / "docs" / "jobs-table.md").read_text()
 ATTRIBUTES, CODES = TEXT.split("## Status")[0], TEXT.split("## Codes")[1].split("## Asking")[0]
 
 
 # Refusals of what the worker never sends: it sends plain CSV, no header and no attributes.
 OF_OTHER_CLIENTS = {
-    *("BAD_ATTRIBUTES", "BAD_CONTENT_LENGTH", "BAD_HEADER", "BAD_JSON", "BAD_TABLE", "NOT_A_ROW", "WRONG_COLUMN_NAMES")
+    *("BAD_ATTRIBUTES", "BAD_CONTENT_LENGTH", "BAD_HEADER", "BAD_JSON", "BAD_REQUEST", "BAD_TABLE"),
+    *("NOT_A_ROW", "WRONG_COLUMN_NAMES"),
 }
 
 
@@ -40,11 +42,13 @@ def test_every_code_is_documented() -> None:
     refused = {
         code
         for file in (ROOT / "containers/model").rglob("*.py")
-        for code in re.findall(r'RefusalError\(\s*400, "([A-Z_]+)"', file.read_text())
+        for code in re.findall(r'(?:RefusalError\(\s*400|[fF]ault\([^"\n]*), "([A-Z_]+)"', file.read_text())
     }
     assert documented <= words
     assert raised - documented == set()
-    assert refused - documented == OF_OTHER_CLIENTS
+    of_cells = set(re.findall(r'^    "([A-Z_]+)": "', REFUSALS.read_text(), re.MULTILINE))
+    assert len(of_cells) == 3
+    assert (refused | of_cells) - documented == OF_OTHER_CLIENTS
 
 
 def test_every_status_is_drawn() -> None:

@@ -11,7 +11,7 @@ from serving.refusal import RefusalError
 
 
 def test_one_too_many_is_told_to_come_back() -> None:
-    gate = Gate(running=1, waiting=2)
+    gate = Gate(running=1, waiting=2, memory_bytes=0)
     with ExitStack() as held:
         for _ in range(3):
             held.enter_context(gate.place())
@@ -24,7 +24,7 @@ def test_one_too_many_is_told_to_come_back() -> None:
 
 
 def test_place_is_given_back_after_an_error() -> None:
-    gate = Gate(running=1, waiting=0)
+    gate = Gate(running=1, waiting=0, memory_bytes=0)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), gate.place(), gate.slots():
             raise ZeroDivisionError
@@ -33,7 +33,7 @@ def test_place_is_given_back_after_an_error() -> None:
 
 
 def test_only_so_many_run_at_once() -> None:
-    gate, now, most = Gate(running=2, waiting=8), [0], [0]
+    gate, now, most = Gate(running=2, waiting=8, memory_bytes=0), [0], [0]
     lock = threading.Lock()
 
     def run(_: int) -> None:
@@ -51,11 +51,11 @@ def test_only_so_many_run_at_once() -> None:
 
 
 def test_closed_gate_lets_nobody_in_and_waits_for_who_is() -> None:
-    gate = Gate(running=1, waiting=1)
+    gate = Gate(running=1, waiting=1, memory_bytes=0)
     leave, inside = threading.Event(), threading.Event()
 
     def stay() -> None:
-        with gate.place():
+        with gate.request():
             inside.set()
             leave.wait(10)
 
@@ -63,7 +63,7 @@ def test_closed_gate_lets_nobody_in_and_waits_for_who_is() -> None:
     guest.start()
     inside.wait(10)
     assert gate.close(0.05) is False
-    with pytest.raises(RefusalError, match="stopping"), gate.place():
+    with pytest.raises(RefusalError, match="stopping"), gate.request():
         pass
     leave.set()
     assert gate.close(10) is True
@@ -71,7 +71,7 @@ def test_closed_gate_lets_nobody_in_and_waits_for_who_is() -> None:
 
 
 def test_idle_cores_are_taken_and_given_back() -> None:
-    gate = Gate(running=4, waiting=0)
+    gate = Gate(running=4, waiting=0, memory_bytes=0)
     with gate.slots(3) as first, gate.slots(3) as second:
         assert (first, second) == (3, 1)
     with gate.slots(9) as all_of_them:
@@ -82,8 +82,30 @@ def test_idle_cores_are_taken_and_given_back() -> None:
 
 @pytest.mark.parametrize(("here", "share"), [(1, 4), (2, 2), (3, 1), (9, 1)])
 def test_cores_are_shared_with_who_is_here_though_not_scoring_yet(here: int, share: int) -> None:
-    gate = Gate(running=4, waiting=5)
+    gate = Gate(running=4, waiting=5, memory_bytes=0)
     with ExitStack() as held:
         for _ in range(here):
-            held.enter_context(gate.place())
+            held.enter_context(gate.request())
         assert held.enter_context(gate.slots(9)) == share
+
+
+def test_bodies_take_no_more_memory_than_there_is() -> None:
+    gate = Gate(running=1, waiting=0, memory_bytes=10)
+    with gate.request() as take, gate.request() as take_too:
+        take(6)
+        with pytest.raises(RefusalError) as raised:
+            take_too(5)
+        assert (raised.value.status, raised.value.code) == (503, "BUSY")
+        take_too(4)
+    with gate.request() as take:
+        take(10)
+
+
+def test_request_that_is_in_may_take_a_place_after_closing() -> None:
+    gate = Gate(running=1, waiting=0, memory_bytes=10)
+    with gate.request() as take:
+        assert gate.close(0) is False
+        take(10)
+        with gate.place(), gate.slots():
+            pass
+    assert gate.close(0) is True

@@ -40,7 +40,7 @@ class Answer:
 @pytest.fixture(scope="module")
 def server(booster: xgboost.Booster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     model = load(write(tmp_path_factory.mktemp("model"), booster))
-    service = Service(model=model, gate=Gate(running=2, waiting=2), max_body_bytes=LIMIT)
+    service = Service(model=model, gate=Gate(running=2, waiting=2, memory_bytes=4 * LIMIT), max_body_bytes=LIMIT)
     with Server(("127.0.0.1", 0), service) as running:
         threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield running
@@ -90,7 +90,8 @@ def test_refusal_says_where_and_not_what(connection: http.client.HTTPConnection)
     answer = ask(connection, body=b"1,2,3\n4,secret,6\n")
     assert answer.status == 400
     message = "row 2, column 2 is not a number"
-    assert answer.fields == {"code": "NOT_A_NUMBER", "row": 2, "column": 2, "message": message}
+    rows = [["NOT_A_NUMBER", 2, "2"]]
+    assert answer.fields == {"code": "NOT_A_NUMBER", "row": 2, "column": 2, "message": message, "rows": rows}
 
 
 @pytest.mark.parametrize("kind", ["text/csv", "text/csv; charset=utf-8", "TEXT/CSV;header=absent"])

@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-from email.message import Message
-
 import pytest
+from serving.head import Head
 from serving.invocation import CSV, JSON, JSON_LINES, READERS, Invocation, accepted
 from serving.refusal import RefusalError
 from serving.wanted import HEADER, Wanted, wanted_by
 
 
-def headers(**fields: str) -> Message:
-    message = Message()
-    for name, value in fields.items():
-        message[name.replace("_", "-")] = value
-    return message
+def headers(**fields: str) -> Head:
+    named = {name.replace("_", "-").lower(): (value,) for name, value in fields.items()}
+    return Head("POST", "/invocations", "1.1", named)
 
 
 @pytest.mark.parametrize(

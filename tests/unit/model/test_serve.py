@@ -41,7 +41,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield run
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
 
 
 def next_event(process: subprocess.Popen[str]) -> dict[str, object]:
@@ -89,6 +91,19 @@ def test_sigterm_lets_a_running_request_finish(start: Start, booster: xgboost.Bo
         response = connection.getresponse()
         assert response.status == 200
         assert response.read().count(b"\n") == 2
+    assert process.wait(10) == 0
+
+
+def test_requests_are_answered_when_nobody_reads_the_log(
+    start: Start, booster: xgboost.Booster, tmp_path: Path
+) -> None:
+    process = start(write(tmp_path / "m", booster))
+    assert process.stdout is not None
+    with connected(process) as connection:
+        process.stdout.close()
+        connection.request("POST", "/invocations", b"1,2,3\n", {"Content-Type": "text/csv"})
+        assert connection.getresponse().status == 200
+    process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
 
 
