@@ -17,7 +17,7 @@ from constructs import Construct, IConstruct
 from stacks.grants import grant, grant_key_use, grant_read_asset, service_principal
 from stacks.review import accept_resource
 from stacks.settings.container import ROOT
-from stacks.sources import LEFTOVERS, Source
+from stacks.sources import DOCKER_MANIFEST, LEFTOVERS, Source
 
 BUILDSPEC = ROOT / "containers" / "buildspec.yml"
 BUILD_MINUTES, QUEUED_MINUTES = 45, 10
@@ -137,7 +137,8 @@ def _context(scope: Construct, source: Source) -> tuple[str, s3_assets.Asset]:
     ignore = [line for line in (source.folder / ".dockerignore").read_text().splitlines() if line]
     exclude = [*ignore, *LEFTOVERS, "!.dockerignore", f"!{dockerfile.name}"]
     named = {"file": source.dockerfile} if source.dockerfile else {}
-    hashed = {**named, "platform": {"platform": source.platform.platform}, "version": DOCKER_ASSET_VERSION}
+    built = {"platform": {"platform": source.platform.platform}, "outputs": [DOCKER_MANIFEST]}
+    hashed = {**named, **built, "version": DOCKER_ASSET_VERSION}
     fingerprint = FileSystem.fingerprint(
         str(source.folder),
         exclude=exclude,
