@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from stacks.images import KEPT_IMAGES
 from tests.stacks.building import ROOT, Json, Templates, build_templates, listed, only, properties, rendered, statements
 from tests.stacks.conftest import Build
 from tests.stacks.test_environments import models_of
+from tools.manifests import published
 
+MODEL = "AWS::SageMaker::Model"
 BUILT = {"deploy.images": "codebuild", "models.mine.container": "mine"}
 DOCKER = {"models.mine.container": "mine"}
 PUSH = {
@@ -90,6 +93,37 @@ def test_the_stack_comes_before_those_that_use_its_images_and_only_when_it_is_wa
 def test_nothing_is_left_for_docker(built: Templates) -> None:
     for manifest in built.outdir.glob("*.assets.json"):
         assert json.loads(manifest.read_text())["dockerImages"] == {}
+
+
+def test_every_image_is_built_with_a_docker_manifest(docker: Templates) -> None:
+    """SageMaker refuses OCI manifests, which Docker's containerd store makes unless the output says otherwise."""
+    built = [
+        image["source"]["dockerOutputs"]
+        for file in docker.outdir.glob("*.assets.json")
+        for image in json.loads(file.read_text())["dockerImages"].values()
+    ]
+    assert len(built) >= 3
+    assert {tuple(each) for each in built} == {("type=docker,oci-mediatypes=false",)}
+
+
+def test_the_check_of_manifests_finds_every_published_image(docker: Templates, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/me"}
+    monkeypatch.setattr("tools.manifests.boto3.client", lambda _: SimpleNamespace(get_caller_identity=lambda: here))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    found = list(published(docker.outdir))
+    used = {
+        *(rendered(each["PrimaryContainer"]["Image"]) for each in properties(docker.hosting, MODEL).values()),
+        worker_image(docker)[0],
+    }
+    assert {each.identifier.removeprefix("imageTag=") for each in found} == {uri.rpartition(":")[2] for uri in used}
+    assert {each.repository for each in found} == {"cdk-hnb659fds-container-assets-123456789012-eu-west-1"}
+    assert all("${" not in str(each.role) for each in found)
+
+
+def test_a_deployment_checks_images_before_it_changes_anything() -> None:
+    asked = subprocess.run(["make", "-n", "deploy"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    steps = ["cdk synth", "cdk publish-assets --all --app cdk.out", "tools.manifests", "cdk deploy --all --app cdk.out"]
+    assert [asked.index(step) for step in steps] == sorted(asked.index(step) for step in steps)
 
 
 def test_versions_are_the_same_wherever_an_image_is_built(built: Templates, docker: Templates) -> None:
