@@ -30,16 +30,16 @@ TYPES = [
 ]
 """All of them, or ECR may convert what it holds into one that was asked for."""
 DENIED = ("AccessDenied", "AccessDeniedException")
-REBUILD = (
-    "Delete it:\n  aws ecr batch-delete-image --region {region} --registry-id {registry} --repository-name {repository} "
-    "--image-ids {identifier}\nThen build it with Docker 23 or later, whose BuildKit knows `--output "
-    "type=docker,oci-mediatypes=false`\n(`docker buildx version` must answer; podman does not know it), or in the "
-    'account: images = "codebuild".\nThen `make deploy` again.'
-)
-REPUSH = (
-    "Build it with `docker build --provenance=false --output type=docker,oci-mediatypes=false …`, push it under another\n"
-    "tag, name that tag in dropscore.toml and `make deploy` again."
-)
+REBUILD = """\
+Delete it:
+  aws ecr batch-delete-image --region {region} --registry-id {registry} --repository-name {repository} \\
+    --image-ids {identifier}
+Then build it with Docker 23 or later, whose BuildKit takes `--output type=docker,oci-mediatypes=false`
+(`docker buildx version` must answer; podman does not take it), or in the account: images = "codebuild".
+Then `make deploy` again."""
+REPUSH = """\
+Build it with `docker build --provenance=false --output type=docker,oci-mediatypes=false …`, push it under
+another tag, name that tag in dropscore.toml and `make deploy` again."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _fill(text: str | None, values: dict[str, Any]) -> str | None:
 
 
 def _registry(image: Pushed) -> Any:
-    """Under the role that published the image; if it cannot be assumed, under one's own permissions, as the CDK does."""
+    """Under the role that published the image or, as the CDK does it, under one's own if that cannot be assumed."""
     if image.role is not None:
         try:
             given = boto3.client("sts").assume_role(RoleArn=image.role, RoleSessionName="manifests")["Credentials"]

@@ -80,6 +80,7 @@ class Settings:
         written = _parse(path)
         _check_routes(path, written)
         _check_window(path, written)
+        _check_zones(path, written)
         return cls(
             deploy=written.deploy,
             storage=written.storage,
@@ -118,6 +119,14 @@ def _check_window(path: Path, written: SettingsFile) -> None:
         raise SettingsError(
             f"{path.name}: reconcile.window_hours: rows of the jobs table expire after {days * 24} hours "
             f"(storage.job_ttl_days); use fewer than that"
+        )
+
+
+def _check_zones(path: Path, written: SettingsFile) -> None:
+    network = written.network
+    if network.zones and "azs" in network.model_fields_set and network.azs != len(network.zones):
+        raise SettingsError(
+            f"{path.name}: network.azs: {network.azs}: network.zones names {len(network.zones)} of them; take azs out"
         )
 
 
