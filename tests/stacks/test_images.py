@@ -18,6 +18,7 @@ from tests.stacks.conftest import Build
 from tests.stacks.test_environments import models_of
 from tools.manifests import published
 
+LOG_GROUPS = "arn:sample-AWS::Partition:logs:sample-AWS::Region:sample-AWS::AccountId:log-group:"
 MODEL = "AWS::SageMaker::Model"
 BUILT = {"deploy.images": "codebuild", "models.mine.container": "mine"}
 DOCKER = {"models.mine.container": "mine"}
@@ -175,12 +176,11 @@ def test_a_build_may_do_its_own_work_and_no_more(built: Templates, name: str, re
     role = allowed(built.images, f"{name}Role" if name == "Worker" else f"{name}ImageRole")
     source = "arn:sample-AWS::Partition:s3:::cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"
     (pushed,) = [each for each in properties(built.images, "AWS::ECR::Repository") if each.startswith(repository)]
-    (log,) = [each for each in properties(built.images, "AWS::Logs::LogGroup") if each == "BuildLogs3759266E"]
     assert role == {
         f"{source}/{context_key(built, name)}": {"s3:GetObject", "s3:GetObjectVersion"},
         source: {"s3:GetBucketAcl", "s3:GetBucketLocation"},
         f"sample-{pushed}-Arn": PUSH,
-        f"sample-{log}-Arn": {"logs:CreateLogStream", "logs:PutLogEvents"},
+        f"{LOG_GROUPS}/aws/codebuild/dropscore-dev-images:*": {"logs:CreateLogStream", "logs:PutLogEvents"},
         "sample-Key961B73FD-Arn": {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
         "*": {"ecr:GetAuthorizationToken"},
     }
@@ -251,15 +251,16 @@ def test_a_build_ends_before_cloudformation_stops_waiting_for_it(built: Template
 
 
 def test_a_build_is_encrypted_and_keeps_its_log(built: Templates) -> None:
-    (group,) = [name for name in properties(built.images, "AWS::Logs::LogGroup") if name == "BuildLogs3759266E"]
     for project in properties(built.images, "AWS::CodeBuild::Project").values():
         assert rendered(project["EncryptionKey"]) == "sample-Key961B73FD-Arn"
-        assert project["LogsConfig"]["CloudWatchLogs"]["GroupName"] == {"Ref": group}
+        assert project["LogsConfig"]["CloudWatchLogs"]["GroupName"] == "/aws/codebuild/dropscore-dev-images"
         assert project["Artifacts"] == {"Type": "NO_ARTIFACTS"}
         assert project["Environment"]["PrivilegedMode"] is True, "or there is no Docker daemon"
-    assert built.images["Resources"][group]["DeletionPolicy"] == "Retain", "a failed stack's events link to it"
-    log = only(built.images, "AWS::Logs::LogGroup", group)
+    log = only(built.storage, "AWS::Logs::LogGroup", "BuildLogs")
+    assert log["LogGroupName"] == "/aws/codebuild/dropscore-dev-images"
     assert log["RetentionInDays"] == 90
+    artifacts = json.loads((built.outdir / "manifest.json").read_text())["artifacts"]
+    assert "Storage" in artifacts["Images"]["dependencies"]
     assert "OperationsKey" in rendered(log["KmsKeyId"])
 
 
