@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from stacks.settings.artefact import read_archive, read_artefact
 from stacks.settings.complaints import SettingsError, complaint, unknown_name
 from stacks.settings.container import OURS, Container, read_folder, read_uri
+from stacks.settings.enumerations import unlisted
 from stacks.settings.models import ModelName, ModelSettings, ServedModel
 from stacks.settings.routes import RouteName, RouteSettings
 from stacks.settings.sections import (
@@ -81,6 +82,7 @@ class Settings:
         _check_routes(path, written)
         _check_window(path, written)
         _check_zones(path, written)
+        _check_enumerations(path, written)
         return cls(
             deploy=written.deploy,
             storage=written.storage,
@@ -128,6 +130,12 @@ def _check_zones(path: Path, written: SettingsFile) -> None:
         raise SettingsError(
             f"{path.name}: network.azs: {network.azs}: network.zones names {len(network.zones)} of them; take azs out"
         )
+
+
+def _check_enumerations(path: Path, written: SettingsFile) -> None:
+    lines = [f"{path.name}: {wrong}" for wrong in unlisted(written)]
+    if lines:
+        raise SettingsError("\n".join(lines))
 
 
 def _check_routes(path: Path, written: SettingsFile) -> None:

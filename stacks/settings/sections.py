@@ -35,6 +35,7 @@ class Deploy(Section):
     protected: bool = False
     images: Literal["docker", "codebuild"] = "docker"
     tags: dict[str, str] = Field(default={})
+    unlisted: list[str] = Field(default=[])
 
     def stack_name(self, part: str) -> str:
         return f"dropscore-{self.env}-{part}"
@@ -92,6 +93,11 @@ class NetworkSettings(Section):
     azs: int = Field(default=2, ge=1, le=6)
     zones: list[str] = Field(default=[], max_length=6)
     flow_logs: bool = True
+
+    @property
+    def zone_regions(self) -> set[str]:
+        """Of zones that are named; an id holds a region's code only."""
+        return {found["region"] for zone in self.zones if (found := _ZONE_NAME.fullmatch(zone))}
 
     @property
     def are_zone_ids(self) -> bool:

@@ -115,15 +115,12 @@ TEMPLATE: Json = {
             PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
             SSESpecification={"SSEEnabled": True, "KMSMasterKeyId": KEY},
         ),
-        "Bucket": {
-            **_resource(
-                "S3::Bucket",
-                LifecycleConfiguration={
-                    "Rules": [{"Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}]
-                },
-            ),
-            "DeletionPolicy": "Retain",
-        },
+        "Bucket": _resource(
+            "S3::Bucket",
+            LifecycleConfiguration={
+                "Rules": [{"Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}]
+            },
+        ),
         "BucketPolicy": {**_resource("S3::BucketPolicy", Bucket={"Ref": "Bucket"}), "DeletionPolicy": "Retain"},
         "Role": _resource("IAM::Role", ManagedPolicyArns=["arn:aws:iam::aws:policy/ReadOnlyAccess"]),
         "Door": _resource(
@@ -173,8 +170,7 @@ BREAKS: list[tuple[str, str, object]] = [
     ("batch_pools_let_jobs_finish", "Compute.Properties.UpdatePolicy.TerminateJobsOnUpdate", True),
     ("batch_pools_let_jobs_finish", "Compute.Properties.UpdatePolicy.JobExecutionTimeoutMinutes", GONE),
     ("batch_pools_have_no_tag_that_may_change", "Compute.Properties.Tags.team", "risk"),
-    ("kept_buckets_keep_their_policies", "BucketPolicy.DeletionPolicy", GONE),
-    ("kept_buckets_keep_their_policies", "BucketPolicy.DeletionPolicy", "Delete"),
+    ("bucket_policies_stay_or_go_with_their_bucket", "BucketPolicy.DeletionPolicy", GONE),
     ("batch_capacity_is_bounded", "Compute.Properties.ComputeResources.MaxvCpus", GONE),
     ("sagemaker_models_are_isolated", "Model.Properties.EnableNetworkIsolation", GONE),
     ("sagemaker_volumes_have_a_key", "Config.Properties.KmsKeyId", GONE),
