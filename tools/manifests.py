@@ -94,17 +94,20 @@ def published(assembly: Path) -> Iterator[Pushed]:
 def named(settings: Settings) -> Iterator[Pushed]:
     """The images of people's own that lie in ECR already."""
     containers = {model.container for model in settings.models if isinstance(model.container, EcrImage)}
-    for image in sorted(containers, key=lambda each: each.uri):
-        tag_or_digest = image.uri.partition("/")[2].removeprefix(image.repository)
-        _, at, digest = tag_or_digest.partition("@")
-        identifier = f"imageDigest={digest}" if at else f"imageTag={tag_or_digest.removeprefix(':')}"
-        yield Pushed(image.account, image.region, image.repository, identifier, None, REPUSH)
+    yield from map(by_uri, sorted(containers, key=lambda each: each.uri))
 
 
-def manifest_type(image: Pushed) -> str:
+def by_uri(image: EcrImage) -> Pushed:
+    tag_or_digest = image.uri.partition("/")[2].removeprefix(image.repository)
+    _, at, digest = tag_or_digest.partition("@")
+    identifier = f"imageDigest={digest}" if at else f"imageTag={tag_or_digest.removeprefix(':')}"
+    return Pushed(image.account, image.region, image.repository, identifier, None, REPUSH)
+
+
+def manifest_type(ecr: Any, image: Pushed) -> str:
     """The media type of the image's manifest, as ECR holds it. Raises ClientError; LookupError if it is not there."""
     name, _, value = image.identifier.partition("=")
-    answer = _registry(image).batch_get_image(
+    answer = ecr.batch_get_image(
         registryId=image.registry,
         repositoryName=image.repository,
         imageIds=[{name: value}],
@@ -118,7 +121,7 @@ def manifest_type(image: Pushed) -> str:
 
 def _check(image: Pushed) -> int:
     try:
-        found = manifest_type(image)
+        found = manifest_type(_registry(image), image)
     except (ClientError, BotoCoreError, LookupError) as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] in DENIED:
             # Whoever deploys need not be allowed to read every image; SageMaker says it then, some minutes later.

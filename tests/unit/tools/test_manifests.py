@@ -128,7 +128,8 @@ def test_a_published_image_is_read_under_the_publishing_role(
     account.holds("oci_image", REPOSITORY, imageTag="f" * 64)
     assert manifests.main(assembly, assembly.parent) == 1
     assert account.given[-1]["aws_session_token"] == "t"
-    assert f"--repository-name {REPOSITORY} --image-ids imageTag={'f' * 64}" in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.replace("\\\n", "").split())
+    assert f"--repository-name {REPOSITORY} --image-ids imageTag={'f' * 64}" in said
     account.is_done()
 
 
