@@ -60,9 +60,9 @@ def _used(written: SettingsFile) -> Iterator[tuple[str, str, str, tuple[str, ...
 
 def _wrong(kind: str, value: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(value, known, n=NEARBY, cutoff=0.75)
-    guess = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+    guess = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
     return (
-        f"botocore {botocore.__version__} lists no such {kind}; {guess}If it is newer than that, "
+        f"botocore {botocore.__version__} lists no such {kind}{guess} If it is newer than that, "
         f"add it to deploy.unlisted: unlisted = [{value!r}]"
     )
 
