@@ -67,9 +67,12 @@ quotas: setup ## does the account have the quotas that dropscore.toml needs?
 pin-images: setup ## write the digests of the base images into the Dockerfiles (needs Docker and a connection)
 	@$(RUN)/python -m tools.pin_images
 
-deploy: setup ## deploy to the AWS account of your environment; QUOTAS=ignore skips the check of quotas
+deploy: setup ## check quotas (QUOTAS=ignore skips it), publish, check the images, then deploy to the account of your environment
 	$(if $(filter ignore,$(QUOTAS)),,@$(RUN)/python -m tools.quotas)
-	npx cdk deploy --all
+	npx cdk synth --quiet
+	npx cdk publish-assets --all --app cdk.out --unstable=publish-assets
+	@$(RUN)/python -m tools.manifests
+	npx cdk deploy --all --app cdk.out
 
 smoke: setup ## prove a deployment in its account: ENV=dev, and MODEL=, SAMPLE=, LARGE=1, PROFILE=, REGION=
 	@$(RUN)/python -m tools.smoke $(if $(ENV),--env $(ENV)) $(if $(MODEL),--model $(MODEL)) $(if $(SAMPLE),--sample $(SAMPLE)) \

@@ -19,6 +19,8 @@ from stacks.settings.complaints import SettingsError
 from stacks.sources import DockerImages, ImageMaker
 from stacks.storage import Storage
 
+TAGGED_ONCE = ["AWS::Batch::ComputeEnvironment"]
+"""Their tags can be given at their creation only: another tag would replace the pools and end the jobs in them."""
 ROOT = Path(__file__).resolve().parent
 
 
@@ -44,8 +46,9 @@ def build(settings: Settings, outdir: str | None = None) -> App:
         app, "Hosting", deploy=deploy, models=models, storage=storage, monitoring=monitoring, images=images
     )
     Scoring(app, "Scoring", settings=settings, storage=storage, endpoints=hosting.endpoints, images=images)
-    for key, value in {**settings.deploy.tags, "dropscore:env": settings.deploy.env}.items():
-        Tags.of(app).add(key, value)
+    Tags.of(app).add("dropscore:env", deploy.env)
+    for key, value in deploy.tags.items():
+        Tags.of(app).add(key, value, exclude_resource_types=TAGGED_ONCE)
     for stack in filter(Stack.is_stack, app.node.children):
         cast(Stack, stack).termination_protection = settings.deploy.protected
     check_policies(app)

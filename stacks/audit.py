@@ -9,7 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.bucket import NO_ACCESS_LOGS, TLS
+from stacks.bucket import NO_ACCESS_LOGS, TLS, with_its_policy
 from stacks.review import accept
 
 KEPT_FOR = Duration.days(400)
@@ -107,7 +107,7 @@ def _log_bucket(
     server_access_logs_prefix: str | None = None,
 ) -> s3.Bucket:
     """Versioned, so that what somebody deletes to hide a trace stays for another month."""
-    return s3.Bucket(
+    bucket = s3.Bucket(
         scope,
         construct_id,
         versioned=True,
@@ -127,3 +127,4 @@ def _log_bucket(
         server_access_logs_bucket=server_access_logs_bucket,
         server_access_logs_prefix=server_access_logs_prefix,
     )
+    return with_its_policy(bucket, removal)

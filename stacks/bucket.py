@@ -50,6 +50,14 @@ def data_bucket(
         bucket.add_to_resource_policy(_no_put(name, bucket, conditions))
     if access_logs is None:
         accept(bucket, "AwsSolutions-S1", NO_ACCESS_LOGS)
+    return with_its_policy(bucket, removal)
+
+
+def with_its_policy(bucket: s3.Bucket, removal: RemovalPolicy) -> s3.Bucket:
+    """The policy goes or stays with the bucket: without it a kept bucket would take plain HTTP and foreign keys."""
+    if bucket.policy is None:
+        raise ValueError(f"{bucket.node.path} has no policy")
+    bucket.policy.apply_removal_policy(removal)
     return bucket
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from aws_cdk import Annotations, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
@@ -18,7 +15,6 @@ from stacks.component import inference_component
 from stacks.endpoint_health import EndpointHealth, EndpointMetrics
 from stacks.endpoint_role import endpoint_role
 from stacks.grants import grant
-from stacks.log_group import log_group
 from stacks.scaling import Scaling, copies_of, instances_of
 from stacks.settings import ServedModel
 from stacks.settings.container import OURS
@@ -163,18 +159,13 @@ class Endpoint(Construct):
         pinned = self.model.artefact.model_sha256 if self.model.artefact else None
         return {"DROPSCORE_MODEL_SHA256": pinned} if pinned else {}
 
-    def _log_groups(self, monitoring: MonitoringSettings) -> list[logs.LogGroup]:
+    def _log_groups(self, monitoring: MonitoringSettings) -> list[str]:
         """SageMaker makes them by these names where they are not there, without an end and without a key."""
         kinds = ["Endpoints", "InferenceComponents"] if self.component_name else ["Endpoints"]
-        groups = {
-            kind: log_group(self, f"{kind}Logs", days=monitoring.log_days, key=self._storage.operations_key)
-            for kind in kinds
-        }
-        for kind, group in groups.items():
-            cast(
-                logs.CfnLogGroup, group.node.default_child
-            ).log_group_name = f"/aws/sagemaker/{kind}/{self.endpoint_name}"
-        return list(groups.values())
+        names = {kind: f"/aws/sagemaker/{kind}/{self.endpoint_name}" for kind in kinds}
+        for kind, name in names.items():
+            self._storage.keep_log(f"{self.node.id}{kind}Logs", name=name, days=monitoring.log_days)
+        return list(names.values())
 
     def _dimensions(self) -> dict[str, str]:
         if self.component_name:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
-from stacks.grants import grant, grant_read_asset, service_principal
+from stacks.grants import WRITE_LOG, grant_read_asset, grant_write_log, service_principal
 from stacks.review import accept_resource
 from stacks.sources import Image
 
@@ -21,14 +20,14 @@ ANY_RESOURCE_REASON = (
 
 
 def endpoint_role(
-    scope: Construct, *, image: Image, artefact: s3_assets.Asset | None, log_groups: Sequence[logs.ILogGroup]
+    scope: Construct, *, image: Image, artefact: s3_assets.Asset | None, log_groups: Sequence[str]
 ) -> iam.Role:
     role = iam.Role(scope, "Role", assumed_by=service_principal("sagemaker.amazonaws.com"))
     if artefact:
         grant_read_asset(role, artefact)
     image.repository.grant_pull(role)
-    arns = [group.log_group_arn for group in log_groups]
-    grant(role, ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], *arns)
+    for name in log_groups:
+        grant_write_log(role, name, ["logs:CreateLogGroup", *WRITE_LOG])
     role.add_to_policy(
         iam.PolicyStatement(
             actions=["cloudwatch:PutMetricData"],

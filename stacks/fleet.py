@@ -25,6 +25,8 @@ IN_CLUSTER = [
     "ecs:SubmitContainerStateChange",
     "ecs:SubmitTaskStateChange",
 ]
+LONGEST_UPDATE_MINUTES = 7200
+"""AWS Batch lets old instances finish their jobs for at most so long; what is cut off then is tried again."""
 OF_INSTANCE = ["ecs:Poll", "ecs:StartTelemetrySession", "ecs:TagResource", "ecs:UpdateContainerInstancesState"]
 NO_RESOURCE = ["ecs:DiscoverPollEndpoint"]
 # Batch runs jobs in the host's network, where the hop limit does not keep them from the instance's credentials.
@@ -72,7 +74,10 @@ class Fleet(Construct):
             state="ENABLED",
             compute_resources=resources,
             replace_compute_environment=False,
-            update_policy=batch.CfnComputeEnvironment.UpdatePolicyProperty(terminate_jobs_on_update=True),
+            update_policy=batch.CfnComputeEnvironment.UpdatePolicyProperty(
+                terminate_jobs_on_update=False,
+                job_execution_timeout_minutes=min(self._settings.timeout_minutes, LONGEST_UPDATE_MINUTES),
+            ),
         )
         self._grant_agent(pool)
         return pool

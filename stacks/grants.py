@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Aws, Stack
+from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_sqs as sqs
 
-from stacks.review import accept
+from stacks.review import accept, accept_resource
 
+WRITE_LOG = ["logs:CreateLogStream", "logs:PutLogEvents"]
 DESCRIBE_REASON = "One stack by its name, to which AWS adds an id of its own making; only its outputs are read."
 
 
@@ -46,6 +47,20 @@ def asset_arn(asset: assets.Asset) -> str:
     return Stack.of(asset).format_arn(
         service="s3", region="", account="", resource=asset.s3_bucket_name, resource_name=asset.s3_object_key
     )
+
+
+def grant_write_log(role: iam.Role, log_group_name: str, actions: Sequence[str] = WRITE_LOG) -> None:
+    """Let `role` write to the log group of that name, which another stack makes."""
+    stack = Stack.of(role)
+    arn = stack.format_arn(
+        service="logs",
+        resource="log-group",
+        resource_name=f"{log_group_name}:*",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+    grant(role, actions, arn)
+    written = f"arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:{log_group_name}:*"
+    accept_resource(role, written, "The streams of that one log group, which are named as they are made.")
 
 
 def grant_describe(policy: iam.ManagedPolicy | iam.Policy, stack_name: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
+from hashlib import sha256
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
@@ -10,10 +12,15 @@ from constructs import Construct
 
 from stacks.endpoint import Endpoint
 from stacks.settings import ServedModel
+from stacks.settings.complaints import SettingsError
 from stacks.settings.container import OURS, Container
+from stacks.settings.models import ModelSettings
 from stacks.settings.sections import Deploy, MonitoringSettings
 from stacks.sources import Image, ImageMaker, model_image
 from stacks.storage import Storage
+
+LONGEST_NAME = 63
+CODE = string.digits + string.ascii_lowercase
 
 
 class Hosting(Stack):
@@ -31,6 +38,7 @@ class Hosting(Stack):
         super().__init__(
             scope, construct_id, stack_name=deploy.stack_name("hosting"), description="Dropscore: the models"
         )
+        self.add_stack_dependency(storage)  # the endpoints' log groups are known by name, which makes no dependency
         self.key = kms.Key(
             self,
             "Key",
@@ -69,14 +77,33 @@ def _image_name(model: ServedModel) -> str:
 
 
 def endpoint_name(deploy: Deploy, model: ServedModel) -> str:
-    """At most 63 letters, as SageMaker wants.
+    """Another name where SageMaker would refuse to update the endpoint: CloudFormation then replaces it.
 
-    It turns no endpoint of one kind into one of another, so that each kind has a name of its own, which makes
-    CloudFormation replace the endpoint. The digit tells it from any model's name: none has one after a hyphen.
+    It turns no endpoint of one kind into one of another, and changes the instance type of none that scales (decision
+    0119). The digit tells the kind from any model's name: none has one after a hyphen. Raises SettingsError.
     """
-    serving = model.serving
-    kind = "-1" if serving.serverless_memory_mib else "-0" if serving.sleeps else ""
-    return f"{deploy.stack_name(model.name)}{kind}"
+    name = f"{deploy.stack_name(model.name)}{_kind(model.serving)}"
+    if len(name) > LONGEST_NAME:
+        raise SettingsError(
+            f"dropscore.toml: models.{model.name}: its endpoint would be called {name}, which is longer than the "
+            f"{LONGEST_NAME} characters that SageMaker takes; shorten the model's name or deploy.env by "
+            f"{len(name) - LONGEST_NAME}"
+        )
+    return name
+
+
+def _kind(serving: ModelSettings) -> str:
+    if serving.serverless_memory_mib:
+        return "-1"
+    if not serving.scales:
+        return ""
+    return f"{'-0' if serving.sleeps else '-2'}{type_code(serving.instance_type)}"
+
+
+def type_code(instance_type: str) -> str:
+    """Four characters that differ from one instance type to another."""
+    number = int.from_bytes(sha256(instance_type.encode()).digest())
+    return "".join(CODE[number // len(CODE) ** place % len(CODE)] for place in range(4))
 
 
 def construct_name(model_name: str) -> str:

@@ -10,14 +10,13 @@ from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct, IConstruct
 
-from stacks.grants import grant, grant_key_use, grant_read_asset, service_principal
+from stacks.grants import grant, grant_key_use, grant_read_asset, grant_write_log, service_principal
 from stacks.review import accept_resource
 from stacks.settings.container import ROOT
-from stacks.sources import LEFTOVERS, Source
+from stacks.sources import DOCKER_MANIFEST, LEFTOVERS, Source
 
 BUILDSPEC = ROOT / "containers" / "buildspec.yml"
 BUILD_MINUTES, QUEUED_MINUTES = 45, 10
@@ -45,7 +44,7 @@ class ImageBuild(Construct):
         *,
         source: Source,
         repository: ecr.IRepository,
-        log_group: logs.ILogGroup,
+        log_group_name: str,
         key: kms.IKey,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -54,7 +53,7 @@ class ImageBuild(Construct):
         self.tag_prefix = f"{construct_id.removesuffix('Image')}."
         self.tag = self.tag_prefix + self.hash
         role = iam.Role(self, "Role", assumed_by=service_principal("codebuild.amazonaws.com"))
-        self._grant(role, context, log_group, key)
+        self._grant(role, context, log_group_name, key)
         self.project = codebuild.CfnProject(
             self,
             "Project",
@@ -70,7 +69,7 @@ class ImageBuild(Construct):
             environment=self._environment(source),
             logs_config=codebuild.CfnProject.LogsConfigProperty(
                 cloud_watch_logs=codebuild.CfnProject.CloudWatchLogsConfigProperty(
-                    status="ENABLED", group_name=log_group.log_group_name, stream_name=construct_id
+                    status="ENABLED", group_name=log_group_name, stream_name=construct_id
                 )
             ),
             concurrent_build_limit=1,
@@ -117,14 +116,14 @@ class ImageBuild(Construct):
             ],
         )
 
-    def _grant(self, role: iam.Role, context: s3_assets.Asset, log_group: logs.ILogGroup, key: kms.IKey) -> None:
+    def _grant(self, role: iam.Role, context: s3_assets.Asset, log_group_name: str, key: kms.IKey) -> None:
         grant_read_asset(role, context)
         # What else AWS documents for a source in S3: of that one version, and whose bucket it is.
         grant(role, ["s3:GetObjectVersion"], context.bucket.arn_for_objects(context.s3_object_key))
         grant(role, ["s3:GetBucketAcl", "s3:GetBucketLocation"], context.bucket.bucket_arn)
         grant(role, PUSH, self._repository.repository_arn)
         grant(role, ["ecr:GetAuthorizationToken"], "*")
-        grant(role, ["logs:CreateLogStream", "logs:PutLogEvents"], log_group.log_group_arn)
+        grant_write_log(role, log_group_name)
         grant_key_use(role, key)
         accept_resource(
             role, "*", "ecr:GetAuthorizationToken knows no resource; pushing itself is held to the one repository."
@@ -137,7 +136,8 @@ def _context(scope: Construct, source: Source) -> tuple[str, s3_assets.Asset]:
     ignore = [line for line in (source.folder / ".dockerignore").read_text().splitlines() if line]
     exclude = [*ignore, *LEFTOVERS, "!.dockerignore", f"!{dockerfile.name}"]
     named = {"file": source.dockerfile} if source.dockerfile else {}
-    hashed = {**named, "platform": {"platform": source.platform.platform}, "version": DOCKER_ASSET_VERSION}
+    built = {"platform": {"platform": source.platform.platform}, "outputs": [DOCKER_MANIFEST]}
+    hashed = {**named, **built, "version": DOCKER_ASSET_VERSION}
     fingerprint = FileSystem.fingerprint(
         str(source.folder),
         exclude=exclude,

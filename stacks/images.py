@@ -12,7 +12,6 @@ from stacks.delivery import dead_letter_queue, to_function
 from stacks.function import Function, Upkeep
 from stacks.grants import grant
 from stacks.image_build import ImageBuild
-from stacks.log_group import log_group
 from stacks.settings.sections import Deploy, MonitoringSettings
 from stacks.sources import Image, Source
 from stacks.storage import Storage
@@ -40,8 +39,9 @@ class Images(Stack):
             "model": self._repository("Models", removal),
             "worker": self._repository("Workers", removal),
         }
-        self._logs = log_group(self, "BuildLogs", days=monitoring.log_days, key=storage.operations_key)
-        self._logs.apply_removal_policy(RemovalPolicy.RETAIN)  # or a first deployment that fails takes its reason along
+        self._log = f"/aws/codebuild/{deploy.stack_name('images')}"
+        storage.keep_log("BuildLogs", name=self._log, days=monitoring.log_days)
+        self.add_stack_dependency(storage)  # it is known by its name, which makes no dependency
         self._dead_letters = dead_letter_queue(self, "DeadLetters", key=storage.operations_key)
         upkeep = Upkeep(self._dead_letters, monitoring.log_days, storage.operations_key)
         self._function = Function(self, "Build", name="builder", environment={}, upkeep=upkeep)
@@ -64,7 +64,7 @@ class Images(Stack):
     def make(self, scope: Construct, construct_id: str, source: Source) -> Image:  # noqa: ARG002 - all lie here
         repository = self._repositories[source.kind]
         name = "Worker" if source.kind == "worker" else construct_id  # no model's: theirs end in Image
-        build = ImageBuild(self, name, source=source, repository=repository, log_group=self._logs, key=self._key)
+        build = ImageBuild(self, name, source=source, repository=repository, log_group_name=self._log, key=self._key)
         repository.add_lifecycle_rule(tag_prefix_list=[build.tag_prefix], max_image_count=KEPT_IMAGES)
         self._ended.add_event_pattern(detail={"project-name": [build.project.ref]})
         grant(self._function.role, ["codebuild:StartBuild", "codebuild:BatchGetBuilds"], build.project.attr_arn)

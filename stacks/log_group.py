@@ -10,9 +10,12 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 
-def log_group(scope: Construct, construct_id: str, *, days: int, key: kms.IKey) -> logs.LogGroup:
+def log_group(
+    scope: Construct, construct_id: str, *, days: int, key: kms.IKey, name: str | None = None
+) -> logs.LogGroup:
     """`days` is one of the retentions that CloudWatch knows; `key` must let the service CloudWatch Logs use it."""
     group = logs.LogGroup(scope, construct_id, encryption_key=key, removal_policy=RemovalPolicy.DESTROY)
     # The settings have checked the number; CDK's own names for the retentions would need a table here.
-    cast(logs.CfnLogGroup, group.node.default_child).retention_in_days = days
+    resource = cast(logs.CfnLogGroup, group.node.default_child)
+    resource.retention_in_days, resource.log_group_name = days, name
     return group

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aws_cdk import Fn
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -13,10 +12,8 @@ from stacks.grants import grant, service_principal
 from stacks.log_group import log_group
 from stacks.review import accept
 from stacks.settings.sections import NetworkSettings
+from stacks.subnets import CIDR, private_subnets, zones_of
 
-CIDR = "10.0.0.0/16"
-MOST_AZS = 6
-"""Addresses are set aside for so many zones, so that neither `azs` nor `mode` ever moves a subnet that is there."""
 HTTPS = ec2.Port.tcp(443)
 
 GATEWAY_REASON = (
@@ -38,8 +35,10 @@ class Network(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         has_nat = settings.mode == "nat"
-        self.vpc = _vpc(self, settings.azs, has_nat=has_nat)
-        self.private_subnets = [*self.vpc.isolated_subnets, *self.vpc.private_subnets]
+        self.vpc = ec2.Vpc(
+            self, "Vpc", ip_addresses=ec2.IpAddresses.cidr(CIDR), nat_gateways=0, subnet_configuration=[]
+        )
+        self.private_subnets = private_subnets(self.vpc, zones_of(settings), has_nat=has_nat)
         if has_nat:
             accept(self.vpc, "NIST.800.53.R5-VPCNoUnrestrictedRouteToIGW", GATEWAY_REASON)
         if settings.flow_logs:
@@ -80,24 +79,3 @@ class Network(Construct):
         )
         group.add_egress_rule(ec2.Peer.any_ipv4(), HTTPS, "HTTPS to the services of AWS")
         return group
-
-
-def _vpc(scope: Construct, azs: int, *, has_nat: bool) -> ec2.Vpc:
-    private = ec2.SubnetType.PRIVATE_WITH_EGRESS if has_nat else ec2.SubnetType.PRIVATE_ISOLATED
-    subnets = [ec2.SubnetConfiguration(name="Private", subnet_type=private, cidr_mask=19)]
-    if has_nat:  # for the NAT gateway and nothing else
-        subnets += [
-            ec2.SubnetConfiguration(
-                name="Public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=28, map_public_ip_on_launch=False
-            )
-        ]
-    return ec2.Vpc(
-        scope,
-        "Vpc",
-        ip_addresses=ec2.IpAddresses.cidr(CIDR),
-        # By index, not by name: names would need a look-up in the account at synth.
-        availability_zones=[Fn.select(index, Fn.get_azs()) for index in range(azs)],
-        reserved_azs=MOST_AZS - azs,
-        nat_gateways=1 if has_nat else 0,
-        subnet_configuration=subnets,
-    )

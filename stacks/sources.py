@@ -15,6 +15,9 @@ from constructs import Construct
 from stacks.settings.container import ROOT, Container, EcrImage
 
 LEFTOVERS = ["**/__pycache__", "**/*.pyc", "**/.*_cache"]
+DOCKER_MANIFEST = "type=docker,oci-mediatypes=false"
+"""What `docker build --output` is given: SageMaker refuses OCI manifests, which a current Docker makes unless it is
+told not to (decision 0153)."""
 NOT_IN_THE_CLOUD = ["dropscore/cli", "dropscore/environments.py"]
 
 
@@ -58,6 +61,7 @@ class DockerImages:
             directory=str(source.folder),
             file=source.dockerfile,
             platform=source.platform,
+            outputs=[DOCKER_MANIFEST],
             exclude=LEFTOVERS,
             ignore_mode=IgnoreMode.DOCKER,
         )

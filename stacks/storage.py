@@ -17,6 +17,7 @@ from stacks.bucket import data_bucket
 from stacks.grants import grant, grant_key_use
 from stacks.jobs_table import jobs_table
 from stacks.keys import data_key, operations_key
+from stacks.log_group import log_group
 from stacks.review import accept_resource
 from stacks.settings.sections import Deploy, StorageSettings
 
@@ -75,6 +76,14 @@ class Storage(Stack):
             self, "DataEvents", bucket=self.bucket, key=self.operations_key, removal=removal, access_logs=logs
         )
         CfnOutput(self, "TrailBucketName", value=events.bucket.bucket_name)
+
+    def keep_log(self, construct_id: str, *, name: str, days: int) -> None:
+        """A log group that tells why a deployment of another stack failed.
+
+        It lies here because a stack that is rolled back takes its own log groups along, and a stack that is deleted its
+        key. It is known by its name: what another stack imports could never be taken out.
+        """
+        log_group(self, construct_id, name=name, days=days, key=self.operations_key)
 
     def grant_claim(self, role: iam.Role) -> None:
         """Let `role` enter jobs in the table and move them on."""

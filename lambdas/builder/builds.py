@@ -14,6 +14,8 @@ VARIABLE = "WAITING_STACK"
 """The build carries in it whom to tell of its end: nothing else has to remember."""
 UNSUSPECTED = {"SUCCEEDED", "IN_PROGRESS", None}
 SAID_CHARACTERS = 300
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+"""The one kind of manifest that SageMaker takes."""
 
 
 class Builds:
@@ -28,8 +30,8 @@ class Builds:
             waiting.tell()
             return
         try:
-            is_there = self._is_there(waiting.image)
-            if not is_there:
+            manifest = self._manifest_type(waiting.image)
+            if manifest is None:
                 self._start(request["ResourceProperties"]["Project"], waiting)
         except (ClientError, BotoCoreError) as error:
             waiting.tell(
@@ -37,8 +39,8 @@ class Builds:
                 "for its end or stop it; then deploy again"
             )
         else:
-            if is_there:
-                waiting.tell()
+            if manifest is not None:
+                waiting.tell(_refused(waiting.image, manifest))
 
     def finish(self, build_id: str, status: str) -> None:
         """Tell the stack that waits how the build ended; of a build that nobody waits for, only the log."""
@@ -48,7 +50,9 @@ class Builds:
             log("image_nobody_waits", build=build_id, status=status)
             return
         waiting = Waiting.parse(variables[VARIABLE])
-        waiting.tell(None if self._is_there(waiting.image) else _failure(waiting.image, status, build))
+        manifest = self._manifest_type(waiting.image)
+        failure = _failure(waiting.image, status, build) if manifest is None else _refused(waiting.image, manifest)
+        waiting.tell(failure)
 
     def _start(self, project: str, waiting: Waiting) -> None:
         build = self._codebuild.start_build(
@@ -58,13 +62,27 @@ class Builds:
         )["build"]
         log("image_build", image=waiting.image, stack=waiting.stack_id, build=build["id"])
 
-    def _is_there(self, image: str) -> bool:
+    def _manifest_type(self, image: str) -> str | None:
+        """The media type of the image's manifest; None if the registry has no such image."""
         repository, _, tag = image.rpartition(":")
         try:
             found = self._ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
         except self._ecr.exceptions.ImageNotFoundException:
-            return False
-        return bool(found["imageDetails"])  # the embedded cloud's registry answers with none
+            return None
+        details = found["imageDetails"]  # the embedded cloud's registry answers with none
+        return details[0].get("imageManifestMediaType", "of an unknown type") if details else None
+
+
+def _refused(image: str, manifest: str) -> str | None:
+    """Why SageMaker would refuse the image, and what to do; None if it would not. Tags are immutable: delete it."""
+    if manifest == DOCKER_MANIFEST:
+        return None
+    repository, _, tag = image.rpartition(":")
+    return (
+        f"the manifest of {image} is {manifest}; SageMaker takes {DOCKER_MANIFEST} only. Delete the image (aws ecr "
+        f"batch-delete-image --repository-name {repository} --image-ids imageTag={tag}), keep `--output "
+        "type=docker,oci-mediatypes=false` in containers/buildspec.yml, and deploy again"
+    )
 
 
 def _failure(image: str, status: str, build: dict[str, Any]) -> str:

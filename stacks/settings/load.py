@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from stacks.settings.artefact import read_archive, read_artefact
 from stacks.settings.complaints import SettingsError, complaint, unknown_name
 from stacks.settings.container import OURS, Container, read_folder, read_uri
+from stacks.settings.enumerations import unlisted
 from stacks.settings.models import ModelName, ModelSettings, ServedModel
 from stacks.settings.routes import RouteName, RouteSettings
 from stacks.settings.sections import (
@@ -80,6 +81,8 @@ class Settings:
         written = _parse(path)
         _check_routes(path, written)
         _check_window(path, written)
+        _check_zones(path, written)
+        _check_enumerations(path, written)
         return cls(
             deploy=written.deploy,
             storage=written.storage,
@@ -119,6 +122,20 @@ def _check_window(path: Path, written: SettingsFile) -> None:
             f"{path.name}: reconcile.window_hours: rows of the jobs table expire after {days * 24} hours "
             f"(storage.job_ttl_days); use fewer than that"
         )
+
+
+def _check_zones(path: Path, written: SettingsFile) -> None:
+    network = written.network
+    if network.zones and "azs" in network.model_fields_set and network.azs != len(network.zones):
+        raise SettingsError(
+            f"{path.name}: network.azs: {network.azs}: network.zones names {len(network.zones)} of them; take azs out"
+        )
+
+
+def _check_enumerations(path: Path, written: SettingsFile) -> None:
+    lines = [f"{path.name}: {wrong}" for wrong in unlisted(written)]
+    if lines:
+        raise SettingsError("\n".join(lines))
 
 
 def _check_routes(path: Path, written: SettingsFile) -> None:

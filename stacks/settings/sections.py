@@ -16,6 +16,8 @@ GRAVITON = re.compile(r"[a-z]+\d+g[a-z]*|a1")
 
 NEVER_INPUTS = ("~", ".tmp", ".part", ".partial", ".filepart", ".crdownload", "._copying_", "_$folder$", ".job.json")
 """As the runtime has it, in dropscore/inputs.py; a test holds the two together."""
+_ZONE_NAME = re.compile(r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)[a-f]")
+_ZONE_ID = re.compile(r"(?P<region>[a-z]{2,8}\d+)-az[1-6]")
 
 _TAG = re.compile(r"[\w .:/=+@-]*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -33,6 +35,7 @@ class Deploy(Section):
     protected: bool = False
     images: Literal["docker", "codebuild"] = "docker"
     tags: dict[str, str] = Field(default={})
+    unlisted: list[str] = Field(default=[])
 
     def stack_name(self, part: str) -> str:
         return f"dropscore-{self.env}-{part}"
@@ -88,7 +91,30 @@ def _is_hidden(name: str) -> bool:
 class NetworkSettings(Section):
     mode: Literal["endpoints", "nat"] = "endpoints"
     azs: int = Field(default=2, ge=1, le=6)
+    zones: list[str] = Field(default=[], max_length=6)
     flow_logs: bool = True
+
+    @property
+    def zone_regions(self) -> set[str]:
+        """Of zones that are named; an id holds a region's code only."""
+        return {found["region"] for zone in self.zones if (found := _ZONE_NAME.fullmatch(zone))}
+
+    @property
+    def are_zone_ids(self) -> bool:
+        return any(_ZONE_ID.fullmatch(zone) for zone in self.zones)
+
+    @field_validator("zones")
+    @classmethod
+    def _are_zones_of_one_region(cls, zones: list[str]) -> list[str]:
+        found = [_ZONE_NAME.fullmatch(zone) or _ZONE_ID.fullmatch(zone) for zone in zones]
+        if None in found:
+            wrong = zones[found.index(None)]
+            raise ValueError(f"{wrong!r} is no zone; write names such as eu-west-1a, or ids such as euw1-az1")
+        if len({(each.re, each["region"]) for each in found if each}) > 1:
+            raise ValueError("names and ids cannot be mixed, nor can regions; use one kind, of one region")
+        if len(set(zones)) < len(zones):
+            raise ValueError("a zone is there twice; name each once")
+        return zones
 
 
 class ReconcileSettings(Section):

@@ -43,7 +43,13 @@ TEMPLATE: Json = {
                 {"State": "RUNNABLE", "Action": "CANCEL", "MaxTimeSeconds": 86400, "Reason": "CAPACITY"}
             ],
         ),
-        "Compute": _resource("Batch::ComputeEnvironment", ComputeResources={"MaxvCpus": 64}),
+        "Compute": _resource(
+            "Batch::ComputeEnvironment",
+            ComputeResources={"MaxvCpus": 64, "Type": "SPOT"},
+            Tags={"dropscore:env": "dev"},
+            UpdatePolicy={"TerminateJobsOnUpdate": False, "JobExecutionTimeoutMinutes": 720},
+        ),
+        "Fargate": _resource("Batch::ComputeEnvironment", ComputeResources={"MaxvCpus": 64, "Type": "FARGATE"}),
         "Model": _resource(
             "SageMaker::Model",
             EnableNetworkIsolation=True,
@@ -115,6 +121,7 @@ TEMPLATE: Json = {
                 "Rules": [{"Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}]
             },
         ),
+        "BucketPolicy": {**_resource("S3::BucketPolicy", Bucket={"Ref": "Bucket"}), "DeletionPolicy": "Retain"},
         "Role": _resource("IAM::Role", ManagedPolicyArns=["arn:aws:iam::aws:policy/ReadOnlyAccess"]),
         "Door": _resource(
             "EC2::VPCEndpoint",
@@ -159,6 +166,11 @@ BREAKS: list[tuple[str, str, object]] = [
     ("batch_jobs_log_to_a_group_of_ours", f"{_CONTAINER}.LogConfiguration", GONE),
     ("batch_jobs_log_to_a_group_of_ours", f"{_CONTAINER}.LogConfiguration.Options.awslogs-group", "/aws/batch/job"),
     ("batch_queues_give_up_waiting", "JobQueue.Properties.JobStateTimeLimitActions", GONE),
+    ("batch_pools_let_jobs_finish", "Compute.Properties.UpdatePolicy", GONE),
+    ("batch_pools_let_jobs_finish", "Compute.Properties.UpdatePolicy.TerminateJobsOnUpdate", True),
+    ("batch_pools_let_jobs_finish", "Compute.Properties.UpdatePolicy.JobExecutionTimeoutMinutes", GONE),
+    ("batch_pools_have_no_tag_that_may_change", "Compute.Properties.Tags.team", "risk"),
+    ("bucket_policies_stay_or_go_with_their_bucket", "BucketPolicy.DeletionPolicy", GONE),
     ("batch_capacity_is_bounded", "Compute.Properties.ComputeResources.MaxvCpus", GONE),
     ("sagemaker_models_are_isolated", "Model.Properties.EnableNetworkIsolation", GONE),
     ("sagemaker_volumes_have_a_key", "Config.Properties.KmsKeyId", GONE),

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from stacks.image_build import mirrors
+from stacks.sources import DOCKER_MANIFEST
 from tests.stacks.building import Templates, only
 from tests.stacks.conftest import Build
 from tests.stacks.test_images import BUILT, variables
@@ -102,7 +103,7 @@ def test_a_build_logs_in_builds_and_pushes(
     assert machine.run(templates, project) == 0
 
     image = f"{REGISTRY}/repository:{variables(templates, project)['IMAGE'].rpartition(':')[2]}"
-    where = ["--platform", platform, "--file", dockerfile, "--tag", image, "."]
+    where = ["--output", DOCKER_MANIFEST, "--platform", platform, "--file", dockerfile, "--tag", image, "."]
     assert machine.asked == [
         *LOGIN,
         DOCKER_LOGIN,

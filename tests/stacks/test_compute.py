@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from stacks.compute import pools
 from stacks.settings.workers import WorkerSettings
@@ -113,11 +114,42 @@ def test_pools_of_instances_are_updated_in_place_and_follow_the_launch_template(
     (launch,) = properties(template, "AWS::EC2::LaunchTemplate")
     for pool in _pools(template):
         assert pool["ReplaceComputeEnvironment"] is False
-        assert pool["UpdatePolicy"] == {"TerminateJobsOnUpdate": True}
+        assert pool["UpdatePolicy"] == {"TerminateJobsOnUpdate": False, "JobExecutionTimeoutMinutes": 720}
         assert pool["ComputeResources"]["LaunchTemplate"] == {
             "LaunchTemplateId": {"Ref": launch},
             "Version": {"Fn::GetAtt": [launch, "LatestVersionNumber"]},
         }
+
+
+@pytest.mark.parametrize(("timeout", "kept"), [(30, 30), (7200, 7200), (20_160, 7200)])
+def test_a_pool_update_lets_running_jobs_finish(build_template: Build, timeout: int, kept: int) -> None:
+    """7200 minutes is the most that AWS Batch takes."""
+    for pool in _pools(build_template({**EC2, "worker.timeout_minutes": timeout}).scoring):
+        assert pool["UpdatePolicy"] == {"TerminateJobsOnUpdate": False, "JobExecutionTimeoutMinutes": kept}
+
+
+@pytest.mark.parametrize("settings", [{}, EC2, {**EC2, **ARM}], ids=["fargate", "ec2", "arm"])
+def test_a_new_tag_replaces_nothing(build_template: Build, settings: dict[str, object]) -> None:
+    """By AWS's own schemas of the resource types: a pool's tags cannot be changed once it is made."""
+    before = build_template(settings).scoring["Resources"]
+    after = build_template({**settings, "deploy.tags": {"team": "risk"}}).scoring["Resources"]
+    assert before.keys() == after.keys()
+    changed = 0
+    for name, resource in after.items():
+        keys = [
+            key for key, value in resource.get("Properties", {}).items() if before[name]["Properties"].get(key) != value
+        ]
+        created_only = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource["Type"]).schema
+        fixed = {path.split("/")[2] for path in created_only.get("createOnlyProperties", [])}
+        assert not fixed & set(keys), (name, keys)
+        changed += bool(keys)
+    assert changed > 10
+
+
+def test_pools_carry_the_environment_as_their_only_tag(build_template: Build) -> None:
+    for settings in ({}, EC2):
+        for pool in _pools(build_template({**settings, "deploy.tags": {"team": "risk"}}).scoring):
+            assert pool["Tags"] == {"dropscore:env": "dev"}
 
 
 def _pools(template: Json) -> list[Json]:

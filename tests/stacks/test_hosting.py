@@ -6,11 +6,13 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from botocore.loaders import Loader
 
 from stacks.endpoint_config import has_local_disk
-from stacks.hosting import construct_name, endpoint_name
+from stacks.hosting import construct_name, endpoint_name, type_code
 from stacks.settings import ServedModel
 from stacks.settings.artefact import read_archive
+from stacks.settings.complaints import SettingsError
 from stacks.settings.container import OURS
 from stacks.settings.models import ModelSettings
 from stacks.settings.sections import Deploy
@@ -75,13 +77,33 @@ def test_the_volumes_have_a_key_of_their_own_that_rotates(templates: Templates) 
 
 
 def test_what_a_model_logs_ends_and_is_encrypted_and_it_can_write_nowhere_else(build_template: Build) -> None:
-    hosting = build_template({"monitoring.log_days": 30}).hosting
-    ((name, group),) = properties(hosting, "AWS::Logs::LogGroup").items()
+    templates = build_template({"monitoring.log_days": 30})
+    group = only(templates.storage, "AWS::Logs::LogGroup", "FraudEndpointsLogs")
     assert group["LogGroupName"] == "/aws/sagemaker/Endpoints/dropscore-dev-fraud"
     assert group["RetentionInDays"] == 30
     assert "OperationsKey" in rendered(group["KmsKeyId"])
-    (logs,) = [each for each in statements(hosting, "FraudRole") if "logs:PutLogEvents" in listed(each["Action"])]
-    assert logs["Resource"] == {"Fn::GetAtt": [name, "Arn"]}
+    allowed = statements(templates.hosting, "FraudRole")
+    (logs,) = [each for each in allowed if "logs:PutLogEvents" in listed(each["Action"])]
+    assert rendered(logs["Resource"]).endswith(":log-group:/aws/sagemaker/Endpoints/dropscore-dev-fraud:*")
+
+
+@pytest.mark.parametrize("said", [{}, {"models.fraud.min_instances": 0}, {"deploy.images": "codebuild"}])
+def test_logs_of_a_failed_deployment_outlive_its_rollback(build_template: Build, said: dict[str, object]) -> None:
+    """A stack that cannot be made takes what it made along: logs that tell why lie in Storage, beside their key."""
+    templates = build_template(said)
+    storage = templates.storage["Resources"]
+    kept = {name: each for name, each in storage.items() if each["Type"] == "AWS::Logs::LogGroup"}
+    written = {each["Properties"]["LogGroupName"] for each in kept.values()}
+    endpoints = {each["EndpointName"] for each in properties(templates.hosting, ENDPOINT).values()}
+    assert {f"/aws/sagemaker/Endpoints/{name}" for name in endpoints} <= written
+    assert properties(templates.hosting, "AWS::Logs::LogGroup") == {}
+    for group in kept.values():
+        (key, _) = group["Properties"]["KmsKeyId"]["Fn::GetAtt"]
+        assert storage[key]["Type"] == "AWS::KMS::Key"
+        assert storage[key]["DeletionPolicy"] == group["DeletionPolicy"] == "Delete"
+    manifest = json.loads((templates.outdir / "manifest.json").read_text())["artifacts"]
+    assert "Storage" in manifest["Hosting"]["dependencies"]
+    assert [name for name in templates.storage["Outputs"] if "Logs" in name] == []
 
 
 def test_endpoints_of_every_deployment_and_model_have_names_that_sagemaker_takes(build_template: Build) -> None:
@@ -93,23 +115,57 @@ def test_endpoints_of_every_deployment_and_model_have_names_that_sagemaker_takes
     ("said", "name"),
     [
         ({}, "dropscore-dev-fraud"),
-        ({"max_instances": 2}, "dropscore-dev-fraud"),
-        ({"min_instances": 0}, "dropscore-dev-fraud-0"),
+        ({"instance_type": "ml.c6i.large"}, "dropscore-dev-fraud"),
+        ({"max_instances": 2}, f"dropscore-dev-fraud-2{type_code('ml.m5.large')}"),
+        ({"max_instances": 2, "instance_type": "ml.c6i.large"}, f"dropscore-dev-fraud-2{type_code('ml.c6i.large')}"),
+        ({"max_instances": 9}, f"dropscore-dev-fraud-2{type_code('ml.m5.large')}"),
+        ({"min_instances": 0}, f"dropscore-dev-fraud-0{type_code('ml.m5.large')}"),
+        ({"min_instances": 0, "instance_type": "ml.c6i.large"}, f"dropscore-dev-fraud-0{type_code('ml.c6i.large')}"),
         ({"serverless_memory_mib": 1024}, "dropscore-dev-fraud-1"),
     ],
 )
-def test_another_kind_of_endpoint_is_another_endpoint(said: dict[str, int], name: str) -> None:
-    """SageMaker refuses to turn one into the other; a new name makes CloudFormation replace it."""
+def test_another_kind_of_endpoint_is_another_endpoint(said: dict[str, object], name: str) -> None:
+    """SageMaker refuses to turn one into the other; a new name makes CloudFormation replace it.
+
+    So it does with the instance type of an endpoint that scales: as long as its variant is a scalable target.
+    """
     assert endpoint_name(Deploy(), served("fraud", **said)) == name
 
 
-def test_the_longest_name_fits() -> None:
-    longest = endpoint_name(Deploy(env="e" * 20), served("m" * 30, min_instances=0))
-    assert len(longest) == 63
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [(30, {}), (30, {"serverless_memory_mib": 1024}), (26, {"min_instances": 0, "max_instances": 2})],
+)
+def test_the_longest_name_fits(length: int, said: dict[str, object]) -> None:
+    longest = endpoint_name(Deploy(env="e" * 20), served("m" * length, **said))
+    assert len(longest) <= 63
     assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", longest)
 
 
-def served(name: str, **said: int) -> ServedModel:
+def test_a_longer_name_is_refused_with_the_fix() -> None:
+    with pytest.raises(SettingsError, match=r"models\.m{28}: its endpoint would be called .*shorten .* by 2$"):
+        endpoint_name(Deploy(env="e" * 20), served("m" * 28, max_instances=2))
+
+
+def test_every_instance_type_has_a_code_of_its_own() -> None:
+    types = Loader().load_service_model("sagemaker", "service-2")["shapes"]["ProductionVariantInstanceType"]["enum"]
+    assert len({type_code(each) for each in types}) == len(types) > 200
+
+
+def test_a_new_type_replaces_endpoint_and_target_together(build_template: Build) -> None:
+    """CloudFormation makes both anew and then deletes the old ones, the scalable target before its endpoint."""
+    seen = []
+    for instance_type in ("ml.m5.large", "ml.c6i.large"):
+        said = {"models.fraud.max_instances": 3, "models.fraud.instance_type": instance_type}
+        hosting = build_template(said).hosting
+        name = only(hosting, ENDPOINT)["EndpointName"]
+        target = only(hosting, "AWS::ApplicationAutoScaling::ScalableTarget")
+        assert target["ResourceId"] == f"endpoint/{name}/variant/AllTraffic"
+        seen.append(name)
+    assert seen[0] != seen[1]
+
+
+def served(name: str, **said: object) -> ServedModel:
     return ServedModel(name, OURS, None, ModelSettings.model_validate({"artefact": "model.tar.gz", **said}))
 
 

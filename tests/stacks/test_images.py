@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,10 @@ from stacks.images import KEPT_IMAGES
 from tests.stacks.building import ROOT, Json, Templates, build_templates, listed, only, properties, rendered, statements
 from tests.stacks.conftest import Build
 from tests.stacks.test_environments import models_of
+from tools.manifests import published
 
+LOG_GROUPS = "arn:sample-AWS::Partition:logs:sample-AWS::Region:sample-AWS::AccountId:log-group:"
+MODEL = "AWS::SageMaker::Model"
 BUILT = {"deploy.images": "codebuild", "models.mine.container": "mine"}
 DOCKER = {"models.mine.container": "mine"}
 PUSH = {
@@ -92,6 +96,37 @@ def test_nothing_is_left_for_docker(built: Templates) -> None:
         assert json.loads(manifest.read_text())["dockerImages"] == {}
 
 
+def test_every_image_is_built_with_a_docker_manifest(docker: Templates) -> None:
+    """SageMaker refuses OCI manifests, which Docker's containerd store makes unless the output says otherwise."""
+    built = [
+        image["source"]["dockerOutputs"]
+        for file in docker.outdir.glob("*.assets.json")
+        for image in json.loads(file.read_text())["dockerImages"].values()
+    ]
+    assert len(built) >= 3
+    assert {tuple(each) for each in built} == {("type=docker,oci-mediatypes=false",)}
+
+
+def test_the_check_of_manifests_finds_every_published_image(docker: Templates, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/me"}
+    monkeypatch.setattr("tools.manifests.boto3.client", lambda _: SimpleNamespace(get_caller_identity=lambda: here))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    found = list(published(docker.outdir))
+    used = {
+        *(rendered(each["PrimaryContainer"]["Image"]) for each in properties(docker.hosting, MODEL).values()),
+        worker_image(docker)[0],
+    }
+    assert {each.identifier.removeprefix("imageTag=") for each in found} == {uri.rpartition(":")[2] for uri in used}
+    assert {each.repository for each in found} == {"cdk-hnb659fds-container-assets-123456789012-eu-west-1"}
+    assert all("${" not in str(each.role) for each in found)
+
+
+def test_a_deployment_checks_images_before_it_changes_anything() -> None:
+    asked = subprocess.run(["make", "-n", "deploy"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    steps = ["cdk synth", "cdk publish-assets --all --app cdk.out", "tools.manifests", "cdk deploy --all --app cdk.out"]
+    assert [asked.index(step) for step in steps] == sorted(asked.index(step) for step in steps)
+
+
 def test_versions_are_the_same_wherever_an_image_is_built(built: Templates, docker: Templates) -> None:
     """Or a change of the setting would look like a change of the models."""
     versions = [{name: model.version for name, model in models_of(each).items()} for each in (built, docker)]
@@ -141,12 +176,11 @@ def test_a_build_may_do_its_own_work_and_no_more(built: Templates, name: str, re
     role = allowed(built.images, f"{name}Role" if name == "Worker" else f"{name}ImageRole")
     source = "arn:sample-AWS::Partition:s3:::cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"
     (pushed,) = [each for each in properties(built.images, "AWS::ECR::Repository") if each.startswith(repository)]
-    (log,) = [each for each in properties(built.images, "AWS::Logs::LogGroup") if each == "BuildLogs3759266E"]
     assert role == {
         f"{source}/{context_key(built, name)}": {"s3:GetObject", "s3:GetObjectVersion"},
         source: {"s3:GetBucketAcl", "s3:GetBucketLocation"},
         f"sample-{pushed}-Arn": PUSH,
-        f"sample-{log}-Arn": {"logs:CreateLogStream", "logs:PutLogEvents"},
+        f"{LOG_GROUPS}/aws/codebuild/dropscore-dev-images:*": {"logs:CreateLogStream", "logs:PutLogEvents"},
         "sample-Key961B73FD-Arn": {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
         "*": {"ecr:GetAuthorizationToken"},
     }
@@ -217,15 +251,16 @@ def test_a_build_ends_before_cloudformation_stops_waiting_for_it(built: Template
 
 
 def test_a_build_is_encrypted_and_keeps_its_log(built: Templates) -> None:
-    (group,) = [name for name in properties(built.images, "AWS::Logs::LogGroup") if name == "BuildLogs3759266E"]
     for project in properties(built.images, "AWS::CodeBuild::Project").values():
         assert rendered(project["EncryptionKey"]) == "sample-Key961B73FD-Arn"
-        assert project["LogsConfig"]["CloudWatchLogs"]["GroupName"] == {"Ref": group}
+        assert project["LogsConfig"]["CloudWatchLogs"]["GroupName"] == "/aws/codebuild/dropscore-dev-images"
         assert project["Artifacts"] == {"Type": "NO_ARTIFACTS"}
         assert project["Environment"]["PrivilegedMode"] is True, "or there is no Docker daemon"
-    assert built.images["Resources"][group]["DeletionPolicy"] == "Retain", "a failed stack's events link to it"
-    log = only(built.images, "AWS::Logs::LogGroup", group)
+    log = only(built.storage, "AWS::Logs::LogGroup", "BuildLogs")
+    assert log["LogGroupName"] == "/aws/codebuild/dropscore-dev-images"
     assert log["RetentionInDays"] == 90
+    artifacts = json.loads((built.outdir / "manifest.json").read_text())["artifacts"]
+    assert "Storage" in artifacts["Images"]["dependencies"]
     assert "OperationsKey" in rendered(log["KmsKeyId"])
 
 

@@ -7,7 +7,16 @@ from tests.stacks.conftest import Build
 from tests.stacks.test_hosting import TWO_MODELS
 
 NAT = {"network.mode": "nat"}
+SUBNET = "AWS::EC2::Subnet"
 WAYS_OUT = {"AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::EIP", "AWS::EC2::Route"}
+
+
+def names(letters: str) -> dict[str, object]:
+    return {"network.azs": None, "network.zones": [f"eu-west-1{letter}" for letter in letters]}
+
+
+def ids(*numbers: int) -> dict[str, object]:
+    return {"network.azs": None, "network.zones": [f"euw1-az{number}" for number in numbers]}
 
 
 def test_there_is_no_way_to_or_from_the_internet(templates: Templates) -> None:
@@ -23,6 +32,40 @@ def test_there_is_a_subnet_in_each_zone(templates: Templates, build_template: Bu
     assert [subnet["AvailabilityZone"] for subnet in three] == [
         {"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in range(3)
     ]
+
+
+@pytest.mark.parametrize("settings", [{}, NAT, {"worker.compute": "ec2"}], ids=["fargate", "nat", "ec2"])
+def test_subnets_lie_in_the_zones_that_are_named(build_template: Build, settings: dict[str, object]) -> None:
+    template = build_template({**settings, **names("ca")}).scoring
+    private = _zones(template, "Private", "AvailabilityZone")
+    assert private == {"10.0.0.0/19": "eu-west-1a", "10.0.64.0/19": "eu-west-1c"}
+    assert _zones(template, "Public", "AvailabilityZone") == (
+        {"10.0.192.0/28": "eu-west-1a"} if settings == NAT else {}
+    )
+
+
+@pytest.mark.parametrize("settings", [{}, NAT], ids=["endpoints", "nat"])
+def test_subnets_lie_in_zones_named_by_id(build_template: Build, settings: dict[str, object]) -> None:
+    template = build_template({**settings, **ids(3, 1)}).scoring
+    private = _zones(template, "Private", "AvailabilityZoneId")
+    assert private == {"10.0.0.0/19": "euw1-az1", "10.0.64.0/19": "euw1-az3"}
+    assert "AvailabilityZone" not in {key for each in properties(template, SUBNET).values() for key in each}
+
+
+@pytest.mark.parametrize("zones", [names("ac"), ids(1, 3)], ids=["names", "ids"])
+@pytest.mark.parametrize("compute", ["fargate", "ec2"])
+def test_pools_and_endpoints_are_in_every_named_zone(
+    build_template: Build, zones: dict[str, object], compute: str
+) -> None:
+    template = build_template({**zones, "worker.compute": compute}).scoring
+    subnets = set(properties(template, SUBNET))
+    pools = properties(template, "AWS::Batch::ComputeEnvironment").values()
+    doors = properties(template, "AWS::EC2::VPCEndpoint").values()
+    used = [pool["ComputeResources"]["Subnets"] for pool in pools]
+    used += [door["SubnetIds"] for door in doors if door["VpcEndpointType"] == "Interface"]
+    assert len(subnets) == 2
+    assert len(used) >= 2 + 4
+    assert all({each["Ref"] for each in one} == subnets for one in used)
 
 
 def test_one_nat_gateway_leads_out_and_nothing_gets_a_public_address(build_template: Build) -> None:
@@ -45,7 +88,17 @@ def test_workers_run_in_private_subnets_only(build_template: Build) -> None:
 
 @pytest.mark.parametrize(
     ("first", "then"),
-    [({}, {"network.azs": 4}), ({}, NAT), (NAT, {**NAT, "network.azs": 6}), ({"network.azs": 1}, NAT)],
+    [
+        ({}, {"network.azs": 4}),
+        ({}, NAT),
+        (NAT, {**NAT, "network.azs": 6}),
+        ({"network.azs": 1}, NAT),
+        ({}, names("ab")),
+        (names("b"), names("abd")),
+        (names("cd"), {**names("acd")}),
+        (ids(2, 4), ids(1, 2, 4, 6)),
+        (names("bc"), {**NAT, **names("bc")}),
+    ],
 )
 def test_no_setting_moves_a_subnet_that_is_there(
     build_template: Build, first: dict[str, object], then: dict[str, object]
@@ -90,3 +143,8 @@ def test_flow_logs_can_be_left_out(build_template: Build) -> None:
 
 def _ranges(template: Json) -> dict[str, str]:
     return {name: subnet["CidrBlock"] for name, subnet in properties(template, "AWS::EC2::Subnet").items()}
+
+
+def _zones(template: Json, kind: str, key: str) -> dict[str, str]:
+    subnets = properties(template, SUBNET).items()
+    return {subnet["CidrBlock"]: subnet[key] for name, subnet in subnets if f"{kind}Subnet" in name}

@@ -21,6 +21,7 @@ USE_KEY = {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey
 TRACE = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 WRITE_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 PULL = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
+LOG_GROUPS = f"{ARN}:logs:{HERE}:log-group:"
 IMAGES = f"{ARN}:ecr:{HERE}:repository/cdk-hnb659fds-container-assets-${{AWS::AccountId}}-${{AWS::Region}}"
 
 
@@ -100,7 +101,7 @@ def test_the_model_pulls_its_image_reads_its_artefact_and_reports(templates: Tem
         artefact: {"s3:GetObject"},
         IMAGES: PULL,
         **{alarm: {"cloudwatch:DescribeAlarms"} for alarm in watched},
-        "sample-FraudEndpointsLogsE28B9166-Arn": {"logs:CreateLogGroup", *WRITE_LOG},
+        f"{LOG_GROUPS}/aws/sagemaker/Endpoints/dropscore-dev-fraud:*": {"logs:CreateLogGroup", *WRITE_LOG},
         "*": {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"},
     }
     (metrics,) = [each for each in statements(templates.hosting, "FraudRole") if "PutMetric" in str(each["Action"])]

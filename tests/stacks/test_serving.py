@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dropscore.runtime import WorkerSettings
+from stacks.hosting import type_code
 from tests.stacks.building import MODEL_SHA256, Json, Templates, listed, only, properties, rendered, statements
 from tests.stacks.conftest import Build
 
@@ -19,7 +20,8 @@ SERVERLESS = {
 GROWING = {"models.fraud.max_instances": 4, "models.fraud.invocations_per_instance": 90}
 CAPTURING = {"models.fraud.capture_percent": 5}
 NAME = "dropscore-dev-fraud"
-COPIES = f"{NAME}-0"
+COPIES = f"{NAME}-0{type_code('ml.m5.large')}"
+GROWN = f"{NAME}-2{type_code('ml.m5.large')}"
 CONFIG = "AWS::SageMaker::EndpointConfig"
 POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
 TARGET = "AWS::ApplicationAutoScaling::ScalableTarget"
@@ -78,7 +80,7 @@ def test_instances_follow_the_requests_out_at_once_and_in_slowly(build_template:
     hosting = build_template(GROWING).hosting
     target = only(hosting, TARGET)
     assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 4)
-    assert target["ResourceId"] == f"endpoint/{NAME}/variant/AllTraffic"
+    assert target["ResourceId"] == f"endpoint/{GROWN}/variant/AllTraffic"
     assert target["ScalableDimension"] == "sagemaker:variant:DesiredInstanceCount"
     assert "RoleARN" not in target  # the service-linked one
     follow = only(hosting, POLICY, "ByRequests")["TargetTrackingScalingPolicyConfiguration"]
@@ -264,14 +266,13 @@ def test_without_a_component_there_is_nothing_to_know(templates: Templates) -> N
 
 
 def test_copies_log_under_their_components_name(build_template: Build) -> None:
-    hosting = build_template(SLEEPING).hosting
-    groups = properties(hosting, "AWS::Logs::LogGroup")
-    assert {group["LogGroupName"] for group in groups.values()} == {
-        f"/aws/sagemaker/Endpoints/{COPIES}",
-        f"/aws/sagemaker/InferenceComponents/{COPIES}",
-    }
-    (logs,) = [each for each in statements(hosting, "FraudRole") if "logs:PutLogEvents" in listed(each["Action"])]
-    assert {resource["Fn::GetAtt"][0] for resource in logs["Resource"]} == set(groups)
+    templates = build_template(SLEEPING)
+    names = {f"/aws/sagemaker/Endpoints/{COPIES}", f"/aws/sagemaker/InferenceComponents/{COPIES}"}
+    assert {group["LogGroupName"] for group in properties(templates.storage, "AWS::Logs::LogGroup").values()} == names
+    allowed = statements(templates.hosting, "FraudRole")
+    (logs,) = [each for each in allowed if "logs:PutLogEvents" in listed(each["Action"])]
+    written = {rendered(resource).partition(":log-group:")[2] for resource in logs["Resource"]}
+    assert written == {f"{name}:*" for name in names}
 
 
 # Serverless

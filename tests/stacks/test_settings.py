@@ -38,6 +38,21 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         ["models.fraud.instance_typ: unknown key", "'instance_type'"],
     ),
     "wrong type": ({"network.azs": "two"}, ["network.azs: 'two': should be a valid integer"]),
+    "no zone": (
+        {"network.zones": ["eu-west-1a", "eu-west-1"]},
+        ["network.zones: ['eu-west-1a', 'eu-west-1']: 'eu-west-1' is no zone; write names such as eu-west-1a, or ids"],
+    ),
+    "a local zone": ({"network.zones": ["us-west-2-lax-1a"]}, ["'us-west-2-lax-1a' is no zone"]),
+    "zones by name and by id": (
+        {"network.zones": ["eu-west-1a", "euw1-az2"]},
+        ["network.zones: ['eu-west-1a', 'euw1-az2']: names and ids cannot be mixed, nor can regions"],
+    ),
+    "zones of two regions": ({"network.zones": ["eu-west-1a", "eu-west-2b"]}, ["network.zones: ", "nor can regions"]),
+    "a zone twice": ({"network.zones": ["euw1-az1", "euw1-az1"]}, ["a zone is there twice; name each once"]),
+    "zones in another number than azs": (
+        {"network.azs": 2, "network.zones": ["eu-west-1a"]},
+        ["network.azs: 2: network.zones names 1 of them; take azs out"],
+    ),
     "true is no number": ({"worker.attempts": True}, ["worker.attempts: True: should be a valid integer"]),
     "a number is no text": ({"deploy.env": 1}, ["deploy.env: 1: should be a valid string"]),
     "too small": ({"worker.in_flight": 0}, ["worker.in_flight: 0: should be greater than or equal to 1"]),
@@ -218,6 +233,12 @@ def test_a_wrong_value_is_named_with_the_fix(tmp_path: Path, wrong: str) -> None
     assert len(lines) == 1
     for words in expected:
         assert words in lines[0]
+
+
+@pytest.mark.parametrize("zones", [["eu-west-1a", "eu-west-1c"], ["usgw1-az1", "usgw1-az3"], ["us-gov-west-1b"]])
+def test_zones_may_stand_without_azs(tmp_path: Path, zones: list[str]) -> None:
+    write_settings(tmp_path, {"network.azs": None, "network.zones": zones})
+    assert Settings.load(tmp_path, {}).network.zones == zones
 
 
 def test_every_problem_has_its_line(tmp_path: Path) -> None:

@@ -22,16 +22,19 @@ def test_there_are_three_stacks_without_parameters_or_conditions(templates: Temp
 
 
 # What an alarm, a scaling policy and SageMaker itself must know by name before it is made: docs/decisions/0280.
-NAMED_LIKE_THE_ENDPOINT = ("AWS::CloudWatch::Alarm", "AWS::Logs::LogGroup", "AWS::SageMaker::Endpoint")
+NAMED_LIKE_THE_ENDPOINT = {
+    "hosting": ("AWS::CloudWatch::Alarm", "AWS::SageMaker::Endpoint"),
+    "storage": ("AWS::Logs::LogGroup",),
+}
 
 
 def test_no_custom_resource_and_no_physical_name(templates: Templates) -> None:
-    for template in templates.every.values():
+    for stack, template in templates.every.items():
         for name, resource in template["Resources"].items():
             kind = resource["Type"].split("::")[-1]
             assert not resource["Type"].startswith(("Custom::", "AWS::CloudFormation::")), name
             named = kind != "Policy" and f"{kind}Name" in resource.get("Properties", {})  # an inline policy must be
-            is_the_endpoints = template is templates.hosting and resource["Type"] in NAMED_LIKE_THE_ENDPOINT
+            is_the_endpoints = resource["Type"] in NAMED_LIKE_THE_ENDPOINT.get(stack, ())
             assert named == is_the_endpoints, name
 
 

@@ -10,12 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dropscore.cli.deployment import Deployment, deployment
 from dropscore.cli.options import Target
 from dropscore.cli.output import say, write
 from dropscore.errors import DropscoreError
+from tools.smoke.account import Account
 from tools.smoke.expected import expected_scores
 from tools.smoke.proofs import LARGE, ONLY_ELSEWHERE, PROOFS, Proof
 from tools.smoke.stage import Stage, UnmetError
@@ -28,7 +30,7 @@ def main(arguments: list[str]) -> int:
     asked = _parser().parse_args(arguments)
     target = Target(local=asked.local, profile=asked.profile, region=asked.region, env=asked.env)
     try:
-        return smoke(deployment(target), asked.sample, asked.model, large=asked.large)
+        return smoke(deployment(target), asked.sample, asked.model, large=asked.large, more=_of_the_account(target))
     except DropscoreError as error:
         say(f"error: {error}")
         return 3
@@ -37,17 +39,26 @@ def main(arguments: list[str]) -> int:
         return 4
 
 
-def smoke(there: Deployment, sample: Path, model: Path | None, *, large: bool = False) -> int:
+def smoke(
+    there: Deployment, sample: Path, model: Path | None, *, large: bool = False, more: tuple[Proof, ...] = ()
+) -> int:
     """Tries every proof; the exit code. What went wrong in one keeps none of the others from being tried."""
     expected = expected_scores(model, sample) if model else None
     stage = Stage(there, sample.read_bytes(), expected, PATIENCE_SECONDS)
-    proofs = (*PROOFS, LARGE) if large else PROOFS
+    proofs = (*PROOFS, *more, LARGE) if large else (*PROOFS, *more)
     try:
         kept = [proof for proof in proofs if _tried(proof, stage)]
     finally:
         stage.clear()
     _report(kept, proofs, compared=expected is not None)
     return 0 if len(kept) == len(proofs) else 1
+
+
+def _of_the_account(target: Target) -> tuple[Proof, ...]:
+    if target.local:
+        return ()
+    session = boto3.Session(profile_name=target.profile, region_name=target.region)
+    return Account(session, target.env or "dev").proofs()
 
 
 def _tried(proof: Proof, stage: Stage) -> bool:

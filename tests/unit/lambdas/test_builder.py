@@ -8,7 +8,7 @@ from unittest.mock import ANY
 import pytest
 
 from lambdas.builder import handler as doorway
-from lambdas.builder.builds import VARIABLE, Builds
+from lambdas.builder.builds import DOCKER_MANIFEST, VARIABLE, Builds
 from lambdas.builder.waiting import Waiting
 from tests.unit.lambdas.conftest import Aws, Stack, client
 
@@ -19,6 +19,12 @@ STACK_ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/dropscore-dev-im
 BUILD_ID = "FraudProject-A1:0c6f3a52-7b5a-4d0a-9a53-b4c3d1f7f1aa"
 LOG = "https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:log-groups/log-group/Builds"
 FAILED_COMMAND = "Error while executing command: docker build . Reason: exit status 1"
+
+OTHER_MANIFESTS = [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+]
 
 
 def request(stack: Stack, kind: str = "Create", **more: object) -> dict[str, Any]:
@@ -54,10 +60,11 @@ def answer(status: str, reason: object = "", image: str = IMAGE) -> dict[str, An
     }
 
 
-def registry(aws: Aws, *, has_it: bool) -> None:
+def registry(aws: Aws, *, has_it: bool, manifest: str = DOCKER_MANIFEST) -> None:
     asked = {"repositoryName": REPOSITORY, "imageIds": [{"imageTag": TAG}]}
     if has_it:
-        aws.ecr.add_response("describe_images", {"imageDetails": [{"imageTags": [TAG]}]}, asked)
+        details = [{"imageTags": [TAG], "imageManifestMediaType": manifest}]
+        aws.ecr.add_response("describe_images", {"imageDetails": details}, asked)
     else:
         aws.ecr.add_client_error("describe_images", "ImageNotFoundException", "no such image", expected_params=asked)
 
@@ -108,6 +115,22 @@ def test_an_image_that_is_there_is_not_built_again(aws: Aws, stack: Stack, kind:
     aws.builds.begin(request(stack, kind))
 
     assert stack.answers == [answer("SUCCESS")]
+
+
+@pytest.mark.parametrize("manifest", OTHER_MANIFESTS)
+def test_an_image_sagemaker_refuses_fails_the_stack(aws: Aws, stack: Stack, manifest: str) -> None:
+    """Found there, or just built: CreateModel would fail minutes later, with words that name no cause."""
+    registry(aws, has_it=True, manifest=manifest)
+    aws.builds.begin(request(stack))
+    described(aws, stack)
+    registry(aws, has_it=True, manifest=manifest)
+    aws.builds.finish(BUILD_ID, "SUCCEEDED")
+
+    assert stack.answers == [answer("FAILED", ANY)] * 2
+    for told in stack.answers:
+        assert told["Reason"].startswith(f"the manifest of {IMAGE} is {manifest}; SageMaker takes {DOCKER_MANIFEST}")
+        assert f"--repository-name {REPOSITORY} --image-ids imageTag={TAG}" in told["Reason"]
+        assert told["Reason"].endswith("and deploy again")
 
 
 @pytest.mark.parametrize("known_as", [IMAGE, "what-CloudFormation-called-it-when-nobody-answered"])

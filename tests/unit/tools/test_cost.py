@@ -70,7 +70,7 @@ def test_what_scales_to_nothing_stands_for_nothing(tmp_path: Path) -> None:
             Resource("Thing", "AWS::Redshift::Cluster", {}),
             "Thing is an AWS::Redshift::Cluster: say in tools/cost/idle.py",
         ),
-        (_endpoint(InstanceType="ml.x9.huge"), "ml.x9.huge is not in tools/cost/prices.toml"),
+        (_endpoint(InstanceType="ml.p5.48xlarge"), "ml.p5.48xlarge is not in tools/cost/prices.toml"),
     ],
 )
 def test_what_has_no_price_is_named(tmp_path: Path, resource: Resource, missing: str) -> None:
@@ -162,6 +162,6 @@ def test_settings_of_ones_own_are_priced(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_an_unknown_price_is_an_error_with_the_fix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_settings(tmp_path, {"models.fraud.instance_type": "ml.x9.huge"})
+    write_settings(tmp_path, {"models.fraud.instance_type": "ml.p5.48xlarge"})
     assert command.main([str(tmp_path / "dropscore.toml")]) == 3
-    assert "error: ml.x9.huge is not in tools/cost/prices.toml, [hour.endpoint]" in capsys.readouterr().err
+    assert "error: ml.p5.48xlarge is not in tools/cost/prices.toml, [hour.endpoint]" in capsys.readouterr().err

@@ -1,0 +1,84 @@
+"""What an account alone can show of how the stacks stand there; the embedded cloud has none of these services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from stacks.settings.container import read_uri
+from tools.manifests import DOCKER_MANIFEST, by_uri, manifest_type
+from tools.smoke.proofs import Proof
+from tools.smoke.stage import UnmetError, expect
+
+LOGS = ("/aws/sagemaker/Endpoints", "/aws/sagemaker/InferenceComponents")
+
+
+class Account:
+    """The deployment `env` in the account and region of `session`, a boto3.Session."""
+
+    def __init__(self, session: Any, env: str) -> None:
+        self._session, self._prefix = session, f"dropscore-{env}"
+
+    def proofs(self) -> tuple[Proof, ...]:
+        return (
+            Proof("each model is in service, from an image with a Docker manifest", (), lambda _: self.models_serve()),
+            Proof("what models log expires, and lies under our key", (), lambda _: self.logs_are_ours()),
+            Proof("VPC endpoints are in every zone of the workers", (), lambda _: self.doors_are_in_every_zone()),
+        )
+
+    def models_serve(self) -> None:
+        sagemaker, ecr = self._session.client("sagemaker"), self._session.client("ecr")
+        for name in self._endpoint_names():
+            endpoint = sagemaker.describe_endpoint(EndpointName=name)
+            expect(endpoint["EndpointStatus"] == "InService", f"endpoint {name} is {endpoint['EndpointStatus']}")
+            images = list(_images(sagemaker, name, endpoint))
+            expect(bool(images), f"SageMaker names no image of endpoint {name}")
+            for uri in images:
+                found = manifest_type(ecr, by_uri(read_uri(uri)))
+                expect(found == DOCKER_MANIFEST, f"the manifest of {uri} is {found}")
+
+    def logs_are_ours(self) -> None:
+        """SageMaker makes a group by itself if ours is gone, as for a model that is being taken out."""
+        pages = self._session.client("logs").get_paginator("describe_log_groups")
+        for kind in LOGS:
+            for page in pages.paginate(logGroupNamePrefix=f"{kind}/{self._prefix}-"):
+                for group in page["logGroups"]:
+                    if not {"kmsKeyId", "retentionInDays"} <= group.keys():
+                        name = group["logGroupName"]
+                        raise UnmetError(
+                            f"{name} has no end or no key of ours: SageMaker made it. If its model is gone, "
+                            f"`aws logs delete-log-group --log-group-name {name}`"
+                        )
+
+    def doors_are_in_every_zone(self) -> None:
+        found = list(self._resources("scoring"))
+        subnets = {
+            each["PhysicalResourceId"]
+            for each in found
+            if "PrivateSubnet" in each["LogicalResourceId"] and each["ResourceType"] == "AWS::EC2::Subnet"
+        }
+        doors = [each["PhysicalResourceId"] for each in found if each["ResourceType"] == "AWS::EC2::VPCEndpoint"]
+        for door in self._session.client("ec2").describe_vpc_endpoints(VpcEndpointIds=doors)["VpcEndpoints"]:
+            expect(door["State"].lower() == "available", f"{door['ServiceName']} is {door['State']}")
+            if door["VpcEndpointType"] == "Interface":
+                expect(set(door["SubnetIds"]) == subnets, f"{door['ServiceName']} is not in every zone of the workers")
+
+    def _endpoint_names(self) -> list[str]:
+        stacks = self._session.client("cloudformation").describe_stacks(StackName=f"{self._prefix}-hosting")["Stacks"]
+        outputs = stacks[0].get("Outputs", [])
+        return [each["OutputValue"] for each in outputs if each["OutputKey"].startswith("EndpointName")]
+
+    def _resources(self, stack: str) -> Iterator[dict[str, Any]]:
+        pages = self._session.client("cloudformation").get_paginator("list_stack_resources")
+        for page in pages.paginate(StackName=f"{self._prefix}-{stack}"):
+            yield from page["StackResourceSummaries"]
+
+
+def _images(sagemaker: Any, name: str, endpoint: dict[str, Any]) -> Iterator[str]:
+    """Of the model on its instances; where copies come and go, of the component, which has the endpoint's name."""
+    deployed = [image for each in endpoint.get("ProductionVariants", []) for image in each.get("DeployedImages", [])]
+    if not deployed:
+        component = sagemaker.describe_inference_component(InferenceComponentName=name)
+        deployed = [component["Specification"]["Container"]["DeployedImage"]]
+    for image in deployed:
+        yield image["SpecifiedImage"]
