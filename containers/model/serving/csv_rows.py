@@ -32,9 +32,10 @@ def parse(body: bytes, schema: Schema, *, has_header: bool = False, cores: int =
     if has_header:
         names, text = split_header(text, schema.features, is_number)
         order = schema.order(names)
-    text = _plain(text)
     if not text:
         raise RefusalError(400, "EMPTY_BODY", "the body is empty; send at least one row")
+    text = text if text.endswith((b"\n", b"\r")) else text + b"\n"  # a last row of `""` is still one without its quotes
+    text = _plain(text, schema)
     return checked(_rows(text, schema, cores), schema, order)
 
 
@@ -42,7 +43,7 @@ def is_number(cell: bytes) -> bool:
     return _is_good(cell + b"\n", 1)
 
 
-def _plain(text: bytes) -> bytes:
+def _plain(text: bytes, schema: Schema) -> bytes:
     """The body with `\\n` line ends and without quotes, after checking that neither means anything more."""
     if b"\r" in text:
         if stray := _STRAY_RETURN.search(text):
@@ -50,8 +51,17 @@ def _plain(text: bytes) -> bytes:
         text = text.replace(b"\r", b"")
     if b'"' in text:
         text = _QUOTED_CELL.sub(lambda cell: cell[0][1:-1], text)
-        _refuse_at(text.find(b'"'), text, "NOT_A_NUMBER", "holds a quote that does not enclose one whole cell")
+        _refuse_cell_at(text.find(b'"'), text, schema, "holds a quote that does not enclose one whole cell")
     return text
+
+
+def _refuse_cell_at(position: int, text: bytes, schema: Schema, message: str) -> None:
+    """For text in which no quotes stand before the position: every comma before it ends a cell."""
+    if position >= 0:
+        row, start = text.count(b"\n", 0, position) + 1, text.rfind(b"\n", 0, position) + 1
+        column = text.count(b",", start, position) + 1
+        known = column if column <= schema.features else None
+        raise RefusalError(400, "NOT_A_NUMBER", f"row {row}, column {column} {message}", row=row, column=known)
 
 
 def _refuse_at(position: int, text: bytes, code: str, message: str) -> None:
@@ -61,7 +71,6 @@ def _refuse_at(position: int, text: bytes, code: str, message: str) -> None:
 
 
 def _rows(text: bytes, schema: Schema, cores: int) -> Matrix:
-    text = text if text.endswith(b"\n") else text + b"\n"
     read = _spaced_reader(text) if b" " in text or b"\t" in text else numbers
     try:
         parts = side_by_side(lambda part: read(part, schema.features), pieces.lines(text, cores))
@@ -71,7 +80,7 @@ def _rows(text: bytes, schema: Schema, cores: int) -> Matrix:
         matrix = _matrix_or_fault(text, schema)
     if schema.features > 1 and np.isnan(matrix).all(axis=1).any():
         _refuse_blank_lines(text, schema)
-    _refuse_at(text.find(b"("), text, "NOT_A_NUMBER", "holds something that is not a number")  # Arrow takes nan(7)
+    _refuse_cell_at(text.find(b"("), text, schema, "holds something that is not a number")  # Arrow takes nan(7)
     return matrix
 
 

@@ -75,8 +75,9 @@ REFUSALS = [
         b"0x1F", b"1_000", b"1,000"[:0] + b"TRUE", b"1e", b"-", b".", b"e5", b"1d", b"1f", b"NA", b"null", b"None",
         b" ", b"1 2", b"1\x00", b"\xff", "１".encode(), "\u00a01".encode(), b"--1", b"1.2.3", b"'1'", b"$1", b"1%",
     ]),
-    (b"1,2,3\n4,nan(7),6\n", "NOT_A_NUMBER", 2, None),
-    *((b"1,2,3\n4," + cell + b",6\n", "NOT_A_NUMBER", 2, None) for cell in [
+    (b"1,2,3\n4,nan(7),6\n", "NOT_A_NUMBER", 2, 2),
+    (b'1,2,3\n4,5,6,"7\n', "NOT_A_NUMBER", 2, None),
+    *((b"1,2,3\n4," + cell + b",6\n", "NOT_A_NUMBER", 2, 2) for cell in [
         b'"5', b'5"', b'"5"5', b'"5""5"', b'"5" ', b' "5"', b'"5\n6"', b'"5,5"', b"\"'\"\"",
     ]),
     (b"1,2,3\n4,inf,6\n", "NOT_FINITE", 2, 2),
@@ -85,6 +86,7 @@ REFUSALS = [
     (b"1,2,3\n-1e400,5,6\n", "NOT_FINITE", 2, 1),
     (b"1,2,3\r4,5,6\r", "BAD_LINE_END", 1, None),
     (b"1,2,3\n4,5,6\r7,8,9\n", "BAD_LINE_END", 2, None),
+    (b"1,2,3\n4,5,6\r", "BAD_LINE_END", 2, None),
 ]  # fmt: skip
 
 
@@ -107,6 +109,8 @@ def test_row_is_found_among_many() -> None:
 def test_blank_line_of_a_model_with_one_feature_is_a_missing_value() -> None:
     assert np.array_equal(parse(b"1\n\n3\n", 1), np.array([[1], [NAN], [3]], np.float32), equal_nan=True)
     assert np.isnan(parse(b"\n", 1)).all()
+    assert np.array_equal(parse(b'1\n""', 1), np.array([[1], [NAN]], np.float32), equal_nan=True)
+    assert np.isnan(parse(b'""', 1)).all()
     assert parse(b"\r\n\r\n", 1).shape == (2, 1)
 
 
