@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from dropscore.cells import quoted
 from dropscore.errors import ConfigurationError, RejectedError
 from dropscore.scorer import BadRow, Scored
 
@@ -49,6 +51,7 @@ class Allowance:
             f"max_bad_rows is {self}; mend the file and upload it again, or allow more",
             rows=(first.row, first.row),
             offset=first.offset,
+            line=first.line,
         )
 
 
@@ -82,9 +85,24 @@ class Borne:
             raise self.allowance.exceeded(self.rows, self.bad, self.first)
 
 
-ERRORS_HEADER = b"row,offset,code,reason\n"
+ERRORS_HEADER = b"row,offset,code,reason,line,column,column_name\n"
 
 
 def errors_csv(bad: Iterable[BadRow]) -> bytes:
     """One line for each bad row: where it is and why it is bad. Never what is in it."""
-    return "".join(f'{row.row},{row.offset},{row.code},"{row.reason}"\n' for row in bad).encode()
+    return b"".join(
+        _written(row.row, row.offset, row.code, row.reason, row.line, *(row.column or ("", ""))) for row in bad
+    )
+
+
+def moved(line: bytes, rows_before: int, lines_before: int) -> bytes:
+    """A line of one shard's list as a line of the file's, once it is known what stands before the shard."""
+    row, offset, code, reason, number, column, name = next(csv.reader([line.decode()]))
+    return _written(int(row) + rows_before, offset, code, reason, int(number) + lines_before, column, name)
+
+
+def _written(
+    row: int, offset: int | str, code: str, reason: str, line: int | None, column: int | str, name: str
+) -> bytes:
+    words = [quoted(word.encode()).decode() for word in (reason, name)]
+    return f"{row},{offset},{code},{words[0]},{line},{column},{words[1] if name else ''}\n".encode()

@@ -32,7 +32,7 @@ METRICS = {State.SUCCEEDED: "JobsSucceeded", State.FAILED: "JobsFailed", State.R
 
 ALWAYS = ("job_id", "run", "status", "file", "version_id", "route", "model", "model_version", "size_bytes")
 TIMES = ("submitted_at", "started_at", "finished_at")
-OF_SUCCESS = ("rows", "rows_scored", "rows_rejected", "output_key")
+OF_SUCCESS = ("rows", "rows_scored", "rows_rejected", "rows_empty", "output_key")
 OF_FAILURE = ("code", "message")
 
 AT_ONCE = 10  # what PutEvents takes

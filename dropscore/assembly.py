@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from dropscore.allowance import ERRORS_HEADER, Borne
+from dropscore.allowance import ERRORS_HEADER, Borne, moved
 from dropscore.aws import reading
-from dropscore.errors import JobError, PermanentError, RejectedError, RowTooLargeError
-from dropscore.lines import Limit, cut
+from dropscore.errors import JobError, PermanentError, RejectedError, RowTooLargeError, StrayQuoteError
+from dropscore.lines import Limit
 from dropscore.log import log
 from dropscore.manifest import manifest
 from dropscore.parts import Part, Parts
@@ -128,7 +128,8 @@ class Assembly:
                 "a shard's rows are all bad and were written with one score column; the model answers "
                 f"{max(columns)} a row: set score_names to the names of all score columns",
             )
-        self.one.allowance.check(rows, sum(part.bad for part in parts), _first_bad(parts))
+        first = _first_bad(parts, self.one.layout.lines_before)
+        self.one.allowance.check(rows, sum(part.bad for part in parts), first)
 
     def _header(self, parts: list[Part]) -> bytes:
         renderer = Renderer(self.one.layout, self.one.options)
@@ -137,43 +138,49 @@ class Assembly:
 
     def _errors(self, parts: Iterable[Part]) -> Iterator[bytes]:
         """The lists of the parts one after the other, their rows numbered as in the file."""
-        before = 0
+        before, lines = 0, self.one.layout.lines_before
         for part in parts:
             listed = reading.lines(self.parts.s3, bucket=self.parts.bucket, key=part.errors) if part.errors else ()
             for line in listed:
-                row, comma, rest = line.partition(b",")
-                yield b"%d%b%b" % (int(row) + before, comma, rest)
-            before += part.rows
+                yield moved(line, before, lines)
+            before, lines = before + part.rows, lines + part.lines
 
     def _place(self, error: JobError, index: int, start: int) -> None:
         """Numbers the error's rows as in the file; where another attempt follows, its byte will do."""
         if not isinstance(error, PermanentError):
-            error.rows = None
+            error.rows = error.line = None
         elif error.rows:
-            error.moved(self._rows_before(index, start))
+            error.moved(*self._before(index, start))
 
-    def _rows_before(self, index: int, start: int) -> int:
-        """How many rows stand before byte `start`: known of the parts that are there, counted of what is between."""
-        rows, position = 0, self.one.start_of(0)
+    def _before(self, index: int, start: int) -> tuple[int, int]:
+        """How many rows and lines stand before byte `start`: known of the parts that are there, counted of the rest.
+
+        Raises what is wrong there: after a stray quote the row at `start` was none.
+        """
+        rows, lines, position = 0, self.one.layout.lines_before, self.one.start_of(0)
         known = self.parts.by_version().get(self.one.job.model_version, {})
         for part in self._known(known):
             if part.index >= index:
                 break
-            rows, position = rows + part.rows, part.end
+            rows, lines, position = rows + part.rows, lines + part.lines, part.end
         if position == start:
-            return rows
-        bodies = cut(self.one.text.read(position, start), Limit(self.one.model.body_limit_bytes), offset=position)
+            return rows, lines
+        limit = Limit(self.one.model.body_limit_bytes)
+        bodies = self.one.bodies(self.one.text.read(position, start), limit, offset=position)
+        more = more_lines = 0
         try:
-            return rows + sum(body.rows for body in bodies)
-        except RowTooLargeError as error:
-            raise error.moved(rows) from None
+            for body in bodies:
+                more, more_lines = more + body.rows, more_lines + body.data.count(b"\n")
+        except (RowTooLargeError, StrayQuoteError) as error:
+            raise error.moved(rows, lines) from None
+        return rows + more, lines + more_lines
 
 
-def _first_bad(parts: Iterable[Part]) -> BadRow | None:
-    before = 0
+def _first_bad(parts: Iterable[Part], lines_before: int) -> BadRow | None:
+    before, lines = 0, lines_before
     for part in parts:
         if part.first_bad:
             bad = BadRow(*part.first_bad)
-            return dataclasses.replace(bad, row=bad.row + before)
-        before += part.rows
+            return dataclasses.replace(bad, row=bad.row + before, line=lines + (bad.line or 1))
+        before, lines = before + part.rows, lines + part.lines
     return None

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from dropscore.cells import is_plain, only, split_cells
-from dropscore.rows import joined, lines_of
+from dropscore.dialect import RFC_4180, Dialect
+from dropscore.rows import lines_of
 
-COMMA = b","
 NOTHING = b'""'
 
 
@@ -18,25 +18,23 @@ class Choice:
 
     width: int
     kept: tuple[int, ...]
-    delimiter: bytes = COMMA
+    dialect: Dialect = RFC_4180
 
-    def of(self, text: bytes) -> bytes:
-        """The chosen cells as they are written: a line for each row, whatever is in it."""
-        lines = lines_of(text)
-        chosen = self._all_of(lines) if self._is_uniform(text) else [self._of(line) for line in lines]
-        # An empty line, or a carriage return alone, would be no row.
-        return joined([line if line.strip(b"\r") else b'"' + line + b'"' for line in chosen])
+    def of(self, text: bytes) -> list[bytes]:
+        """The chosen cells as they are written: a line for each row, empty where one empty cell is all."""
+        lines = lines_of(text, self.dialect)
+        return self._all_of(lines) if self._is_uniform(text) else [self._of(line) for line in lines]
 
     def _is_uniform(self, text: bytes) -> bool:
         """Whether every row has its width, and no delimiter or line end within quotes."""
-        ends = self.delimiter + b"\n"
+        ends = self.dialect.delimiter + b"\n"
         found = only(text, ends) + (b"" if text.endswith(b"\n") else b"\n")
-        one = self.delimiter * (self.width - 1) + b"\n"
-        return found == one * (len(found) // self.width) and is_plain(text, ends)
+        one = self.dialect.delimiter * (self.width - 1) + b"\n"
+        return found == one * (len(found) // self.width) and is_plain(text, ends, self.dialect)
 
     def _all_of(self, lines: list[bytes]) -> list[bytes]:
         """The short way, for uniform rows."""
-        delimiter, before, after = self.delimiter, self.kept[0], self.width - 1 - self.kept[-1]
+        delimiter, before, after = self.dialect.delimiter, self.kept[0], self.width - 1 - self.kept[-1]
         if self.kept != tuple(range(before, self.width - after)):
             chosen = itemgetter(*self.kept)
             return [delimiter.join(chosen(line.split(delimiter))) for line in lines]
@@ -45,12 +43,10 @@ class Choice:
         return [line.rsplit(delimiter, after)[0] for line in lines] if after else lines
 
     def _of(self, line: bytes) -> bytes:
-        cells = split_cells(line, self.delimiter)
-        if line.count(b'"') % 2:  # the file ends within quotes: a cell that is open must not swallow the next one
-            return self._misfit(cells[:-1] or [NOTHING])
+        cells = split_cells(line, self.dialect)
         if len(cells) != self.width:
             return self._misfit(cells)
-        return self.delimiter.join([cells[place] for place in self.kept])
+        return self.dialect.delimiter.join([cells[place] for place in self.kept])
 
     def _misfit(self, cells: list[bytes]) -> bytes:
         """A row with more or fewer cells may have any of them in the wrong place: a line that the model must refuse.
@@ -58,6 +54,6 @@ class Choice:
         It has fewer cells than the model wants, or two where it wants one.
         """
         if len(self.kept) == 1:
-            return self.delimiter.join((cells[0] or NOTHING, NOTHING))
+            return self.dialect.delimiter.join((cells[0] or NOTHING, NOTHING))
         there = [cells[place] for place in self.kept if place < len(cells)]
-        return self.delimiter.join(there[: len(self.kept) - 1])
+        return self.dialect.delimiter.join(there[: len(self.kept) - 1])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dropscore.cells import split_cells, value_of
 from dropscore.choice import Choice
+from dropscore.dialect import Dialect
 from dropscore.errors import RejectedError
 from dropscore.head import Head, usual_width
 from dropscore.matching import NO_HEADER, Matching, Named
@@ -44,7 +45,7 @@ class Columns:
         matching = _by_position(head, options)
         if is_compared:
             kept, matching = _compared(table, kept, head, options, features)
-        choice = Choice(width=table.width, kept=kept, delimiter=options.delimiter.encode())
+        choice = Choice(width=table.width, kept=kept, dialect=Dialect.of(options))
         is_all = not words and kept == tuple(range(table.width))
         return cls(choice=None if is_all else choice, id=id_place, matching=matching)
 
@@ -81,14 +82,14 @@ class _Table:
     @classmethod
     def of(cls, head: Head, options: Options, words: Iterable[Word], *, is_named: bool) -> _Table:
         """`is_named`: the columns go by the header's names, whatever the words are."""
-        delimiter = options.delimiter.encode()
-        header = split_cells(line_of(head.header), delimiter)
+        dialect = Dialect.of(options)
+        header = split_cells(line_of(head.header), dialect)
         names = [value_of(cell) for cell in header] if head.header else []
         if any(isinstance(word, str) for word in words):
             if not names:
                 raise _needs_header(next(word for word in words if isinstance(word, str)))
             return cls(names, len(names))
-        return cls(names, len(names) if is_named else usual_width(head.rows, delimiter) or len(names))
+        return cls(names, len(names) if is_named else usual_width(head.rows, dialect) or len(names))
 
     def places(self, words: Iterable[Word], option: str) -> list[int]:
         """Where the columns stand, from 0; none of them twice."""
@@ -119,9 +120,9 @@ class _Table:
         return number - 1
 
 
-def check_width(head: Head, choice: Choice | None, delimiter: bytes, features: int | None) -> None:
+def check_width(head: Head, choice: Choice | None, dialect: Dialect, features: int | None) -> None:
     """Raises RejectedError where each of the first rows lacks columns or has too many; some may, they are bad rows."""
-    widths = {len(split_cells(line_of(row), delimiter)) for row in head.rows}
+    widths = {len(split_cells(line_of(row), dialect)) for row in head.rows}
     if not widths:
         return
     if choice is None:

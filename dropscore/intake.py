@@ -152,7 +152,8 @@ class Intake:
         except PermanentError as error:
             code, message = error.code, error.message
         deployed = self._settings.models[model or named]
-        plan = Plan.of(upload.size_bytes, self._settings.shard_bytes, is_packed=is_packed(upload.key))
+        is_one = is_packed(upload.key) or options.escape is not None
+        plan = Plan.of(upload.size_bytes, self._settings.shard_bytes, is_packed=is_one)
         submitted_at, days = now(), self._settings.job_ttl_days
         return Job(
             job_id=identity,

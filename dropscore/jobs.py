@@ -76,6 +76,7 @@ class Job:
     rows: int | None = None
     rows_scored: int = 0
     rows_rejected: int = 0
+    rows_empty: int = 0
     shards_done: int = 0
     array_job_id: str | None = None
     batch_job_id: str | None = None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from dropscore.cells import is_plain, outside_quotes, split_cells
-from dropscore.choice import COMMA, Choice
+from dropscore.cells import column_of
+from dropscore.choice import Choice
 from dropscore.columns import Columns, check_width
+from dropscore.dialect import RFC_4180, Dialect
 from dropscore.head import HEAD_BYTES, Head
 from dropscore.matching import NO_HEADER, Matching, comparable
 from dropscore.options import Options
-from dropscore.rows import joined, lines_of, tidied
+from dropscore.places import Column
+from dropscore.rows import tidied
+from dropscore.values import Values
 
 __all__ = ["HEAD_BYTES", "Layout"]
 
@@ -20,12 +23,15 @@ __all__ = ["HEAD_BYTES", "Layout"]
 class Layout:
     """`data_offset`: where the rows begin, in bytes of the unzipped file; `header`: that row as written, or empty.
 
-    `choice` is None where the model gets all cells; `id` is the place of the id's cell, from 0.
+    `lines_before`: the line ends before the rows. `choice` is None where the model gets all cells; `id` is the place
+    of the id's cell, from 0.
     """
 
     data_offset: int = 0
+    lines_before: int = 0
     header: bytes = b""
-    delimiter: bytes = COMMA
+    dialect: Dialect = RFC_4180
+    values: Values = field(default_factory=Values)
     choice: Choice | None = None
     id: int | None = None
     matching: Matching = NO_HEADER
@@ -42,12 +48,14 @@ class Layout:
         compared = comparable(names)
         found = Head.of(head, options, is_whole=is_whole, names=compared)
         columns = Columns.of(found, options, compared)
-        delimiter = options.delimiter.encode()
-        check_width(found, columns.choice, delimiter, features)
+        dialect = Dialect.of(options)
+        check_width(found, columns.choice, dialect, features)
         return cls(
             data_offset=found.data_offset,
+            lines_before=head.count(b"\n", 0, found.data_offset),
             header=found.header,
-            delimiter=delimiter,
+            dialect=dialect,
+            values=Values.of(options),
             choice=columns.choice,
             id=columns.id,
             matching=columns.matching,
@@ -56,24 +64,18 @@ class Layout:
     @property
     def is_plain(self) -> bool:
         """Whether the model gets the file's own rows, but for blank lines and carriage returns."""
-        return self.choice is None and self.delimiter == COMMA
+        return self.choice is None and self.values.is_plain
 
     def payload(self, data: bytes) -> bytes:
         """Raw rows of the file, from the start of one, as the body of a request: a line a row, blank lines left out."""
-        text = tidied(data)
-        if self.choice:
-            text = self.choice.of(text)
-        return text if self.delimiter == COMMA else _with_commas(text, self.delimiter)
+        text = tidied(data, self.dialect)
+        return self.values.of_lines(self.choice.of(text)) if self.choice else self.values.of_text(text)
 
+    def column(self, number: int) -> Column:
+        """Column `number` of the file, from 1, by its name in the header."""
+        return column_of(self.header, number, self.dialect)
 
-def _with_commas(text: bytes, delimiter: bytes) -> bytes:
-    if COMMA not in text and is_plain(text, delimiter):
-        return text.replace(delimiter, COMMA)
-    return joined([COMMA.join(map(_quoted, split_cells(line, delimiter))) for line in lines_of(text)])
-
-
-def _quoted(cell: bytes) -> bytes:
-    """A cell that holds a comma is put in quotes, if it is not in quotes already."""
-    if COMMA not in cell or COMMA not in outside_quotes(cell):
-        return cell
-    return b'"' + cell.replace(b'"', b'""') + b'"'
+    def sent_column(self, number: int, cells: int) -> Column | None:
+        """The file's column that is number `number` of a row as it was sent; None where that row does not fit."""
+        kept = self.choice.kept if self.choice else range(cells)
+        return self.column(kept[number - 1] + 1) if 1 <= number <= cells == len(kept) else None

@@ -55,7 +55,7 @@ def manifest(
         "errors": errors
         and {"key": errors_key(job.output_key), "bytes": errors.bytes, "rows": bad, "sha256": errors.sha256},
         "columns": dict(columns),
-        "rows": {"in": rows, "scored": rows - bad, "rejected": bad},
+        "rows": {"in": rows, "scored": rows - bad, "rejected": bad, "empty": sum(part.empty for part in parts)},
         "model": {
             "name": model.name,
             "version": next(part.model_version for part in parts if part.rows),

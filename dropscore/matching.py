@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from dropscore.cells import is_numeric, split_cells
+from dropscore.dialect import Dialect
 from dropscore.errors import RejectedError
 from dropscore.head import Head
 from dropscore.options import Options
@@ -159,7 +160,7 @@ class Named:
             return False
         if _ID.fullmatch(name) or _ID.fullmatch(name.lower()):
             return True
-        rows = [split_cells(line_of(row), self.options.delimiter.encode()) for row in self.head.rows]
+        rows = [split_cells(line_of(row), Dialect.of(self.options)) for row in self.head.rows]
         cells = [row[place] for row in rows if place < len(row)]
         return len(cells) > 1 and len(set(cells)) == len(cells) and not any(map(is_numeric, cells))
 

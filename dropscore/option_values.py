@@ -10,6 +10,7 @@ from dropscore.errors import ConfigurationError
 
 OUTPUTS = ("scores", "id", "append")
 MATCHES = ("name", "position")
+MOST_WORDS = 50
 MOST_LETTERS = 200
 _NOT_IN_NAMES = '"\r\n\0'
 
@@ -41,6 +42,37 @@ def match_columns(value: Any) -> str:
     if value not in MATCHES:
         raise ValueError('write "name" or "position"')
     return str(value)
+
+
+def quote(value: Any) -> str:
+    if value not in ("double", "none"):
+        raise ValueError('write "double" where cells may stand in double quotes, or "none"')
+    return str(value)
+
+
+def escape(value: Any) -> str | None:
+    if value not in (None, "\\"):
+        raise ValueError(r'write "\\", a backslash; quotes that stand doubled need no option')
+    return None if value is None else str(value)
+
+
+def na_values(value: Any) -> tuple[str, ...]:
+    words = tuple(_name(word) for word in _list(value, 'words such as "NA"'))
+    if len(set(words)) < len(words) or len(words) > MOST_WORDS:
+        raise ValueError(f"write each word once, and at most {MOST_WORDS} of them")
+    return words
+
+
+def decimal(value: Any) -> str:
+    if value not in (".", ","):
+        raise ValueError('write "." or ","')
+    return str(value)
+
+
+def skip_empty_rows(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("write true or false")  # noqa: TRY004 - every check complains by ValueError
+    return value
 
 
 def columns(value: Any) -> tuple[str | int, ...]:
@@ -96,6 +128,11 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "header": header,
     "delimiter": delimiter,
     "match_columns": match_columns,
+    "quote": quote,
+    "escape": escape,
+    "decimal": decimal,
+    "na_values": na_values,
+    "skip_empty_rows": skip_empty_rows,
     "columns": columns,
     "exclude": columns,
     "id": id_column,

@@ -23,6 +23,11 @@ class Options:
     header: bool | str = "auto"
     delimiter: str = ","
     match_columns: str = "name"
+    quote: str = "double"
+    escape: str | None = None
+    decimal: str = "."
+    na_values: tuple[str, ...] = ()
+    skip_empty_rows: bool = False
     columns: tuple[str | int, ...] = ()
     exclude: tuple[str | int, ...] = ()
     id: str | int | None = None
@@ -66,6 +71,18 @@ class Options:
         """Options that do not go together: the key at fault and what to do."""
         written = (self.delimiter, ",")
         checks = [
+            (
+                "delimiter",
+                self.delimiter == "\\" and self.escape is not None,
+                "a backslash cannot be both delimiter and escape",
+            ),
+            ("escape", self.quote == "none" and self.escape is not None, 'goes with quotes; leave out quote = "none"'),
+            (
+                "decimal",
+                self.decimal == self.delimiter,
+                'is "," and so is the delimiter: say by `delimiter` what stands between two cells, such as ";"',
+            ),
+            ("na_values", _has_any(self.na_values, written[:1]), "a word holds the delimiter; use another"),
             ("output", self.output == "id" and self.id is None, 'is "id": say by `id` which column that is'),
             ("labels", self.threshold is None and self.labels != ("0", "1"), "go with a threshold: add `threshold`"),
             ("score_names", _has_any(self.score_names, written[:1]), "a name holds the delimiter; use another"),

@@ -24,20 +24,25 @@ if TYPE_CHECKING:
 
 READERS = 16
 RECORD = ".json"
+FORM = 2
+"""Of records and lists of bad rows: parts of another form, left by a worker of another release, do not count."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """What one pass over the rows from byte `start` to `end` of the file brought.
 
-    `columns` scores a row, None where no row was scored. `scores` and `errors` are keys; there is no list of errors
-    where no row was bad. The digests are SHA-256 of the input's and of the scores' bytes.
+    `lines` line ends stand in it, and `empty` of its rows hold empty cells alone. `columns` scores a row, None where no
+    row was scored. `scores` and `errors` are keys; there is no list of errors where no row was bad. The digests are
+    SHA-256 of the input's and of the scores' bytes.
     """
 
     index: int
     start: int
     end: int
     rows: int
+    lines: int
+    empty: int
     bad: int
     columns: int | None
     model_version: str
@@ -46,8 +51,8 @@ class Part:
     sha256: str
     input_sha256: str
     errors: str | None = None
-    first_bad: tuple[int, int, str, str] | None = None
-    """Row within the part, offset in the file, code and reason."""
+    first_bad: tuple[int, int, str, str, int | None] | None = None
+    """Row within the part, offset in the file, code, reason, and line within the part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +112,7 @@ class Parts:
     @property
     def _plan(self) -> str:
         by_name = f"-{self.names}" if self.names else ""
-        return f"{self.job.plan}-{self.job.parsed_options.digest}{by_name}"
+        return f"{self.job.plan}-{self.job.parsed_options.digest}{by_name}-{FORM}"
 
     def _key(self, version: str, index: int, start: int) -> str:
         return f"{self._prefix}{version}/{self._plan}/{index:05}-{start}{RECORD}"

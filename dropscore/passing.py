@@ -13,19 +13,22 @@ from dropscore.aws import objects, reading
 from dropscore.aws.endpoint import Endpoint
 from dropscore.aws.source import Source
 from dropscore.aws.table import JobsTable
-from dropscore.errors import BusyError, PermanentError
+from dropscore.dialect import Dialect
+from dropscore.errors import BusyError, PermanentError, RowFault, StrayQuoteError
 from dropscore.features import Names, digest_of, read_names
 from dropscore.jobs import Job
 from dropscore.layout import Layout
-from dropscore.lines import Body, Limit, cut, pick
+from dropscore.lines import Body, Limit, count_empty_rows, cut, pick
 from dropscore.metrics import Meter
 from dropscore.options import Options
 from dropscore.pace import Retry
 from dropscore.parts import Part
+from dropscore.refused import explained
 from dropscore.render import Renderer
 from dropscore.routes import Model, errors_key, is_packed
 from dropscore.runtime import WorkerSettings
 from dropscore.scorer import Scored, Scorer
+from dropscore.search import Explained
 from dropscore.shards import first_row_at, owned
 from dropscore.text import Input, layout_of
 
@@ -43,9 +46,14 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """What a pass brought; `end` is the byte after its last row, `version` the model's as the endpoint said it."""
+    """What a pass brought; `end` is the byte after its last row, `version` the model's as the endpoint said it.
+
+    `lines` are line ends, `empty` rows of empty cells alone.
+    """
 
     end: int
+    lines: int
+    empty: int
     columns: int | None
     input_sha256: str
     version: str
@@ -57,6 +65,8 @@ class Tally:
             start=start,
             end=self.end,
             rows=borne.rows,
+            lines=self.lines,
+            empty=self.empty,
             bad=borne.bad,
             columns=self.columns,
             model_version=self.version,
@@ -65,7 +75,7 @@ class Tally:
             sha256=scores.sha256,
             input_sha256=self.input_sha256,
             errors=errors.key if errors and borne.bad else None,
-            first_bad=(first.row, first.offset, first.code, first.reason) if first else None,
+            first_bad=(first.row, first.offset, first.code, first.reason, first.line) if first else None,
         )
 
 
@@ -91,6 +101,10 @@ class Pass:
     @cached_property
     def options(self) -> Options:
         return self.job.parsed_options
+
+    @cached_property
+    def dialect(self) -> Dialect:
+        return Dialect.of(self.options)
 
     @cached_property
     def allowance(self) -> Allowance:
@@ -131,14 +145,26 @@ class Pass:
             self.job.plan.bounds(index)[0],
             self.job.size_bytes,
             most_bytes=self.model.body_limit_bytes,
-            delimiter=self.options.delimiter.encode(),
+            dialect=self.dialect,
         )
         return max(found, self.layout.data_offset)
 
     def rows_from(self, index: int, start: int) -> Iterator[bytes]:
         """The bytes of the rows that shard `index` owns, the first of which starts at `start`."""
         plan = self.job.plan
-        return self.text.read(start) if plan.shards == 1 else owned(self.text.read, start, plan.bounds(index)[1])
+        return (
+            self.text.read(start)
+            if plan.shards == 1
+            else owned(self.text.read, start, plan.bounds(index)[1], self.dialect)
+        )
+
+    def bodies(self, chunks: Iterable[bytes], limit: Limit, *, offset: int, line: int = 1) -> Iterator[Body]:
+        """The rows in `chunks`, the first of which starts at byte `offset` and line `line` of the file."""
+        try:
+            yield from cut(chunks, limit, self.dialect, offset=offset, line=line)
+        except StrayQuoteError as error:
+            error.name(self.layout.column(error.column))
+            raise
 
     def run(
         self,
@@ -148,8 +174,12 @@ class Pass:
         errors: objects.Writer,
         borne: Borne,
         watch: Watch,
+        line: int = 1,
     ) -> Tally:
-        """Scores the rows in `chunks`, the first of which starts at byte `start`."""
+        """Scores the rows in `chunks`, the first of which starts at byte `start`.
+
+        `line` is that of the file's first row; a shard's lines are numbered from 1 until the shards are put together.
+        """
         limit, read = self._limit(), _Digest(start)
         endpoint = Endpoint(self.runtime, self.model.endpoint, self.model.component, names=self.matched_names)
         renderer = Renderer(self.layout, self.options)
@@ -158,21 +188,34 @@ class Pass:
             limit=limit,
             in_flight=self.settings.in_flight,
             payload=self.layout.payload,
+            explain=self._explained,
             most_bad_rows=borne.allowance.most_in_a_body,
             meanwhile=watch.wait,
             retry=self.retry,
         )
-        bodies = self._wanted(cut(read.watch(chunks), limit, offset=start))
+        bodies = self._wanted(self.bodies(read.watch(chunks), limit, offset=start, line=line))
+        empty = 0
         for scored in borne.watch(self._learning(scorer.score(bodies), limit)):
             rendered = renderer.render(scored.data, scored.lines)
             if borne.is_whole and scored.rows and not scores.bytes:
                 scores.write(renderer.header())
             scores.write(rendered)
+            empty += count_empty_rows(scored.data, self.dialect)
             errors.write(errors_csv(scored.bad))
             self.meter.count(Rows=scored.rows, RowsRejected=len(scored.bad), Bytes=len(scored.data))
             watch(scored.rows, endpoint.version)
         version = endpoint.version or self.job.model_version
-        return Tally(end=read.position, columns=_known(renderer), input_sha256=read.sha256, version=version)
+        return Tally(
+            end=read.position,
+            lines=read.lines,
+            empty=empty,
+            columns=_known(renderer),
+            input_sha256=read.sha256,
+            version=version,
+        )
+
+    def _explained(self, row: bytes, fault: RowFault) -> Explained:
+        return explained(row, fault, self.layout)
 
     def _wanted(self, bodies: Iterator[Body]) -> Iterator[Body]:
         if self.job.rejected_of is None:
@@ -201,10 +244,11 @@ class Pass:
 
 
 class _Digest:
-    """Of the bytes that went by, and how far they reach."""
+    """Of the bytes that went by, how far they reach, and how many lines end in them."""
 
     def __init__(self, position: int) -> None:
         self.position = position
+        self.lines = 0
         self._digest = hashlib.sha256()
 
     @property
@@ -215,6 +259,7 @@ class _Digest:
         for chunk in chunks:
             self._digest.update(chunk)
             self.position += len(chunk)
+            self.lines += chunk.count(b"\n")
             yield chunk
 
 

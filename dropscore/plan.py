@@ -18,7 +18,10 @@ class Plan:
 
     @classmethod
     def of(cls, size_bytes: int, shard_bytes: int, *, is_packed: bool) -> Plan:
-        """Shards of `shard_bytes`, of more where that would be too many; one where no way leads into the middle."""
+        """Shards of `shard_bytes`, of more where that would be too many; one where no way leads into the middle.
+
+        `is_packed`: there is none, as the file is packed or has escapes (dropscore/shards.py).
+        """
         if is_packed or size_bytes <= shard_bytes:
             return cls(size_bytes=size_bytes, shard_bytes=size_bytes, shards=1)
         shard_bytes = max(shard_bytes, -(-size_bytes // MOST_SHARDS))

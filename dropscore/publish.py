@@ -103,5 +103,6 @@ def told_by(manifest: Manifest) -> dict[str, Any]:
         "rows": rows["in"],
         "rows_scored": rows["scored"],
         "rows_rejected": rows["rejected"],
+        "rows_empty": rows.get("empty", 0),
         "model_version": manifest["model"]["version"],
     }

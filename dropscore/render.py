@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from itertools import repeat
 
 from dropscore.cells import split_cells
+from dropscore.dialect import COMMA, Dialect
 from dropscore.errors import PermanentError
 from dropscore.layout import Layout
 from dropscore.lines import split_rows
 from dropscore.options import Options
 from dropscore.rows import end_of, line_of, lines_of
-
-COMMA = b","
 
 
 class Renderer:
@@ -27,7 +26,8 @@ class Renderer:
         self.is_guess = False
         self._layout = layout
         self._options = options
-        self._delimiter = COMMA if options.output == "scores" else layout.delimiter
+        self._dialect = layout.dialect
+        self._delimiter = COMMA if options.output == "scores" else layout.dialect.delimiter
         self._labels = tuple(label.encode() for label in options.labels)
 
     def render(self, data: bytes, lines: bytes) -> bytes:
@@ -44,7 +44,9 @@ class Renderer:
         if output == "scores":
             return b"".join([self._added(line)[1:] + b"\n" if line else b"\n" for line in scores])
         one = self._after_id if output == "id" else self._after_row
-        return b"".join([one(line, end, score) for (line, end), score in zip(_lines(data), scores, strict=True)])
+        return b"".join(
+            [one(line, end, score) for (line, end), score in zip(_lines(data, self._dialect), scores, strict=True)]
+        )
 
     def header(self) -> bytes:
         """The output's header line; empty where the input has none, or there are only scores. Not before `render`."""
@@ -66,7 +68,7 @@ class Renderer:
         """The id's cell as it is written; nothing where a bad row does not reach so far."""
         place = self._layout.id or 0
         is_quoted = b'"' in line
-        cells = split_cells(line, self._delimiter) if is_quoted else line.split(self._delimiter, place + 1)
+        cells = split_cells(line, self._dialect) if is_quoted else line.split(self._delimiter, place + 1)
         return cells[place] if place < len(cells) else b""
 
     def _added(self, scores: bytes) -> bytes:
@@ -117,11 +119,11 @@ class Renderer:
         self.columns, self.is_guess = count, False
 
 
-def _lines(data: bytes) -> Iterable[tuple[bytes, bytes]]:
+def _lines(data: bytes, dialect: Dialect) -> Iterable[tuple[bytes, bytes]]:
     """Each row without its line end, and the line end that its output row gets."""
     if b"\r" not in data:
-        return zip(lines_of(data), repeat(b"\n"), strict=False)
-    return [(line_of(row), _ended(row)) for row in split_rows(data)]
+        return zip(lines_of(data, dialect), repeat(b"\n"), strict=False)
+    return [(line_of(row), _ended(row)) for row in split_rows(data, dialect)]
 
 
 def _ended(row: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dropscore.cells import is_plain
+from dropscore.dialect import RFC_4180, Dialect
 from dropscore.lines import split_rows
 
 
@@ -20,11 +21,12 @@ def line_of(row: bytes) -> bytes:
     return row[: len(row) - len(end_of(row))]
 
 
-def lines_of(data: bytes) -> list[bytes]:
+def lines_of(data: bytes, dialect: Dialect = RFC_4180) -> list[bytes]:
     """The rows of data that starts at the start of a row, as a model gets them: without line ends."""
     has_returns = b"\r" in data  # one byte is found ten times quicker than two
-    if not is_plain(data, b"\n") or (has_returns and b"\r\r" in data):
-        return [_sent(row) for row in split_rows(data)]
+    has_empty_rows = dialect.skips_empty_rows and dialect.may_have_empty_rows(data)
+    if has_empty_rows or not is_plain(data, b"\n", dialect) or (has_returns and b"\r\r" in data):
+        return [_sent(row) for row in split_rows(data, dialect)]
     text = data.removesuffix(b"\r").replace(b"\r\n", b"\n") if has_returns else data
     return list(filter(None, text.split(b"\n")))
 
@@ -33,11 +35,14 @@ def joined(lines: Iterable[bytes]) -> bytes:
     return b"\n".join([*lines, b""])
 
 
-def tidied(data: bytes) -> bytes:
-    """The rows with LF line ends and no blank lines between them; the data itself where it is so already."""
-    if b"\r" not in data and b"\n\n" not in data and not data.startswith(b"\n"):
-        return data
-    return joined(lines_of(data))
+def tidied(data: bytes, dialect: Dialect = RFC_4180) -> bytes:
+    """The rows with LF line ends, the last one too, and no blank lines; the data itself where it is so already.
+
+    A last row of `""` without a line end would be no row for a server that takes quotes off first.
+    """
+    if b"\r" not in data and not dialect.has_blank_lines(data):
+        return data if data.endswith(b"\n") or not data else data + b"\n"
+    return joined(lines_of(data, dialect))
 
 
 def _sent(row: bytes) -> bytes:

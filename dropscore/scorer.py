@@ -7,13 +7,22 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
-from dropscore.errors import BodyTooLargeError, BusyError, JobError, RowsRefusedError, RowTooLargeError
+from dropscore.errors import (
+    BodyTooLargeError,
+    BusyError,
+    JobError,
+    RowsRefusedError,
+    RowTooLargeError,
+    StrayQuoteError,
+)
 from dropscore.lines import Body, Limit
 from dropscore.pace import Budget, Pace, Retry
+from dropscore.places import Column
 from dropscore.scores import scores_of
-from dropscore.search import Search
+from dropscore.search import Explain, Search, as_said
 
 Invoke = Callable[[Body], bytes]
+UncertainError = RowTooLargeError | StrayQuoteError
 
 MOST_REFUSALS = 1000  # of the requests for one body; a model that names its bad rows needs a few dozen
 LOOK_SECONDS = 1.0
@@ -21,12 +30,17 @@ LOOK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that the model refused. Its number and byte offset in the file, never what is in it."""
+    """A row that the model refused: its number, byte offset and line in the file, never what is in it.
+
+    `column` is where the cell at fault stands in the file, None where that is not known.
+    """
 
     row: int
     offset: int
     code: str
     reason: str
+    line: int | None = None
+    column: Column | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +65,7 @@ class Scorer:
     limit: Limit
     in_flight: int
     payload: Callable[[bytes], bytes] = bytes
+    explain: Explain = as_said
     most_bad_rows: int = 0
     meanwhile: Callable[[BusyError | None], None] = lambda _: None
     """Called every second or so that no answer comes, with what the endpoint said if it is busy; may raise."""
@@ -68,7 +83,7 @@ class Scorer:
         """
         pace = Pace(self.in_flight)
         window: deque[Future[Scored]] = deque()
-        errors: list[RowTooLargeError] = []
+        errors: list[UncertainError] = []
         pool = ThreadPoolExecutor(self.in_flight, thread_name_prefix="invoke")
         try:
             for body in _up_to_error(bodies, errors):
@@ -89,9 +104,11 @@ class Scorer:
 
     def _score(self, body: Body, pace: Pace) -> Scored:
         """The body's scores, in as many requests as it takes; the parts of it are asked for one after the other."""
-        search = Search(body)
+        search = Search(body, self.explain)
         while part := search.next_part():
-            sent = replace(part.body, data=self.payload(part.body.data))
+            # A request holds no blank lines: it begins with its first row.
+            offset, line = part.body.first_row_offset, part.body.first_row_line
+            sent = replace(part.body, data=self.payload(part.body.data), offset=offset, line=line)
             if len(sent.data) > self.limit.most:  # a request may come out longer than the rows that it is made of
                 search.halve(part)
                 continue
@@ -124,14 +141,14 @@ class Scorer:
 
 def _bad_row(error: RowsRefusedError) -> BadRow:
     row, offset = error.rows or (0, 0), error.offset or 0
-    return BadRow(row[0], offset, error.code, error.reason)
+    return BadRow(row[0], offset, error.code, error.reason, error.line, error.column)
 
 
-def _up_to_error(bodies: Iterable[Body], errors: list[RowTooLargeError]) -> Iterator[Body]:
-    """The bodies before a row that is too large; the error is kept for when all before it has been heard."""
+def _up_to_error(bodies: Iterable[Body], errors: list[UncertainError]) -> Iterator[Body]:
+    """The bodies before a row that cannot be read; the error is kept until all before it is scored."""
     try:
         yield from bodies
-    except RowTooLargeError as error:
+    except (RowTooLargeError, StrayQuoteError) as error:
         errors.append(error)
 
 

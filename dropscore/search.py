@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain, pairwise
+from typing import NamedTuple
 
 from dropscore.errors import RejectedError, RowFault, RowsRefusedError
 from dropscore.lines import Body, row_ends, too_large
+from dropscore.places import Column
 
 SPARSE = 4  # a rest so many times as long as the rows that named it full will be refused often: it is halved at once
+
+
+class Explained(NamedTuple):
+    """Why a row is refused, in words for whoever made the file; `column` is the file's."""
+
+    code: str
+    reason: str
+    column: Column | None
+
+
+Explain = Callable[[bytes, RowFault], Explained]
+"""Of the row as it stands in the file, and what the model said of it."""
+
+
+def as_said(_row: bytes, fault: RowFault) -> Explained:
+    """For a file whose rows are sent as they stand."""
+    return Explained(fault.code, fault.reason, None if fault.column is None else Column(fault.column))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +56,8 @@ class Search:
     believed again.
     """
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, explain: Explain = as_said) -> None:
+        self._explain = explain
         self.refusals = 0
         self.bad: dict[int, RowFault] = {}
         self._body = body
@@ -67,7 +87,8 @@ class Search:
     def halve(self, part: Part) -> None:
         """Asks for the part in two. Raises RowTooLargeError for a part of one row."""
         if len(part.places) == 1:
-            raise too_large(part.body.first_row, part.body.first_row_offset, len(part.body.data) - 1) from None
+            row = part.body
+            raise too_large(row.first_row, row.first_row_offset, len(row.data) - 1, row.first_row_line) from None
         self._ask_for(*_halves(part.places))
 
     def refused(self, part: Part, refusal: RowsRefusedError) -> None:
@@ -88,10 +109,17 @@ class Search:
 
     def error(self, place: int) -> RowsRefusedError:
         """Why this bad row is refused."""
-        fault, row = self.bad[place], self._body.first_row + place
-        said = f"the model refuses this: {fault.reason}; correct the file and upload it again"
-        offset = self._part([place]).body.first_row_offset
-        return RowsRefusedError(fault.code, said, rows=(row, row), offset=offset, reason=fault.reason)
+        row = self._part([place]).body
+        why = self._explain(row.data, self.bad[place])
+        return RowsRefusedError(
+            why.code,
+            f"the model refuses this: {why.reason}; correct the file and upload it again",
+            rows=(row.first_row, row.first_row),
+            offset=row.first_row_offset,
+            line=row.first_row_line,
+            reason=why.reason,
+            column=why.column,
+        )
 
     def gave_up(self) -> RejectedError:
         """The error of a body whose bad rows take too many requests."""
@@ -101,7 +129,8 @@ class Search:
             f"{len(self.bad)} bad rows. Correct the file and upload it again, or let the model container name all bad "
             "rows of a request (`rows` in docs/model-container.md); max_bad_rows = 0 stops at the first",
             rows=(self._body.first_row, self._body.last_row),
-            offset=self._body.offset,
+            offset=self._body.first_row_offset,
+            line=self._body.first_row_line,
         )
 
     def _follow(self, places: Sequence[int], named: list[int], *, has_more: bool) -> None:
@@ -128,6 +157,7 @@ class Search:
             rows=len(places),
             first_row=self._body.first_row + first,
             offset=self._body.offset + self._starts[first],
+            line=self._body.line + self._lines_before[first],
         )
         return Part(body, places)
 
@@ -139,10 +169,14 @@ class Search:
         return list(accumulate(map(len, self._rows), initial=0))
 
     @cached_property
+    def _lines_before(self) -> list[int]:
+        return list(accumulate((row.count(b"\n") for row in self._rows), initial=0))
+
+    @cached_property
     def _rows(self) -> list[bytes]:
         """Each with the blank lines before it, so that together they are the body."""
         data = self._body.data
-        return [data[start:end] for start, end in pairwise(chain((0,), row_ends(data)))]
+        return [data[start:end] for start, end in pairwise(chain((0,), row_ends(data, self._body.dialect)))]
 
 
 def _halves(places: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:

@@ -1,7 +1,9 @@
 """Where a shard's first row starts and its last row ends: found out before a row of it is scored.
 
 A newline ends a row only outside quotes, and whether the first byte of a shard stands between quotes is decided by all
-bytes before it. Mostly a look at the last of them will do; where it will not, all their quotes are counted.
+bytes before it. Mostly a look at the last of them will do; where it will not, all their quotes are counted. That is
+right as far as the quotes before it are: a stray one ends the job in the shard that owns its row. A backslash that
+escapes a quote may itself be escaped by a byte of the shard before, so files with escapes are not divided.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
+
+from dropscore.dialect import RFC_4180, Dialect
 
 Read = Callable[[int, int | None], Iterable[bytes]]
 """The bytes of the file from one position to another (None: its end), in chunks."""
@@ -19,16 +23,16 @@ _BEFORE_OPENING = frozenset(b'\n"')
 _AFTER_CLOSING = frozenset(b'\r\n"')
 
 
-def first_row_at(read: Read, boundary: int, size: int, *, most_bytes: int, delimiter: bytes) -> int:
+def first_row_at(read: Read, boundary: int, size: int, *, most_bytes: int, dialect: Dialect = RFC_4180) -> int:
     """The position of the first row that starts at or after `boundary`; the file's size where none does.
 
     `most_bytes` is what a row may have: a longer one is refused by the shard that owns it.
     """
     if boundary == 0:
         return 0
-    is_inside = _is_inside(read, boundary - 1, most_bytes, delimiter)
+    is_inside = dialect.has_quotes and _is_inside(read, boundary - 1, most_bytes, dialect.delimiter)
     position = boundary - 1
-    for chunk in read(boundary - 1, None):
+    for chunk in map(dialect.marks, read(boundary - 1, None)):
         end = _row_end(chunk, is_inside)
         if end:
             return position + end
@@ -37,20 +41,21 @@ def first_row_at(read: Read, boundary: int, size: int, *, most_bytes: int, delim
     return size
 
 
-def owned(read: Read, start: int, boundary: int) -> Iterator[bytes]:
+def owned(read: Read, start: int, boundary: int, dialect: Dialect = RFC_4180) -> Iterator[bytes]:
     """The rows that start from `start` on, itself the start of a row, and before `boundary`: the last one whole."""
     if start >= boundary:
         return
     is_inside = False
     for chunk in read(start, boundary - 1) if boundary - 1 > start else ():
-        is_inside ^= chunk.count(b'"') % 2 == 1
+        is_inside ^= dialect.marks(chunk).count(b'"') % 2 == 1
         yield chunk
     for chunk in read(boundary - 1, None):
-        end = _row_end(chunk, is_inside)
+        marks = dialect.marks(chunk)
+        end = _row_end(marks, is_inside)
         yield chunk[:end] if end else chunk
         if end:
             return
-        is_inside ^= chunk.count(b'"') % 2 == 1
+        is_inside ^= marks.count(b'"') % 2 == 1
 
 
 def _row_end(chunk: bytes, is_inside: bool) -> int:

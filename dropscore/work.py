@@ -109,9 +109,19 @@ class Worker:
             self._say(job, error)
             raise
         said = told_by(published)
-        self._report(job, status=State.SUCCEEDED, finished_at=now(), code=None, message=None, **said)
+        remark = self._about_empty_rows(job, said["rows_empty"])
+        self._report(job, status=State.SUCCEEDED, finished_at=now(), code=None, message=remark, **said)
         log("succeeded", job_id=job.job_id, output_key=job.output_key, **said)
         return job.move_to(State.SUCCEEDED, **said)
+
+    @staticmethod
+    def _about_empty_rows(job: Job, rows: int) -> str | None:
+        """What to say of a job that succeeded although spreadsheets' empty rows are in the file."""
+        if not rows:
+            return None
+        if job.parsed_options.skip_empty_rows:
+            return f"{rows} rows with empty cells only were skipped: they have no line in the output"
+        return f"{rows} rows hold empty cells only and were sent to the model; skip_empty_rows = true leaves them out"
 
     def _scored_whole(self, meter: Meter, job: Job, publication: Publication) -> Manifest:
         self._measure_wait(job)
@@ -121,7 +131,8 @@ class Worker:
         with publication.writer() as scores, parts.writer("errors.csv") as errors:
             errors.write(ERRORS_HEADER)
             start = one.start_of(0)
-            tally = one.run(one.rows_from(0, start), start, scores, errors, borne, watch)
+            line = one.layout.lines_before + 1
+            tally = one.run(one.rows_from(0, start), start, scores, errors, borne, watch, line)
             if not borne.rows:
                 raise RejectedError("EMPTY_FILE", "the file has no rows; upload one that has")
             watch.write()  # the last moment: an attempt that was replaced while it stalled publishes nothing

@@ -65,6 +65,8 @@ def run(
         say(f"{printable(order.drop.name)}: {said}")
         if job.rows_rejected:
             say(f"{printable(order.drop.name)}: {job.rows_rejected} rows were rejected, see {printable(order.errors)}")
+        if succeeded and job.message:
+            say(f"{printable(order.drop.name)}: {printable(job.message)}")
     raise typer.Exit(0 if all(is_clean(job) for job in jobs) else 1)
 
 

@@ -155,7 +155,8 @@ def _bad_row(status: int, said: str, body: Body) -> RowsRefusedError:
         first.code,
         f"the model refuses this: {first.reason}; correct the file and upload it again",
         rows=(body.first_row + faults[0].place,) * 2 if faults else (body.first_row, body.last_row),
-        offset=body.first_row_offset if body.rows == 1 else None,
+        offset=body.offset if body.rows == 1 else None,
+        line=body.line if body.rows == 1 else None,
         reason=first.reason,
         faults=faults,
         has_more=refusal.has_more,
@@ -163,8 +164,7 @@ def _bad_row(status: int, said: str, body: Body) -> RowsRefusedError:
 
 
 def _fault_of(status: int, named: Named) -> RowFault:
-    column = "" if named.column is None else f", column {named.column}"
-    return RowFault(named.row - 1, _known(named.code), _reason(status, named.code) + column)
+    return RowFault(named.row - 1, _known(named.code), _reason(status, named.code), named.column)
 
 
 def _known(code: str | None) -> str:

@@ -83,6 +83,8 @@ def result(
         shutil.copyfileobj(body, sys.stdout.buffer)
     if job.rows_rejected:
         say(f"{job.rows_rejected} rows were rejected: {printable(errors_key(job.output_key))}")
+    if job.message:
+        say(printable(job.message))
     _say_relatives(there, job)
     if as_json:
         write_json(as_dict(job))

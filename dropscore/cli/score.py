@@ -64,9 +64,12 @@ def _tell(job: Job) -> None:
     """What is to be known of a job that is not clean."""
     if job.status is not State.SUCCEEDED:
         say(f"{printable(job.file)}: {job.status}: {printable(job.message)}")
-    elif job.rows_rejected:
+        return
+    if job.rows_rejected:
         listed = printable(errors_key(job.output_key))
         say(f"{printable(job.file)}: {job.rows_rejected} rows were rejected: {listed}")
+    if job.message:
+        say(f"{printable(job.file)}: {printable(job.message)}")
 
 
 def is_clean(job: Job) -> bool:

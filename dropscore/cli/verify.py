@@ -60,8 +60,8 @@ def look(there: Deployment, job: Job, *, with_input: bool) -> Iterator[Finding]:
     said = _manifest(there, job)
     yield Finding("the manifest is of this job", _unequal("job", said["job_id"], job.job_id))
     rows = said["rows"]
-    counted = {"in": job.rows, "scored": job.rows_scored, "rejected": job.rows_rejected}
-    yield Finding("the jobs table and the manifest count the same rows", _unequal("rows", counted, rows))
+    counted = {"in": job.rows, "scored": job.rows_scored, "rejected": job.rows_rejected, "empty": job.rows_empty}
+    yield Finding("the jobs table and the manifest count the same rows", _unequal("rows", counted, {"empty": 0} | rows))
     parts = said["output"]["parts"]
     yield Finding("the parts have all rows", _unequal("rows", sum(part["rows"] for part in parts), rows["in"]))
     yield Finding(

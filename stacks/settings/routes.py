@@ -18,6 +18,8 @@ from stacks.settings.sections import Section
 RouteName = Annotated[str, Field(pattern=r"^[^/]+$", max_length=100)]
 Column = str | int
 
+QUOTES = ("double", "none")
+MOST_WORDS = 50
 OUTPUTS = ("scores", "id", "append")
 MATCHES = ("name", "position")
 LABELS = ("0", "1")
@@ -95,6 +97,19 @@ class RouteSettings(Section):
         ),
     ] = ","
     match_columns: Annotated[str, _checked(lambda said: said in MATCHES, 'write "name" or "position"')] = "name"
+    quote: Annotated[str, _checked(lambda said: said in QUOTES, 'write "double" or "none"')] = "double"
+    escape: Annotated[str | None, _checked(lambda said: said == "\\", r'write "\\", a backslash, or leave it out')] = (
+        None
+    )
+    decimal: Annotated[str, _checked(lambda said: said in (".", ","), 'write "." or ","')] = "."
+    na_values: Annotated[
+        tuple[str, ...],
+        _checked(
+            lambda said: _are_names(said) and len(set(said)) == len(said) <= MOST_WORDS,
+            f'write a list such as ["NA", "null"], each word once, at most {MOST_WORDS}, without quotes or line ends',
+        ),
+    ] = ()
+    skip_empty_rows: Annotated[bool, _checked(lambda said: type(said) is bool, "write true or false")] = False
     columns: Columns = ()
     exclude: Columns = ()
     id: Annotated[Column | None, _checked(_is_column, f"write {COLUMN}")] = None
@@ -116,6 +131,29 @@ class RouteSettings(Section):
     ] = LABELS
 
     # `info.data` holds the keys above, except those that were wrong themselves: of these nothing more is said.
+    @field_validator("escape")
+    @classmethod
+    def _goes_with_quotes(cls, escape: str | None, info: ValidationInfo) -> str | None:
+        if escape is not None and info.data.get("quote") == "none":
+            raise ValueError('escape goes with quotes; leave out quote = "none"')
+        if escape is not None and info.data.get("delimiter") == escape:
+            raise ValueError("a backslash cannot be both delimiter and escape")
+        return escape
+
+    @field_validator("decimal")
+    @classmethod
+    def _is_not_the_delimiter(cls, decimal: str, info: ValidationInfo) -> str:
+        if decimal == info.data.get("delimiter"):
+            raise ValueError('the delimiter is "," too; say by delimiter what stands between two cells, such as ";"')
+        return decimal
+
+    @field_validator("na_values")
+    @classmethod
+    def _hold_no_delimiter(cls, words: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if any(info.data.get("delimiter", "\n") in word for word in words):
+            raise ValueError("a word holds the delimiter; use another")
+        return words
+
     @field_validator("output")
     @classmethod
     def _has_an_id_to_write(cls, output: str, info: ValidationInfo) -> str:

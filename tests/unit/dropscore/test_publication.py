@@ -53,7 +53,7 @@ def _is_whole(account: Account, job: Job) -> None:
     job = account.job(job.job_id)
     assert (job.status, job.rows, job.rows_rejected) == (State.SUCCEEDED, 40, 1)
     listed = account.outputs()[errors_key(job.output_key)]
-    assert listed == b'row,offset,code,reason\n4,6,NOT_A_NUMBER,"a cell is not a number"\n'
+    assert listed.splitlines()[1:] == [b'4,6,NOT_A_NUMBER,"a cell is not a number",4,,']
     said = account.manifest(job)
     assert (said["rows"]["rejected"], said["errors"]["key"]) == (1, errors_key(job.output_key))
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dropscore.cells import split_cells
+from dropscore.dialect import Dialect
 from dropscore.errors import PermanentError
 from dropscore.layout import Layout
 from dropscore.lines import split_rows
@@ -103,7 +104,9 @@ def test_what_is_appended_taken_off_again_leaves_the_rows(
     rows, mark = split_rows(data), delimiter.encode()
     scores = _scores(rows, columns, bad)
     options = Options(output="append", delimiter=delimiter, score_names=("u", "v", "w")[:columns])
-    written = Renderer(Layout(delimiter=mark), options).render(data, b"".join(line + b"\n" for line in scores))
+    written = Renderer(Layout(dialect=Dialect(delimiter=mark)), options).render(
+        data, b"".join(line + b"\n" for line in scores)
+    )
     for row, score in zip(rows, scores, strict=True):
         added = mark + (score.replace(b",", mark) or mark * (columns - 1))
         line = row.removesuffix(b"\n")
@@ -126,7 +129,9 @@ def test_ids_are_written_as_they_stand(ids: list[str], place: int, delimiter: st
     file = b"\n".join(mark.join(row) for row in rows)
     scores = b"0.5\n" * len(ids)
     _, written = _rendered(file, scores, id=place, output="id", delimiter=delimiter, header=False)
-    assert [split_cells(row[:-1], mark) for row in split_rows(written)] == [[word, b"0.5"] for word in quoted]
+    assert [split_cells(row[:-1], Dialect(delimiter=mark)) for row in split_rows(written)] == [
+        [word, b"0.5"] for word in quoted
+    ]
 
 
 def test_rows_and_scores_that_are_not_as_many_are_a_bug() -> None:

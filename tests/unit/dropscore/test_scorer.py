@@ -158,7 +158,7 @@ def test_more_bad_rows_in_a_body_than_are_borne_end_it() -> None:
 
 def test_a_bad_row_is_known_by_its_number_its_place_its_code_and_its_reason() -> None:
     (scored,) = _scorer(refusing({2}, names=False), most_bad_rows=1, limit=Limit(999)).score(ROWS[:5])
-    assert scored.bad == (BadRow(row=3, offset=4, code="NOT_A_NUMBER", reason="no"),)
+    assert scored.bad == (BadRow(row=3, offset=4, code="NOT_A_NUMBER", reason="no", line=3),)
 
 
 def test_a_model_that_names_the_wrong_row_is_not_believed() -> None:
@@ -319,7 +319,7 @@ def test_a_single_row_that_is_too_large_is_rejected_by_its_number() -> None:
             raise BodyTooLargeError("BODY_TOO_LARGE", "413")
         return body.data
 
-    with pytest.raises(RejectedError, match=r"ROW_TOO_LARGE: row 101 \(at byte 290\)"):
+    with pytest.raises(RejectedError, match=r"ROW_TOO_LARGE: row 101 \(line 101, at byte 290\)"):
         list(_scorer(tiny).score(ROWS))
 
 

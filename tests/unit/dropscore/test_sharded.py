@@ -66,7 +66,7 @@ def test_shards_in_any_order_become_one_output_in_the_rows_order(sharded: Accoun
 def test_the_manifest_holds_input_and_output_together(sharded: Account) -> None:
     job = _run(sharded, _taken(sharded))
     said = sharded.manifest(job)
-    assert said["rows"] == {"in": 200, "scored": 200, "rejected": 0}
+    assert said["rows"] == {"in": 200, "scored": 200, "rejected": 0, "empty": 0}
     assert [part["start"] for part in said["input"]["parts"]][1:] == [part["end"] for part in said["input"]["parts"]][
         :-1
     ]
@@ -159,7 +159,7 @@ def test_a_bad_row_of_a_later_shard_is_named_by_its_number_in_the_file(sharded: 
     _refusing(sharded, 170)
     job = _fails(sharded, job, 5, RejectedError)
     assert (job.status, job.code) == (State.REJECTED, "NOT_A_NUMBER")
-    assert (job.message or "").startswith(f"row 171 (at byte {ROWS.index(b'170')}): ")
+    assert (job.message or "").startswith(f"row 171 (line 171, at byte {ROWS.index(b'170')}): ")
     assert sharded.worker("batch-2").publish(job.job_id) is None
     assert sharded.outputs() == {}
 
@@ -210,7 +210,7 @@ def test_bad_rows_of_all_shards_together_are_held_against_the_allowance(sharded:
         _publish(sharded, job)
     job = sharded.job(job.job_id)
     assert (job.status, job.code) == (State.REJECTED, "NOT_A_NUMBER")
-    assert (job.message or "").startswith("row 4 (at byte 6): ")
+    assert (job.message or "").startswith("row 4 (line 4, at byte 6): ")
     assert sharded.outputs() == {}
 
 

@@ -103,13 +103,13 @@ def test_a_bad_row_rejects_the_file_by_the_rows_number_in_the_file(account: Acco
     def refuse(body: bytes) -> None:
         if b"17" in body.split():
             row = body.split().index(b"17") + 1
-            raise model_error(400, {"code": "NOT_A_NUMBER", "row": row, "column": 3, "message": "secret-cell"})
+            raise model_error(400, {"code": "NOT_A_NUMBER", "row": row, "column": 1, "message": "secret-cell"})
 
     account.model.fail = refuse
     job_id = _taken(account)
     message = _ends_with(account, job_id, RejectedError, "NOT_A_NUMBER")
-    assert message.startswith("row 18 (at byte 41): ")
-    assert "column 3" in message
+    assert message.startswith("row 18 (line 18, at byte 41): ")
+    assert "a cell is not a number, column 1;" in message
     assert "secret" not in message
     assert account.job(job_id).status is State.REJECTED
 
@@ -124,7 +124,7 @@ def test_a_foreign_containers_words_are_not_repeated(account: Account, said: Any
     account.model.fail = refuse
     message = _ends_with(account, _taken(account), RejectedError, "BAD_ROW")
     assert "secret" not in message.lower()
-    assert message.startswith("row 1 (at byte 0): ")
+    assert message.startswith("row 1 (line 1, at byte 0): ")
 
 
 def test_a_failing_model_is_tried_again_by_the_next_attempt(account: Account) -> None:
@@ -234,7 +234,7 @@ def _refusing(account: Account, *numbers: int) -> None:
     def refuse(body: bytes) -> None:
         for row, cell in enumerate(body.split(), 1):
             if int(cell) in numbers:
-                raise model_error(400, {"code": "NOT_A_NUMBER", "row": row, "column": 2, "message": "secret-cell"})
+                raise model_error(400, {"code": "NOT_A_NUMBER", "row": row, "column": 1, "message": "secret-cell"})
 
     account.model.fail = refuse
 
@@ -250,8 +250,9 @@ def test_bad_rows_within_the_allowance_leave_empty_lines_and_a_list(account: Acc
     errors = job.output_key.removesuffix(".csv") + ".errors.csv"
     assert account.outputs() == {
         job.output_key: SCORES.replace(b"0.3\n", b"\n").replace(b"0.17\n", b"\n"),
-        errors: b'row,offset,code,reason\n4,6,NOT_A_NUMBER,"a cell is not a number, column 2"\n'
-        b'18,41,NOT_A_NUMBER,"a cell is not a number, column 2"\n',
+        errors: b"row,offset,code,reason,line,column,column_name\n"
+        b'4,6,NOT_A_NUMBER,"a cell is not a number, column 1",4,1,\n'
+        b'18,41,NOT_A_NUMBER,"a cell is not a number, column 1",18,1,\n',
     }
 
 
@@ -260,7 +261,7 @@ def test_one_bad_row_more_than_allowed_rejects_the_file(account: Account, allowe
     account.options = Options(max_bad_rows=allowed)
     _refusing(account, 3, 17)
     message = _ends_with(account, _taken(account), RejectedError, "NOT_A_NUMBER")
-    assert message.startswith("row 4 (at byte 6): the model refuses it: a cell is not a number, column 2.")
+    assert message.startswith("row 4 (line 4, at byte 6): the model refuses it: a cell is not a number, column 1.")
     assert f"max_bad_rows is {allowed}" in message
 
 

@@ -6,6 +6,7 @@ from tools.mutations.guard import Guard
 
 ALLOWANCE, ASSEMBLY, SCORER, SEARCH = (f"dropscore/{name}.py" for name in ("allowance", "assembly", "scorer", "search"))
 UNIT = "tests/unit/dropscore/"
+PLACES = UNIT + "test_places.py::"
 
 ALLOWING = (
     Guard(
@@ -60,7 +61,7 @@ ALLOWING = (
     Guard(
         "bad-rows-of-all-shards-count-together",
         ASSEMBLY,
-        "self.one.allowance.check(rows, sum(part.bad for part in parts), _first_bad(parts))",
+        "self.one.allowance.check(rows, sum(part.bad for part in parts), first)",
         "pass",
         UNIT + "test_sharded.py::test_bad_rows_of_all_shards_together_are_held_against_the_allowance",
     ),
@@ -105,22 +106,22 @@ NAMING = (
     Guard(
         "an-error-names-the-files-row",
         ASSEMBLY,
-        "error.moved(self._rows_before(index, start))",
-        "error.moved(0)",
+        "error.moved(*self._before(index, start))",
+        "error.moved(0, 0)",
         UNIT + "test_sharded.py::test_a_bad_row_of_a_later_shard_is_named_by_its_number_in_the_file",
     ),
     Guard(
         "rows-that-no-part-knows-are-counted",
         ASSEMBLY,
-        "return rows + sum(body.rows for body in bodies)",
-        "return rows",
+        "return rows + more, lines + more_lines",
+        "return rows, lines",
         UNIT + "test_sharded.py::test_a_bad_row_of_a_later_shard_is_named_by_its_number_in_the_file",
     ),
     Guard(
         "the-list-names-the-files-rows",
         ASSEMBLY,
-        "(int(row) + before, comma, rest)",
-        "(int(row), comma, rest)",
+        "yield moved(line, before, lines)",
+        "yield line",
         UNIT + "test_sharded.py::test_bad_rows_of_all_shards_are_listed_by_their_numbers_in_the_file",
     ),
     Guard(
@@ -129,6 +130,27 @@ NAMING = (
         "row=bad.row + before",
         "row=bad.row",
         UNIT + "test_assembly.py::test_a_first_bad_row_in_a_later_shard_is_named_by_its_number_in_the_file",
+    ),
+    Guard(
+        "columns-are-the-files",
+        "dropscore/layout.py",
+        "kept = self.choice.kept if self.choice else range(cells)",
+        "kept = range(cells)",
+        PLACES + "test_bad_cell_is_named_by_the_files_column_and_line",
+    ),
+    Guard(
+        "a-request-begins-with-its-first-row",
+        SCORER,
+        '"offset": part.first_row_offset, "line": part.first_row_line',
+        '"offset": part.offset, "line": part.line',
+        PLACES + "test_bad_cell_is_named_by_the_files_column_and_line",
+    ),
+    Guard(
+        "lines-of-all-shards-are-the-files",
+        ASSEMBLY,
+        "yield moved(line, before, lines)",
+        "yield moved(line, before, 0)",
+        PLACES + "test_bad_cell_is_named_by_the_files_column_and_line",
     ),
 )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from tools.mutations.guard import Guard
 
 SOURCE, GUNZIP, LINES, SHARDS = (f"dropscore/{name}.py" for name in ("aws/source", "gunzip", "lines", "shards"))
+DIALECT, VALUES = (f"dropscore/{name}.py" for name in ("dialect", "values"))
 CONTRACT = "tests/contract/test_files.py::"
 UNIT = "tests/unit/dropscore/"
+STRAY, PLACES = (UNIT + f"{name}.py::" for name in ("test_dialect", "test_places"))
 PARTITION = UNIT + "test_shards.py::test_shards_partition_the_rows"
 
 READING = (
@@ -89,22 +91,22 @@ CUTTING = (
     Guard(
         "blank-lines-are-no-rows",
         LINES,
-        "if has_blank_lines(data):",
+        "if RFC_4180.has_blank_lines(outline):",
         "if False:",
         UNIT + "test_lines.py::test_blank_lines_are_no_rows_and_no_byte_is_lost",
     ),
     Guard(
         "bodies-stay-under-the-limit",
         LINES,
-        "_end_of_last_row(buffer, limit.bytes) or",
-        "_end_of_last_row(buffer, len(buffer)) or",
+        "_end_of_last_row(marks, limit.bytes) or",
+        "_end_of_last_row(marks, len(marks)) or",
         UNIT + "test_lines.py::test_bodies_joined_are_the_input_and_each_is_under_the_limit",
     ),
     Guard(
         "a-row-over-the-limit-is-told",
         LINES,
-        "if not end and len(buffer) > limit.most:",
-        "if False:",
+        "if not end and len(buffer) <= limit.most:",
+        "if not end:",
         UNIT + "test_lines.py::test_a_row_over_the_limit_is_rejected_by_its_number",
     ),
     Guard(
@@ -113,6 +115,96 @@ CUTTING = (
         "if len(cells) != self.width:",
         "if len(cells) <= max(self.kept):",
         UNIT + "test_layout.py::test_a_row_of_another_width_is_sent_so_that_it_is_refused",
+    ),
+)
+
+QUOTING = (
+    Guard(
+        "a-stray-quote-ends-the-reading",
+        LINES,
+        "fault = None if dialect.is_sound(outline) else",
+        "fault = None if True else",
+        STRAY + "test_first_stray_quote_ends_the_reading_wherever_bodies_end",
+    ),
+    Guard(
+        "a-quote-opens-a-cell-only-as-its-first-character",
+        DIALECT,
+        '(?<![%b\\n"]")(?<!\\A")|',
+        "(?!)[%b]|",
+        STRAY + "test_text_is_sound_as_the_grammar_says",
+    ),
+    Guard(
+        "a-quote-closes-a-cell-only-as-its-last-character",
+        DIALECT,
+        "|(?![%b\\n\"]|\\r?\\n|\\r?\\Z))' % (mark, mark))",
+        ")' % mark)",
+        STRAY + "test_text_is_sound_as_the_grammar_says",
+    ),
+    Guard(
+        "an-unclosed-quote-is-not-sound",
+        DIALECT,
+        'b"" if len(pieces) % 2 else b\'"x\'',
+        "b''",
+        STRAY + "test_text_is_sound_as_the_grammar_says",
+    ),
+    Guard(
+        "a-stray-quote-in-the-header-ends-the-reading",
+        "dropscore/head.py",
+        "        if fault:\n            raise",
+        "        if False:\n            raise",
+        PLACES + "test_stray_quote_in_the_header_is_named",
+    ),
+    Guard(
+        "an-escape-outside-quotes-is-refused",
+        DIALECT,
+        "if self.has_escapes and self._loose_escape.search(outline):",
+        "if False:",
+        STRAY + "test_backslash_before_delimiter_is_refused_when_it_escapes",
+    ),
+    Guard(
+        "files-with-escapes-are-not-divided",
+        "dropscore/intake.py",
+        "is_packed(upload.key) or options.escape is not None",
+        "is_packed(upload.key)",
+        PLACES + "test_escaped_quotes_are_read_when_the_option_says_so",
+    ),
+)
+
+SENDING = (
+    Guard(
+        "ordinary-quotes-are-sent-as-such",
+        VALUES,
+        "if not self.dialect.has_quotes or (self.dialect",
+        "if (self.dialect",
+        UNIT + "test_values.py::test_cells_arrive_as_csv_reads_the_file",
+    ),
+    Guard(
+        "a-point-under-decimal-commas-is-no-point",
+        VALUES,
+        "content = content.translate(_SWAPPED)",
+        'content = content.replace(b",", b".")',
+        UNIT + "test_values.py::test_cells_arrive_as_csv_reads_the_file",
+    ),
+    Guard(
+        "a-last-empty-cell-is-a-row",
+        "dropscore/rows.py",
+        'return data if data.endswith(b"\\n") or not data else data + b"\\n"',
+        "return data",
+        UNIT + "test_values.py::test_cells_are_sent_as_numbers_when_options_say_so",
+    ),
+    Guard(
+        "rows-of-empty-cells-are-counted",
+        "dropscore/passing.py",
+        "empty += count_empty_rows(scored.data, self.dialect)",
+        "empty += 0",
+        PLACES + "test_rows_of_empty_cells_are_counted_or_skipped",
+    ),
+    Guard(
+        "a-first-line-of-another-delimiter-is-refused",
+        "dropscore/head.py",
+        "if said[2] != options.delimiter.encode():",
+        "if False:",
+        PLACES + "test_line_for_excel_is_skipped_when_it_agrees",
     ),
 )
 
@@ -148,4 +240,4 @@ DIVIDING = (
     ),
 )
 
-GUARDS = (*READING, *UNPACKING, *CUTTING, *DIVIDING)
+GUARDS = (*READING, *UNPACKING, *CUTTING, *QUOTING, *SENDING, *DIVIDING)
