@@ -54,6 +54,10 @@ def _compared(
     table: _Table, kept: tuple[int, ...], head: Head, options: Options, features: Sequence[bytes]
 ) -> tuple[tuple[int, ...], Matching]:
     """The columns for the model, in its order where its features have names."""
+    if len(table.names) != table.width:
+        raise _wrong_count(
+            f"the header has {_columns({len(table.names)})} and the first rows have {_columns({table.width})}"
+        )
     named = Named(head=head, header=table.names, kept=kept, options=options)
     if options.columns:
         named.check_order(features)

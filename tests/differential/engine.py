@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import tempfile
 from dataclasses import dataclass
@@ -23,10 +21,11 @@ from dropscore.work import Worker
 from tests.differential.case import Case
 from tests.differential.memory import MemoryRuntime, MemoryS3, MemoryTable
 from tests.differential.models import Known, write_raw
-from tests.differential.oracle import Answer, UnreadableError, answer_to
+from tests.differential.oracle import Answer, UnreadableError, answer_to, read_csv
 
 BUCKET = "bucket"
 OUTPUT = "output/1-a.csv"
+NAMES = "names.json"
 NAMES = "assets/feature-names.json"
 
 
@@ -55,9 +54,7 @@ def difference(case: Case, outcome: Outcome) -> str | None:
 
 def _compared(case: Case, answer: Answer, output: bytes) -> str | None:
     form = case.options.get("output", "scores")
-    text = output.decode("utf-8-sig")
-    delimiter = "," if form == "scores" else case.delimiter
-    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    rows = _scores(output) if form == "scores" else read_csv(output, case.delimiter)
     if form != "scores" and answer.header:
         rows.pop(0)
     if len(rows) != len(answer.table):
@@ -73,12 +70,18 @@ def _compared(case: Case, answer: Answer, output: bytes) -> str | None:
     return None
 
 
+def _scores(output: bytes) -> list[list[str]]:
+    """The line of a bad row is empty."""
+    return [line.split(",") for line in output.decode().removesuffix("\n").split("\n")]
+
+
 def _id(case: Case, answer: Answer, cells: list[str]) -> list[str]:
     word = case.options.get("id")
     if word is None:
         return []
     names = [name.strip() for name in answer.header]
-    return [cells[word - 1 if isinstance(word, int) else names.index(word)]]
+    place = word - 1 if isinstance(word, int) else names.index(word)
+    return cells[place : place + 1]
 
 
 def _wrong_scores(written: list[str], scores: Any, *, is_bad: bool, may_refuse: bool) -> str | None:
@@ -94,6 +97,7 @@ def run(case: Case) -> Outcome:
     served = serving_model(case.model)
     s3, table = MemoryS3(), MemoryTable(_job(case, served.version))
     s3.objects[case.key] = (case.dropped, {})
+    s3.objects[NAMES] = (json.dumps(case.model.names).encode(), {})
     s3.objects[NAMES] = (json.dumps(case.model.names).encode(), {})
     worker = Worker(
         settings=WorkerSettings(

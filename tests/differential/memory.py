@@ -7,7 +7,6 @@ import io
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from botocore.response import StreamingBody
 from dropscore.jobs import Job, State
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "containers" / "model"))
+from serving.head import Head
 from serving.invocation import Invocation
 from serving.model import Model
 from serving.refusal import RefusalError
@@ -135,9 +135,8 @@ class MemoryRuntime:
     model: Model
 
     def invoke_endpoint(self, *, Body: bytes, ContentType: str, Accept: str, **_: Any) -> dict[str, Any]:  # noqa: N803
-        headers = Message()
-        headers["Content-Type"], headers["Accept"] = ContentType, Accept
-        asked = Invocation.of(headers)
+        fields = {"content-type": (ContentType,), "accept": (Accept,)}
+        asked = Invocation.of(Head("POST", "/invocations", "1.1", fields))
         try:
             matrix = asked.read(Body, self.model.schema, 1)
             reply = asked.write(self.model.answer(matrix, asked.wanted))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from tests.differential.case import Case
 from tests.differential.models import Rows
+
+
+_RETURN = re.compile(r"\r(?!\n|\Z)")
 
 
 class UnreadableError(Exception):
@@ -52,8 +56,7 @@ def _most_bad(case: Case, rows: int) -> int:
 
 def _read(case: Case) -> tuple[list[str], list[list[str]]]:
     try:
-        text = case.data.decode("utf-8-sig")
-        table = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=case.delimiter, strict=True) if row]
+        table = read_csv(case.data, case.delimiter)
     except (UnicodeDecodeError, csv.Error) as error:
         raise UnreadableError(str(error)) from None
     header = table.pop(0) if case.has_header and table else []
@@ -61,6 +64,15 @@ def _read(case: Case) -> tuple[list[str], list[list[str]]]:
     if "max_bad_rows" not in case.options and any(len(row) != width for row in table):
         raise UnreadableError("rows have different widths")
     return header, table
+
+
+def read_csv(data: bytes, delimiter: str) -> list[list[str]]:
+    """The rows that are not blank.
+
+    A carriage return within a row is a part of its cell: the csv module alone would take it for a row's end.
+    """
+    text = _RETURN.sub("\ufffe", data.decode("utf-8-sig"))
+    return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if row]
 
 
 def _places(case: Case, header: list[str]) -> list[int]:
@@ -75,7 +87,7 @@ def _places(case: Case, header: list[str]) -> list[int]:
 def _place(word: str | int, header: list[str]) -> int:
     if isinstance(word, int):
         return word - 1
-    names = [name.strip() for name in header]
+    names = [name.strip(" \t\r\n\ufffe") for name in header]
     if names.count(word) != 1:
         raise UnreadableError(f"the header has a column {word!r} {names.count(word)} times")
     return names.index(word)

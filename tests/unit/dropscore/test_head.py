@@ -106,7 +106,7 @@ def test_a_first_row_of_another_width_is_named_by_its_width() -> None:
 NAMES = (b"a", b"b", b"2020")
 
 
-@pytest.mark.parametrize("first", [b"a,b,2020", b"2020,b,a", b'x, "b" ,a,2020,x', b"a,b", b"x,y,z", b"A,B,C"])
+@pytest.mark.parametrize("first", [b"a,b,2020", b"2020,b,a", b'x, b ,"a",2020,x', b"a,b", b"x,y,z", b"A,B,C"])
 def test_a_header_is_found_by_the_features_names(first: bytes) -> None:
     below = b",".join([b"1"] * (first.count(b",") + 1)) + b"\n"
     assert _head(first + b"\n" + below, names=NAMES).header == first + b"\n"

@@ -238,3 +238,13 @@ def test_the_width_is_that_of_most_rows() -> None:
 def test_a_header_alone_in_the_head_tells_the_width() -> None:
     head = b"a,b\n" + b"1" * HEAD_BYTES
     assert _layout(head, header=True, is_whole=False, exclude=[1], features=1).payload(b"1,2\n") == b"2\n"
+
+
+@pytest.mark.parametrize("said", [{}, {"exclude": [1]}, {"columns": [1, 2]}], ids=["all", "exclude", "columns"])
+@pytest.mark.parametrize("header", [b"co,mn 1,b,c", b"a,b"], ids=["wider", "narrower"])
+def test_a_header_of_another_width_is_refused(header: bytes, said: dict[str, Any]) -> None:
+    """Which columns do its names belong to? With the check switched off the file is scored by position."""
+    file = header + b"\n1,2,3\n4,5,6\n"
+    with pytest.raises(RejectedError, match="the header has . columns and the first rows have 3"):
+        _layout(file, header=True, **said)
+    assert _layout(file, header=True, match_columns="position", **said).header == header + b"\n"

@@ -40,7 +40,7 @@ def _refused(first: str, below: str = BELOW, /, **said: Any) -> str:
     ("header", "below", "said"),
     [
         ("d,c,b,a", "4,3,2,1", {}),
-        ('"d" , c ,"b",a', "4,3,2,1", {}),
+        ('"d", c ,"b",a', "4,3,2,1", {}),
         ("\ufeffd,c,b,a", "4,3,2,1", {}),
         ("d,c,b,a\r", "4,3,2,1", {}),
         ("a,b,c,d", "1,2,3,4", {}),
