@@ -12,7 +12,6 @@ import numpy as np
 from tests.differential.case import Case
 from tests.differential.models import Rows
 
-
 _RETURN = re.compile(r"\r(?!\n|\Z)")
 
 
