@@ -16,8 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-if __name__ == "__main__":  # at the end: the environment's own XGBoost and numpy come first
+if __name__ == "__main__":  # where ours lies beside another XGBoost, this environment's own must come first
     sys.path.append(str(Path(__file__).resolve().parents[1]))
+    if not Path(sys.path[-1], "xgboost").exists():
+        sys.path.insert(0, sys.path.pop())
 
 from training.errors import Code, ModelImportError
 

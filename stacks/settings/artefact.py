@@ -15,6 +15,7 @@ from stacks.settings.complaints import SettingsError
 
 DEMO = "build/demo/model.tar.gz"
 MANIFEST = "manifest.json"
+MANIFEST_LIMIT_BYTES = 32 << 20
 IMPORT = "`dropscore model import YOUR_MODEL -o {}`"
 GENERATED = ("", "f", "Column_", "column_", "Unnamed: ")
 """What pandas, XGBoost and LightGBM put before a column's number where it has no name."""
@@ -82,10 +83,7 @@ def _check_exists(path: Path, key: str, command: str) -> None:
 
 def _read(path: Path, archive: tarfile.TarFile) -> Artefact:
     files = {member.name.removeprefix("./"): member for member in archive.getmembers() if member.isfile()}
-    manifest = json.load(_open(archive, files[MANIFEST])) if MANIFEST in files else {}
-    for key in ("model", "sha256") if manifest else ():
-        if key not in manifest:
-            raise ValueError(f"its manifest lacks {key!r}")
+    manifest = _manifest(_open(archive, files[MANIFEST]).read(MANIFEST_LIMIT_BYTES)) if MANIFEST in files else {}
     model = manifest["model"] if manifest else _only_model(files)
     if model not in files:
         raise ValueError(f"its manifest names {model!r}, which is not in it")
@@ -93,6 +91,25 @@ def _read(path: Path, archive: tarfile.TarFile) -> Artefact:
     if manifest and manifest["sha256"] != digest:
         raise ValueError(f"{model} is not the file that its manifest describes (SHA-256 {digest[:12]}…)")
     return Artefact(path, digest[:12], _digest(path), manifest.get("features"), digest, _feature_names(manifest))
+
+
+def _manifest(content: bytes) -> dict[str, Any]:
+    """Strictly read: what the model is, the server finds out; that it is the one described, the digest says."""
+    try:
+        manifest = json.loads(content)
+    except RecursionError:
+        raise ValueError("its manifest is nested too deeply") from None
+    if not isinstance(manifest, dict):
+        raise ValueError("its manifest is no JSON object")  # noqa: TRY004 - all that is wrong with it is a ValueError
+    for key in ("model", "sha256"):
+        if key not in manifest:
+            raise ValueError(f"its manifest lacks {key!r}")
+        if not isinstance(manifest[key], str):
+            raise ValueError(f"its manifest's {key} is no text")  # noqa: TRY004
+    features = manifest.get("features")
+    if features is not None and (type(features) is not int or features < 1):
+        raise ValueError("its manifest's features are no number of columns")
+    return manifest
 
 
 def _feature_names(manifest: Mapping[str, Any]) -> tuple[str, ...]:

@@ -74,6 +74,14 @@ def test_another_archive_of_the_same_model_is_the_same_version_with_another_dige
         ({"model.ubj": b"another", "manifest.json": manifest()}, "not the file that its manifest describes"),
         ({"model.ubj": MODEL, "manifest.json": b"no json"}, "Expecting value"),
         ({"model.ubj": MODEL, "manifest.json": b'{"format": 1}'}, "its manifest lacks 'model'"),
+        ({"model.ubj": MODEL, "manifest.json": b"{}"}, "its manifest lacks 'model'"),
+        ({"model.ubj": MODEL, "manifest.json": b"[]"}, "its manifest is no JSON object"),
+        ({"model.ubj": MODEL, "manifest.json": b"[" * 100_000}, "its manifest is nested too deeply"),
+        ({"model.ubj": MODEL, "manifest.json": b'{"model": [], "sha256": ""}'}, "its manifest's model is no text"),
+        (
+            {"model.ubj": MODEL, "manifest.json": b'{"model": "", "sha256": "", "features": "30"}'},
+            "its manifest's features are no number of columns",
+        ),
     ],
 )
 def test_an_artefact_that_cannot_be_served_is_refused(tmp_path: Path, files: dict[str, bytes], words: str) -> None:
