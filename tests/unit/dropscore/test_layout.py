@@ -245,6 +245,6 @@ def test_a_header_alone_in_the_head_tells_the_width() -> None:
 def test_a_header_of_another_width_is_refused(header: bytes, said: dict[str, Any]) -> None:
     """Which columns do its names belong to? With the check switched off the file is scored by position."""
     file = header + b"\n1,2,3\n4,5,6\n"
-    with pytest.raises(RejectedError, match="the header has . columns and the first rows have 3"):
+    with pytest.raises(RejectedError, match=r"the header has . columns and the first rows have 3"):
         _layout(file, header=True, **said)
     assert _layout(file, header=True, match_columns="position", **said).header == header + b"\n"
