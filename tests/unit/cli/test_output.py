@@ -20,7 +20,7 @@ import pytest
 import typer
 
 from dropscore.aws.table import JobsTable
-from dropscore.cli import deployment, redrive, retry
+from dropscore.cli import deployment, redrive, retry, watch
 from dropscore.cli.deployment import Scoring
 from dropscore.cli.main import app
 from dropscore.cli.output import _SafeConsole, cell, printable, say, say_crash, write, write_json
@@ -336,6 +336,15 @@ def test_a_terminal_gets_colours_and_no_other_escapes() -> None:
     assert _raw(said) - {"\x1b"} == set()
     assert "\x1b]" not in said
     assert "\x1b[2J" not in said
+
+
+def test_progress_shows_markup_as_text(cli: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    terminal = _SafeConsole(file=screen, force_terminal=True, color_system=None, width=200)
+    monkeypatch.setattr(watch, "talk", terminal)
+    job = cli.job(1)
+    assert watch.wait(cli.table, {job.job_id: "input/[red]\x1b]0;x\x07[/].csv"}) == [job]
+    assert "input/[red]\\x1b]0;x\\x07[/].csv" in screen.getvalue()
 
 
 def test_an_unexpected_error_is_escaped_too(cli: Commands, capsys: pytest.CaptureFixture[str]) -> None:
