@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
 from stacks.compute import pools
 from stacks.settings.workers import WorkerSettings

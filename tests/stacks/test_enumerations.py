@@ -50,6 +50,7 @@ FREE = {
     "deploy.env": "a name of ours",
     "deploy.tags": "people's own",
     "deploy.unlisted": "what no list holds",
+    "inputs.names": "patterns of ours",
     "monitoring.emails": "addresses",
     "models.container": "a folder",
     "models.artefact": "a file",
