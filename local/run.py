@@ -22,7 +22,7 @@ from dropscore.cli.watch import wait
 from dropscore.errors import CloudError
 from dropscore.jobs import Job, State
 from dropscore.routes import errors_key
-from local.account import REGION, ROOT, client
+from local.account import REGION
 from local.cloud import Clock, Cloud, throwaway
 from training.importing import import_artefact
 
@@ -51,14 +51,16 @@ def run(orders: Sequence[Order], model: Path | None, keep: bool, talk: Talk, clo
             with clock.step("import the model"):
                 environ["DROPSCORE_ARTEFACT"] = str(_imported(model, home))
         with throwaway(home / "cloud", environ, talk, clock) as cloud:
-            jobs = _score(cloud, orders, talk, clock)
+            try:
+                jobs = _score(cloud, orders, talk, clock)
+            except CloudError as error:
+                raise error if cloud.is_running else _ended(cloud) from error
             talk("not emulated:\n" + "\n".join(f"  - {note}" for note in cloud.not_emulated))
     return jobs
 
 
 def deployment(cloud: Cloud) -> Deployment:
-    keys = {f"aws_{name}": value for name, value in ROOT.items()}
-    session = boto3.Session(region_name=REGION, **keys)  # type: ignore[arg-type]
+    session = boto3.Session(region_name=REGION, **cloud.root)  # type: ignore[arg-type]
     return embedded(session, cloud.outputs, cloud.endpoint_url)
 
 
@@ -91,12 +93,12 @@ class Watch:
 
     def __init__(self, cloud: Cloud, there: Deployment, job_ids: tuple[str, ...]) -> None:
         self._cloud, self._there, self._job_ids = cloud, there, job_ids
-        self._sqs = client("sqs", cloud.endpoint_url)
+        self._sqs = cloud.client("sqs")
         self._deadline = time.monotonic() + TAKEN_SECONDS
 
     def sleep(self, seconds: float) -> None:
         if not self._cloud.is_running:
-            raise CloudError(f"the embedded cloud has ended by itself; its logs: {self._cloud.home / 'logs'}")
+            raise _ended(self._cloud)
         if self._dead_letters():
             raise self._not_taken("a Lambda function failed on an event, three times over")
         if time.monotonic() > self._deadline and not all(self._is_taken(job_id) for job_id in self._job_ids):
@@ -116,6 +118,10 @@ class Watch:
         log = self._cloud.home / "logs" / "emulator.log"
         said = [line for line in log.read_text(errors="replace").splitlines() if "Error" in line][-5:]
         return CloudError("\n".join([f"{what}. What the emulator's log says (--keep leaves all of it):", *said]))
+
+
+def _ended(cloud: Cloud) -> CloudError:
+    return CloudError(f"the embedded cloud has ended by itself; its logs (--keep leaves them): {cloud.home / 'logs'}")
 
 
 def _imported(model: Path, home: Path) -> Path:

@@ -22,11 +22,11 @@ from local.shim.attempt import Surroundings
 from local.shim.endpoint import REFUSED_ASLEEP, Answer, ModelServer
 from local.shim.image import Image
 from local.shim.resources import Component
-from tests.unit.local.conftest import ROLE, Ground, StandIn, artefact, refused, resources, until
+from tests.unit.local.conftest import KEYS, ROLE, Ground, StandIn, artefact, refused, resources, until
 
 
 def invoke(ground: Ground, body: bytes, name: str = "Fraud") -> Any:
-    runtime = client("sagemaker-runtime", ground.url)
+    runtime = client("sagemaker-runtime", ground.url, **KEYS)
     return runtime.invoke_endpoint(EndpointName=name, Body=body, ContentType="text/csv", Accept="text/csv")
 
 
@@ -37,7 +37,7 @@ def test_endpoint_passes_bodies_both_ways(ground: Ground) -> None:
 
 
 def test_custom_attributes_pass_both_ways(ground: Ground) -> None:
-    runtime = client("sagemaker-runtime", ground.url)
+    runtime = client("sagemaker-runtime", ground.url, **KEYS)
     answer = runtime.invoke_endpoint(EndpointName="Fraud", Body=b"1", CustomAttributes="margin=true")
     assert answer["CustomAttributes"] == "heard:margin=true"
     assert "CustomAttributes" not in invoke(ground, b"1")
@@ -108,7 +108,7 @@ def sleeping(ground: Ground, fewest: int = 0) -> None:
 
 
 def ask_component(ground: Ground, name: str | None = "c") -> Any:
-    runtime = client("sagemaker-runtime", ground.url)
+    runtime = client("sagemaker-runtime", ground.url, **KEYS)
     named = {"InferenceComponentName": name} if name else {}
     return runtime.invoke_endpoint(EndpointName="night", Body=b"1", **named)["Body"].read()
 
@@ -221,11 +221,18 @@ def test_artefact_is_fetched_as_the_models_role_and_unpacked_read_only(
     assert (unpacked / "model.ubj").stat().st_mode & 0o777 == 0o444
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        AwsError(403, "AccessDenied", "no s3:GetObject"),
+        ClientError({"Error": {"Code": "AccessDenied", "Message": "no s3:GetObject"}}, "GetObject"),
+    ],
+)
 def test_endpoint_fails_with_the_reason_when_its_artefact_may_not_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def denied(_self: ModelServer, _home: Path) -> Path:
-        raise AwsError(403, "AccessDenied", "no s3:GetObject")
+        raise error
 
     monkeypatch.setattr(ModelServer, "_fetch", denied)
     around = Surroundings(emulator_url="", shim_url="", state=tmp_path)
