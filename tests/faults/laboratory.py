@@ -12,6 +12,7 @@ from typing import Any
 
 from moto import mock_aws
 
+from dropscore.inputs import NAMES
 from tests.faults.batch import DEFINITION, QUEUE, Batch
 from tests.faults.cloud import BUCKET, REGION, TABLE, Cloud
 from tests.faults.endpoint import Model
@@ -169,6 +170,7 @@ class Laboratory:
             "ENVIRONMENT": "test",
             "BUCKET": BUCKET,
             "MODELS": json.dumps({"fraud": model}),
+            "INPUTS": json.dumps(NAMES),
             "ROUTES": json.dumps({"default": {"model": "fraud", "max_bad_rows": self.max_bad_rows}}),
             "IN_FLIGHT": "2",
             "JOB_QUEUE": QUEUE,

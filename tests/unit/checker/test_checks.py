@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from dropscore.errors import ConfigurationError
@@ -106,12 +104,12 @@ def test_an_image_that_is_not_there_is_exit_code_3(sample: Path) -> None:
     assert "image not known; is the engine up, and the image built or pulled?" in str(done.exception)
 
 
-def test_the_table_shows_brackets_as_they_are_and_counts() -> None:
-    out = StringIO()
-    report.print_table([FAILED], Console(file=out, width=200))
-    assert "sort [not]" in out.getvalue()
-    assert "it must: the scores' order" in out.getvalue()
-    assert out.getvalue().splitlines()[-1] == "0 passed, 1 failed, 0 not tried"
+def test_the_table_shows_brackets_as_they_are_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    report.print_table([FAILED])
+    said = capsys.readouterr().out
+    assert "sort [not]" in said
+    assert "it must: the scores' order" in said
+    assert said.splitlines()[-1] == "0 passed, 1 failed, 0 not tried"
 
 
 def test_a_sample_fills_bodies_to_a_size() -> None:

@@ -34,7 +34,7 @@ def take_memory(mebibytes: str) -> None:
 
 
 def reserve_memory() -> None:
-    bytearray(8 << 30)
+    bytearray(3 << 30)
 
 
 def abort() -> None:

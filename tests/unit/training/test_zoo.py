@@ -186,6 +186,21 @@ def test_forest_that_does_not_say_its_trees_a_round_is_refused_until_told(tmp_pa
     assert distance(ours, np.array(zoo["models"]["forest"]["scores"], dtype=np.float32)) <= CLOSE_ULPS
 
 
+@pytest.mark.parametrize("release", ["1.3.3-python3.8", "1.5.2-python3.8", "1.7.6-python3.9"])
+def test_slice_predicts_with_all_its_rounds(release: str) -> None:
+    """They still say how many rounds, or trees, the whole booster had."""
+    zoo, files = zoo_of(release)
+    names = [name for name in files if name.startswith("slice-of-")]
+    found = [replace(find(files[name]), trees_a_round=1) for name in names]
+    for name, one, converted in zip(names, found, convert_all(found), strict=True):
+        facts = zoo["models"][kind_of(name, zoo)]
+        assert converted.iterations == facts["iterations"], name
+        then = np.array(facts["scores"], dtype=np.float32)
+        ours = scores_of(converted, one, rows_of(kind_of(name, zoo), zoo))
+        assert distance(ours, then) <= (0 if version_of(zoo) >= EXACT_SINCE else CLOSE_ULPS), name
+    assert len(names) == 4 * (4 if version_of(zoo) >= (1, 6) else 3)
+
+
 @pytest.mark.parametrize("release", [name for name in NAMES if "2.0" < name < "3.2"])
 def test_vector_leaves_of_before_3_2_are_refused_because_they_crash_it(release: str, tmp_path: Path) -> None:
     _, files = zoo_of(release)
