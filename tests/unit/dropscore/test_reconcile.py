@@ -49,15 +49,14 @@ def test_a_file_whose_event_was_lost_is_found_and_scored(account: Account) -> No
     assert len(account.batch.submitted) == 2
 
 
-def test_a_search_that_fails_keeps_no_other_waiting(account: Account) -> None:
+def test_a_search_that_fails_keeps_no_other_waiting(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     class Throttled(FakeBatch):
         def describe_jobs(self, **_: Any) -> dict[str, Any]:
             raise aws_error("ThrottlingException")
 
+    claimed = _cut_short(account, monkeypatch, 0)
     started = account.take(account.put(b"1\n")) or ""
-    claimed, lost = account.put(b"2\n"), account.put(b"3\n")
-    job, _ = account.intake()._new(claimed, claimed.job_id)
-    account.table.claim(job)
+    lost = account.put(b"3\n")
     with pytest.raises(ClientError, match="Throttling"):
         _run(account, Throttled())
     states = [account.job(one).status for one in (started, claimed.job_id, lost.job_id)]
