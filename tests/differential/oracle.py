@@ -68,9 +68,10 @@ def _read(case: Case) -> tuple[list[str], list[list[str]]]:
 def read_csv(data: bytes, delimiter: str) -> list[list[str]]:
     """The rows that are not blank.
 
-    A carriage return within a row is a part of its cell: the csv module alone would take it for a row's end.
+    A carriage return within a row is a part of its cell: the csv module alone would take it for a row's end. So is a
+    byte that is not UTF-8, which may stand in columns that the model does not get (decision 0017).
     """
-    text = _RETURN.sub("\ufffe", data.decode("utf-8-sig"))
+    text = _RETURN.sub("\ufffe", data.decode("utf-8-sig", errors="surrogateescape"))
     return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if row]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dropscore.aws.endpoint import Endpoint
-from dropscore.errors import BusyError, PermanentError, RowsRefusedError
+from dropscore.errors import BusyError, PermanentError, RowFault, RowsRefusedError
 from dropscore.lines import Body, Limit, cut
 from dropscore.pace import Budget, Pace, Retry
 from dropscore.scorer import Scorer
@@ -77,9 +77,9 @@ def test_rows_that_the_container_names_are_told_with_their_reasons() -> None:
     runtime.invoke_endpoint = lambda **_: _raise(model_error(400, said))  # type: ignore[method-assign]
     with pytest.raises(RowsRefusedError) as caught:
         Endpoint(runtime, "fraud")(_body(b"1\n2\n3\n4\n5\n"))  # type: ignore[arg-type]
-    assert caught.value.faults == [
-        (1, "NOT_A_NUMBER", "a cell is not a number, column 3"),
-        (3, "BAD_ROW", "its container answered 400"),
+    assert list(caught.value.faults) == [
+        RowFault(1, "NOT_A_NUMBER", "a cell is not a number", 3),
+        RowFault(3, "BAD_ROW", "its container answered 400"),
     ]
     assert (caught.value.has_more, caught.value.rows) == (True, (2, 2))
 

@@ -74,7 +74,7 @@ def test_scores_are_those_of_the_booster_in_whatever_order(seed: int, booster: x
         options = _options(chance, table, added, delimiter)
 
         layout = Layout.of(file, options, features=len(NAMES), is_whole=True, names=NAMES)
-        bodies = cut([file[layout.data_offset :]], Limit(chance.choice([300, 1 << 20])))
+        bodies = cut([file[layout.data_offset :]], Limit(chance.choice([300, 1 << 20])), layout.dialect)
         scored = [score for body in bodies for score in _predict(booster, parse(layout.payload(body.data)))]
 
         assert scored == _predict(booster, table[NAMES].to_numpy(dtype=float)), (seed, number, text)

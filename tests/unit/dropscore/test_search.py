@@ -51,7 +51,7 @@ def test_one_row_cannot_be_halved() -> None:
     search = Search(Body(b"\n123\n", first_row=3, rows=1, offset=10))
     part = search.next_part()
     assert part
-    with pytest.raises(RowTooLargeError, match=r"row 3 \(at byte 11\)"):
+    with pytest.raises(RowTooLargeError, match=r"row 3 \(line 2, at byte 11\)"):
         search.halve(part)
 
 

@@ -139,10 +139,10 @@ NAMING = (
         PLACES + "test_bad_cell_is_named_by_the_files_column_and_line",
     ),
     Guard(
-        "a-request-begins-with-its-first-row",
-        SCORER,
-        '"offset": part.first_row_offset, "line": part.first_row_line',
-        '"offset": part.offset, "line": part.line',
+        "a-bad-row-stands-behind-its-blank-lines",
+        "dropscore/search.py",
+        "offset=row.first_row_offset,\n            line=row.first_row_line,",
+        "offset=row.offset,\n            line=row.line,",
         PLACES + "test_bad_cell_is_named_by_the_files_column_and_line",
     ),
     Guard(
