@@ -1,7 +1,7 @@
 """The embedded cloud as a whole: emulator, deployed stacks and shim, started together and ended together.
 
-`home` holds everything it knows: the emulator's state, the jobs, logs, and `cloud.json`, which tells a client where
-it is. With a lifeline it ends with this process; without one it stays until `stop`, and its state stays after that.
+`home` holds everything it knows: the emulator's state, the jobs, logs, root's credentials, and `cloud.json`, which
+tells a client where it is. Only its owner may read it. Emulator and shim end together: each when the other one does.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +16,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local.account import REGION
-from local.account import ROOT as ROOT_KEYS
+from local.account import REGION, Keys, client, new_root
 from local.catalogue import LIMITS
 from local.daemons import free_port, listen, start_emulator, start_shim, wait_for_emulator, wait_for_endpoints
 from local.deploy import Deployment, deploy, images
-from local.processes import Daemon
+from local.processes import Daemon, Lifeline
 from local.synthesis import ROOT, Assembly, synthesize
 
 NO_SHIM = "http://127.0.0.1:9"  # the discard port: a call to Batch or SageMaker is refused at once
@@ -54,6 +51,7 @@ class Cloud:
     home: Path
     endpoint_url: str
     shim_url: str
+    root: Keys
     outputs: dict[str, str]
     not_emulated: tuple[str, ...]
     digest: str
@@ -67,12 +65,18 @@ class Cloud:
         self.emulator.stop()
         (self.home / "processes.json").unlink(missing_ok=True)
 
+    def client(self, service: str, **keys: str) -> Any:
+        """A boto3 client, as root unless `keys` are somebody else's."""
+        is_shimmed = service in {"batch", "sagemaker-runtime"}
+        return client(service, self.shim_url if is_shimmed else self.endpoint_url, **(keys or self.root))
+
     @property
     def is_running(self) -> bool:
         return self.emulator.is_running and self.shim.is_running
 
     def save(self) -> None:
-        coordinates = {"endpoint_url": self.endpoint_url, "shim_url": self.shim_url, "region": REGION, **ROOT_KEYS}
+        root = {name.removeprefix("aws_"): value for name, value in self.root.items()}
+        coordinates = {"endpoint_url": self.endpoint_url, "shim_url": self.shim_url, "region": REGION, **root}
         _write(self.home / "processes.json", asdict(self))
         _write(self.home / "cloud.json", {**coordinates, "outputs": self.outputs})
 
@@ -83,53 +87,42 @@ def find(home: Path = HOME) -> Cloud | None:
     if not file.exists():
         return None
     kept = json.loads(file.read_text())
+    if "root" not in kept:  # of a release whose root anybody could be: it runs no more once `up` is asked for
+        kept |= {"root": {}, "digest": ""}
     daemons = {name: Daemon(**{**kept[name], "log": Path(kept[name]["log"])}) for name in ("emulator", "shim")}
     return Cloud(**{**kept, **daemons, "home": Path(kept["home"]), "not_emulated": tuple(kept["not_emulated"])})
 
 
-def launch(home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock, lifeline: int | None = None) -> Cloud:
-    """Synthesize, start, deploy. Whatever fails, nothing is left running."""
-    home.mkdir(parents=True, exist_ok=True)
-    started: list[Daemon] = []
-    try:
-        return _launch(home, environ, talk, clock, lifeline, started)
-    except BaseException:
-        for daemon in reversed(started):
-            daemon.stop()
-        raise
+def launch(home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock) -> Cloud:
+    """Synthesize, start, deploy, and leave it running. Whatever fails, or ends this process, nothing is left."""
+    with _bound(home, environ, talk, clock) as (cloud, lifeline):
+        lifeline.release()
+        lifeline.release()  # a byte for each of the two that watch it
+        return cloud
 
 
 @contextlib.contextmanager
 def throwaway(home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock) -> Iterator[Cloud]:
     """A cloud for the time of a `with`, in an empty folder; it ends even when this process is killed."""
-    reading, writing = os.pipe()
-    try:
-        cloud = launch(home, environ, talk, clock, lifeline=reading)
+    with _bound(home, environ, talk, clock) as (cloud, _):
         try:
             yield cloud
         finally:
             with clock.step("stop"):
                 cloud.stop()
-    finally:
-        os.close(reading)
-        os.close(writing)
 
 
 @contextlib.contextmanager
-def bare_emulator(home: Path) -> Iterator[str]:
-    """The emulator alone, with nothing deployed, for the time of a `with`: its URL."""
-    token = secrets.token_urlsafe(32)
-    reading, writing = os.pipe()
-    try:
-        emulator, url = start_emulator(home, free_port(0), token, NO_SHIM, reading)
+def bare_emulator(home: Path) -> Iterator[tuple[str, Keys]]:
+    """The emulator alone, with nothing deployed, for the time of a `with`: its URL, and its root's credentials."""
+    root = new_root()
+    with contextlib.closing(Lifeline()) as lifeline:
+        emulator, url = start_emulator(home, free_port(0), root, NO_SHIM, watches=[lifeline])
         try:
-            wait_for_emulator(emulator, url, token)
-            yield url
+            wait_for_emulator(emulator, url, root)
+            yield url, root
         finally:
             emulator.stop()
-    finally:
-        os.close(reading)
-        os.close(writing)
 
 
 @contextlib.contextmanager
@@ -141,33 +134,65 @@ def exclusive(home: Path) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def _bound(home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock) -> Iterator[tuple[Cloud, Lifeline]]:
+    """A cloud that ends with this process, until the lifeline is released."""
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)  # an earlier release let others read it
+    started: list[Daemon] = []
+    with contextlib.closing(Lifeline()) as lifeline:
+        try:
+            yield _launch(home, environ, talk, clock, lifeline, started), lifeline
+        except BaseException:
+            for daemon in reversed(started):
+                daemon.stop()
+            raise
+
+
 def _launch(
-    home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock, lifeline: int | None, started: list[Daemon]
+    home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock, lifeline: Lifeline, started: list[Daemon]
 ) -> Cloud:
-    token = secrets.token_urlsafe(32)
+    root = _root(home)
     ports = _last_ports(home)
     listening = listen(ports["shim"])
-    with contextlib.closing(listening), ThreadPoolExecutor() as pool:
+    emulators, shims = Lifeline(), Lifeline()
+    with (
+        contextlib.closing(listening),
+        contextlib.closing(emulators),
+        contextlib.closing(shims),
+        ThreadPoolExecutor() as pool,
+    ):
         listening_port = int(listening.getsockname()[1])
         shim_url = f"http://127.0.0.1:{listening_port}"
         synthesized = pool.submit(_synthesize, environ, clock)
         with clock.step("start the emulator"):
-            emulator, url = start_emulator(home, free_port(ports["emulator"]), token, shim_url, lifeline)
+            port = free_port(ports["emulator"])
+            watched = {"watches": [lifeline, shims], "holds": [emulators]}
+            emulator, url = start_emulator(home, port, root, shim_url, **watched)
             started.append(emulator)
-            wait_for_emulator(emulator, url, token)
+            wait_for_emulator(emulator, url, root)
         assembly, interpreters = synthesized.result()
         with clock.step("deploy"):
-            deployment = deploy(assembly, url, home / "deployed.json", talk)
+            deployment = deploy(assembly, url, root, home / "deployed.json", talk)
         with clock.step("start the model"):
-            settings = _shim_settings(home, url, token, deployment, interpreters, assembly)
-            shim = start_shim(home, settings, listening, lifeline)
+            settings = _shim_settings(home, url, root, deployment, interpreters, assembly)
+            shim = start_shim(home, settings, listening, watches=[lifeline, emulators], holds=[shims])
             started.append(shim)
-            wait_for_endpoints(shim, shim_url)
+            wait_for_endpoints(shim, shim_url, root)
     notes = (*deployment.not_emulated, *LIMITS)
-    cloud = Cloud(home, url, shim_url, deployment.outputs, notes, assembly.digest, emulator, shim)
+    cloud = Cloud(home, url, shim_url, root, deployment.outputs, notes, assembly.digest, emulator, shim)
     cloud.save()
     _write(home / "ports.json", {"emulator": int(url.rsplit(":", 1)[1]), "shim": listening_port})
     return cloud
+
+
+def _root(home: Path) -> Keys:
+    """Root's credentials, which live as long as the cloud's state."""
+    file = home / "root.json"
+    if not file.exists():
+        _write(file, new_root())
+    root: Keys = json.loads(file.read_text())
+    return root
 
 
 def _synthesize(environ: Mapping[str, str], clock: Clock) -> tuple[Assembly, dict[str, dict[str, str]]]:
@@ -180,7 +205,7 @@ def _synthesize(environ: Mapping[str, str], clock: Clock) -> tuple[Assembly, dic
 def _shim_settings(
     home: Path,
     url: str,
-    token: str,
+    root: Keys,
     deployment: Deployment,
     interpreters: dict[str, dict[str, str]],
     assembly: Assembly,
@@ -191,7 +216,7 @@ def _shim_settings(
     ]
     settings = {
         "emulator_url": url,
-        "token": token,
+        "root": root,
         "state": str(home / "shim"),
         "resources": resources,
         "images": interpreters,
@@ -208,6 +233,9 @@ def _last_ports(home: Path) -> dict[str, int]:
 
 
 def _write(file: Path, value: Any) -> None:
-    """JSON that only its owner reads: the token is in it."""
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(value, indent=1, default=str))
+    """JSON that only its owner reads, for there are credentials in it; all of it or nothing."""
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600, exist_ok=False)
+    new.write_text(json.dumps(value, indent=1, default=str))
+    new.replace(file)

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import socket
 import sys
 import time
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from dropscore.environments import python_environment
 from dropscore.errors import CloudError
-from local.account import REGION
-from local.account import ROOT as ROOT_KEYS
-from local.processes import Daemon, start
+from local.account import REGION, Keys, call
+from local.processes import Daemon, Lifeline, start
 from local.synthesis import ROOT
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.03
 
 
-def start_emulator(home: Path, port: int, token: str, shim_url: str, lifeline: int | None) -> tuple[Daemon, str]:
+def start_emulator(
+    home: Path,
+    port: int,
+    root: Keys,
+    shim_url: str,
+    *,
+    watches: Sequence[Lifeline] = (),
+    holds: Sequence[Lifeline] = (),
+) -> tuple[Daemon, str]:
     url = f"http://127.0.0.1:{port}"
     scratch = home / "tmp"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -41,30 +45,37 @@ def start_emulator(home: Path, port: int, token: str, shim_url: str, lifeline: i
         "S3_PERSIST": "1",
         "STATE_DIR": str(home / "emulator"),
         "S3_DATA_DIR": str(home / "objects"),
-        **{f"AWS_{name.upper()}": value for name, value in ROOT_KEYS.items()},
+        **{name.upper(): value for name, value in root.items()},
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ENDPOINT_URL": url,
         "AWS_ENDPOINT_URL_BATCH": shim_url,
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": shim_url,
-        "DROPSCORE_LOCAL_TOKEN": token,
     }
-    here = ROOT / "local" / "emulator"
-    command = [str(python_environment(here / "requirements.txt")), str(here / "launch.py"), str(home)]
+    interpreter = python_environment(ROOT / "local" / "emulator" / "requirements.txt")
+    command = [str(interpreter), "-m", "local.emulator.launch", str(home)]
     log = home / "logs" / "emulator.log"
     daemon = start(
         "emulator",
         command,
         environment=environment,
-        directory=home,
+        directory=ROOT,
         log=log,
-        mark=f"launch.py {home}",
-        lifeline=lifeline,
+        mark=f"local.emulator.launch {home}",
+        watches=watches,
+        holds=holds,
     )
     return daemon, url
 
 
-def start_shim(home: Path, settings: Path, listening: socket.socket, lifeline: int | None) -> Daemon:
+def start_shim(
+    home: Path,
+    settings: Path,
+    listening: socket.socket,
+    *,
+    watches: Sequence[Lifeline] = (),
+    holds: Sequence[Lifeline] = (),
+) -> Daemon:
     command = [sys.executable, "-m", "local.shim", str(settings), str(listening.fileno())]
     return start(
         "shim",
@@ -73,7 +84,8 @@ def start_shim(home: Path, settings: Path, listening: socket.socket, lifeline: i
         directory=ROOT,
         log=home / "logs" / "shim.log",
         mark=str(settings),
-        lifeline=lifeline,
+        watches=watches,
+        holds=holds,
         pass_fds=[listening.fileno()],
     )
 
@@ -91,14 +103,13 @@ def _plain_environment(home: Path, scratch: Path) -> dict[str, str]:
     }
 
 
-def wait_for_emulator(emulator: Daemon, url: str, token: str) -> None:
-    request = urllib.request.Request(f"{url}/_dropscore/identity?access_key=test", headers={"x-dropscore-token": token})  # noqa: S310
-    _wait(emulator, lambda: _get(request) == {"arn": "arn:aws:iam::000000000000:root"})
+def wait_for_emulator(emulator: Daemon, url: str, root: Keys) -> None:
+    _wait(emulator, lambda: call(f"{url}/_dropscore/ready", root) == {})
 
 
-def wait_for_endpoints(shim: Daemon, shim_url: str) -> None:
+def wait_for_endpoints(shim: Daemon, shim_url: str, root: Keys) -> None:
     def are_in_service() -> bool:
-        states = _get(urllib.request.Request(f"{shim_url}/_dropscore/status"))  # noqa: S310
+        states = call(f"{shim_url}/_dropscore/status", root)
         failed = {name: why for name, (state, why) in states["endpoints"].items() if state == "Failed"}
         if failed:
             raise CloudError(f"no endpoint: {failed}")
@@ -115,11 +126,6 @@ def _wait(daemon: Daemon, is_ready: Callable[[], bool]) -> None:
                 return
         time.sleep(POLL_SECONDS)
     raise daemon.complaint()
-
-
-def _get(request: urllib.request.Request) -> Any:
-    with urllib.request.urlopen(request, timeout=START_SECONDS) as answer:  # noqa: S310 - loopback
-        return json.load(answer)
 
 
 def listen(port: int) -> socket.socket:

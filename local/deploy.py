@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from dropscore.environments import python_environment
 from dropscore.errors import CloudError, ConfigurationError
-from local.account import ACCOUNT, REGION, client
+from local.account import ACCOUNT, REGION, Keys, call, client
 from local.references import fill
 from local.rewrite import Amendment, Shimmed, rewrite
 from local.synthesis import ROOT, Assembly, FileAsset, ImageAsset, SynthesizedStack
@@ -27,15 +27,30 @@ NO_REQUIREMENTS = Path(__file__).with_name("nothing") / "requirements.txt"
 
 
 @dataclass(frozen=True)
+class Emulator:
+    url: str
+    root: Keys
+
+    def client(self, service: str) -> Any:
+        return client(service, self.url, **self.root)
+
+
+@dataclass(frozen=True)
 class Deployment:
     outputs: dict[str, str]
     shimmed: tuple[Shimmed, ...]
     not_emulated: tuple[str, ...]
 
 
-def deploy(assembly: Assembly, emulator_url: str, remembered: Path, talk: Callable[[str], None]) -> Deployment:
-    """Create or update every stack in order. `remembered` holds what was deployed; the unchanged is skipped."""
-    _publish({(asset.bucket, asset.key): asset for stack in assembly.stacks for asset in stack.files}, emulator_url)
+def deploy(
+    assembly: Assembly, emulator_url: str, root: Keys, remembered: Path, talk: Callable[[str], None]
+) -> Deployment:
+    """Create or update every stack in order. `remembered` holds what was deployed; the unchanged is skipped.
+
+    It is written when the emulator has saved its state: what a killed deployment left half done is done again.
+    """
+    emulator = Emulator(emulator_url, root)
+    _publish({(asset.bucket, asset.key): asset for stack in assembly.stacks for asset in stack.files}, emulator)
     known: dict[str, str] = json.loads(remembered.read_text()) if remembered.exists() else {}
     outputs: dict[str, str] = {}
     shimmed: list[Shimmed] = []
@@ -44,19 +59,20 @@ def deploy(assembly: Assembly, emulator_url: str, remembered: Path, talk: Callab
         rewritten = rewrite(stack.name, stack.template)
         body = json.dumps(rewritten.template)
         digest = hashlib.sha256(body.encode()).hexdigest()
-        deployer = _Stack(stack.name, client("cloudformation", emulator_url))
+        deployer = _Stack(stack.name, emulator.client("cloudformation"))
         if known.get(stack.name) != digest or deployer.status() not in _Stack.GOOD:
             talk(f"deploying {stack.name}")
-            deployer.put(_template_url(stack, body, emulator_url))
+            deployer.put(_template_url(stack, body, emulator))
             for amendment in rewritten.amendments:
                 value = fill(amendment.value, deployer.outputs())
-                _amend(amendment, deployer.physical_name(amendment.logical_id), value, emulator_url)
+                _amend(amendment, deployer.physical_name(amendment.logical_id), value, emulator)
             known[stack.name] = digest
-            remembered.write_text(json.dumps(known))
         values = deployer.outputs()
         shimmed += [resource.filled(values) for resource in rewritten.shimmed]
         outputs |= {key: value for key, value in values.items() if _is_public(stack.template, key)}
         notes += rewritten.not_emulated
+    call(f"{emulator_url}/_dropscore/save", root, {})
+    remembered.write_text(json.dumps(known))
     return Deployment(outputs, tuple(shimmed), tuple(notes))
 
 
@@ -102,8 +118,8 @@ def _is_pinned(requirements: str) -> bool:
     return all("==" in line and "--hash=" in line for line in packages)
 
 
-def _publish(assets: dict[tuple[str, str], FileAsset], emulator_url: str) -> None:
-    s3 = client("s3", emulator_url)
+def _publish(assets: dict[tuple[str, str], FileAsset], emulator: Emulator) -> None:
+    s3 = emulator.client("s3")
     for bucket in {_resolved(bucket) for bucket, _ in assets}:
         s3.create_bucket(Bucket=bucket)
         held = {item["Key"] for page in _pages(s3, bucket) for item in page.get("Contents", [])}
@@ -114,11 +130,11 @@ def _publish(assets: dict[tuple[str, str], FileAsset], emulator_url: str) -> Non
                 )
 
 
-def _template_url(stack: SynthesizedStack, body: str, emulator_url: str) -> str:
+def _template_url(stack: SynthesizedStack, body: str, emulator: Emulator) -> str:
     """Where the template lies, beside the assets: in a request there is room for 51,200 bytes of it."""
     bucket, key = _resolved(stack.files[0].bucket), f"{hashlib.sha256(body.encode()).hexdigest()}.json"
-    client("s3", emulator_url).put_object(Bucket=bucket, Key=key, Body=body.encode())
-    return f"{emulator_url}/{bucket}/{key}"
+    emulator.client("s3").put_object(Bucket=bucket, Key=key, Body=body.encode())
+    return f"{emulator.url}/{bucket}/{key}"
 
 
 def _pages(s3: Any, bucket: str) -> Iterable[dict[str, Any]]:
@@ -138,11 +154,11 @@ def _zip(folder: Path) -> bytes:
     return packed.getvalue()
 
 
-def _amend(amendment: Amendment, name: str, value: dict[str, Any], emulator_url: str) -> None:
+def _amend(amendment: Amendment, name: str, value: dict[str, Any], emulator: Emulator) -> None:
     if amendment.type == "AWS::DynamoDB::Table":
-        client("dynamodb", emulator_url).update_time_to_live(TableName=name, TimeToLiveSpecification=value)
+        emulator.client("dynamodb").update_time_to_live(TableName=name, TimeToLiveSpecification=value)
     else:
-        client("lambda", emulator_url).update_function_configuration(FunctionName=name, DeadLetterConfig=value)
+        emulator.client("lambda").update_function_configuration(FunctionName=name, DeadLetterConfig=value)
 
 
 @dataclass(frozen=True)
@@ -151,19 +167,33 @@ class _Stack:
     cloudformation: Any
 
     GOOD: ClassVar = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+    NEVER_MADE: ClassVar = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
 
     def status(self) -> str | None:
         described = self._described()
         return None if described is None else described["StackStatus"]
 
     def put(self, template_url: str) -> None:
-        act = self.cloudformation.create_stack if self.status() is None else self.cloudformation.update_stack
-        act(StackName=self.name, TemplateURL=template_url, Capabilities=["CAPABILITY_NAMED_IAM"])
+        if self.status() in self.NEVER_MADE:
+            self.cloudformation.delete_stack(StackName=self.name)
+            self._wait()
+        act = self.cloudformation.create_stack if self._is_gone() else self.cloudformation.update_stack
+        try:
+            act(StackName=self.name, TemplateURL=template_url, Capabilities=["CAPABILITY_NAMED_IAM"])
+        except ClientError as error:
+            if "No updates are to be performed" not in str(error):  # deployed by an `up` that was killed after it
+                raise
+        if (status := self._wait()) not in self.GOOD:
+            raise CloudError(f"{self.name} ended {status} in the emulator: {self._failures()}")
+
+    def _is_gone(self) -> bool:
+        return self.status() in {None, "DELETE_COMPLETE"}
+
+    def _wait(self) -> str:
         deadline = time.monotonic() + DEPLOY_SECONDS
         while (status := self.status() or "").endswith("IN_PROGRESS") and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
-        if status not in self.GOOD:
-            raise CloudError(f"{self.name} ended {status} in the emulator: {self._failures()}")
+        return status
 
     def outputs(self) -> dict[str, str]:
         described = self._described() or {}

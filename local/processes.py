@@ -17,6 +17,25 @@ STOP_SECONDS = 45.0
 POLL_SECONDS = 0.05
 
 
+class Lifeline:
+    """A pipe. Who holds its writing end is alive; who watches its reading end notices the end of all who hold it.
+
+    The kernel closes the pipe, however a process ends: by `kill -9` too.
+    """
+
+    def __init__(self) -> None:
+        self.reading, self.writing = os.pipe()
+
+    def release(self) -> None:
+        """Let those who watch go on alone."""
+        os.write(self.writing, b".")
+
+    def close(self) -> None:
+        for end in (self.reading, self.writing):
+            with contextlib.suppress(OSError):
+                os.close(end)
+
+
 @dataclass(frozen=True)
 class Daemon:
     """A process that leads a group of its own. `mark` is a word of its command line that no other program has."""
@@ -72,22 +91,24 @@ def start(
     directory: Path,
     log: Path,
     mark: str,
-    lifeline: int | None,
+    watches: Sequence[Lifeline] = (),
+    holds: Sequence[Lifeline] = (),
     pass_fds: Sequence[int] = (),
 ) -> Daemon:
-    """Start a daemon. With a `lifeline` (the reading end of a pipe) it ends when the pipe's writer does."""
+    """Start a daemon, whose files only the owner may read. It ends when one of the lifelines that it watches does."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    alive = {"DROPSCORE_LIFELINE": "1"} if lifeline is not None else {}
+    watched = [lifeline.reading for lifeline in watches]
     with log.open("ab") as output:
         process = subprocess.Popen(
             list(command),
             cwd=directory,
-            env={**environment, **alive},
-            stdin=subprocess.DEVNULL if lifeline is None else lifeline,
+            env={**environment, "DROPSCORE_LIFELINES": " ".join(map(str, watched))},
+            stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            pass_fds=pass_fds,
+            umask=0o077,
+            pass_fds=[*pass_fds, *watched, *(lifeline.writing for lifeline in holds)],
         )
     while process.poll() is None and mark not in _command_line(process.pid):
         time.sleep(0.001)  # the kernel shows a new command line a moment after `exec` has returned to us

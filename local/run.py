@@ -22,7 +22,7 @@ from dropscore.cli.watch import wait
 from dropscore.errors import CloudError
 from dropscore.jobs import Job, State
 from dropscore.routes import errors_key
-from local.account import REGION, ROOT, client
+from local.account import REGION
 from local.cloud import Clock, Cloud, throwaway
 from training.importing import import_artefact
 
@@ -57,8 +57,7 @@ def run(orders: Sequence[Order], model: Path | None, keep: bool, talk: Talk, clo
 
 
 def deployment(cloud: Cloud) -> Deployment:
-    keys = {f"aws_{name}": value for name, value in ROOT.items()}
-    session = boto3.Session(region_name=REGION, **keys)  # type: ignore[arg-type]
+    session = boto3.Session(region_name=REGION, **cloud.root)  # type: ignore[arg-type]
     return embedded(session, cloud.outputs, cloud.endpoint_url)
 
 
@@ -91,7 +90,7 @@ class Watch:
 
     def __init__(self, cloud: Cloud, there: Deployment, job_ids: tuple[str, ...]) -> None:
         self._cloud, self._there, self._job_ids = cloud, there, job_ids
-        self._sqs = client("sqs", cloud.endpoint_url)
+        self._sqs = cloud.client("sqs")
         self._deadline = time.monotonic() + TAKEN_SECONDS
 
     def sleep(self, seconds: float) -> None:

@@ -1,21 +1,23 @@
-"""Starts MiniStack with the five things that AWS does and the pinned release does not.
+"""Starts MiniStack with the things that AWS does and the pinned release does not.
 
 1. S3's `Object Created` event of a versioned bucket carries `version-id`.
 2. A rule's Lambda target is an asynchronous invocation: retried twice, then sent to the function's dead-letter queue.
-3. The shim plays AWS services, so it may deliver `aws.batch` events and ask whom an access key belongs to
-   (`POST /_dropscore/events`, `GET /_dropscore/identity`; both want the token of DROPSCORE_LOCAL_TOKEN).
-4. A range of a named version is that range: the release sends the whole object.
-5. Events wait until a function is free to handle them: the release starts a process for each at once, and a crowd of
+3. A range of a named version is that range: the release sends the whole object.
+4. Every request is signed, root's too (`gate.py`), and nobody can work out the credentials of a function's role.
+5. The shim plays AWS services, so it may deliver `aws.batch` events and ask who signed a request
+   (`POST /_dropscore/events` and `/_dropscore/caller`, which are root's).
+6. Events wait until a function is free to handle them: the release starts a process for each at once, and a crowd of
    files then makes every invocation run into the function's timeout.
+7. The state is saved while the emulator runs (`POST /_dropscore/save` begins it), for it may be killed.
 
-Run by the emulator's interpreter; it imports nothing of ours. Each function it wraps is checked first:
-a release whose insides moved stops here, loudly, instead of changing what an event says.
+Run by the emulator's interpreter; of ours it imports the other files of this folder. Each function it wraps is checked
+first: a release whose insides moved stops here, loudly, instead of changing what an event says.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
+import hashlib
 import hmac
 import importlib
 import importlib.metadata
@@ -26,19 +28,19 @@ import signal
 import sys
 import threading
 import time
+import types
 import uuid
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qs
+
+from local.emulator.gate import Callers, Gate
+from local.emulator.signature import RefusedError
 
 RELEASE = "1.5.33"
 ACCOUNT = "000000000000"
 EVENTS_PER_CORE = 2  # of one function, under way at a time
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 def check_release(version: str) -> None:
@@ -158,50 +160,53 @@ def queue_events(lambdas: Any, at_once: int) -> None:
     lambdas.invoke_async_with_retry = invoke_in_turn
 
 
-class Doors:
-    """MiniStack's ASGI application with our two internal paths in front."""
+def callers(evaluator: Any, responses: Any, root: str, root_secret: str) -> Callers:
+    """Those that the emulator's IAM and STS know, but for the names of root that anybody could guess."""
+    resolve = checked(evaluator, "resolve_credential", "access_key_id", "account_id", "session_token")
+    is_guessable = checked(evaluator, "is_root_access_key", "access_key_id")
+    identity = checked(evaluator, "resolve_caller_identity", "access_key_id")
+    account_of = checked(responses, "_account_from_sts_session")
 
-    def __init__(self, app: Any, token: str, identity: Callable[[str], Any], deliver: Callable[[Any], None]) -> None:
-        self._app, self._token, self._identity, self._deliver = app, token, identity, deliver
+    def secret_of(access_key: str, token: str) -> str:
+        if is_guessable(access_key):
+            raise RefusedError("InvalidClientTokenId", "The security token included in the request is invalid.")
+        found = resolve(access_key, account_of(access_key) or ACCOUNT, token)
+        if not hasattr(found, "secret_access_key"):
+            raise RefusedError(found.code, found.message)
+        return str(found.secret_access_key)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith("/_dropscore/"):
-            await self._app(scope, receive, send)
-            return
-        status, answer = await self._answer(scope, receive)
-        headers = [(b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+    def arn_of(access_key: str) -> str:
+        return str(identity(access_key)["userArn"])
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, Any]:
-        if not hmac.compare_digest(dict(scope["headers"]).get(b"x-dropscore-token", b""), self._token.encode()):
-            return 403, {"message": "this path is the shim's own"}
-        if (scope["method"], scope["path"]) == ("GET", "/_dropscore/identity"):
-            key = parse_qs(scope["query_string"].decode()).get("access_key", [""])[0]
-            return 200, self._identity(key)
-        if (scope["method"], scope["path"]) == ("POST", "/_dropscore/events"):
-            await asyncio.to_thread(self._deliver, json.loads(await _body(receive)))
-            return 200, {}
-        return 404, {"message": "no such path"}
+    return Callers(root, root_secret, secret_of, arn_of)
 
 
-async def _body(receive: Receive) -> bytes:
-    whole, more = b"", True
-    while more:
-        message = await receive()
-        whole, more = whole + message.get("body", b""), message.get("more_body", False)
-    return whole
+def hide_function_credentials(runtime: Any, root_secret: str) -> None:
+    """The release derives the credentials of a function's role from the ARNs of both by a plain digest."""
+    checked(runtime, "execution_credentials", "config")
+
+    def keyed(data: bytes) -> hmac.HMAC:
+        return hmac.new(root_secret.encode(), data, hashlib.sha256)
+
+    runtime.hashlib = types.SimpleNamespace(sha256=keyed)
 
 
-def identity_lookup(evaluator: Any) -> Callable[[str], Any]:
-    resolve = checked(evaluator, "resolve_caller_identity", "access_key_id")
+def adopt_buckets(emulator: Any, s3: Any) -> None:
+    """A bucket whose files are there, and whose description was lost with a killed emulator, is in our region."""
+    load = checked(emulator, "_load_persisted_state")
 
-    def identity(access_key: str) -> dict[str, str] | None:
-        """The ARN behind an access key: a role's session, a user or root; None when nobody's."""
-        found = resolve(access_key)
-        return {"arn": found["userArn"]} if found else None
+    def load_and_adopt() -> None:
+        load()
+        for bucket in s3._buckets._data.values():
+            bucket["region"] = bucket.get("region") or os.environ["AWS_REGION"]
 
-    return identity
+    emulator._load_persisted_state = load_and_adopt
+
+
+def saving(emulator: Any, persistence: Any) -> Callable[[], None]:
+    every = checked(emulator, "_build_persistence_save_dict")
+    save_all = checked(persistence, "save_all", "services")
+    return lambda: save_all(every())
 
 
 def delivery(eventbridge: Any, responses: Any) -> Callable[[Any], None]:
@@ -228,19 +233,24 @@ def delivery(eventbridge: Any, responses: Any) -> Callable[[Any], None]:
     return deliver
 
 
-def stop_with_parent() -> None:
-    """End when standard input closes: a parent that was killed leaves no emulator behind."""
-    while os.read(0, 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
+def end_with_others() -> None:
+    """End when one of the processes ends that hold the other ends of these pipes: killed ones leave no emulator."""
+    for lifeline in os.environ.pop("DROPSCORE_LIFELINES", "").split():
+        threading.Thread(target=_end_with, args=(int(lifeline),), daemon=True).start()
+
+
+def _end_with(lifeline: int) -> None:
+    if not os.read(lifeline, 1):  # a byte would say: go on alone
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:
-    token = os.environ.pop("DROPSCORE_LOCAL_TOKEN")  # the Lambda workers inherit what stays
-    if os.environ.pop("DROPSCORE_LIFELINE", ""):
-        threading.Thread(target=stop_with_parent, daemon=True).start()
+    end_with_others()
     check_release(importlib.metadata.version("ministack"))
+    root, root_secret = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
     emulator: Any = importlib.import_module("ministack.app")
+    evaluator = importlib.import_module("ministack.core.iam_evaluator")
+    responses = importlib.import_module("ministack.core.responses")
     eventbridge = importlib.import_module("ministack.services.eventbridge")
     s3 = importlib.import_module("ministack.services.s3")
     put_version_ids(s3, eventbridge)
@@ -248,10 +258,16 @@ def main() -> None:
     lambdas = importlib.import_module("ministack.services.lambda_svc")
     queue_events(lambdas, EVENTS_PER_CORE * (os.cpu_count() or 1))
     retry_rule_targets(eventbridge, lambdas)
-    identity = identity_lookup(importlib.import_module("ministack.core.iam_evaluator"))
-    deliver = delivery(eventbridge, importlib.import_module("ministack.core.responses"))
+    hide_function_credentials(importlib.import_module("ministack.core.lambda_runtime"), root_secret)
+    adopt_buckets(emulator, s3)
     del sys.argv[1:]  # the folder, by which the process is recognized
-    emulator.app = Doors(emulator.app, token, identity, deliver)
+    emulator.app = Gate(
+        emulator.app,
+        int(os.environ["GATEWAY_PORT"]),
+        callers(evaluator, responses, root, root_secret),
+        delivery(eventbridge, responses),
+        saving(emulator, importlib.import_module("ministack.core.persistence")),
+    )
     emulator.main()
 
 

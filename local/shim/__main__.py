@@ -1,4 +1,4 @@
-"""`python -m local.shim SETTINGS SOCKET_FD`: runs until SIGTERM, or until standard input closes."""
+"""`python -m local.shim SETTINGS SOCKET_FD`: runs until SIGTERM, or until one of its lifelines ends."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JOBS_PER_CORE = 2
 
 def main(settings: ShimSettings, listening: socket.socket) -> None:
     settings.state.mkdir(parents=True, exist_ok=True)
-    authority = Authority(settings.emulator_url, settings.token)
+    authority = Authority(settings.emulator_url, settings.root)
     resources = parse(settings.resources)
     around = Surroundings(
         emulator_url=settings.emulator_url,
@@ -86,15 +86,14 @@ def _wait_for_the_end() -> None:
     end = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.set())
-    if os.environ.get("DROPSCORE_LIFELINE"):
-        threading.Thread(target=_end_with_parent, args=(end,), daemon=True).start()
+    for lifeline in os.environ.get("DROPSCORE_LIFELINES", "").split():
+        threading.Thread(target=_end_with, args=(int(lifeline), end), daemon=True).start()
     end.wait()
 
 
-def _end_with_parent(end: threading.Event) -> None:
-    while os.read(0, 1):
-        pass
-    end.set()
+def _end_with(lifeline: int, end: threading.Event) -> None:
+    if not os.read(lifeline, 1):  # a byte would say: go on alone
+        end.set()
 
 
 if __name__ == "__main__":

@@ -21,10 +21,6 @@ def access_denied(caller_arn: str, action: str, resource: str, decision: str) ->
     return AwsError(403, "AccessDeniedException", message)
 
 
-def unknown_key() -> AwsError:
-    return AwsError(403, "UnrecognizedClientException", "The security token included in the request is invalid.")
-
-
 def client_error(message: str) -> AwsError:
     """What Batch answers to a request that cannot be."""
     return AwsError(400, "ClientException", message)

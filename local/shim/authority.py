@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-import urllib.parse
-import urllib.request
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import cache, partial
 from typing import Any
 
-from local.account import ACCOUNT, REGION, client
-from local.shim.answers import AwsError, access_denied, unknown_key
+from local.account import ACCOUNT, REGION, call, client
+from local.emulator.gate import prove
+from local.emulator.signature import Request
+from local.shim.answers import AwsError, access_denied
 
-CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/")
 ASSUMED = re.compile(r"arn:aws:sts::\d+:assumed-role/([^/]+)/")
-HTTP_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -37,27 +35,21 @@ class Session:
 
 
 class Authority:
-    """The emulator's IAM, and its bus, seen from a service of ours.
+    """The emulator's IAM, and its bus, seen from a service of ours."""
 
-    Signatures are not verified: the shim listens on loopback and trusts the access key that a request names.
-    """
-
-    def __init__(self, emulator_url: str, token: str) -> None:
+    def __init__(self, emulator_url: str, root: Mapping[str, str]) -> None:
         self.emulator_url = emulator_url
-        self._token = token
-        self._iam = client("iam", emulator_url)
-        self._sts = client("sts", emulator_url)
+        self._root = dict(root)
+        self._iam = client("iam", emulator_url, **root)
+        self._sts = client("sts", emulator_url, **root)
         self._role = cache(partial(_role, self._iam))
 
-    def caller(self, authorization: str) -> str:
-        """The ARN of the principal whose access key signed the request."""
-        key = CREDENTIAL.search(authorization)
-        if key is None:
-            raise AwsError(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
-        found = self._ask(f"identity?access_key={urllib.parse.quote(key[1])}")
-        if found is None:
-            raise unknown_key()
-        return str(found["arn"])
+    def caller(self, request: Request) -> str:
+        """The ARN of the principal who signed the request. The emulator verifies it, for it knows all secrets."""
+        answer = self._call("caller", asdict(request))
+        if "arn" not in answer:
+            raise AwsError(403, answer["code"], answer["message"])
+        return str(answer["arn"])
 
     def require(self, caller_arn: str, action: str, resource: str) -> None:
         """Let `caller_arn` do `action` on `resource`, or raise what AWS answers."""
@@ -92,16 +84,14 @@ class Authority:
     def deliver(self, source: str, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
         """Put an event on the default bus in the name of an AWS service."""
         event = {"source": source, "detail-type": detail_type, "detail": detail, "resources": resources}
-        self._ask("events", {**event, "region": REGION, "account": ACCOUNT})
+        self._call("events", {**event, "region": REGION, "account": ACCOUNT})
 
-    def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        request = urllib.request.Request(  # noqa: S310 - the emulator on loopback
-            f"{self.emulator_url}/_dropscore/{path}",
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"x-dropscore-token": self._token},
-        )
-        with urllib.request.urlopen(request, timeout=HTTP_SECONDS) as answer:  # noqa: S310
-            return json.load(answer)
+    def proof(self, authorization: str, body: bytes) -> str:
+        """What shows root that this cloud has answered."""
+        return prove(self._root["aws_secret_access_key"], authorization, body)
+
+    def _call(self, path: str, body: dict[str, Any]) -> Any:
+        return call(f"{self.emulator_url}/_dropscore/{path}", self._root, body)
 
 
 def _role(iam: Any, name: str) -> Any:

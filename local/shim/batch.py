@@ -68,7 +68,8 @@ class Batch:
     def session(self, job_id: str, token: str) -> Session:
         """Credentials of a running job's role, for the job that holds `token`."""
         job = self.jobs.get(job_id)
-        if job is None or not secrets.compare_digest(self._tokens.get(job_id, ""), token):
+        expected = self._tokens.get(job_id, "")
+        if job is None or not expected or not secrets.compare_digest(expected.encode(), token.encode()):
             raise AwsError(403, "AccessDeniedException", "these credentials belong to a job that runs")
         role = self._definition(job.definition).job_role_arn
         if role is None:
@@ -142,6 +143,7 @@ class Batch:
             started = partial(self._started, job)
             outcome, peak = run(job, definition, image, self.around, self._tokens[job.id], started)
             self._running.pop(job.id, None)
+            self._tokens.pop(job.id, None)
             if self._stopping.is_set():
                 return
             self.jobs.end_attempt(job, outcome, peak, self._strategy(job))

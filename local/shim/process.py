@@ -11,23 +11,26 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+GUARD = Path(__file__).with_name("guard.py")
+LIFELINE, _HELD = os.pipe()  # the kernel closes it when this process ends, however that is
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Process:
-    """A container's process. Everything it prints goes to `log`."""
+    """A container's process, under a guard that ends it with this one. Everything it prints goes to `log`."""
 
     def __init__(self, command: Sequence[str], directory: Path, environment: Mapping[str, str], log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             self._popen = subprocess.Popen(
-                list(command),
+                [sys.executable, "-I", "-S", str(GUARD), str(LIFELINE), *command],
                 cwd=directory,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=[LIFELINE],
             )
         self._ended = threading.Event()
 

@@ -69,7 +69,7 @@ class ShimSettings:
     """The file that the deployer writes and `python -m local.shim` reads."""
 
     emulator_url: str
-    token: str
+    root: Mapping[str, str]
     state: Path
     resources: list[dict[str, Any]]
     images: Mapping[str, Mapping[str, str]]  # tag → {"context", "dockerfile", "interpreter"}

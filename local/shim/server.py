@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import socket
@@ -12,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from local.account import ACCOUNT
+from local.emulator.gate import check_sender
+from local.emulator.signature import RefusedError, Request, read_signature
 from local.shim.answers import AwsError, validation_error
 from local.shim.authority import Authority
 from local.shim.batch import Batch
@@ -43,6 +46,8 @@ class Shim(ThreadingHTTPServer):
         self.socket = listening
         self.batch, self.endpoints, self.authority = batch, endpoints, authority
         self.body_limit_bytes = body_limit_bytes
+        port = listening.getsockname()[1]
+        self.hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -61,7 +66,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _guarded(self, answer: Any) -> None:
         try:
+            check_sender(self._signed_headers(), self.server.hosts)
             answer()
+        except RefusedError as refused:
+            self.close_connection = True  # its body may not have been read
+            self._send_json(403, {"message": refused.message}, refused.code)
         except AwsError as error:
             self._send_json(error.status, {"message": error.message, **error.fields}, error.code)
         except BrokenPipeError:
@@ -72,8 +81,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _get(self) -> None:
         if self.path == "/_dropscore/status":
+            self._require_root()
             states = {name: [server.status, server.failure] for name, server in self.server.endpoints.items()}
-            self._send_json(200, {"endpoints": states})
+            body = json.dumps({"endpoints": states}).encode()
+            proof = self.server.authority.proof(self.headers["Authorization"], body)
+            self._send(200, "application/json", body, {"x-dropscore-proof": proof})
         elif job := CREDENTIALS.fullmatch(self.path):
             session = self.server.batch.session(job[1], self.headers.get("Authorization", ""))
             self._send_json(
@@ -90,14 +102,33 @@ class Handler(BaseHTTPRequestHandler):
             raise AwsError(404, "UnknownOperationException", f"the embedded cloud has no GET {self.path}")
 
     def _post(self) -> None:
+        read_signature(self._request(b""))  # a stranger's body is not read
         body = self._body()
-        caller = self.server.authority.caller(self.headers.get("Authorization", ""))
+        caller = self.server.authority.caller(self._request(body))
         if operation := BATCH.fullmatch(self.path):
             self._send_json(200, self.server.batch.answer(operation[1], json.loads(body or b"{}"), caller))
         elif endpoint := INVOCATION.fullmatch(self.path):
             self._invoke(endpoint[1], body, caller)
         else:
             raise AwsError(404, "UnknownOperationException", f"the embedded cloud has no POST {self.path}")
+
+    def _require_root(self) -> None:
+        caller = self.server.authority.caller(self._request(b""))
+        if not caller.endswith(":root"):
+            raise AwsError(403, "AccessDeniedException", "This path belongs to the cloud's root.")
+
+    def _request(self, body: bytes) -> Request:
+        path, _, query = self.path.partition("?")
+        return Request(
+            method=self.command,
+            path=path,
+            query=query,
+            headers=self._signed_headers(),
+            payload=hashlib.sha256(body).hexdigest(),
+        )
+
+    def _signed_headers(self) -> list[tuple[str, str]]:
+        return [(name.lower(), value) for name, value in self.headers.items()]
 
     def _invoke(self, name: str, body: bytes, caller: str) -> None:
         server = self.server.endpoints.get(name)

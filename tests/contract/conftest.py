@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,38 +13,17 @@ from moto import mock_aws
 from dropscore.aws.table import JobsTable
 from dropscore.jobs import Job, State
 from local.account import REGION
-from local.account import ROOT as ROOT_KEYS
-from local.daemons import free_port, start_emulator, wait_for_emulator
+from local.cloud import bare_emulator
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-TOKEN = "contract"
-
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """The emulator alone: nothing is deployed into it."""
-    with _lifeline() as lifeline:
-        home = tmp_path_factory.mktemp("emulator")
-        daemon, url = start_emulator(home, free_port(0), TOKEN, "http://127.0.0.1:1", lifeline)
-        try:
-            wait_for_emulator(daemon, url, TOKEN)
-            keys = {f"aws_{name}": value for name, value in ROOT_KEYS.items()}
-            yield {"endpoint_url": url, "region_name": REGION, **keys}
-        finally:
-            daemon.stop()
-
-
-@contextmanager
-def _lifeline() -> Iterator[int]:
-    """The emulator ends when this pipe's other end is closed, even by a killed test run."""
-    reading, writing = os.pipe()
-    try:
-        yield reading
-    finally:
-        os.close(reading)
-        os.close(writing)
+    """The emulator alone: nothing is deployed into it. It ends with this process, even if that is killed."""
+    with bare_emulator(tmp_path_factory.mktemp("emulator")) as (url, root):
+        yield {"endpoint_url": url, "region_name": REGION, **root}
 
 
 @pytest.fixture(params=["moto", "emulator"])

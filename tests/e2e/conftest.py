@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from dropscore.jobs import Job, job_id
-from local.account import client
 from local.cloud import Clock, Cloud, throwaway
 from local.run import deployment
 
@@ -49,8 +48,7 @@ class Hands:
         return self.cloud.outputs["BucketName"]
 
     def client(self, service: str) -> Any:
-        is_shimmed = service in {"batch", "sagemaker-runtime"}
-        return client(service, self.cloud.shim_url if is_shimmed else self.cloud.endpoint_url)
+        return self.cloud.client(service)
 
     def drop(self, key: str, body: bytes) -> str:
         """Put an object; the id of the job that its version is to become."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.account import REGION, client
+from local.account import REGION
 from tests.e2e.conftest import Hands
 
 COMMAND = str(Path(sys.executable).with_name("dropscore"))
@@ -46,8 +46,7 @@ class Person:
         return done.stderr
 
     def client(self, service: str) -> Any:
-        is_shimmed = service == "batch"
-        return client(service, self.hands.cloud.shim_url if is_shimmed else self.hands.cloud.endpoint_url, **self.keys)
+        return self.hands.cloud.client(service, **self.keys)
 
 
 def user(hands: Hands, **policies: str) -> Person:

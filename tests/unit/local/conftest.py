@@ -9,13 +9,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from botocore.exceptions import ClientError
 
-from local.account import client
+from local.account import client, new_root
+from local.emulator.signature import Request, read_signature, verify
 from local.shim.answers import access_denied
 from local.shim.attempt import Surroundings
 from local.shim.authority import Authority, Session
@@ -26,6 +28,7 @@ from local.shim.queue import Jobs
 from local.shim.resources import Resources, parse
 from local.shim.server import Shim
 
+KEYS = new_root()
 ROLE = "arn:aws:iam::000000000000:role/worker"
 MODEL = """
 import http.server, os, sys
@@ -67,8 +70,9 @@ class StandIn(Authority):
         self.denied: set[str] = set()
         self.assumed: list[tuple[str, str]] = []
 
-    def caller(self, authorization: str) -> str:
-        assert "Credential=test/" in authorization
+    def caller(self, request: Request) -> str:
+        signature = read_signature(request)
+        verify(signature, KEYS["aws_secret_access_key"], request, datetime.now(UTC))
         return "arn:aws:sts::000000000000:assumed-role/worker/job"
 
     def require(self, caller_arn: str, action: str, resource: str) -> None:
@@ -91,7 +95,7 @@ class Ground:
 
     @property
     def batch(self) -> Any:
-        return client("batch", self.url)
+        return client("batch", self.url, **KEYS)
 
     def submit(self, *command: str, **request: Any) -> str:
         overrides = {"command": list(command), "environment": [{"name": "MINE", "value": "1"}]}

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from local.account import new_root
+from local.emulator.signature import Request
 from local.shim.answers import AwsError
 from local.shim.authority import Authority
 
@@ -20,7 +23,7 @@ def authority(decision: str = "allowed", service: Any = "ecs-tasks.amazonaws.com
         asked.append(request)
         return {"EvaluationResults": [{"EvalDecision": decision}]}
 
-    made = Authority("http://127.0.0.1:1", "token")
+    made = Authority("http://127.0.0.1:1", new_root())
     made._iam = SimpleNamespace(simulate_principal_policy=simulate)
     made._role = lambda _name: {"Arn": ROLE, "AssumeRolePolicyDocument": trust}  # type: ignore[assignment]
     return made, asked
@@ -61,14 +64,17 @@ def test_a_role_is_not_assumed_for_a_service_that_it_does_not_trust() -> None:
         made.assume(ROLE, "ecs-tasks.amazonaws.com", "job")
 
 
-def test_a_caller_without_a_signature_is_nobody() -> None:
+def test_a_caller_is_whom_the_emulator_has_verified() -> None:
     made, _ = authority()
-    with pytest.raises(AwsError, match="Missing Authentication Token"):
-        made.caller("")
+    asked: list[Any] = []
+    made._call = lambda path, body: asked.append((path, body)) or {"arn": CALLER}  # type: ignore[func-returns-value, method-assign]
+    request = Request(method="POST", path="/v1/submitjob", query="", headers=[("host", "h")], payload="00")
+    assert made.caller(request) == CALLER
+    assert asked == [("caller", asdict(request))]
 
 
-def test_a_key_that_is_nobodys_is_refused() -> None:
+def test_a_caller_whose_signature_is_wrong_is_refused() -> None:
     made, _ = authority()
-    made._ask = lambda _path, _body=None: None  # type: ignore[assignment]
-    with pytest.raises(AwsError, match="UnrecognizedClientException"):
-        made.caller("AWS4-HMAC-SHA256 Credential=AKIA/20261121/us-east-1/batch/aws4_request, SignedHeaders=host")
+    made._call = lambda _path, _body: {"code": "SignatureDoesNotMatch", "message": "no"}  # type: ignore[method-assign]
+    with pytest.raises(AwsError, match="SignatureDoesNotMatch"):
+        made.caller(Request(method="GET", path="/", query="", headers=[], payload=""))

@@ -48,12 +48,17 @@ def test_job_gets_its_roles_credentials_for_its_own_token_only(ground: Ground) -
 
     assert credentials(environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"])["SecretAccessKey"] == f"secret of {job_id}"
     assert ground.authority.assumed[-1] == (ROLE, "ecs-tasks.amazonaws.com")
-    with pytest.raises(HTTPError) as denied:
-        credentials("wrong")
-    assert denied.value.code == 403
-    denied.value.close()
+
+    def denied(token: str) -> bool:
+        with pytest.raises(HTTPError) as error:
+            credentials(token)
+        error.value.close()
+        return error.value.code == 403
+
+    assert all(denied(token) for token in ("", "wrong", "\u00e9"))
     ground.batch.terminate_job(jobId=job_id, reason="enough")
     ended = ground.ended(job_id)
+    assert all(denied(token) for token in ("", environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"])), "it runs no more"
     assert (ended["status"], ended["statusReason"], ended["container"]["exitCode"]) == ("FAILED", "enough", 75)
 
 

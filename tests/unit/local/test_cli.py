@@ -114,7 +114,7 @@ class World:
             "fine\nClientError: not authorized to perform: batch:SubmitJob\n"
         )
         self.cloud: Any = SimpleNamespace(
-            home=tmp_path, is_running=is_running, endpoint_url="", outputs={"DeadLetterQueueUrl": "q"}
+            home=tmp_path, is_running=is_running, client=lambda _service: self.sqs, outputs={"DeadLetterQueueUrl": "q"}
         )
         find: Callable[[str], Any] = lambda _id: status and SimpleNamespace(status=status)  # noqa: E731
         self.there: Any = SimpleNamespace(table=SimpleNamespace(find=find))
@@ -122,7 +122,6 @@ class World:
         self.sqs = SimpleNamespace(get_queue_attributes=lambda **_: attributes)
 
     def watch(self, monkeypatch: pytest.MonkeyPatch, taken_seconds: float = 60) -> main_job.Watch:
-        monkeypatch.setattr(main_job, "client", lambda *_: self.sqs)
         monkeypatch.setattr(main_job, "TAKEN_SECONDS", taken_seconds)
         return main_job.Watch(self.cloud, self.there, ("id",))
 

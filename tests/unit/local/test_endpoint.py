@@ -22,11 +22,11 @@ from local.shim.attempt import Surroundings
 from local.shim.endpoint import REFUSED_ASLEEP, Answer, ModelServer
 from local.shim.image import Image
 from local.shim.resources import Component
-from tests.unit.local.conftest import ROLE, Ground, StandIn, artefact, refused, resources, until
+from tests.unit.local.conftest import KEYS, ROLE, Ground, StandIn, artefact, refused, resources, until
 
 
 def invoke(ground: Ground, body: bytes, name: str = "Fraud") -> Any:
-    runtime = client("sagemaker-runtime", ground.url)
+    runtime = client("sagemaker-runtime", ground.url, **KEYS)
     return runtime.invoke_endpoint(EndpointName=name, Body=body, ContentType="text/csv", Accept="text/csv")
 
 
@@ -37,7 +37,7 @@ def test_endpoint_passes_bodies_both_ways(ground: Ground) -> None:
 
 
 def test_custom_attributes_pass_both_ways(ground: Ground) -> None:
-    runtime = client("sagemaker-runtime", ground.url)
+    runtime = client("sagemaker-runtime", ground.url, **KEYS)
     answer = runtime.invoke_endpoint(EndpointName="Fraud", Body=b"1", CustomAttributes="margin=true")
     assert answer["CustomAttributes"] == "heard:margin=true"
     assert "CustomAttributes" not in invoke(ground, b"1")
@@ -108,7 +108,7 @@ def sleeping(ground: Ground, fewest: int = 0) -> None:
 
 
 def ask_component(ground: Ground, name: str | None = "c") -> Any:
-    runtime = client("sagemaker-runtime", ground.url)
+    runtime = client("sagemaker-runtime", ground.url, **KEYS)
     named = {"InferenceComponentName": name} if name else {}
     return runtime.invoke_endpoint(EndpointName="night", Body=b"1", **named)["Body"].read()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
+import hashlib
 import json
 import threading
 import time
@@ -15,15 +15,18 @@ from typing import Any
 import pytest
 
 from local.emulator.launch import (
-    Doors,
+    adopt_buckets,
+    callers,
     check_release,
     checked,
     cut_ranges_of_versions,
     delivery,
+    hide_function_credentials,
     put_version_ids,
     queue_events,
     retry_rule_targets,
 )
+from local.emulator.signature import RefusedError
 
 
 def modules() -> tuple[Any, Any, list[dict[str, Any]]]:
@@ -180,36 +183,55 @@ def test_a_services_event_reaches_the_bus() -> None:
     assert (sent["Source"], sent["DetailType"], json.loads(sent["Detail"])) == ("aws.batch", "T", {"a": 1})
 
 
-def ask(doors: Doors, method: str, path: str, token: str, query: str = "") -> tuple[int, Any]:
-    sent: list[Any] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b'{"source": "aws.batch"}', "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    headers = [(b"x-dropscore-token", token.encode())] if token else []
-    scope = {"type": "http", "method": method, "path": path, "headers": headers, "query_string": query.encode()}
-    asyncio.run(doors(scope, receive, send))
-    return sent[0]["status"], json.loads(sent[1]["body"])
+def known(evaluator: Any) -> Any:
+    responses = SimpleNamespace(__name__="responses", _account_from_sts_session=lambda _key: None)
+    return callers(evaluator, responses, "AKIAROOT", "secret")
 
 
-def test_doors_open_for_the_token_only() -> None:
-    delivered: list[Any] = []
+def evaluator(found: Any) -> Any:
+    def resolve(access_key_id: str, account_id: str, session_token: str) -> Any:
+        assert (access_key_id, account_id, session_token) == ("ASIA", "000000000000", "token")
+        return found
 
-    async def emulator(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 418})
-        await send({"type": "http.response.body", "body": b'"the emulator"'})
+    return SimpleNamespace(
+        __name__="evaluator",
+        resolve_credential=resolve,
+        is_root_access_key=lambda access_key_id: access_key_id in {"", "test", "000000000000", "AKIAROOT"},
+        resolve_caller_identity=lambda access_key_id: {"userArn": f"arn:{access_key_id}"},
+    )
 
-    doors = Doors(emulator, "secret", lambda key: {"arn": key}, delivered.append)
 
-    assert ask(doors, "GET", "/_dropscore/identity", "secret", "access_key=AKIA") == (200, {"arn": "AKIA"})
-    assert ask(doors, "POST", "/_dropscore/events", "secret") == (200, {})
-    assert delivered == [{"source": "aws.batch"}]
-    assert ask(doors, "GET", "/_dropscore/else", "secret")[0] == 404
-    for token in ("", "wrong"):
-        assert ask(doors, "GET", "/_dropscore/identity", token)[0] == 403
-        assert ask(doors, "POST", "/_dropscore/events", token)[0] == 403
-    assert delivered == [{"source": "aws.batch"}]
-    assert ask(doors, "GET", "/bucket/key", "") == (418, "the emulator")
+@pytest.mark.parametrize("guessed", ["", "test", "000000000000"])
+def test_a_guessable_name_of_root_is_nobodys(guessed: str) -> None:
+    with pytest.raises(RefusedError, match="InvalidClientTokenId"):
+        known(evaluator(SimpleNamespace(secret_access_key="test"))).secret_of(guessed, "")
+
+
+def test_users_and_sessions_have_the_secrets_of_the_emulator() -> None:
+    found = known(evaluator(SimpleNamespace(secret_access_key="theirs")))
+    assert found.secret_of("ASIA", "token") == "theirs"
+    assert found.arn_of("ASIA") == "arn:ASIA"
+    with pytest.raises(RefusedError, match="ExpiredTokenException: late"):
+        known(evaluator(SimpleNamespace(code="ExpiredTokenException", message="late"))).secret_of("ASIA", "token")
+
+
+def test_a_functions_credentials_depend_on_roots_secret() -> None:
+    def runtime() -> Any:
+        made = SimpleNamespace(__name__="lambda_runtime", hashlib=hashlib)
+        made.execution_credentials = lambda config: made.hashlib.sha256(config.encode()).hexdigest()
+        return made
+
+    plain, one, other = runtime(), runtime(), runtime()
+    hide_function_credentials(one, "secret")
+    hide_function_credentials(other, "another secret")
+    assert len({each.execution_credentials("arn") for each in (plain, one, other)}) == 3
+
+
+def test_a_bucket_that_was_found_on_disk_is_in_our_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    buckets = {"lost": {"region": None}, "known": {"region": "eu-west-1"}}
+    s3 = SimpleNamespace(_buckets=SimpleNamespace(_data={}))
+    emulator = SimpleNamespace(__name__="app", _load_persisted_state=lambda: s3._buckets._data.update(buckets))
+    adopt_buckets(emulator, s3)
+    emulator._load_persisted_state()
+    assert buckets == {"lost": {"region": "us-east-1"}, "known": {"region": "eu-west-1"}}

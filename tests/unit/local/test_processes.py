@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
+import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from local import processes
-from local.processes import Daemon, start
+from local.processes import Daemon, Lifeline, start
 from local.shim.process import Process
+from local.synthesis import ROOT
 
 PARENT = """
 import subprocess, sys, time, pathlib
@@ -19,7 +24,7 @@ pathlib.Path("child").write_text(str(child.pid)); print("started", flush=True); 
 """
 
 
-def daemon(folder: Path, program: str, lifeline: int | None = None) -> Daemon:
+def daemon(folder: Path, program: str, **lifelines: list[Lifeline]) -> Daemon:
     return start(
         "daemon",
         [sys.executable, "-c", program, str(folder)],
@@ -27,7 +32,7 @@ def daemon(folder: Path, program: str, lifeline: int | None = None) -> Daemon:
         directory=folder,
         log=folder / "daemon.log",
         mark=str(folder),
-        lifeline=lifeline,
+        **lifelines,
     )
 
 
@@ -78,16 +83,37 @@ def test_a_process_with_the_same_number_is_not_ours(tmp_path: Path) -> None:
     running.stop()
 
 
-def test_ends_with_its_lifeline(tmp_path: Path) -> None:
-    reading, writing = os.pipe()
-    running = daemon(tmp_path, "import os; os.read(0, 1)", lifeline=reading)
-    os.close(reading)
-    assert running.is_running
-    os.close(writing)
-    deadline = time.monotonic() + 10
-    while running.is_running and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not running.is_running
+WATCHING = """
+import os
+for lifeline in os.environ["DROPSCORE_LIFELINES"].split():
+    print(os.read(int(lifeline), 1), flush=True)
+"""
+
+
+def test_a_daemon_notices_the_end_of_another_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    with closing(Lifeline()) as lifeline:
+        other = daemon(tmp_path / "one", "import time; time.sleep(60)", holds=[lifeline])
+        watching = daemon(tmp_path, WATCHING, watches=[lifeline])
+    time.sleep(0.2)
+    assert watching.is_running
+    os.kill(other.pid, signal.SIGKILL)
+    assert has_ended(watching.pid)
+    assert (tmp_path / "daemon.log").read_text() == "b''\n"
+
+
+def test_a_daemon_that_is_released_is_told_so(tmp_path: Path) -> None:
+    with closing(Lifeline()) as lifeline:
+        watching = daemon(tmp_path, WATCHING, watches=[lifeline])
+        lifeline.release()
+        assert has_ended(watching.pid)
+    assert (tmp_path / "daemon.log").read_text() == "b'.'\n"
+
+
+def test_files_of_a_daemon_are_the_owners(tmp_path: Path) -> None:
+    running = daemon(tmp_path, "import pathlib; pathlib.Path('written').write_text('x')")
+    assert has_ended(running.pid)
+    assert (tmp_path / "written").stat().st_mode & 0o077 == 0
 
 
 def test_complaint_shows_the_end_of_the_log(tmp_path: Path) -> None:
@@ -103,3 +129,48 @@ def test_exit_code_of_a_signal_is_a_containers(tmp_path: Path) -> None:
     assert code == 137
     assert 1_000_000 < peak < 10_000_000_000
     assert not process.is_running
+
+
+SHIM = """
+import pathlib, sys, time
+from local.shim.process import Process
+child = "import os, subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); " \
+        "open('child', 'w').write(str(os.getpgid(0))); time.sleep(60)"
+Process([sys.executable, "-c", child], pathlib.Path("."), {}, pathlib.Path("log"))
+time.sleep(60)
+"""
+
+
+def test_a_containers_group_ends_when_the_shim_is_killed(tmp_path: Path) -> None:
+    shim = subprocess.Popen([sys.executable, "-c", SHIM], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)})
+    group = int(wait_for(tmp_path / "child"))
+    assert len(members(group)) == 3, "the guard, the command, and what that has started"
+    shim.kill()
+    shim.wait()
+    deadline = time.monotonic() + 10
+    while members(group) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert members(group) == []
+
+
+def members(group: int) -> list[int]:
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,pgid=,stat="], capture_output=True, text=True, check=True)
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    return [int(pid) for pid, pgid, state in rows if int(pgid) == group and not state.startswith("Z")]
+
+
+def test_a_container_gets_sigterm_and_its_exit_code_is_kept(tmp_path: Path) -> None:
+    program = (
+        "import pathlib, signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(75)); "
+        "pathlib.Path('ready').write_text('x'); time.sleep(60)"
+    )
+    process = Process([sys.executable, "-c", program], tmp_path, {}, tmp_path / "log")
+    wait_for(tmp_path / "ready")
+    threading.Thread(target=process.stop, args=(10,)).start()
+    assert process.wait()[0] == 75
+
+
+def test_a_command_that_is_not_there_ends_with_127(tmp_path: Path) -> None:
+    process = Process(["/nowhere/python"], tmp_path, {}, tmp_path / "log")
+    assert process.wait()[0] == 127
+    assert (tmp_path / "log").read_text() == "/nowhere/python: No such file or directory\n"
