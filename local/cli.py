@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,11 +15,9 @@ from dropscore.cli.output import printable, say, write, write_json
 from dropscore.cli.score import is_clean
 from dropscore.cli.show import as_dict, print_job
 from dropscore.cli.uploads import Drop, Paths, drops
+from dropscore.errors import ConfigurationError
 from dropscore.inputs import Inputs
 from dropscore.jobs import State
-
-if TYPE_CHECKING:
-    from local.cloud import Cloud
 
 app = typer.Typer(no_args_is_help=True, help="Everything on this machine: no AWS account needed.")
 
@@ -73,26 +72,11 @@ def run(
 @app.command()
 def up() -> None:
     """Start the embedded cloud and leave it running; every other command talks to it with --local."""
-    from local.cloud import HOME, exclusive
+    from local.cloud import HOME, Clock, bring_up, exclusive
 
     with exclusive(HOME):
-        cloud = _up()
+        cloud = bring_up(HOME, os.environ, say, Clock())
     write(cloud.endpoint_url)
-
-
-def _up() -> Cloud:
-    from local.cloud import HOME, Clock, find, launch
-    from local.synthesis import synthesize
-
-    cloud = find(HOME)
-    if cloud is not None and cloud.is_running and cloud.digest == synthesize(os.environ).digest:
-        say("it is already up, and deployed as the tree is now")
-        return cloud
-    if cloud is not None:
-        cloud.stop()
-    cloud = launch(HOME, os.environ, say, Clock())
-    say("not emulated:\n" + "\n".join(f"  - {note}" for note in cloud.not_emulated))
-    return cloud
 
 
 @app.command()
@@ -126,6 +110,27 @@ def status(as_json: Json = False) -> None:
         for name, value in known.items():
             write(f"{printable(name)}  {printable(value)}")
     raise typer.Exit(0 if is_running else 1)
+
+
+@app.command()
+def credentials(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As a `credential_process` of the AWS configuration file prints them.")
+    ] = False,
+) -> None:
+    """Print what gives other programs access to the embedded cloud: eval "$(dropscore local credentials)"."""
+    from local.cloud import HOME, find
+
+    cloud = find(HOME)
+    if cloud is None or not cloud.is_running:
+        raise ConfigurationError("no embedded cloud is running; start one with `dropscore local up`")
+    if as_json:
+        names = {"aws_access_key_id": "AccessKeyId", "aws_secret_access_key": "SecretAccessKey"}
+        write_json({"Version": 1, **{names[name]: value for name, value in cloud.root.items()}})
+        return
+    for name, value in cloud.environment().items():
+        write(f"export {name}={shlex.quote(value)}")
+    write("unset AWS_SESSION_TOKEN AWS_PROFILE")
 
 
 def _check_folders(paths: list[Path], out: Path | None) -> None:

@@ -70,6 +70,16 @@ class Cloud:
         is_shimmed = service in {"batch", "sagemaker-runtime"}
         return client(service, self.shim_url if is_shimmed else self.endpoint_url, **(keys or self.root))
 
+    def environment(self) -> dict[str, str]:
+        """The variables that lead boto3 and the AWS command line here, as root."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ENDPOINT_URL_BATCH": self.shim_url,
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self.shim_url,
+            "AWS_DEFAULT_REGION": REGION,
+            **{name.upper(): value for name, value in self.root.items()},
+        }
+
     @property
     def is_running(self) -> bool:
         return self.emulator.is_running and self.shim.is_running
@@ -91,6 +101,19 @@ def find(home: Path = HOME) -> Cloud | None:
         kept |= {"root": {}, "digest": ""}
     daemons = {name: Daemon(**{**kept[name], "log": Path(kept[name]["log"])}) for name in ("emulator", "shim")}
     return Cloud(**{**kept, **daemons, "home": Path(kept["home"]), "not_emulated": tuple(kept["not_emulated"])})
+
+
+def bring_up(home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock) -> Cloud:
+    """The cloud of `home`: as it runs, if it is deployed as the tree is now, else started from the state it left."""
+    cloud = find(home)
+    if cloud is not None and cloud.is_running and cloud.digest == synthesize(environ).digest:
+        talk("it is already up, and deployed as the tree is now")
+        return cloud
+    if cloud is not None:
+        cloud.stop()  # what of it still runs: when one half was killed, the other one is about to end
+    cloud = launch(home, environ, talk, clock)
+    talk("not emulated:\n" + "\n".join(f"  - {note}" for note in cloud.not_emulated))
+    return cloud
 
 
 def launch(home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock) -> Cloud:

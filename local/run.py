@@ -51,7 +51,10 @@ def run(orders: Sequence[Order], model: Path | None, keep: bool, talk: Talk, clo
             with clock.step("import the model"):
                 environ["DROPSCORE_ARTEFACT"] = str(_imported(model, home))
         with throwaway(home / "cloud", environ, talk, clock) as cloud:
-            jobs = _score(cloud, orders, talk, clock)
+            try:
+                jobs = _score(cloud, orders, talk, clock)
+            except CloudError as error:
+                raise error if cloud.is_running else _ended(cloud) from error
             talk("not emulated:\n" + "\n".join(f"  - {note}" for note in cloud.not_emulated))
     return jobs
 
@@ -95,7 +98,7 @@ class Watch:
 
     def sleep(self, seconds: float) -> None:
         if not self._cloud.is_running:
-            raise CloudError(f"the embedded cloud has ended by itself; its logs: {self._cloud.home / 'logs'}")
+            raise _ended(self._cloud)
         if self._dead_letters():
             raise self._not_taken("a Lambda function failed on an event, three times over")
         if time.monotonic() > self._deadline and not all(self._is_taken(job_id) for job_id in self._job_ids):
@@ -115,6 +118,10 @@ class Watch:
         log = self._cloud.home / "logs" / "emulator.log"
         said = [line for line in log.read_text(errors="replace").splitlines() if "Error" in line][-5:]
         return CloudError("\n".join([f"{what}. What the emulator's log says (--keep leaves all of it):", *said]))
+
+
+def _ended(cloud: Cloud) -> CloudError:
+    return CloudError(f"the embedded cloud has ended by itself; its logs (--keep leaves them): {cloud.home / 'logs'}")
 
 
 def _imported(model: Path, home: Path) -> Path:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from dropscore.aws.table import JobsTable
 from dropscore.cli.options import Target
-from dropscore.errors import ConfigurationError
+from dropscore.errors import CloudError, ConfigurationError
 from dropscore.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def deployment(target: Target) -> Deployment:
 
 def embedded(session: boto3.Session, outputs: Mapping[str, str], endpoint_url: str) -> Deployment:
     """The deployment that one endpoint answers for: of the embedded cloud."""
-
+    session.events.register("needs-retry", _notice_the_end)
     there = {"endpoint_url": endpoint_url}
     return _deployment(session, outputs, partial(_scoring, session, lambda: outputs, **there), **there)
 
@@ -77,12 +77,41 @@ def _embedded() -> Deployment:
         cloud = json.loads(EMBEDDED_CLOUD.read_text())
     except FileNotFoundError:
         raise ConfigurationError("no embedded cloud is running; start one with `dropscore local up`") from None
+    if not _is_held(EMBEDDED_CLOUD.with_name("alive")):
+        raise _ended()
     session = boto3.Session(
         aws_access_key_id=cloud["access_key_id"],
         aws_secret_access_key=cloud["secret_access_key"],
         region_name=cloud["region"],
     )
     return embedded(session, cloud["outputs"], cloud["endpoint_url"])
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a process holds the lock. The emulator does while it runs; whoever has its port after it does not."""
+    import fcntl  # which not every system has; nor the embedded cloud
+
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass
+    return False
+
+
+def _notice_the_end(caught_exception: Exception | None = None, **_: object) -> None:
+    """Nobody listens at the emulator's port: to try again, as botocore would for a minute, is no use."""
+    if isinstance(caught_exception, EndpointConnectionError | ConnectTimeoutError):
+        raise _ended() from caught_exception
+
+
+def _ended() -> CloudError:
+    return CloudError(
+        "the embedded cloud has ended; start it again with `dropscore local up`: files and jobs are kept, and "
+        "jobs that were under way go on"
+    )
 
 
 def _in_aws(target: Target) -> Deployment:

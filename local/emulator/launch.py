@@ -16,7 +16,9 @@ first: a release whose insides moved stops here, loudly, instead of changing wha
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import fcntl
 import hashlib
 import hmac
 import importlib
@@ -33,6 +35,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from local.emulator.gate import Callers, Gate
@@ -233,6 +236,17 @@ def delivery(eventbridge: Any, responses: Any) -> Callable[[Any], None]:
     return deliver
 
 
+def hold(lock: Path) -> int:
+    """Show that the emulator runs, for as long as it does; a client asks no one else in its place."""
+    held = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    for _ in range(100):
+        with contextlib.suppress(BlockingIOError):  # a client looks, or the one before is about to end
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return held
+        time.sleep(0.1)
+    sys.exit(f"another emulator runs in {lock.parent}: end it first")
+
+
 def end_with_others() -> None:
     """End when one of the processes ends that hold the other ends of these pipes: killed ones leave no emulator."""
     for lifeline in os.environ.pop("DROPSCORE_LIFELINES", "").split():
@@ -246,6 +260,7 @@ def _end_with(lifeline: int) -> None:
 
 def main() -> None:
     end_with_others()
+    hold(Path(sys.argv[1]) / "alive")
     check_release(importlib.metadata.version("ministack"))
     root, root_secret = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
     emulator: Any = importlib.import_module("ministack.app")

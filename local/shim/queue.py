@@ -14,6 +14,7 @@ from local.shim.retry import Outcome, RetryStrategy
 
 HOST_LOST = "Your Spot Task was interrupted."  # what Batch says on Fargate when the host goes away
 DEPENDENCY_FAILED = "Dependent Job failed"
+RETOLD_MILLISECONDS = 60_000
 CHILD_FAILED = "Array Child Job failed"
 
 
@@ -29,9 +30,13 @@ class Jobs:
         self.runnable = threading.Condition(self.lock)
 
     def restore(self, strategy: Callable[[Job], RetryStrategy]) -> None:
-        """Read what an earlier process left. Its running attempts ended with it, as when a host is lost."""
+        """Read what an earlier process left. Its running attempts ended with it, as when a host is lost.
+
+        What ended shortly before is told again: if it was killed, nobody may have heard. Events may come twice.
+        """
         if not self._file.exists():
             return
+        recent = self._file.stat().st_mtime * 1000 - RETOLD_MILLISECONDS
         with self.lock:
             for kept in json.loads(self._file.read_text()):
                 job = Job.restored(kept)
@@ -40,6 +45,9 @@ class Jobs:
             for job in list(self._jobs.values()):
                 if job.status in {"STARTING", "RUNNING"} and job.array_size is None:
                     self.end_attempt(job, Outcome(None, status_reason=HOST_LOST), 0, strategy(job))
+                elif job.is_final and (job.stopped_at or 0) >= recent:
+                    self._untold.append(self.described(job))
+            self._tell()
 
     def get(self, job_id: str) -> Job | None:
         with self.lock:

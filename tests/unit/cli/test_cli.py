@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import socket
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -296,6 +299,33 @@ def test_no_embedded_cloud_is_said(cli: Commands, monkeypatch: pytest.MonkeyPatc
         code, _, err = cli.run(*arguments)
         assert code == 3
         assert "dropscore local up" in err
+
+
+def test_an_embedded_cloud_that_was_killed_is_said_at_once(
+    cli: Commands, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "cloud.json"
+    monkeypatch.setattr(deployment, "EMBEDDED_CLOUD", file)
+    keys = {"access_key_id": "AKIA", "secret_access_key": "s", "region": "us-east-1"}
+    outputs = {"BucketName": "b", "JobsTableName": "t"}
+    with socket.create_server(("127.0.0.1", 0)) as other:  # who took the port: it must not be asked
+        file.write_text(json.dumps({**keys, "outputs": outputs, "endpoint_url": url(other)}))
+        assert_it_has_ended(cli, seconds=1)
+    with (tmp_path / "alive").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # it ends right after it was seen alive: nobody listens
+        assert_it_has_ended(cli, seconds=3)
+
+
+def url(listening: socket.socket) -> str:
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def assert_it_has_ended(cli: Commands, *, seconds: float) -> None:
+    began = time.monotonic()
+    code, _, err = cli.run("--local", "jobs")
+    assert code == 4
+    assert "the embedded cloud has ended; start it again with `dropscore local up`" in err
+    assert time.monotonic() - began < seconds
 
 
 def test_a_command_that_is_not_there_is_exit_code_2(cli: Commands) -> None:

@@ -67,7 +67,12 @@ def test_a_role_is_not_assumed_for_a_service_that_it_does_not_trust() -> None:
 def test_a_caller_is_whom_the_emulator_has_verified() -> None:
     made, _ = authority()
     asked: list[Any] = []
-    made._call = lambda path, body: asked.append((path, body)) or {"arn": CALLER}  # type: ignore[func-returns-value, method-assign]
+
+    def called(path: str, body: dict[str, Any]) -> Any:
+        asked.append((path, body))
+        return {"arn": CALLER}
+
+    made._call = called  # type: ignore[method-assign]
     request = Request(method="POST", path="/v1/submitjob", query="", headers=[("host", "h")], payload="00")
     assert made.caller(request) == CALLER
     assert asked == [("caller", asdict(request))]
@@ -75,6 +80,10 @@ def test_a_caller_is_whom_the_emulator_has_verified() -> None:
 
 def test_a_caller_whose_signature_is_wrong_is_refused() -> None:
     made, _ = authority()
-    made._call = lambda _path, _body: {"code": "SignatureDoesNotMatch", "message": "no"}  # type: ignore[method-assign]
+
+    def called(_path: str, _body: dict[str, Any]) -> Any:
+        return {"code": "SignatureDoesNotMatch", "message": "no"}
+
+    made._call = called  # type: ignore[assignment]
     with pytest.raises(AwsError, match="SignatureDoesNotMatch"):
         made.caller(Request(method="GET", path="/", query="", headers=[], payload=""))

@@ -113,13 +113,13 @@ class World:
         (tmp_path / "logs" / "emulator.log").write_text(
             "fine\nClientError: not authorized to perform: batch:SubmitJob\n"
         )
+        attributes = {"Attributes": {"ApproximateNumberOfMessages": str(dead)}}
+        self.sqs: Any = SimpleNamespace(get_queue_attributes=lambda **_: attributes)
         self.cloud: Any = SimpleNamespace(
             home=tmp_path, is_running=is_running, client=lambda _service: self.sqs, outputs={"DeadLetterQueueUrl": "q"}
         )
         find: Callable[[str], Any] = lambda _id: status and SimpleNamespace(status=status)  # noqa: E731
         self.there: Any = SimpleNamespace(table=SimpleNamespace(find=find))
-        attributes = {"Attributes": {"ApproximateNumberOfMessages": str(dead)}}
-        self.sqs = SimpleNamespace(get_queue_attributes=lambda **_: attributes)
 
     def watch(self, monkeypatch: pytest.MonkeyPatch, taken_seconds: float = 60) -> main_job.Watch:
         monkeypatch.setattr(main_job, "TAKEN_SECONDS", taken_seconds)

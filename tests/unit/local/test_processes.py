@@ -9,6 +9,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ pathlib.Path("child").write_text(str(child.pid)); print("started", flush=True); 
 """
 
 
-def daemon(folder: Path, program: str, **lifelines: list[Lifeline]) -> Daemon:
+def daemon(folder: Path, program: str, **lifelines: Any) -> Daemon:
     return start(
         "daemon",
         [sys.executable, "-c", program, str(folder)],

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.shim.job import Job
-from local.shim.queue import CHILD_FAILED, DEPENDENCY_FAILED, HOST_LOST, Jobs
+from local.shim.queue import CHILD_FAILED, DEPENDENCY_FAILED, HOST_LOST, RETOLD_MILLISECONDS, Jobs
 from local.shim.retry import Outcome, RetryStrategy, Rule
 
 ONCE = RetryStrategy(1)
@@ -180,6 +180,17 @@ def test_an_array_goes_on_where_it_was_when_the_shim_starts_again(jobs: Jobs, tm
     for _ in range(2):
         end(again, DONE)
     assert [again.get(name).status for name in ("p", "after")] == ["SUCCEEDED", "RUNNABLE"]  # type: ignore[union-attr]
+
+
+def test_a_recent_end_is_told_again_when_the_shim_starts_again(jobs: Jobs, tmp_path: Path) -> None:
+    jobs.add([job("old"), job("new")])
+    end(jobs, DONE)
+    end(jobs, DONE)
+    file, told = tmp_path / "jobs.json", list[Any]()
+    old, new = json.loads(file.read_text())
+    file.write_text(json.dumps([old | {"stopped_at": old["stopped_at"] - RETOLD_MILLISECONDS - 1000}, new]))
+    Jobs(file, told.append).restore(lambda _: THRICE)
+    assert [(one["jobId"], one["status"]) for one in told] == [("new", "SUCCEEDED")]
 
 
 def test_a_terminated_job_fails_with_the_reason_given(jobs: Jobs) -> None:
