@@ -1,0 +1,104 @@
+"""What a cloud keeps in its folder, and who may read it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from local import cloud as clouds
+from local.account import new_root
+from local.cli import app
+from local.cloud import Clock, Cloud, bring_up, find
+from local.processes import start
+
+CLI = CliRunner()
+
+
+def running(home: Path) -> Cloud:
+    """A cloud whose processes run, and do nothing."""
+    daemons = [
+        start(
+            name,
+            [sys.executable, "-c", "import time; time.sleep(60)", f"{home}/{name}"],
+            environment={},
+            directory=home,
+            log=home / "log",
+            mark=f"{home}/{name}",
+        )
+        for name in ("emulator", "shim")
+    ]
+    return Cloud(home, "http://127.0.0.1:1", "http://127.0.0.1:2", new_root(), {"BucketName": "b"}, (), "d", *daemons)
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    monkeypatch.setattr(clouds, "HOME", tmp_path)
+    made = running(tmp_path)
+    made.save()
+    return made
+
+
+def test_what_holds_credentials_is_the_owners(cloud: Cloud) -> None:
+    for name in ("cloud.json", "processes.json"):
+        (cloud.home / name).chmod(0o644)  # as an earlier release may have left it
+    cloud.save()
+    assert {(cloud.home / name).stat().st_mode & 0o777 for name in ("cloud.json", "processes.json")} == {0o600}
+    cloud.stop()
+
+
+def test_root_lives_as_long_as_the_folder(tmp_path: Path) -> None:
+    root = clouds._root(tmp_path)
+    assert clouds._root(tmp_path) == root
+    assert (tmp_path / "root.json").stat().st_mode & 0o777 == 0o600
+    assert new_root() != new_root()
+
+
+def test_printed_credentials_are_what_a_shell_takes(cloud: Cloud) -> None:
+    done = CLI.invoke(app, ["credentials"])
+    assert done.exit_code == 0
+    exported = [line for line in shlex.split(done.stdout) if "=" in line]
+    assert dict(line.split("=", 1) for line in exported) == cloud.environment()
+    as_json = json.loads(CLI.invoke(app, ["credentials", "--json"]).stdout)
+    assert (as_json["Version"], as_json["AccessKeyId"]) == (1, cloud.root["aws_access_key_id"])
+    assert as_json["SecretAccessKey"] == cloud.root["aws_secret_access_key"]
+    cloud.stop()
+    assert CLI.invoke(app, ["credentials"]).exit_code != 0
+
+
+def test_a_cloud_of_an_earlier_release_is_replaced(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = json.loads((cloud.home / "processes.json").read_text())
+    del kept["root"]
+    (cloud.home / "processes.json").write_text(json.dumps(kept))
+    old = find(cloud.home)
+    assert old is not None
+    assert old.is_running
+    monkeypatch.setattr(clouds, "synthesize", lambda _environ: cloud)  # the tree is as it was
+    monkeypatch.setattr(clouds, "launch", lambda *_: cloud)
+    bring_up(cloud.home, os.environ, lambda _: None, Clock())
+    assert not old.is_running
+
+
+def test_a_cloud_that_runs_is_left_alone(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clouds, "synthesize", lambda _environ: cloud)
+    assert bring_up(cloud.home, os.environ, lambda _: None, Clock()) == cloud
+    cloud.stop()
+
+
+def test_half_a_cloud_is_ended_before_it_starts_again(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud.emulator.stop()
+    assert cloud.shim.is_running
+    monkeypatch.setattr(clouds, "launch", lambda *_: cloud)
+    bring_up(cloud.home, os.environ, lambda _: None, Clock())
+    assert not cloud.shim.is_running
+
+
+def test_a_cloud_is_found_as_it_was_saved(cloud: Cloud) -> None:
+    assert find(cloud.home) == cloud
+    cloud.stop()
+    assert find(cloud.home) is None
