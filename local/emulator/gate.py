@@ -72,7 +72,8 @@ class Gate:
         try:
             request, body = await self._admitted(scope, receive)
         except RefusedError as refused:
-            await _answer(send, 403, _error_type(scope), _error_body(scope, refused))
+            named = [(b"x-amzn-errortype", refused.code.encode())]
+            await _answer(send, 403, _error_type(scope), _error_body(scope, refused), named)
             return
         if scope["path"].startswith("/_dropscore/"):
             await self._ours(scope, request, body, send)
@@ -203,10 +204,10 @@ def _error_body(scope: Scope, refused: RefusedError) -> bytes:
 
 
 def _speaks_xml(scope: Scope) -> bool:
-    """S3 and the query protocol; the others answer JSON."""
-    kind = dict(scope["headers"]).get(b"content-type", b"")
-    is_s3 = b"/s3/aws4_request" in dict(scope["headers"]).get(b"authorization", b"") or scope["method"] in READING
-    return b"x-www-form-urlencoded" in kind or (is_s3 and b"json" not in kind)
+    """S3 and the query protocol; the others answer JSON. Who has not signed at all is taken for a client of S3."""
+    headers = dict(scope["headers"])
+    kind, authorization = headers.get(b"content-type", b""), headers.get(b"authorization", b"/s3/aws4_request")
+    return b"x-www-form-urlencoded" in kind or (b"/s3/aws4_request" in authorization and b"json" not in kind)
 
 
 async def _answer(
