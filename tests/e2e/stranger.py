@@ -4,6 +4,7 @@ attempt came to. Standard input names ports and resources. It gives its privileg
 from __future__ import annotations
 
 import contextlib
+import encodings.idna  # noqa: F401 - for the same reason
 import hashlib
 import http.client
 import json
@@ -23,7 +24,10 @@ Attempt = Callable[[], object]
 
 
 def main(known: dict[str, Any]) -> None:
-    attempts = dict(every_attempt(known))  # clients are made now: the interpreter's files may be root's
+    attempts = dict(every_attempt(known))
+    for name, attempt in attempts.items():  # the interpreter's files may be root's: what a call imports, it imports now
+        if name.startswith("nobody: "):
+            outcome(attempt)
     os.setgroups([])
     os.setgid(NOBODY)
     os.setuid(NOBODY)
