@@ -150,7 +150,8 @@ def requests(known: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
     yield emulator, "GET", "/", {"Host": f"{bucket}.s3.localhost:{emulator}"}
     yield emulator, "OPTIONS", f"/{bucket}", {"Origin": "http://evil", "Access-Control-Request-Method": "PUT"}
     yield emulator, "GET", "/", {"Authorization": "AWS test:c2ln"}
-    yield emulator, "GET", "/x", {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    socket = {"Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    yield emulator, "GET", "/_aws/execute-api/x/y", {"Connection": "Upgrade", **socket}
     yield shim, "GET", "/_dropscore/status"
     yield shim, "GET", f"/_dropscore/credentials/{known['job']}"
     yield shim, "GET", f"/_dropscore/credentials/{known['job']}", {"Authorization": "guess"}
