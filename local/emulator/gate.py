@@ -53,7 +53,7 @@ class Gate:
     """An ASGI application in front of the emulator's. Our own paths, and those of its administration, are root's."""
 
     def __init__(
-        self, app: Any, port: int, callers: Callers, deliver: Callable[[Any], None], save: Callable[[], None]
+        self, app: Any, port: int, callers: Callers, deliver: Callable[[Any], None], save: Callable[[], bool]
     ) -> None:
         self._app, self._callers, self._deliver, self._save = app, callers, deliver, save
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
@@ -110,7 +110,7 @@ class Gate:
             return 200, {}
         if (method, path) == ("POST", "/_dropscore/save"):
             self._saves = True
-            self._save()
+            self._save_now()
             return 200, {}
         return 404, {"message": "no such path"}
 
@@ -130,7 +130,8 @@ class Gate:
 
     def _save_now(self) -> None:
         self._is_save_due = False
-        self._save()
+        if not self._save():
+            self._save_soon()
 
 
 def check_sender(headers: list[tuple[str, str]], hosts: set[str]) -> None:

@@ -25,6 +25,7 @@ import importlib
 import importlib.metadata
 import inspect
 import json
+import logging
 import os
 import signal
 import sys
@@ -206,10 +207,28 @@ def adopt_buckets(emulator: Any, s3: Any) -> None:
     emulator._load_persisted_state = load_and_adopt
 
 
-def saving(emulator: Any, persistence: Any) -> Callable[[], None]:
+def saving(emulator: Any, persistence: Any) -> Callable[[], bool]:
     every = checked(emulator, "_build_persistence_save_dict")
-    save_all = checked(persistence, "save_all", "services")
-    return lambda: save_all(every())
+    write = checked(persistence, "save_state", "service", "data")
+    encode = checked(persistence, "_json_default")
+    written: dict[str, str] = {}
+
+    def save() -> bool:
+        """Write the state of each service that has changed. False: one changed meanwhile, and is to be saved yet."""
+        is_whole = True
+        for service, state_of in every().items():
+            try:
+                state = state_of()
+                text = json.dumps(state, default=encode)
+            except RuntimeError:  # a dictionary grew while it was read, by a thread of the emulator's
+                is_whole = False
+                continue
+            if state is not None and written.get(service) != text:
+                write(service, state)
+                written[service] = text
+        return is_whole
+
+    return save
 
 
 def delivery(eventbridge: Any, responses: Any) -> Callable[[Any], None]:
@@ -275,6 +294,7 @@ def main() -> None:
     retry_rule_targets(eventbridge, lambdas)
     hide_function_credentials(importlib.import_module("ministack.core.lambda_runtime"), root_secret)
     adopt_buckets(emulator, s3)
+    logging.getLogger("persistence").setLevel(logging.WARNING)  # a line for each service, each second
     del sys.argv[1:]  # the folder, by which the process is recognized
     emulator.app = Gate(
         emulator.app,

@@ -25,6 +25,7 @@ from local.emulator.launch import (
     put_version_ids,
     queue_events,
     retry_rule_targets,
+    saving,
 )
 from local.emulator.signature import RefusedError
 
@@ -235,3 +236,28 @@ def test_a_bucket_that_was_found_on_disk_is_in_our_region(monkeypatch: pytest.Mo
     adopt_buckets(emulator, s3)
     emulator._load_persisted_state()
     assert buckets == {"lost": {"region": "us-east-1"}, "known": {"region": "eu-west-1"}}
+
+
+def test_what_has_changed_is_saved_and_what_could_not_be_read_is_said() -> None:
+    states: dict[str, Any] = {"s3": {"b": 1}, "sqs": {"q": b"x"}, "broken": None}
+    written: list[Any] = []
+
+    def growing() -> Any:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    every: dict[str, Any] = {name: lambda name=name: states[name] for name in states}
+    emulator = SimpleNamespace(__name__="app", _build_persistence_save_dict=lambda: every)
+    persistence = SimpleNamespace(
+        __name__="persistence",
+        save_state=lambda service, data: written.append((service, data)),
+        _json_default=lambda value: value.decode(),
+    )
+    save = saving(emulator, persistence)
+    assert save()
+    assert written == [("s3", {"b": 1}), ("sqs", {"q": b"x"})]
+    states["sqs"] = {"q": b"y"}
+    assert save()
+    assert written[2:] == [("sqs", {"q": b"y"})]
+    every["s3"] = growing
+    assert not save()
+    assert written[3:] == []
