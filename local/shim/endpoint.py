@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from local.account import ACCOUNT, REGION, client
 from local.shim.answers import AwsError, validation_error
 from local.shim.attempt import Surroundings, container_environment
@@ -170,7 +172,7 @@ class ModelServer:
         home = self.around.state / "endpoints" / self.endpoint.name
         try:
             artefact = self._fetch(home)
-        except (AwsError, OSError, tarfile.TarError) as error:
+        except (AwsError, BotoCoreError, ClientError, OSError, tarfile.TarError) as error:
             self.status, self.failure = "Failed", f"the artefact could not be fetched: {error}"
             return
         while not self._stopping.is_set():

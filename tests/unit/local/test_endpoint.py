@@ -221,11 +221,18 @@ def test_artefact_is_fetched_as_the_models_role_and_unpacked_read_only(
     assert (unpacked / "model.ubj").stat().st_mode & 0o777 == 0o444
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        AwsError(403, "AccessDenied", "no s3:GetObject"),
+        ClientError({"Error": {"Code": "AccessDenied", "Message": "no s3:GetObject"}}, "GetObject"),
+    ],
+)
 def test_endpoint_fails_with_the_reason_when_its_artefact_may_not_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def denied(_self: ModelServer, _home: Path) -> Path:
-        raise AwsError(403, "AccessDenied", "no s3:GetObject")
+        raise error
 
     monkeypatch.setattr(ModelServer, "_fetch", denied)
     around = Surroundings(emulator_url="", shim_url="", state=tmp_path)
