@@ -192,6 +192,15 @@ def _local_status(world: World) -> Runs:
     return [[], ["--json"]]
 
 
+def _local_credentials(world: World) -> Runs:
+    from local import cloud
+
+    root = {"aws_access_key_id": TEXT, "aws_secret_access_key": TEXT}
+    found = SimpleNamespace(is_running=True, root=root, environment=lambda: {"AWS_ENDPOINT_URL": TEXT})
+    world.patch.setattr(cloud, "find", lambda _: found)
+    return [[], ["--json"]]
+
+
 def _artefact(world: World) -> str:
     shape: Any = {"features": 1, "outputs": 1, "trees": 1, "iterations": 1, "missing": None, "verified_rows": 1}
     source = Source(name=TEXT, sha256=TEXT, format=TEXT)
@@ -265,6 +274,7 @@ CASES: dict[str, Callable[[World], Runs]] = {
     "local up": _local_up,
     "local down": _local_down,
     "local status": _local_status,
+    "local credentials": _local_credentials,
     "model import": _model_import,
     "model show": _model_show,
     "model check": _model_check,
