@@ -93,7 +93,7 @@ NEEDS = [
     *each(WORKER, "s3:GetObject s3:PutObject", OUTPUT, do.worker_scores_a_file),
     *each(WORKER, "s3:AbortMultipartUpload", PARTS, do.worker_leaves_no_upload_of_a_part_behind),
     *each(WORKER, "s3:AbortMultipartUpload", OUTPUT, do.worker_leaves_no_upload_of_an_output_behind),
-    *each(WORKER, "sagemaker:InvokeEndpoint", r":endpoint/.*-fraud", do.worker_scores_a_file),
+    *each(WORKER, "sagemaker:InvokeEndpoint", r":endpoint/.*-fraud-[a-z0-9]+", do.worker_scores_a_file),
     *each(WORKER, "sagemaker:InvokeEndpoint", r":endpoint/.*-night-0[0-9a-z]{4}", do.worker_wakes_a_model),
     *each(WORKER, "sagemaker:InvokeEndpoint", r":inference-component/.*-night-0[0-9a-z]{4}", do.worker_wakes_a_model),
     *each(WORKER, "sagemaker:InvokeEndpoint", r":endpoint/.*-light-1", do.worker_asks_a_serverless_model),
