@@ -25,6 +25,10 @@ from training.errors import Code, ModelImportError
 
 CORES = 0  # bytes of a core dump
 MESSAGE_LIMIT = 600
+MORE_MEMORY = (
+    "reading the model takes more memory than a file of its size needs: it is damaged, or very large. Copy it "
+    "again, or import what save_model('model.ubj') writes, which takes the least memory to read"
+)
 _PLACE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")  # where in XGBoost's source a check failed
 
 
@@ -60,7 +64,7 @@ def explained(error: BaseException) -> tuple[Code, str]:
     if isinstance(error, ModelImportError):
         return error.code, error.said
     if isinstance(error, MemoryError) or "bad_alloc" in str(error):
-        return Code.OUT_OF_MEMORY, "reading the model takes more memory than a model of this size needs"
+        return Code.OUT_OF_MEMORY, MORE_MEMORY
     if isinstance(error, RecursionError):
         return Code.DAMAGED, "the file is nested too deeply for a model"
     return Code.DAMAGED, f"the model cannot be read ({type(error).__name__}: {reason_of(error)})"

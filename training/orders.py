@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from training.errors import ModelImportError
 from training.foreign import Found
-from training.recognise import needs_legacy, written_by
+from training.recognise import Kind, needs_legacy, written_by
 from training.repair import repaired
+
+OBJECTS = {Kind.JSON_MODEL, Kind.UBJ_MODEL, Kind.JSON_SNAPSHOT, Kind.UBJ_SNAPSHOT}
 
 
 def write(folder: Path, found: Found) -> None:
+    if found.kind in OBJECTS and not found.content.rstrip(b"\0 \r\n\t").endswith(b"}"):
+        raise ModelImportError("the model's end is missing: the file was cut short. Copy it again")  # XGBoost reads on
     folder.mkdir(exist_ok=True)
     (folder / "source").write_bytes(found.content if found.stated else repaired(found.kind, found.content))
     order = {

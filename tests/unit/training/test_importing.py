@@ -206,10 +206,9 @@ def test_file_that_is_no_model_is_refused(content: bytes, tmp_path: Path) -> Non
 
 
 def test_damaged_model_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
-    content = bytes(booster.save_raw("ubj"))
-    refuse(
-        content[: len(content) // 2], tmp_path, "CRASHED: what reads the model crashed|XGBoost cannot read the model"
-    )
+    for kind in ("ubj", "json"):
+        content = bytes(booster.save_raw(kind))
+        refuse(content[: len(content) // 2], tmp_path, "DAMAGED: the model's end is missing: the file was cut short")
     refuse(b'{"learner":{}}', tmp_path, r"DAMAGED: XGBoost cannot read the model \(XGBoost JSON\): \S")
 
 
