@@ -27,11 +27,12 @@ def rows(tmp_path: Path) -> Path:
     return folder
 
 
-def run(*arguments: str | Path) -> None:
+def run(*arguments: str | Path) -> str:
     done = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == 0, done.output
+    return done.output
 
 
 @pytest.mark.parametrize("hosts", ["1", "2"])
@@ -49,15 +50,12 @@ def test_it_leaves_an_artefact_that_serves_and_a_report(rows: Path, tmp_path: Pa
     assert report["model"]["hosts"] == int(hosts)
 
 
-def test_checkpoints_are_kept_where_asked_and_used(
-    rows: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_checkpoints_are_kept_where_asked_and_used(rows: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     order = ("--data", rows, "-p", "checkpoint_every=2", "--checkpoints", kept, "--out", tmp_path / "model.tar.gz")
     run(*order, "-p", "num_round=4")
     assert (kept / "checkpoint-000004.ubj").exists()
-    run(*order, "-p", "num_round=5")
-    assert "resuming from checkpoint-000004.ubj" in capfd.readouterr().out
+    assert "resuming from checkpoint-000004.ubj" in run(*order, "-p", "num_round=5")
 
 
 def test_a_failed_job_tells_its_own_reason_and_writes_nothing(rows: Path, tmp_path: Path) -> None:
