@@ -25,7 +25,6 @@ from tests.differential.oracle import Answer, UnreadableError, answer_to, read_c
 
 BUCKET = "bucket"
 OUTPUT = "output/1-a.csv"
-NAMES = "names.json"
 NAMES = "assets/feature-names.json"
 
 
@@ -97,7 +96,6 @@ def run(case: Case) -> Outcome:
     served = serving_model(case.model)
     s3, table = MemoryS3(), MemoryTable(_job(case, served.version))
     s3.objects[case.key] = (case.dropped, {})
-    s3.objects[NAMES] = (json.dumps(case.model.names).encode(), {})
     s3.objects[NAMES] = (json.dumps(case.model.names).encode(), {})
     worker = Worker(
         settings=WorkerSettings(

@@ -37,10 +37,10 @@ def test_result_of_a_file_stays_whole_after_its_rejected_rows_are_retried(
         sample[0].replace(sample[0].split(b",")[3], b"oops", 1) if number in (9, 120) else sample[0]
         for number in range(300)
     ]
-    (tmp_path / "twice.csv").write_bytes(b"\n".join(rows) + b"\n")
-    (own,) = _json(person, "score", str(tmp_path / "twice.csv"), "--route", "forgiving", "--watch", code=1)
+    (tmp_path / "merged.csv").write_bytes(b"\n".join(rows) + b"\n")
+    (own,) = _json(person, "score", str(tmp_path / "merged.csv"), "--route", "forgiving", "--watch", code=1)
     assert (own["status"], own["rows"], own["rows_rejected"]) == ("SUCCEEDED", 300, 2)
-    name, first, again = "forgiving/twice.csv", tmp_path / "first.csv", tmp_path / "again.csv"
+    name, first, again = "forgiving/merged.csv", tmp_path / "first.csv", tmp_path / "again.csv"
     person.may("result", name, "-o", str(first))
 
     (later,) = _json(operator, "retry", name, "--rejected-only", "--watch", code=1)

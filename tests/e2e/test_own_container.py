@@ -45,7 +45,7 @@ def test_the_examples_refusal_names_the_row_of_the_file(hands: Hands, failing: s
     job = hands.ended(hands.drop("input/bad.csv", f"5,2,3,4\n1,2,three{CANARY},4\n".encode()))
 
     assert (job.status, job.code) == (State.REJECTED, "BAD_ROW")
-    assert (job.message or "").startswith("row 2 (at byte 8): ")
+    assert (job.message or "").startswith("row 2 (line 2, at byte 8): ")
     assert CANARY not in (job.message or "")
     assert hands.outputs("bad.csv") == []
 

@@ -91,14 +91,14 @@ def test_rejected_by_row_number_when_a_cell_is_no_number(hands: Hands, sample: l
     assert logs == []
 
 
-def test_ignored_when_it_is_no_csv_or_lies_elsewhere(hands: Hands, sample: list[bytes]) -> None:
+def test_ignored_when_it_is_hidden_or_lies_elsewhere(hands: Hands, sample: list[bytes]) -> None:
     body = b"\n".join(sample[:2]) + b"\n"
-    ignored = [hands.drop(key, body) for key in ("input/notes.txt", "input/folder/", "other/file.csv", "file.csv")]
+    ignored = [hands.drop(key, body) for key in ("input/.notes.csv", "input/folder/", "other/file.csv", "file.csv")]
     hands.ended(hands.drop("input/after.csv", body))
 
     log = hands.cloud.home / "logs" / "emulator.log"
     deadline = time.monotonic() + WAIT_SECONDS
     while log.read_text().count('"event": "ignored"') < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert '"key": "input/notes.txt"' in log.read_text()  # the rule's prefix keeps the other folders' events away
+    assert '"key": "input/.notes.csv"' in log.read_text()  # the rule's prefix keeps the other folders' events away
     assert [hands.find(identity) for identity in ignored] == [None] * 4

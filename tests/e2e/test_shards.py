@@ -93,7 +93,7 @@ def test_a_bad_row_of_a_later_shard_is_named_by_its_number(hands: Hands, rows: l
     job = hands.ended(hands.drop("input/late.csv", b"\n".join(bad) + b"\n"))
 
     assert (job.status, job.code) == (State.REJECTED, "NOT_A_NUMBER"), job
-    assert (job.message or "").startswith(f"row {len(rows) - 4} (at byte ")
+    assert (job.message or "").startswith(f"row {len(rows) - 4} (line {len(rows) - 4}, at byte ")
     assert hands.outputs("late.csv") == []
 
 
