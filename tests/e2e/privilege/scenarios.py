@@ -6,6 +6,7 @@ The rule that hands dropped files to `submit` is off: the functions are invoked 
 from __future__ import annotations
 
 import gzip
+import time
 import uuid
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from dropscore.aws.items import item_of
 from dropscore.jobs import Job, State, now
 from dropscore.routes import errors_key, manifest_key
 from tests.e2e.builds import Images, waiting_stack
+from tests.e2e.conftest import WAIT_SECONDS
 from tests.e2e.privilege.stage import Scenario, Stage
 
 LARGE_BYTES = 8_000_000  # two shards
@@ -76,9 +78,18 @@ def _rejects_late(stage: Stage, ending: str, prefix: str) -> None:
     stage.invoke("Submit", event)
     job = stage.hands.ended(identity)
     assert job.status is State.REJECTED, f"{job.code}: {job.message}"
+    _all_shards_ended(stage, identity)
     left = stage.hands.client("s3").list_multipart_uploads(Bucket=stage.hands.bucket).get("Uploads", [])
     own = [each["Key"] for each in left if each["Key"] == job.output_key or identity in each["Key"]]
     assert not [key for key in own if key.startswith(prefix)], "s3:AbortMultipartUpload was not done"
+
+
+def _all_shards_ended(stage: Stage, identity: str) -> None:
+    """The first bad shard ends the job; the others stop, and throw away what they sent, when they next look."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while {each["status"] for each in stage.hands.batch_jobs(identity)} - {"SUCCEEDED", "FAILED"}:
+        assert time.monotonic() < deadline, f"the shards of {identity} do not end"
+        time.sleep(0.1)
 
 
 def track_ends_a_job_whose_worker_could_not(stage: Stage) -> None:
