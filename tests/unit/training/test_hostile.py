@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,6 +21,7 @@ from training.importing import import_artefact
 
 from .conftest import predict, zoo
 from .hostile import flipped, hostile, truncated
+from .measuring import Measured, measured_import
 
 CPU_SECONDS, RESIDENT_BYTES = 10, 512 * MIB
 HOSTILE = hostile()
@@ -39,24 +41,32 @@ def some_slow(cases: Sequence[tuple[Any, ...]]) -> list[Any]:
     return [pytest.param(*case, marks=pytest.mark.slow) for case in cases]
 
 
-class Usage:
-    """What the processes used, as the system says when they end."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.cpu_seconds, self.resident_bytes, self.wait4 = 0.0, 0, os.wait4
-        monkeypatch.setattr(os, "wait4", self)
-
-    def __call__(self, pid: int, options: int) -> Any:
-        ended, status, used = self.wait4(pid, options)
-        if ended:
-            self.cpu_seconds += used.ru_utime + used.ru_stime
-            self.resident_bytes = max(self.resident_bytes, used.ru_maxrss * 1024)
-        return ended, status, used
+@pytest.fixture(scope="session")
+def small_process() -> Iterator[ProcessPoolExecutor]:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        yield pool
 
 
 @pytest.fixture
-def usage(monkeypatch: pytest.MonkeyPatch) -> Usage:
-    return Usage(monkeypatch)
+def within_limits(small_process: ProcessPoolExecutor, tmp_path: Path) -> Callable[[bytes], str]:
+    """Imports the content, which must be refused within the limits; returns what was said."""
+
+    def refused(content: bytes) -> str:
+        (tmp_path / "mine").write_bytes(content)
+        measured = small_process.submit(measured_import, tmp_path / "mine", tmp_path / "model.tar.gz").result()
+        check(measured, content)
+        assert measured.said is not None
+        assert CODE.match(measured.said), measured.said
+        assert "Traceback" not in measured.said
+        assert not (tmp_path / "model.tar.gz").exists()
+        return measured.said
+
+    return refused
+
+
+def check(measured: Measured, content: bytes) -> None:
+    assert measured.cpu_seconds < CPU_SECONDS
+    assert measured.resident_bytes < RESIDENT_BYTES + len(content)
 
 
 def outcome(content: bytes, folder: Path) -> str | None:
@@ -69,35 +79,17 @@ def outcome(content: bytes, folder: Path) -> str | None:
     return None
 
 
-def refused(content: bytes, folder: Path) -> str:
-    said = outcome(content, folder)
-    assert said is not None
-    assert CODE.match(said), said
-    assert "Traceback" not in said
-    assert not (folder / "model.tar.gz").exists()
-    return said
-
-
-def within_limits(usage: Usage, content: bytes) -> None:
-    assert usage.cpu_seconds < CPU_SECONDS
-    assert usage.resident_bytes < RESIDENT_BYTES + len(content)
-
-
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_artefact_ends_soon_with_a_code(name: str, tmp_path: Path, usage: Usage) -> None:
+def test_hostile_artefact_ends_soon_with_a_code(name: str, within_limits: Callable[[bytes], str]) -> None:
     make, expected = HOSTILE[name]
-    content = make()
-    said = refused(content, tmp_path)
+    said = within_limits(make())
     assert re.match(expected, said), said
-    within_limits(usage, content)
 
 
 @pytest.mark.parametrize(("release", "name"), list(KINDS[:1]) + some_slow(KINDS[1:]))
-def test_truncated_artefact_is_refused(release: str, name: str, tmp_path: Path, usage: Usage) -> None:
+def test_truncated_artefact_is_refused(release: str, name: str, within_limits: Callable[[bytes], str]) -> None:
     for content in truncated(zoo(release, name)):
-        refused(content, tmp_path)
-        within_limits(usage, content)
-        usage.cpu_seconds = 0
+        within_limits(content)
 
 
 @pytest.mark.parametrize(
@@ -127,12 +119,16 @@ def predicts_the_same_both_ways(artefact: Path) -> bool:
     return manifest.verified_rows > 0 and np.array_equal(in_place, predict(artefact, rows), equal_nan=True)
 
 
-def test_limits_are_seen_to_be_broken(usage: Usage) -> None:
+@pytest.mark.parametrize("over", [{"cpu_seconds": 11.0}, {"resident_bytes": 700 * MIB}])
+def test_limits_are_seen_to_be_broken(over: dict[str, Any]) -> None:
     """Else the limits above would prove nothing."""
-    pid = os.fork()
-    if pid == 0:
-        taken = np.ones(700 * MIB, dtype=np.uint8)
-        os._exit(int(taken[0]))
-    os.wait4(pid, 0)
     with pytest.raises(AssertionError):
-        within_limits(usage, b"")
+        check(Measured("said", 1.0, MIB)._replace(**over), b"")
+
+
+def test_what_processes_use_is_measured(small_process: ProcessPoolExecutor, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_bytes(zoo(*KINDS[0]))
+    measured = small_process.submit(measured_import, tmp_path / "mine", tmp_path / "model.tar.gz").result()
+    assert measured.said is None
+    assert measured.cpu_seconds > 0.1
+    assert 30 * MIB < measured.resident_bytes < RESIDENT_BYTES
