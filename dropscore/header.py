@@ -10,6 +10,7 @@ from dropscore.errors import RejectedError
 
 _NO_LETTER = rb"[^A-Za-z\x80-\xff]*"
 _NO_NAME = re.compile(_NO_LETTER + rb"\d" + _NO_LETTER)  # 1;2 and 12% are no names either
+_MAY_BE_DAMAGED = re.compile(rb".*\d[.,]\d.*|[+-]?\.?\d+[A-Za-z]\d+", re.DOTALL)  # 1.5x, x0.25, 1x25
 MISSING_VALUES = frozenset(
     {b"#n/a", b"#n/a n/a", b"#na", b"-", b"--", b".", b"?", b"<na>", b"\\n", b"missing", b"n.a.", b"n/a", b"na"}
     | {b"nan", b"nil", b"none", b"null"}
@@ -32,6 +33,8 @@ def is_header(
         return _number_columns(values, names)
     if width not in (None, len(values)):
         raise ambiguous(f"it has {_cells(len(values))} and the rows below have {width}; take it out if it is neither")
+    if any(map(_MAY_BE_DAMAGED.fullmatch, values)):
+        raise ambiguous("it holds no number, but what may be one with a stray character")
     if _are_words(values):
         return True
     if names and set(names).isdisjoint(values):

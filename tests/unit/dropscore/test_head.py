@@ -85,6 +85,9 @@ def test_a_row_is_no_header(data: bytes) -> None:
         b"a,b\r\n1,2,3\r\n",
         b"0,1\n",
         b"NA\n",
+        b"1.60189732x61119\n.5\n-0.45\n",  # a number that was damaged
+        b"customer 7,x0.25\ncustomer 8,0.5\n",
+        b"1x6\n2.5\n",
     ],
 )
 @pytest.mark.parametrize("max_bad_rows", [0, "100%"])

@@ -75,6 +75,13 @@ GUARDS = (
         EITHER,
     ),
     Guard(
+        "a-damaged-number-is-no-name",
+        HEADER,
+        "    if any(map(_MAY_BE_DAMAGED.fullmatch, values)):\n",
+        "    if False:\n",
+        EITHER,
+    ),
+    Guard(
         "a-first-row-of-another-width-is-ambiguous",
         HEADER,
         "    if width not in (None, len(values)):\n",
