@@ -10,7 +10,7 @@ from dropscore.errors import RejectedError
 
 _NO_LETTER = rb"[^A-Za-z\x80-\xff]*"
 _NO_NAME = re.compile(_NO_LETTER + rb"\d" + _NO_LETTER)  # 1;2 and 12% are no names either
-_MAY_BE_DAMAGED = re.compile(rb".*\d[.,]\d.*|[+-]?\.?\d+[A-Za-z]\d+", re.DOTALL)  # 1.5x, x0.25, 1x25
+_MAY_BE_DAMAGED = re.compile(rb".*\d[.,]\d.*|[+-].*\d.*|\.?\d+[A-Za-z]\d+", re.DOTALL)  # 1.5x, -x2, 1x25
 MISSING_VALUES = frozenset(
     {b"#n/a", b"#n/a n/a", b"#na", b"-", b"--", b".", b"?", b"<na>", b"\\n", b"missing", b"n.a.", b"n/a", b"na"}
     | {b"nan", b"nil", b"none", b"null"}

@@ -100,6 +100,8 @@ def _number(cell: str) -> float:
     if "_" in cell:
         raise ValueError("an underscore")
     value = float(cell)
-    if not np.isfinite(np.float32(value)):
+    with np.errstate(over="ignore"):
+        narrow = np.float32(value)
+    if not np.isfinite(narrow):
         raise ValueError("not finite")
     return value

@@ -88,6 +88,7 @@ def test_a_row_is_no_header(data: bytes) -> None:
         b"1.60189732x61119\n.5\n-0.45\n",  # a number that was damaged
         b"customer 7,x0.25\ncustomer 8,0.5\n",
         b"1x6\n2.5\n",
+        b"-x.15\n-0.15\n",
     ],
 )
 @pytest.mark.parametrize("max_bad_rows", [0, "100%"])

@@ -180,6 +180,7 @@ def test_rows_of_a_list_with_columns_are_scored_again(strict: Account) -> None:
         (b" none", 'set na_values = [" none"]'),
         (b'"1,5"', 'set decimal = ","'),
         (b"x", ""),
+        (b'"-\n"', ""),  # a hint never spans lines
     ],
 )
 def test_refused_value_names_the_option_that_reads_it(strict: Account, cell: bytes, hint: str) -> None:
