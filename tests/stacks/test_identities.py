@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.stacks.identities import current, recorded
+
+RENAMED: Mapping[str, str] = {}
+"""Text in identities.txt, as it was before the packages were laid out anew, and what it is now."""
+
+
+def test_logical_ids_and_names_are_those_of_before(tmp_path: Path) -> None:
+    expected = []
+    for line in recorded():
+        for old, new in RENAMED.items():
+            line = line.replace(old, new)  # noqa: PLW2901
+        expected.append(line)
+    assert current(tmp_path) == sorted(expected)
