@@ -121,6 +121,6 @@ node_modules/ready: package-lock.json
 	@$(RUN)/python -m tools.checks.programs
 	@touch $@
 
-build/demo/model.tar.gz: .venv/ready training/demo.py training/data.py training/artefact.py
+build/demo/model.tar.gz: .venv/ready training/demo.py training/data.py training/artifact.py
 	@echo "setting up: the demo model (build/demo)" >&2
 	@$(RUN)/python -m training.demo

@@ -36,9 +36,9 @@ class StoredNames(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A deployed model as the runtime sees it. `features` is None where the artefact does not tell.
+    """A deployed model as the runtime sees it. `features` is None where the artifact does not tell.
 
-    `digest` is the SHA-256 of the artefact's archive, None where the model is in its container. `component` is the
+    `digest` is the SHA-256 of the artifact's archive, None where the model is in its container. `component` is the
     inference component that holds it, where the endpoint scales to no instance at all.
     """
 

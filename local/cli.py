@@ -29,7 +29,7 @@ def run(
     paths: Paths,
     model: Annotated[
         Path | None,
-        typer.Option(metavar="ARTEFACT", exists=True, dir_okay=False, help="Your own model, as you have it."),
+        typer.Option(metavar="ARTIFACT", exists=True, dir_okay=False, help="Your own model, as you have it."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Where the scores go; a folder for several files.")

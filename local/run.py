@@ -24,7 +24,7 @@ from dropscore.jobs import Job, State
 from dropscore.routes import errors_key
 from local.account import REGION
 from local.cloud import Clock, Cloud, throwaway
-from training.importing import import_artefact
+from training.importing import import_artifact
 
 TAKEN_SECONDS = 60.0
 Talk = Callable[[str], None]
@@ -49,7 +49,7 @@ def run(orders: Sequence[Order], model: Path | None, keep: bool, talk: Talk, clo
         environ = dict(os.environ)
         if model is not None:
             with clock.step("import the model"):
-                environ["DROPSCORE_ARTEFACT"] = str(_imported(model, home))
+                environ["DROPSCORE_ARTIFACT"] = str(_imported(model, home))
         with throwaway(home / "cloud", environ, talk, clock) as cloud:
             try:
                 jobs = _score(cloud, orders, talk, clock)
@@ -125,9 +125,9 @@ def _ended(cloud: Cloud) -> CloudError:
 
 
 def _imported(model: Path, home: Path) -> Path:
-    artefact = home / "model.tar.gz"
-    import_artefact(model, artefact)
-    return artefact
+    artifact = home / "model.tar.gz"
+    import_artifact(model, artifact)
+    return artifact
 
 
 @contextmanager

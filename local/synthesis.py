@@ -100,8 +100,8 @@ def _inputs(root: Path, environ: Mapping[str, str], settings: Settings) -> Itera
     settings_file = root / environ.get("DROPSCORE_SETTINGS", "dropscore.toml")
     yield settings_file.name, settings_file
     for model in settings.models:
-        if model.artefact is not None:
-            yield f"{model.name}/{model.artefact.path.name}", model.artefact.path
+        if model.artifact is not None:
+            yield f"{model.name}/{model.artifact.path.name}", model.artifact.path
         if isinstance(model.container, Folder) and model.container != OURS:
             yield from _tree(model.name, model.container.path)
     for name in TREES:

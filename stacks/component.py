@@ -20,7 +20,7 @@ def inference_component(
     name: str,
     instance_type: str,
     image: str,
-    artefact_url: str | None,
+    artifact_url: str | None,
     environment: Mapping[str, str],
 ) -> sagemaker.CfnInferenceComponent:
     """Starts with one copy, so that a model that cannot be served fails the deployment; idle, it goes by itself."""
@@ -33,7 +33,7 @@ def inference_component(
         variant_name=VARIANT,
         specification=_Component.InferenceComponentSpecificationProperty(
             container=_Component.InferenceComponentContainerSpecificationProperty(
-                image=image, artifact_url=artefact_url, environment=environment or None
+                image=image, artifact_url=artifact_url, environment=environment or None
             ),
             compute_resource_requirements=_Component.InferenceComponentComputeResourceRequirementsProperty(
                 number_of_cpu_cores_required=share.vcpus,

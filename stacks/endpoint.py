@@ -1,4 +1,4 @@
-"""One model behind a SageMaker endpoint: a container, the user's artefact, no way out to the network."""
+"""One model behind a SageMaker endpoint: a container, the user's artifact, no way out to the network."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Endpoint(Construct):
         self.metrics = EndpointMetrics(self._dimensions())
         self.health = EndpointHealth(self, "Health", name=name, metrics=self.metrics, latency_ms=monitoring.latency_ms)
         self._image, self._key, self._storage = image, volume_key, storage
-        self._artefact = s3_assets.Asset(self, "Artefact", path=str(model.artefact.path)) if model.artefact else None
-        self._role = endpoint_role(self, image=image, artefact=self._artefact, log_groups=self._log_groups(monitoring))
+        self._artifact = s3_assets.Asset(self, "Artifact", path=str(model.artifact.path)) if model.artifact else None
+        self._role = endpoint_role(self, image=image, artifact=self._artifact, log_groups=self._log_groups(monitoring))
         if model.serving.serverless_memory_mib:
             self._serve_without_instances(model.serving.serverless_memory_mib)
         elif model.serving.sleeps:
@@ -101,7 +101,7 @@ class Endpoint(Construct):
             name=self.endpoint_name,
             instance_type=self.model.serving.instance_type,
             image=self._image.uri,
-            artefact_url=self._artefact.s3_object_url if self._artefact else None,
+            artifact_url=self._artifact.s3_object_url if self._artifact else None,
             environment=self._environment(),
         )
         endpoint.node.add_dependency(self._role.node.find_child("DefaultPolicy"))  # or the first pull is refused
@@ -120,7 +120,7 @@ class Endpoint(Construct):
             enable_network_isolation=isolated,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=self._image.uri,
-                model_data_url=self._artefact.s3_object_url if self._artefact else None,
+                model_data_url=self._artifact.s3_object_url if self._artifact else None,
                 environment=self._environment() or None,
             ),
         )
@@ -156,7 +156,7 @@ class Endpoint(Construct):
 
     def _environment(self) -> dict[str, str]:
         """The pin: what the model file must be, by a digest that whoever replaces the file cannot replace with it."""
-        pinned = self.model.artefact.model_sha256 if self.model.artefact else None
+        pinned = self.model.artifact.model_sha256 if self.model.artifact else None
         return {"DROPSCORE_MODEL_SHA256": pinned} if pinned else {}
 
     def _log_groups(self, monitoring: MonitoringSettings) -> list[str]:
@@ -177,7 +177,7 @@ class Endpoint(Construct):
 
 
 def model_version(model: ServedModel, image: Image) -> str:
-    """What names the scores' origin: our container scores an artefact the same in every release, others may not."""
-    if model.artefact is None:
+    """What names the scores' origin: our container scores an artifact the same in every release, others may not."""
+    if model.artifact is None:
         return image.version
-    return model.artefact.version if model.container == OURS else f"{model.artefact.version}-{image.version}"
+    return model.artifact.version if model.container == OURS else f"{model.artifact.version}-{image.version}"

@@ -1,4 +1,4 @@
-"""The role under which SageMaker starts a model: it pulls the image, reads the artefact, writes logs, and no more."""
+"""The role under which SageMaker starts a model: it pulls the image, reads the artifact, writes logs, and no more."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ANY_RESOURCE_REASON = (
 
 
 def endpoint_role(
-    scope: Construct, *, image: Image, artefact: s3_assets.Asset | None, log_groups: Sequence[str]
+    scope: Construct, *, image: Image, artifact: s3_assets.Asset | None, log_groups: Sequence[str]
 ) -> iam.Role:
     role = iam.Role(scope, "Role", assumed_by=service_principal("sagemaker.amazonaws.com"))
-    if artefact:
-        grant_read_asset(role, artefact)
+    if artifact:
+        grant_read_asset(role, artifact)
     image.repository.grant_pull(role)
     for name in log_groups:
         grant_write_log(role, name, ["logs:CreateLogGroup", *WRITE_LOG])

@@ -1,4 +1,4 @@
-"""What reading one artefact may cost, over all its layers: a gzip in a gzip spends from the same budget."""
+"""What reading one artifact may cost, over all its layers: a gzip in a gzip spends from the same budget."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ STEPS_LIMIT = 1_000_000  # of a pickle or an RDS file; a model has hundreds, its
 class Budget:
     """`spend` before, or as soon as, bytes are made; `step` for each step of a pickle or item of an RDS file."""
 
-    def __init__(self, artefact_bytes: int) -> None:
-        self.limit_bytes = UNPACKED_BASE_BYTES + UNPACKED_FACTOR * artefact_bytes
+    def __init__(self, artifact_bytes: int) -> None:
+        self.limit_bytes = UNPACKED_BASE_BYTES + UNPACKED_FACTOR * artifact_bytes
         self.left_bytes = self.limit_bytes
         self.left_steps = STEPS_LIMIT
 
@@ -23,7 +23,7 @@ class Budget:
         self.left_bytes -= count
         if self.left_bytes < 0:
             raise ModelImportError(
-                f"unpacked, the artefact is over {self.limit_bytes} bytes, which its size allows. "
+                f"unpacked, the artifact is over {self.limit_bytes} bytes, which its size allows. "
                 "If it is a model, unpack it yourself and import what was inside",
                 code=Code.TOO_LARGE,
             )

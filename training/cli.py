@@ -9,35 +9,35 @@ from typing import Annotated
 import typer
 
 from dropscore.cli.output import printable, say, write, write_json
-from training.artefact import Manifest
+from training.artifact import Manifest
 from training.checking.cli import check
-from training.importing import import_artefact, read_manifest
+from training.importing import import_artifact, read_manifest
 
 app = typer.Typer(help="Bring your own model.", no_args_is_help=True)
 app.command()(check)
-ARTEFACT = typer.Argument(exists=True, dir_okay=False, readable=True)
+ARTIFACT = typer.Argument(exists=True, dir_okay=False, readable=True)
 JSON = typer.Option("--json", help="Print the manifest as JSON.")
 
 
 @app.command("import")
 def import_(
-    artefact: Annotated[Path, ARTEFACT],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Where to write the served artefact.", dir_okay=False)],
+    artifact: Annotated[Path, ARTIFACT],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where to write the served artifact.", dir_okay=False)],
     as_json: Annotated[bool, JSON] = False,
     trees_a_round: Annotated[
         int | None, typer.Option(min=1, help="num_parallel_tree of training, where an old file does not say it.")
     ] = None,
 ) -> None:
     """Turn an XGBoost .json, .ubj, binary, pickle or joblib, or a tar of one, into the model.tar.gz that is served."""
-    manifest = import_artefact(artefact, out, trees_a_round=trees_a_round)
+    manifest = import_artifact(artifact, out, trees_a_round=trees_a_round)
     _print(manifest, as_json=as_json)
-    say(f'Wrote {printable(out)}. Name it in dropscore.toml: artefact = "{printable(out)}"')
+    say(f'Wrote {printable(out)}. Name it in dropscore.toml: artifact = "{printable(out)}"')
 
 
 @app.command()
-def show(artefact: Annotated[Path, ARTEFACT], as_json: Annotated[bool, JSON] = False) -> None:
-    """Print the manifest of a served artefact, after checking that the model is the one it describes."""
-    _print(read_manifest(artefact), as_json=as_json)
+def show(artifact: Annotated[Path, ARTIFACT], as_json: Annotated[bool, JSON] = False) -> None:
+    """Print the manifest of a served artifact, after checking that the model is the one it describes."""
+    _print(read_manifest(artifact), as_json=as_json)
 
 
 def _print(manifest: Manifest, *, as_json: bool) -> None:

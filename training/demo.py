@@ -12,7 +12,7 @@ import numpy as np
 import xgboost
 
 from training import data
-from training.artefact import Manifest, Source, digest, pack
+from training.artifact import Manifest, Source, digest, pack
 from training.booster import describe
 
 ROWS = 60_000

@@ -1,7 +1,7 @@
-"""Why an artefact is not imported.
+"""Why an artifact is not imported.
 
 DropscoreError
-└── ModelImportError          the artefact cannot be served                     exit 3
+└── ModelImportError          the artifact cannot be served                     exit 3
     └── UnsafePickleError     a pickle asks for something no model needs
 """
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from training.artefact import MANIFEST, Manifest, load_members, members
+from training.artifact import MANIFEST, Manifest, load_members, members
 from training.budget import Budget
 from training.errors import Code, ModelImportError
 from training.inert import BOOSTER, SCALAR, WRAPPERS, Thing
@@ -32,7 +32,7 @@ _WRAPPINGS = (Kind.PICKLE, Kind.TAR, Kind.RDS)
 class Found:
     """`kind` says how to load `content`; the rest is what only the pickle around it, or the user, knew.
 
-    `stated` is the manifest around the model, where the file is an artefact that import, or training, made.
+    `stated` is the manifest around the model, where the file is an artifact that import, or training, made.
     """
 
     content: bytes
@@ -97,7 +97,7 @@ def _find_in_tar(plain: bytes, budget: Budget) -> Found:
 
 
 def _find_served(files: Mapping[str, bytes]) -> Found:
-    """An artefact with a manifest: the model is as foreign as any, and the manifest is what has to be checked."""
+    """An artifact with a manifest: the model is as foreign as any, and the manifest is what has to be checked."""
     stated, model = load_members(dict(files))
     kind = recognise(model)
     if kind not in {Kind.JSON_MODEL, Kind.UBJ_MODEL} or needs_legacy(kind, model):

@@ -1,4 +1,4 @@
-"""Import: what people have → the artefact that we serve."""
+"""Import: what people have → the artifact that we serve."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from training.artefact import MANIFEST, Manifest, Source, digest, pack
+from training.artifact import MANIFEST, Manifest, Source, digest, pack
 from training.budget import SIZE_LIMIT_BYTES
 from training.conversion import Converted, convert
 from training.errors import Code, ModelImportError
@@ -18,11 +18,11 @@ READ = "training.reading"
 CHECKED = ("features", "objective", "outputs", "trees", "iterations", "categorical")
 
 
-def import_artefact(source: Path, destination: Path, *, trees_a_round: int | None = None) -> Manifest:
-    """Write the served artefact of the model in `source` to `destination`; nothing is written when it fails.
+def import_artifact(source: Path, destination: Path, *, trees_a_round: int | None = None) -> Manifest:
+    """Write the served artifact of the model in `source` to `destination`; nothing is written when it fails.
 
     `trees_a_round` is the num_parallel_tree of training, for files of before 1.6 that early stopping left without it.
-    This process never reads the file: others do, under limits. An artefact of ours is loaded and verified like any
+    This process never reads the file: others do, under limits. An artifact of ours is loaded and verified like any
     other, and its manifest must say what its model is.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +73,7 @@ def _manifest(here: Path, name: str, converted: Converted) -> Manifest:
 
 
 def _checked(stated: Manifest, found: Manifest) -> Manifest:
-    """What an artefact of ours states, once it is true.
+    """What an artifact of ours states, once it is true.
 
     A manifest of before there were feature names gets the model's; one may name the features of a model without names.
     """
@@ -97,12 +97,12 @@ def _check(field: str, stated: object, found: object) -> None:
 
 
 def read_manifest(source: Path) -> Manifest:
-    """That of a served artefact whose model is the one it describes; the model is not loaded."""
+    """That of a served artifact whose model is the one it describes; the model is not loaded."""
     with tempfile.TemporaryDirectory() as folder:
         _, here = _read(source, Path(folder), None)
         stated = here / "stated.json"
         if not stated.exists():
             raise ModelImportError(
-                f"no {MANIFEST} inside: not a served artefact. Make one: dropscore model import", code=Code.NOT_A_MODEL
+                f"no {MANIFEST} inside: not a served artifact. Make one: dropscore model import", code=Code.NOT_A_MODEL
             )
         return Manifest.from_json(stated.read_bytes())

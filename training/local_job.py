@@ -20,7 +20,7 @@ from typing import IO
 from dropscore.cli.output import printable, say, write
 from dropscore.environments import python_environment
 from dropscore.errors import ConfigurationError, DropscoreError
-from training.artefact import MANIFEST, Manifest, pack
+from training.artifact import MANIFEST, Manifest, pack
 
 CONTAINER = Path(__file__).resolve().parents[1] / "containers" / "model"
 SUFFIXES = (".csv", ".parquet", ".pq")
@@ -153,7 +153,7 @@ def _reason(root: Path) -> str:
 
 
 def keep(root: Path, out: Path, report: Path) -> Manifest:
-    """The artefact at `out`, the report in the folder `report`."""
+    """The artifact at `out`, the report in the folder `report`."""
     manifest = Manifest.from_json((root / "model" / MANIFEST).read_bytes())
     pack(out, manifest, (root / "model" / manifest.model).read_bytes())
     shutil.copytree(root / "output" / "data", report, dirs_exist_ok=True)

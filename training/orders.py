@@ -1,4 +1,4 @@
-"""What the reader of an artefact leaves for the process that loads the model: FOLDER/source and FOLDER/order.json."""
+"""What the reader of an artifact leaves for the process that loads the model: FOLDER/source and FOLDER/order.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`training.reading ARTEFACT FOLDER TREES`: finds the model in ARTEFACT and writes it, unloaded, into FOLDER.
+"""`training.reading ARTIFACT FOLDER TREES`: finds the model in ARTIFACT and writes it, unloaded, into FOLDER.
 
 Runs in a process of its own under limits (`training.sandbox`), because what it reads comes from strangers.
 """
@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from training import orders
-from training.artefact import digest
+from training.artifact import digest
 from training.foreign import find
 
 
-def main(artefact: str, folder: str, trees_a_round: str) -> None:
-    content = Path(artefact).read_bytes()
+def main(artifact: str, folder: str, trees_a_round: str) -> None:
+    content = Path(artifact).read_bytes()
     found = find(content)
     orders.write(Path(folder), replace(found, trees_a_round=int(trees_a_round) or None))
     (Path(folder) / "sha256").write_text(digest(content))

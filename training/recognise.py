@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Protocol
 
-from training.artefact import gunzip
+from training.artifact import gunzip
 from training.budget import MIB, Budget
 from training.errors import OTHER_LIBRARIES, Code, ModelImportError
 from training.rds import MAGIC

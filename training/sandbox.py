@@ -32,7 +32,7 @@ HELP = (
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """`cpu_seconds` and `wall_seconds` are for all processes of one artefact together, the bytes for each of them.
+    """`cpu_seconds` and `wall_seconds` are for all processes of one artifact together, the bytes for each of them.
 
     `address_bytes` is far above what a process uses: libraries and threads reserve more than they touch.
     """
@@ -44,9 +44,9 @@ class Limits:
     resident_factor: int = 16
 
     @classmethod
-    def of(cls, artefact_bytes: int) -> Limits:
-        size = artefact_bytes / MIB
-        return cls(cpu_seconds=6 + size, wall_seconds=60 + 10 * size, address_bytes=2048 * MIB + 4 * artefact_bytes)
+    def of(cls, artifact_bytes: int) -> Limits:
+        size = artifact_bytes / MIB
+        return cls(cpu_seconds=6 + size, wall_seconds=60 + 10 * size, address_bytes=2048 * MIB + 4 * artifact_bytes)
 
     def resident_bytes(self, read_bytes: int) -> int:
         """For a process that reads so many: XGBoost takes eleven times the size of JSON, four times that of UBJSON."""

@@ -28,18 +28,18 @@ def train(
     parameter: Annotated[
         list[str] | None, typer.Option("-p", "--parameter", help="One hyperparameter, key=value; wins over the file.")
     ] = None,
-    out: Annotated[Path, typer.Option("-o", "--out", help="Where to write the artefact.", dir_okay=False)] = Path(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where to write the artifact.", dir_okay=False)] = Path(
         "model.tar.gz"
     ),
     report: Annotated[
-        Path | None, typer.Option(help="Folder for the report; `report` beside the artefact unless given.")
+        Path | None, typer.Option(help="Folder for the report; `report` beside the artifact unless given.")
     ] = None,
     checkpoints: Annotated[
         Path | None, typer.Option(help="Folder to keep checkpoints in and to go on from.", file_okay=False)
     ] = None,
     hosts: Annotated[int, typer.Option(help="Train as so many hosts, each a process here.", min=1, max=16)] = 1,
 ) -> None:
-    """Train an XGBoost model as the container does on SageMaker, and write the artefact that is served."""
+    """Train an XGBoost model as the container does on SageMaker, and write the artifact that is served."""
     job = LocalJob(
         train=data,
         validation=validation,
@@ -51,7 +51,7 @@ def train(
     with tempfile.TemporaryDirectory(prefix="dropscore-train-") as home:
         keep(job.run(Path(home)), out, place)
     wrote = printable(out)
-    say(f'Wrote {wrote} and {printable(place)}/report.html. Name it in dropscore.toml: artefact = "{wrote}"')
+    say(f'Wrote {wrote} and {printable(place)}/report.html. Name it in dropscore.toml: artifact = "{wrote}"')
 
 
 def chosen(file: Path | None, pairs: Sequence[str]) -> dict[str, str]:

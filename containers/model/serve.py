@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from serving.contract import Server, Service
 from serving.gate import Gate
-from serving.loading import BadArtefactError, load, size_of
+from serving.loading import BadArtifactError, load, size_of
 from serving.log import log
 from serving.model import Model
 from serving.settings import Settings
@@ -45,7 +45,7 @@ def serve(settings: Settings, stop: threading.Event) -> int:
     started = time.monotonic()
     try:
         model = _load(settings, stop)
-    except (BadArtefactError, TrialError) as error:
+    except (BadArtifactError, TrialError) as error:
         log("refused_to_start", message=str(error))
         return 1
     except InterruptedTrialError:

@@ -171,14 +171,14 @@ class ModelServer:
     def _keep_up(self) -> None:
         home = self.around.state / "endpoints" / self.endpoint.name
         try:
-            artefact = self._fetch(home)
+            artifact = self._fetch(home)
         except (AwsError, BotoCoreError, ClientError, OSError, tarfile.TarError) as error:
-            self.status, self.failure = "Failed", f"the artefact could not be fetched: {error}"
+            self.status, self.failure = "Failed", f"the artifact could not be fetched: {error}"
             return
         while not self._stopping.is_set():
             self._close_idle()
             self._port = _free_port()
-            self._process = Process(self._command(), self.image.directory, self._environment(artefact, home), self.log)
+            self._process = Process(self._command(), self.image.directory, self._environment(artifact, home), self.log)
             threading.Thread(target=self._wait_healthy, args=(self._process,), daemon=True).start()
             code, _ = self._process.wait()
             if self.status == "Creating" and not self._stopping.is_set():
@@ -193,7 +193,7 @@ class ModelServer:
     def _command(self) -> list[str]:
         return [*self.image.command, "serve"]
 
-    def _environment(self, artefact: Path, home: Path) -> dict[str, str]:
+    def _environment(self, artifact: Path, home: Path) -> dict[str, str]:
         scratch = home / "tmp"
         scratch.mkdir(parents=True, exist_ok=True)
         return {
@@ -201,19 +201,19 @@ class ModelServer:
             "AWS_REGION": REGION,
             "SAGEMAKER_BIND_TO_PORT": str(self._port),
             "DROPSCORE_BIND_HOST": "127.0.0.1",
-            "SM_MODEL_DIR": str(artefact),
+            "SM_MODEL_DIR": str(artifact),
             **self.endpoint.environment,
         }
 
     def _fetch(self, home: Path) -> Path:
-        """The folder of the model: the artefact, downloaded as the model's execution role, or nothing."""
+        """The folder of the model: the artifact, downloaded as the model's execution role, or nothing."""
         session = self.authority.assume(self.endpoint.role_arn, MODEL_SERVICE, self.endpoint.name)
         shutil.rmtree(home, ignore_errors=True)
         unpacked = home / "model"
         unpacked.mkdir(parents=True)
-        if self.endpoint.artefact_url:
+        if self.endpoint.artifact_url:
             packed = home / "model.tar.gz"
-            self._download(self.endpoint.artefact_url, packed, session)
+            self._download(self.endpoint.artifact_url, packed, session)
             _unpack(packed, unpacked)
         return unpacked
 

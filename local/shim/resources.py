@@ -39,7 +39,7 @@ class Endpoint:
     name: str
     variant: str
     image: str
-    artefact_url: str | None
+    artifact_url: str | None
     environment: Mapping[str, str]
     role_arn: str
     component: Component | None = None
@@ -140,7 +140,7 @@ def _held(variant: dict[str, Any], by_type: dict[str, list[dict[str, Any]]]) -> 
     container = model["PrimaryContainer"]
     return {
         "image": container["Image"],
-        "artefact_url": container.get("ModelDataUrl"),
+        "artifact_url": container.get("ModelDataUrl"),
         "environment": container.get("Environment", {}),
         "role_arn": model["ExecutionRoleArn"],
     }
@@ -154,7 +154,7 @@ def _copied(endpoint: str, config: dict[str, Any], by_type: dict[str, list[dict[
     container = found[0]["properties"]["Specification"]["Container"]
     return {
         "image": container["Image"],
-        "artefact_url": container.get("ArtifactUrl"),
+        "artifact_url": container.get("ArtifactUrl"),
         "environment": container.get("Environment", {}),
         "role_arn": config["ExecutionRoleArn"],
         "component": Component(found[0]["arn"], found[0]["name"], _fewest_copies(found[0]["name"], by_type)),

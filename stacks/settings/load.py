@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from stacks.settings.artefact import read_archive, read_artefact
+from stacks.settings.artifact import read_archive, read_artifact
 from stacks.settings.complaints import SettingsError, complaint, unknown_name
 from stacks.settings.container import OURS, Container, read_folder, read_uri
 from stacks.settings.enumerations import unlisted
@@ -159,12 +159,12 @@ def _check_routes(path: Path, written: SettingsFile) -> None:
 def _served(path: Path, written: SettingsFile, name: str, environ: Mapping[str, str]) -> ServedModel:
     model, key = written.models[name], f"{path.name}: models.{name}"
     container = _container(path.parent, model, key)
-    artefact = _artefact(path.parent, model, key)
-    override = environ.get("DROPSCORE_ARTEFACT")
+    artifact = _artifact(path.parent, model, key)
+    override = environ.get("DROPSCORE_ARTIFACT")
     if override and name == written.routes["default"].model:
-        artefact = Path(override).absolute(), "$DROPSCORE_ARTEFACT"
-    read = read_artefact if container == OURS else read_archive
-    return ServedModel(name, container, read(*artefact) if artefact else None, model)
+        artifact = Path(override).absolute(), "$DROPSCORE_ARTIFACT"
+    read = read_artifact if container == OURS else read_archive
+    return ServedModel(name, container, read(*artifact) if artifact else None, model)
 
 
 def _container(folder: Path, model: ModelSettings, key: str) -> Container:
@@ -173,5 +173,5 @@ def _container(folder: Path, model: ModelSettings, key: str) -> Container:
     return OURS if model.container is None else read_folder(folder / model.container, f"{key}.container")
 
 
-def _artefact(folder: Path, model: ModelSettings, key: str) -> tuple[Path, str] | None:
-    return None if model.artefact is None else (folder / model.artefact, f"{key}.artefact")
+def _artifact(folder: Path, model: ModelSettings, key: str) -> tuple[Path, str] | None:
+    return None if model.artifact is None else (folder / model.artifact, f"{key}.artifact")

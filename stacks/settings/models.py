@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from stacks.settings.artefact import Artefact
+from stacks.settings.artifact import Artifact
 from stacks.settings.container import Container, read_uri
 from stacks.settings.instances import share_of
 from stacks.settings.sections import GRAVITON, Section
@@ -24,7 +24,7 @@ class ModelSettings(Section):
     # In this order: each rule below knows only the keys above its own.
     container: str | None = None
     image: str | None = None
-    artefact: str | None = Field(default=None, validate_default=True)
+    artifact: str | None = Field(default=None, validate_default=True)
     serverless_memory_mib: int | None = None
     serverless_concurrency: int = Field(default=5, ge=1, le=200)
     instance_type: str = Field(default="ml.m5.large", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$")
@@ -61,12 +61,12 @@ class ModelSettings(Section):
             read_uri(image)
         return image
 
-    @field_validator("artefact")
+    @field_validator("artifact")
     @classmethod
-    def _something_is_served(cls, artefact: str | None, info: ValidationInfo) -> str | None:
-        if artefact is None and {"container": None, "image": None}.items() <= info.data.items():
+    def _something_is_served(cls, artifact: str | None, info: ValidationInfo) -> str | None:
+        if artifact is None and {"container": None, "image": None}.items() <= info.data.items():
             raise ValueError("add the model.tar.gz of an XGBoost model, or a container or an image of your own")
-        return artefact
+        return artifact
 
     @field_validator("serverless_memory_mib")
     @classmethod
@@ -129,25 +129,25 @@ class ModelSettings(Section):
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model as it will be served: its settings, its container, and what its artefact says of itself."""
+    """A model as it will be served: its settings, its container, and what its artifact says of itself."""
 
     name: str
     container: Container
-    artefact: Artefact | None
+    artifact: Artifact | None
     serving: ModelSettings
 
     @property
     def features(self) -> int | None:
-        return self.artefact.features if self.artefact else None
+        return self.artifact.features if self.artifact else None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """None where they are unknown."""
-        return self.artefact.feature_names if self.artefact else ()
+        return self.artifact.feature_names if self.artifact else ()
 
     @property
     def digest(self) -> str | None:
-        return self.artefact.digest if self.artefact else None
+        return self.artifact.digest if self.artifact else None
 
     @property
     def body_limit_bytes(self) -> int:

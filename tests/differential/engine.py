@@ -163,15 +163,15 @@ def _job(case: Case, version: str) -> Job:
 
 @cache
 def serving_model(known: Known) -> Any:
-    """As the container loads it from an artefact of ours."""
+    """As the container loads it from an artifact of ours."""
     from serving.loading import load
 
-    from training.artefact import load as read
-    from training.importing import import_artefact
+    from training.artifact import load as read
+    from training.importing import import_artifact
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        import_artefact(write_raw(known, folder), folder / "model.tar.gz")
+        import_artifact(write_raw(known, folder), folder / "model.tar.gz")
         manifest, model = read((folder / "model.tar.gz").read_bytes())
         (folder / "served").mkdir()
         (folder / "served" / manifest.model).write_bytes(model)

@@ -14,7 +14,7 @@ Rows = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Known:
-    """A model as its owner knows it. `names` is None where the artefact does not tell what its features are called."""
+    """A model as its owner knows it. `names` is None where the artifact does not tell what its features are called."""
 
     label: str
     features: int

@@ -13,7 +13,7 @@ from tests.differential.case import Case, case_of
 from tests.differential.engine import Outcome, difference
 from tests.differential.models import MODELS, write_raw
 from tests.e2e.conftest import Hands, cloud_of
-from training.importing import import_artefact
+from training.importing import import_artifact
 
 FILES = int(os.environ.get("DROPSCORE_CLOUD_FILES", "5"))
 FIRST = 1_000_000
@@ -29,10 +29,10 @@ def hands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
         "[reconcile]\nevery_minutes = 1440\ngrace_minutes = 0",
     ]
     for known in MODELS:
-        artefact = folder / f"{known.label}.tar.gz"
-        import_artefact(write_raw(known, folder), artefact)
+        artifact = folder / f"{known.label}.tar.gz"
+        import_artifact(write_raw(known, folder), artifact)
         settings += [
-            f'[models.{known.label}]\nartefact = "{artefact}"\nbody_limit_bytes = 20000',
+            f'[models.{known.label}]\nartifact = "{artifact}"\nbody_limit_bytes = 20000',
             f'[routes.{known.label}]\nmodel = "{known.label}"',
         ]
     file = folder / "dropscore.toml"

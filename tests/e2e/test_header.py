@@ -16,7 +16,7 @@ import xgboost
 from dropscore.jobs import Job, State
 from dropscore.routes import manifest_key
 from tests.e2e.conftest import Hands, cloud_of
-from training.importing import import_artefact
+from training.importing import import_artifact
 
 NAMES = ["a", "b", "c", "d"]
 ROWS = 200
@@ -25,7 +25,7 @@ SETTINGS = """
 shard_mib = 1
 
 [models.named]
-artefact = "model.tar.gz"
+artifact = "model.tar.gz"
 
 [routes.default]
 model = "named"
@@ -67,7 +67,7 @@ def booster(table: pd.DataFrame) -> xgboost.Booster:
 def hands(booster: xgboost.Booster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
     folder = tmp_path_factory.mktemp("named")
     booster.save_model(folder / "trained.ubj")
-    assert import_artefact(folder / "trained.ubj", folder / "model.tar.gz").feature_names == tuple(NAMES)
+    assert import_artifact(folder / "trained.ubj", folder / "model.tar.gz").feature_names == tuple(NAMES)
     (folder / "dropscore.toml").write_text(SETTINGS)
     with cloud_of(folder / "dropscore.toml", tmp_path_factory.mktemp("cloud")) as running:
         yield Hands(running)

@@ -20,9 +20,9 @@ from training import demo
 SMALLER_MODEL = {"rows": 2_000, "rounds": 5}
 
 
-def _deployed(home: Path, artefact: Path, body: bytes) -> tuple[Job, np.ndarray]:
+def _deployed(home: Path, artifact: Path, body: bytes) -> tuple[Job, np.ndarray]:
     """One file scored by what is deployed now, and its scores."""
-    environ = {**os.environ, "DROPSCORE_ARTEFACT": str(artefact)}
+    environ = {**os.environ, "DROPSCORE_ARTIFACT": str(artifact)}
     cloud = launch(home, environ, lambda _: None, Clock())
     try:
         hands = Hands(cloud)
@@ -37,12 +37,12 @@ def test_a_model_is_rotated_and_rolled_back(tmp_path: Path, sample: list[bytes])
     demo.write(tmp_path / "new", **SMALLER_MODEL)
     old, new = DEMO / "model.tar.gz", tmp_path / "new" / "model.tar.gz"
     body = b"\n".join(sample) + b"\n"
-    runs = [_deployed(tmp_path / "cloud", artefact, body) for artefact in (old, new, old)]
+    runs = [_deployed(tmp_path / "cloud", artifact, body) for artifact in (old, new, old)]
 
     versions = [job.model_version for job, _ in runs]
     assert versions[0] == versions[2] != versions[1]
-    for artefact, (_, scores) in zip((old, new, old), runs, strict=True):
-        assert np.array_equal(scores, expected_scores(artefact, DEMO / "sample.csv"))
+    for artifact, (_, scores) in zip((old, new, old), runs, strict=True):
+        assert np.array_equal(scores, expected_scores(artifact, DEMO / "sample.csv"))
     assert len({job.output_key for job, _ in runs}) == 3, "each version of the file has scores of its own"
 
 

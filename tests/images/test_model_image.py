@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from training import data, demo
-from training.artefact import load, unpack
-from training.importing import import_artefact
+from training.artifact import load, unpack
+from training.importing import import_artifact
 
 IMAGE = os.environ.get("DROPSCORE_MODEL_IMAGE", "")
 ENGINE = shlex.split(os.environ.get("DROPSCORE_ENGINE", "docker"))
@@ -106,31 +106,31 @@ def started(model: Path, *command: str, **environment: str) -> Iterator[Containe
 
 
 @pytest.fixture(scope="module")
-def artefact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
     demo.write(folder)
     return folder
 
 
-def unpacked(artefact: Path, folder: Path) -> Path:
+def unpacked(artifact: Path, folder: Path) -> Path:
     """Readable by the image's own user, whoever runs the tests."""
-    unpack(artefact, folder)
+    unpack(artifact, folder)
     for path in (folder, *folder.parents[:3]):  # up to pytest's own folder
         path.chmod(0o755)
     return folder
 
 
 @pytest.fixture(scope="module")
-def container(artefact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    model = unpacked(artefact / "model.tar.gz", tmp_path_factory.mktemp("container") / "model")
+def container(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    model = unpacked(artifact / "model.tar.gz", tmp_path_factory.mktemp("container") / "model")
     with started(model, "serve") as running:
         running.wait_until_ready()
         yield running
 
 
-def test_scores_are_those_of_booster_predict(container: Container, artefact: Path) -> None:
-    sample = artefact / "sample.csv"
-    _, model = load((artefact / "model.tar.gz").read_bytes())
+def test_scores_are_those_of_booster_predict(container: Container, artifact: Path) -> None:
+    sample = artifact / "sample.csv"
+    _, model = load((artifact / "model.tar.gz").read_bytes())
     booster = xgboost.Booster()
     booster.load_model(bytearray(model))
     expected = booster.predict(xgboost.DMatrix(np.loadtxt(sample, delimiter=",")))
@@ -158,9 +158,9 @@ def test_it_has_no_compiler_and_runs_by_number(container: Container) -> None:
     assert labels["com.amazonaws.sagemaker.capabilities.accept-bind-to-port"] == "true"
 
 
-def test_it_is_ready_within_2_seconds(artefact: Path, tmp_path: Path) -> None:
+def test_it_is_ready_within_2_seconds(artifact: Path, tmp_path: Path) -> None:
     """From the engine's start of the process to the server's own word; the best of three: the machine may be busy."""
-    model = unpacked(artefact / "model.tar.gz", tmp_path / "model")
+    model = unpacked(artifact / "model.tar.gz", tmp_path / "model")
     assert min(start_seconds(model) for _ in range(3)) < 2
 
 
@@ -183,14 +183,14 @@ def test_four_bodies_of_5_mb_at_once_stay_below_320_mb(container: Container, tmp
     assert int(peak[1]) < 320 * 1024
 
 
-def test_it_reads_every_content_type_with_the_libraries_it_has(container: Container, artefact: Path) -> None:
-    rows = np.loadtxt(artefact / "sample.csv", delimiter=",")
+def test_it_reads_every_content_type_with_the_libraries_it_has(container: Container, artifact: Path) -> None:
+    rows = np.loadtxt(artifact / "sample.csv", delimiter=",")
     packed, streamed = BytesIO(), BytesIO()
     table = pa.table({f"c{number}": column for number, column in enumerate(rows.T)})
     parquet.write_table(table, packed)
     with pa.ipc.new_stream(streamed, table.schema) as writer:
         writer.write_table(table)
-    expected = container.score((artefact / "sample.csv").read_bytes())
+    expected = container.score((artifact / "sample.csv").read_bytes())
     bodies = {
         "application/json": json.dumps({"instances": rows.tolist()}).encode(),
         "application/jsonlines": "\n".join(map(json.dumps, rows.tolist())).encode(),
@@ -206,28 +206,28 @@ def test_it_reads_every_content_type_with_the_libraries_it_has(container: Contai
 
 def test_imported_python_2_model_scores_as_it_did(tmp_path: Path) -> None:
     if not BYO.exists():
-        pytest.skip(f"{BYO} is absent: the sample artefact is not part of the repository")
-    import_artefact(BYO / "model.tar.gz", tmp_path / "model.tar.gz")
+        pytest.skip(f"{BYO} is absent: the sample artifact is not part of the repository")
+    import_artifact(BYO / "model.tar.gz", tmp_path / "model.tar.gz")
     with started(unpacked(tmp_path / "model.tar.gz", tmp_path / "model")) as running:  # without `serve` it serves too
         running.wait_until_ready()
         expected = [0.000260044, 0.000412545, 0.001004696, 0.0000873892495292, 0.977230012, 0.970581293, 0.445608526]
         assert running.score((BYO / "sample.csv").read_bytes()) == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_model_that_the_deployment_pinned_is_served(artefact: Path, tmp_path: Path) -> None:
-    _, model = load((artefact / "model.tar.gz").read_bytes())
+def test_the_model_that_the_deployment_pinned_is_served(artifact: Path, tmp_path: Path) -> None:
+    _, model = load((artifact / "model.tar.gz").read_bytes())
     pin = sha256(model).hexdigest()
-    folder = unpacked(artefact / "model.tar.gz", tmp_path / "model")
+    folder = unpacked(artifact / "model.tar.gz", tmp_path / "model")
     with started(folder, "serve", DROPSCORE_MODEL_SHA256=pin) as running:
         running.wait_until_ready()
         assert running.events()[0]["model"] == pin
-        sample = (artefact / "sample.csv").read_bytes()
+        sample = (artifact / "sample.csv").read_bytes()
         assert len(running.score(sample)) == len(sample.splitlines())
 
 
-def test_another_model_than_the_pinned_one_is_not_served_and_it_says_so(artefact: Path, tmp_path: Path) -> None:
+def test_another_model_than_the_pinned_one_is_not_served_and_it_says_so(artifact: Path, tmp_path: Path) -> None:
     pin = sha256(b"the model that was deployed").hexdigest()
-    folder = unpacked(artefact / "model.tar.gz", tmp_path / "model")
+    folder = unpacked(artifact / "model.tar.gz", tmp_path / "model")
     with started(folder, "serve", DROPSCORE_MODEL_SHA256=pin) as running:
         assert running.exit_code() == 1
         (refused,) = running.events()
@@ -235,8 +235,8 @@ def test_another_model_than_the_pinned_one_is_not_served_and_it_says_so(artefact
     assert f"the deployment pinned {pin}: this is not the model that was deployed" in str(refused["message"])
 
 
-def test_sigterm_ends_it_with_zero_within_seconds(artefact: Path, tmp_path: Path) -> None:
-    with started(unpacked(artefact / "model.tar.gz", tmp_path / "model"), "serve") as running:
+def test_sigterm_ends_it_with_zero_within_seconds(artifact: Path, tmp_path: Path) -> None:
+    with started(unpacked(artifact / "model.tar.gz", tmp_path / "model"), "serve") as running:
         running.wait_until_ready()
         asked = time.monotonic()
         engine("stop", "--time", "20", running.name)

@@ -20,7 +20,7 @@ import pytest
 import xgboost
 
 from training import data
-from training.artefact import Manifest
+from training.artifact import Manifest
 
 IMAGE = os.environ.get("DROPSCORE_MODEL_IMAGE", "")
 ENGINE = shlex.split(os.environ.get("DROPSCORE_ENGINE", "docker"))

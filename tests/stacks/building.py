@@ -53,11 +53,11 @@ def write_container(folder: Path, ignore: str = "*\n!server.py\n") -> Path:
 
 
 def write_settings(folder: Path, overrides: Mapping[str, object]) -> None:
-    """The project's own `dropscore.toml` with some dotted keys changed (None takes one out), beside an artefact."""
+    """The project's own `dropscore.toml` with some dotted keys changed (None takes one out), beside an artifact."""
     pack(folder / "model.tar.gz", {"model.ubj": MODEL, "manifest.json": manifest()})
     write_container(folder / "mine")
     tables: Json = tomllib.loads((ROOT / "dropscore.toml").read_text())
-    changes: dict[str, object] = {"models.fraud.artefact": "model.tar.gz", **overrides}
+    changes: dict[str, object] = {"models.fraud.artifact": "model.tar.gz", **overrides}
     for dotted, value in changes.items():
         *path, key = dotted.split(".")
         table = tables

@@ -41,7 +41,9 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
 
 def identities_of(templates: Templates) -> Iterator[str]:
     manifest = json.loads((templates.outdir / "manifest.json").read_text())["artifacts"]
-    names = {name.lower(): each["properties"].get("stackName") for name, each in manifest.items() if "properties" in each}
+    names = {
+        name.lower(): each["properties"].get("stackName") for name, each in manifest.items() if "properties" in each
+    }
     for stack, template in templates.every.items():
         for logical_id, resource in template["Resources"].items():
             yield f"{names[stack]} {logical_id} {resource['Type']} {_physical_name(resource)}".rstrip()

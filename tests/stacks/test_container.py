@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stacks.settings import Settings
-from stacks.settings.artefact import read_archive
+from stacks.settings.artifact import read_archive
 from stacks.settings.complaints import SettingsError
 from stacks.settings.container import OURS, EcrImage, Folder, read_folder, read_uri
 from tests.stacks.building import (
@@ -26,10 +26,10 @@ from tests.stacks.test_environments import models_of
 
 URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/mine"
 DIGEST = "0123456789abcdef" * 4
-OWN = {"models.fraud.artefact": None, "models.fraud.container": "mine"}
-BOTH = {"models.fraud.artefact": "model.tar.gz", "models.fraud.container": "mine"}
-PULLED = {"models.fraud.artefact": None, "models.fraud.image": f"{URI}:3.1"}
-MIXED = {"models.mine.container": "mine", "models.two.container": "mine", "models.three.artefact": "model.tar.gz"}
+OWN = {"models.fraud.artifact": None, "models.fraud.container": "mine"}
+BOTH = {"models.fraud.artifact": "model.tar.gz", "models.fraud.container": "mine"}
+PULLED = {"models.fraud.artifact": None, "models.fraud.image": f"{URI}:3.1"}
+MIXED = {"models.mine.container": "mine", "models.two.container": "mine", "models.three.artifact": "model.tar.gz"}
 
 
 def container(templates: Templates, model: str = "Fraud") -> Json:
@@ -80,7 +80,7 @@ def test_a_folder_without_a_list_at_all_is_refused(tmp_path: Path) -> None:
 def test_the_examples_settings_name_the_example() -> None:
     settings = Settings.load(ROOT, {"DROPSCORE_SETTINGS": "examples/linear/dropscore.toml"})
     (model,) = settings.models
-    assert (model.container, model.artefact) == (Folder(ROOT / "examples" / "linear"), None)
+    assert (model.container, model.artifact) == (Folder(ROOT / "examples" / "linear"), None)
 
 
 def test_a_folder_is_built_from_what_its_allow_list_names(build_template: Build) -> None:
@@ -90,7 +90,7 @@ def test_a_folder_is_built_from_what_its_allow_list_names(build_template: Build)
     assert built == {"Dockerfile", ".dockerignore", "server.py"}
 
 
-def test_without_an_artefact_the_image_is_the_version_and_nothing_is_fetched(build_template: Build) -> None:
+def test_without_an_artifact_the_image_is_the_version_and_nothing_is_fetched(build_template: Build) -> None:
     templates = build_template(OWN)
     tag = rendered(container(templates)["Image"]).rpartition(":")[2]
     assert "ModelDataUrl" not in container(templates)
@@ -99,7 +99,7 @@ def test_without_an_artefact_the_image_is_the_version_and_nothing_is_fetched(bui
     assert (model.version, model.features) == (tag[:12], None)
 
 
-def test_with_an_artefact_either_makes_another_version(build_template: Build, tmp_path: Path) -> None:
+def test_with_an_artifact_either_makes_another_version(build_template: Build, tmp_path: Path) -> None:
     templates = build_template(BOTH)
     tag = rendered(container(templates)["Image"]).rpartition(":")[2]
     version, _, image = models_of(templates)["fraud"].version.partition("-")
@@ -146,13 +146,13 @@ def test_a_model_that_is_called_model_has_an_image_of_its_own(build_template: Bu
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x1f\x8bdamaged"])
-def test_an_artefact_for_ones_own_container_must_be_an_archive(tmp_path: Path, content: bytes) -> None:
+def test_an_artifact_for_ones_own_container_must_be_an_archive(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.tar.gz").write_bytes(content)
     with pytest.raises(SettingsError, match=r"^key: .* is no \.tar\.gz archive; SageMaker unpacks"):
         read_archive(tmp_path / "model.tar.gz", "key")
 
 
-def test_an_artefact_for_ones_own_container_may_hold_anything(tmp_path: Path) -> None:
+def test_an_artifact_for_ones_own_container_may_hold_anything(tmp_path: Path) -> None:
     one, other = (
         read_archive(pack(tmp_path / f"{name}.tar.gz", {"model.pkl": name.encode()}), "key") for name in ("one", "two")
     )
@@ -160,6 +160,6 @@ def test_an_artefact_for_ones_own_container_may_hold_anything(tmp_path: Path) ->
     assert one.features is None
 
 
-def test_a_missing_artefact_for_ones_own_container_is_named(tmp_path: Path) -> None:
+def test_a_missing_artifact_for_ones_own_container_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"^key: .*gone\.tar\.gz does not exist"):
         read_archive(tmp_path / "gone.tar.gz", "key")

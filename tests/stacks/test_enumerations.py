@@ -35,7 +35,7 @@ SLIPS: dict[str, tuple[dict[str, object], str]] = {
         "network.zones: 'eu-wst-1': .* no such AWS region; did you mean 'eu-west-1'",
     ),
     "region of an image": (
-        {"models.fraud.artefact": None, "models.fraud.image": ECR.format("eu-wst-1")},
+        {"models.fraud.artifact": None, "models.fraud.image": ECR.format("eu-wst-1")},
         "models.fraud.image: 'eu-wst-1': .* no such AWS region; did you mean 'eu-west-1'",
     ),
 }
@@ -43,7 +43,7 @@ NEWER: list[tuple[dict[str, object], str]] = [
     ({"models.fraud.instance_type": "ml.m99.large"}, "ml.m99.large"),
     ({**EC2, "worker.instance_families": ["m99"]}, "m99"),
     ({"network.azs": None, "network.zones": ["eu-nowhere-1a", "eu-nowhere-1b"]}, "eu-nowhere-1"),
-    ({"models.fraud.artefact": None, "models.fraud.image": ECR.format("eu-nowhere-1")}, "eu-nowhere-1"),
+    ({"models.fraud.artifact": None, "models.fraud.image": ECR.format("eu-nowhere-1")}, "eu-nowhere-1"),
 ]
 CHECKED = {"models.instance_type", "models.image", "worker.instance_families", "network.zones"}
 FREE = {
@@ -53,7 +53,7 @@ FREE = {
     "inputs.names": "patterns of ours",
     "monitoring.emails": "addresses",
     "models.container": "a folder",
-    "models.artefact": "a file",
+    "models.artifact": "a file",
 }
 """Texts that reach no enumeration of AWS. Those of routes never reach a template but as our own JSON."""
 

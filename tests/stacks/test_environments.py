@@ -18,7 +18,7 @@ from tests.stacks.conftest import Build
 from tests.stacks.test_hosting import TWO_MODELS
 from tests.stacks.test_worker import BIG
 
-OWN_CONTAINER = {"models.fraud.artefact": None, "models.fraud.container": "mine"}
+OWN_CONTAINER = {"models.fraud.artifact": None, "models.fraud.container": "mine"}
 FROM_BATCH = {"AWS_BATCH_JOB_ID": "job", "AWS_BATCH_JOB_ATTEMPT": "1"}
 
 

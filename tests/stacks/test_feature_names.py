@@ -33,7 +33,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     folder = tmp_path_factory.mktemp("named")
     described = manifest(features=len(NAMES), feature_names=NAMES)
     pack(folder / "named.tar.gz", {"model.ubj": MODEL, "manifest.json": described})
-    return build_templates(folder, {"models.churn.artefact": "named.tar.gz", "routes.churn.model": "churn"})
+    return build_templates(folder, {"models.churn.artifact": "named.tar.gz", "routes.churn.model": "churn"})
 
 
 def _stored(templates: Templates) -> StoredNames:
@@ -88,5 +88,5 @@ def test_the_same_names_are_the_same_object_for_another_model(named: Templates, 
     """A worker of before a deployment may read them, and knows that they are the new model's as well."""
     described = manifest(features=len(NAMES), feature_names=NAMES, trees=7)
     pack(tmp_path / "named.tar.gz", {"model.ubj": MODEL, "manifest.json": described})
-    again = build_templates(tmp_path, {"models.churn.artefact": "named.tar.gz", "routes.churn.model": "churn"})
+    again = build_templates(tmp_path, {"models.churn.artifact": "named.tar.gz", "routes.churn.model": "churn"})
     assert _stored(again) == _stored(named)

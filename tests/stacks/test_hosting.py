@@ -11,7 +11,7 @@ from botocore.loaders import Loader
 from stacks.endpoint_config import has_local_disk
 from stacks.hosting import construct_name, endpoint_name, type_code
 from stacks.settings import ServedModel
-from stacks.settings.artefact import read_archive
+from stacks.settings.artifact import read_archive
 from stacks.settings.complaints import SettingsError
 from stacks.settings.container import OURS
 from stacks.settings.models import ModelSettings
@@ -21,7 +21,7 @@ from tests.stacks.conftest import Build
 
 ENDPOINT = "AWS::SageMaker::Endpoint"
 TWO_MODELS = {
-    "models.credit-card.artefact": "model.tar.gz",
+    "models.credit-card.artifact": "model.tar.gz",
     "models.credit-card.instance_type": "ml.g4dn.xlarge",
     "models.credit-card.instance_count": 2,
     "routes.cards.model": "credit-card",
@@ -52,7 +52,7 @@ def test_the_model_waits_for_its_permissions(templates: Templates) -> None:
     assert model["DependsOn"] == [policy]
 
 
-def test_the_model_reads_its_artefact_alone(templates: Templates) -> None:
+def test_the_model_reads_its_artifact_alone(templates: Templates) -> None:
     container = only(templates.hosting, "AWS::SageMaker::Model")["PrimaryContainer"]
     bucket, _, key = rendered(container["ModelDataUrl"]).removeprefix("s3://").partition("/")
     (read,) = [each for each in statements(templates.hosting, "FraudRole") if "s3:GetObject" in listed(each["Action"])]
@@ -166,7 +166,7 @@ def test_a_new_type_replaces_endpoint_and_target_together(build_template: Build)
 
 
 def served(name: str, **said: object) -> ServedModel:
-    return ServedModel(name, OURS, None, ModelSettings.model_validate({"artefact": "model.tar.gz", **said}))
+    return ServedModel(name, OURS, None, ModelSettings.model_validate({"artifact": "model.tar.gz", **said}))
 
 
 def test_a_model_can_be_taken_out_because_nothing_imports_it(build_template: Build) -> None:

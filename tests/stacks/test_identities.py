@@ -13,6 +13,6 @@ def test_logical_ids_and_names_are_those_of_before(tmp_path: Path) -> None:
     expected = []
     for line in recorded():
         for old, new in RENAMED.items():
-            line = line.replace(old, new)  # noqa: PLW2901
+            line = line.replace(old, new)
         expected.append(line)
     assert current(tmp_path) == sorted(expected)

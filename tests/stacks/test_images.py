@@ -328,7 +328,7 @@ def test_a_model_may_be_called_worker(build_template: Build) -> None:
                 **BUILT,
                 "models.worker.container": "mine",
                 "models.mine.container": None,
-                "models.mine.artefact": "model.tar.gz",
+                "models.mine.artifact": "model.tar.gz",
             }
         ).images,
         "Custom::ImageBuild",
@@ -361,7 +361,7 @@ def test_two_synths_give_the_same_template_and_assets(built: Templates, tmp_path
 
 def _no_other_model() -> dict[str, Any]:
     uri = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/fraud:1"
-    return {"models.fraud.artefact": None, "models.fraud.image": uri}
+    return {"models.fraud.artifact": None, "models.fraud.image": uri}
 
 
 def _exports(templates: Templates) -> dict[str, str]:

@@ -91,14 +91,14 @@ def test_the_workers_execution_role_pulls_the_image_and_writes_the_log(templates
     }
 
 
-def test_the_model_pulls_its_image_reads_its_artefact_and_reports(templates: Templates) -> None:
+def test_the_model_pulls_its_image_reads_its_artifact_and_reports(templates: Templates) -> None:
     allowed = _allowed(templates.hosting, "FraudRole")
-    (artefact,) = [resource for resource in allowed if ":s3:::" in resource]
-    assert "*" not in artefact
+    (artifact,) = [resource for resource in allowed if ":s3:::" in resource]
+    assert "*" not in artifact
     watched = {f"sample-{name}-Arn" for name in properties(templates.hosting, "AWS::CloudWatch::Alarm")}
     assert len(watched) == 2
     assert allowed == {
-        artefact: {"s3:GetObject"},
+        artifact: {"s3:GetObject"},
         IMAGES: PULL,
         **{alarm: {"cloudwatch:DescribeAlarms"} for alarm in watched},
         f"{LOG_GROUPS}/aws/sagemaker/Endpoints/dropscore-dev-fraud:*": {"logs:CreateLogGroup", *WRITE_LOG},

@@ -191,7 +191,7 @@ def test_a_sleeping_endpoint_has_instances_down_to_none_and_is_isolated_as_a_who
     assert properties(templates.hosting, "AWS::SageMaker::Model") == {}
 
 
-def test_its_component_holds_image_artefact_and_pin_and_starts_with_a_copy(build_template: Build) -> None:
+def test_its_component_holds_image_artifact_and_pin_and_starts_with_a_copy(build_template: Build) -> None:
     templates = build_template(SLEEPING)
     component = only(templates.hosting, "AWS::SageMaker::InferenceComponent")
     held = only(build_template({}).hosting, "AWS::SageMaker::Model")["PrimaryContainer"]

@@ -7,7 +7,7 @@ import pytest
 from dropscore.inputs import FOLDER_MARKERS, NAMES, UNFINISHED
 from dropscore.routes import SIDECAR
 from stacks.settings import SECTIONS, Settings
-from stacks.settings.artefact import Artefact
+from stacks.settings.artifact import Artifact
 from stacks.settings.complaints import SettingsError
 from stacks.settings.sections import NEVER_INPUTS, InputSettings
 from stacks.settings.workers import FAMILIES
@@ -61,7 +61,7 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         ["worker.timeout_minutes: 20161: should be less than or equal to 20160"],
     ),
     "not a name": ({"deploy.env": "Prod!"}, ["deploy.env: 'Prod!': String should match pattern"]),
-    "not a model name": ({"models.A_B.artefact": "model.tar.gz"}, ["models.A_B: 'A_B': String should match"]),
+    "not a model name": ({"models.A_B.artifact": "model.tar.gz"}, ["models.A_B: 'A_B': String should match"]),
     "vcpus that Fargate lacks": (
         {"worker.vcpus": 3},
         ["worker.vcpus: 3: Fargate has no such size; use 0.25, 0.5, 1, 2, 4, 8 or 16"],
@@ -160,8 +160,8 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         ["models.fraud.instance_type: 'm5.large': String should match pattern '^ml"],
     ),
     "nothing to serve": (
-        {"models.fraud.artefact": None},
-        ["models.fraud.artefact: is missing; add the model.tar.gz", "a container or an image of your own"],
+        {"models.fraud.artifact": None},
+        ["models.fraud.artifact: is missing; add the model.tar.gz", "a container or an image of your own"],
     ),
     "two containers": (
         {"models.fraud.container": ".", "models.fraud.image": f"{ECR}/mine:1"},
@@ -252,7 +252,7 @@ def test_every_problem_has_its_line(tmp_path: Path) -> None:
 def test_the_projects_own_file_is_valid_and_spells_out_the_defaults(tmp_path: Path) -> None:
     write_settings(tmp_path, {})
     written = Settings.load(tmp_path, {})
-    text = '[models.fraud]\nartefact = "model.tar.gz"\n[routes.default]\nmodel = "fraud"\n'
+    text = '[models.fraud]\nartifact = "model.tar.gz"\n[routes.default]\nmodel = "fraud"\n'
     (tmp_path / "dropscore.toml").write_text(text)
     assert Settings.load(tmp_path, {}) == written
 
@@ -314,18 +314,18 @@ def test_broken_toml_says_where(tmp_path: Path) -> None:
         Settings.load(tmp_path, {})
 
 
-def test_the_environment_overrides_the_artefact_of_the_default_routes_model_only(tmp_path: Path) -> None:
-    two = {"models.other.artefact": "model.tar.gz", "routes.other.model": "other"}
+def test_the_environment_overrides_the_artifact_of_the_default_routes_model_only(tmp_path: Path) -> None:
+    two = {"models.other.artifact": "model.tar.gz", "routes.other.model": "other"}
     write_settings(tmp_path, two)
     theirs = pack(tmp_path / "theirs.tar.gz", {"model.json": b"{}"})
     models = {
-        model.name: model.artefact for model in Settings.load(tmp_path, {"DROPSCORE_ARTEFACT": str(theirs)}).models
+        model.name: model.artifact for model in Settings.load(tmp_path, {"DROPSCORE_ARTIFACT": str(theirs)}).models
     }
     fraud, other = models["fraud"], models["other"]
     assert fraud is not None
     assert fraud.path == theirs
     ours = tmp_path / "model.tar.gz"
-    assert other == Artefact(ours, VERSION, digest_of(ours), 30, MODEL_SHA256)
+    assert other == Artifact(ours, VERSION, digest_of(ours), 30, MODEL_SHA256)
 
 
 def test_settings_cannot_be_changed_after_loading(tmp_path: Path) -> None:

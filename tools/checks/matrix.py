@@ -127,7 +127,7 @@ def _is_possible(combination: Combination) -> bool:
 def _tables(combination: Combination) -> dict[str, Any]:
     tables = tomllib.loads((ROOT / "dropscore.toml").read_text())
     written = tables["models"]["fraud"]
-    written["artefact"] = str(Path(ROOT, written["artefact"]))
+    written["artifact"] = str(Path(ROOT, written["artifact"]))
     changes = {name: value for name, value in combination.items() if name != "models"}
     for dotted, value in {**changes, **MODELS[combination["models"]]}.items():
         *path, key = dotted.split(".")

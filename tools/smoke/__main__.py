@@ -83,7 +83,7 @@ def _report(kept: list[Proof], proofs: tuple[Proof, ...], *, compared: bool) -> 
         if number not in witnessed:
             write(f"promise {number} has none here; {where}")
     if not compared:
-        write("scores were counted, not compared: name the deployed artefact by MODEL=… to compare them")
+        write("scores were counted, not compared: name the deployed artifact by MODEL=… to compare them")
 
 
 def _parser() -> argparse.ArgumentParser:

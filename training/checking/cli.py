@@ -18,13 +18,13 @@ FILE_ENDINGS = (".tar.gz", ".tgz", ".json", ".ubj", ".pkl", ".joblib", ".bin", "
 
 
 def check(
-    what: Annotated[str, typer.Argument(metavar="ARTEFACT|IMAGE|URL", help="A model, an image, or a running server.")],
+    what: Annotated[str, typer.Argument(metavar="ARTIFACT|IMAGE|URL", help="A model, an image, or a running server.")],
     sample: Annotated[
         Path | None, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Rows that the model can score.")
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option(metavar="ARTEFACT", exists=True, dir_okay=False, help="For an IMAGE: its model.tar.gz."),
+        typer.Option(metavar="ARTIFACT", exists=True, dir_okay=False, help="For an IMAGE: its model.tar.gz."),
     ] = None,
     engine: Annotated[
         str | None, typer.Option(help="docker, podman, or a command.", show_default="$DROPSCORE_ENGINE, or docker")
@@ -60,7 +60,7 @@ def _subject(
             raise typer.BadParameter(f"what rows the server takes is not known; {targets.SAMPLE_FIX}")
         return targets.address(what, sample, bounds)
     if is_file:
-        return targets.artefact(Path(what), sample, bounds)
+        return targets.artifact(Path(what), sample, bounds)
     if Path(what).is_dir():
         raise typer.BadParameter(f"{shown} is a folder; build it, `docker build -t NAME {shown}`, and check the image")
     if what.endswith(FILE_ENDINGS):

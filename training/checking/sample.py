@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dropscore.errors import ConfigurationError
-from training.artefact import Manifest
+from training.artifact import Manifest
 
 MOST_ROWS = 1000
 CANARY = b"dropscore-canary-58213"

@@ -1,4 +1,4 @@
-"""From what a person names (an artefact, an image, an address) to a server that runs and rows for it."""
+"""From what a person names (an artifact, an image, an address) to a server that runs and rows for it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 from dropscore.environments import python_environment
 from dropscore.errors import ConfigurationError
-from training.artefact import MANIFEST, Manifest, members, unpack
+from training.artifact import MANIFEST, Manifest, members, unpack
 from training.checking.container import Recipe, start_as_strictly_as_possible
 from training.checking.engine import Engine, EngineError
 from training.checking.process import Command, Process
 from training.checking.remote import Remote
 from training.checking.sample import Sample
 from training.checking.subject import Bounds, Server, Subject
-from training.importing import import_artefact
+from training.importing import import_artifact
 
 CONTAINER = Path(__file__).resolve().parents[2] / "containers" / "model"
 # As its Dockerfile sets them: requests are the parallelism.
@@ -32,11 +32,11 @@ def address(url: str, sample: Path | None, bounds: Bounds) -> Iterator[Subject]:
 
 
 @contextmanager
-def artefact(file: Path, sample: Path | None, bounds: Bounds) -> Iterator[Subject]:
-    """The server of our own container as a process, with the artefact as `dropscore model import` makes it."""
+def artifact(file: Path, sample: Path | None, bounds: Bounds) -> Iterator[Subject]:
+    """The server of our own container as a process, with the artifact as `dropscore model import` makes it."""
     with tempfile.TemporaryDirectory(prefix="dropscore-check-") as folder:
         served = Path(folder) / "model.tar.gz"
-        rows = _sample(sample, import_artefact(file, served))
+        rows = _sample(sample, import_artifact(file, served))
         model = _unpacked(served, Path(folder))
         environment = {**ENVIRONMENT, "SM_MODEL_DIR": str(model), "HOME": folder}
         words = (str(python_environment(CONTAINER / "requirements.txt")), "serve.py", "serve")
@@ -76,16 +76,16 @@ def _sample(file: Path | None, manifest: Manifest | None) -> Sample:
 
 
 def _manifest(model: Path) -> Manifest | None:
-    """That of an artefact of ours; what else an image may want is between the two."""
+    """That of an artifact of ours; what else an image may want is between the two."""
     files = members(model.read_bytes())
     return Manifest.from_json(files[MANIFEST]) if MANIFEST in files else None
 
 
-def _unpacked(artefact: Path, folder: Path) -> Path:
+def _unpacked(artifact: Path, folder: Path) -> Path:
     """Readable by whatever user an image has."""
     target = folder / "model"
     target.mkdir()
-    unpack(artefact, target)
+    unpack(artifact, target)
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     return target

@@ -23,8 +23,8 @@ MAX_MODEL_BYTES = 2 * 1024 * 1024 * 1024
 MAX_FEATURES = 1024 * 1024  # a row of more does not fit into any body
 
 
-class BadArtefactError(Exception):
-    """The artefact cannot be served; the server does not start."""
+class BadArtifactError(Exception):
+    """The artifact cannot be served; the server does not start."""
 
 
 def load(directory: Path, pinned_sha256: str | None = None) -> Model:
@@ -34,12 +34,12 @@ def load(directory: Path, pinned_sha256: str | None = None) -> Model:
     content = bytearray(_read(path, MAX_MODEL_BYTES))
     sha256 = hashlib.sha256(content).hexdigest()
     if pinned_sha256 not in (None, sha256):
-        raise BadArtefactError(
+        raise BadArtifactError(
             f"{path.name} has sha256 {sha256}, the deployment pinned {pinned_sha256}: this is not the model that was "
             "deployed; deploy it again, and see who writes to the bucket that holds it"
         )
     if manifest and sha256 != manifest["sha256"]:
-        raise BadArtefactError(
+        raise BadArtifactError(
             f"{path.name} has sha256 {sha256}, {MANIFEST} says {manifest['sha256']}: import the model again"
         )
     return _tried(_build(_booster(path.name, content), sha256, manifest))
@@ -58,9 +58,9 @@ def _manifest(directory: Path) -> dict[str, Any]:
         known |= {"missing": float("nan") if manifest["missing"] is None else float(manifest["missing"])}
         known |= {"feature_names": tuple(map(str, manifest.get("feature_names") or ()))}
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        raise BadArtefactError(f"{path} cannot be read: {_brief(error)}") from error
+        raise BadArtifactError(f"{path} cannot be read: {_brief(error)}") from error
     if known["format"] != 1:
-        raise BadArtefactError(f"{path} is of format {known['format']}, this server knows 1: deploy a newer server")
+        raise BadArtifactError(f"{path} is of format {known['format']}, this server knows 1: deploy a newer server")
     return known
 
 
@@ -70,16 +70,16 @@ def _model_file(directory: Path, manifest: dict[str, Any]) -> Path:
     else:
         names = sorted(path.name for path in directory.glob("*") if path.suffix in {".json", ".ubj"})
     if len(names) != 1:
-        raise BadArtefactError(f"{directory} must hold one model, a .json or .ubj file; found: {names or 'none'}")
+        raise BadArtifactError(f"{directory} must hold one model, a .json or .ubj file; found: {names or 'none'}")
     return directory / str(names[0])
 
 
 def _read(path: Path, most_bytes: int) -> bytes:
     """A file like any other: a pipe or a device would keep the server waiting for ever."""
     if not path.is_file():
-        raise BadArtefactError(f"{path} is not a regular file")
+        raise BadArtifactError(f"{path} is not a regular file")
     if path.stat().st_size > most_bytes:
-        raise BadArtefactError(f"{path} is larger than {most_bytes} bytes")
+        raise BadArtifactError(f"{path} is larger than {most_bytes} bytes")
     return path.read_bytes()
 
 
@@ -93,7 +93,7 @@ def _booster(name: str, content: bytearray) -> xgboost.Booster:
         booster.load_model(content)
     except xgboost.core.XGBoostError as error:
         reason = str(error).strip().splitlines()[0]
-        raise BadArtefactError(f"XGBoost {xgboost.__version__} cannot read {name}: {reason}") from error
+        raise BadArtifactError(f"XGBoost {xgboost.__version__} cannot read {name}: {reason}") from error
     booster.set_param({"nthread": 1})
     return booster
 
@@ -101,10 +101,10 @@ def _booster(name: str, content: bytearray) -> xgboost.Booster:
 def _build(booster: xgboost.Booster, sha256: str, manifest: dict[str, Any]) -> Model:
     kind = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"]
     if booster.num_features() > MAX_FEATURES:
-        raise BadArtefactError(f"the model has {booster.num_features()} features, this server takes {MAX_FEATURES}")
+        raise BadArtifactError(f"the model has {booster.num_features()} features, this server takes {MAX_FEATURES}")
     schema = _schema(booster, manifest.get("feature_names", ()))
     if manifest.get("features", schema.features) != schema.features:
-        raise BadArtefactError(f"{MANIFEST} says {manifest['features']} features, the model has {schema.features}")
+        raise BadArtifactError(f"{MANIFEST} says {manifest['features']} features, the model has {schema.features}")
     return Model(
         booster=booster,
         kind=kind,
@@ -119,7 +119,7 @@ def _schema(booster: xgboost.Booster, described: tuple[str, ...]) -> Schema:
     """`described` are the names in the manifest. By other names than the model's, columns would be matched wrongly."""
     names = tuple(booster.feature_names or described)
     if described not in ((), names) or len(names) not in (0, booster.num_features()):
-        raise BadArtefactError(f"{MANIFEST} has other feature_names than the model: import the model again")
+        raise BadArtifactError(f"{MANIFEST} has other feature_names than the model: import the model again")
     types = booster.feature_types or []
     categorical = tuple(number for number, kind in enumerate(types) if kind == "c")
     return Schema(features=booster.num_features(), names=names, categorical=categorical)
@@ -139,9 +139,9 @@ def _tried(model: Model) -> Model:
         scores, expected = model.predict(rows), model.predict_from_copy(rows, Wanted.SCORES)
     except xgboost.core.XGBoostError as error:
         reason = str(error).strip().splitlines()[0]
-        raise BadArtefactError(f"the model cannot predict with {model.iterations} rounds: {reason}") from error
+        raise BadArtifactError(f"the model cannot predict with {model.iterations} rounds: {reason}") from error
     if len(scores) != len(rows) or scores.tobytes() != expected.tobytes():
-        raise BadArtefactError("the model's scores in place are not those of Booster.predict: it cannot be trusted")
+        raise BadArtifactError("the model's scores in place are not those of Booster.predict: it cannot be trusted")
     widths = {wanted: width for wanted in Wanted if (width := _width(model, wanted))}
     return replace(model, widths=widths, walks=_walks(model, widths))
 
@@ -155,7 +155,7 @@ def _width(model: Model, wanted: Wanted) -> int:
 
 
 def size_of(directory: Path) -> int:
-    """Bytes of the artefact, as far as `load` would read them."""
+    """Bytes of the artifact, as far as `load` would read them."""
     sizes = (path.stat().st_size for path in directory.glob("*") if path.is_file())
     return sum(min(size, MAX_MODEL_BYTES) for size in sizes)
 

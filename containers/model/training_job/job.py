@@ -6,7 +6,7 @@ import os
 
 import xgboost
 
-from training_job.artefact import write_artefact
+from training_job.artifact import write_artifact
 from training_job.boosting import Trained, Trainer
 from training_job.checkpoints import Checkpoints
 from training_job.cluster import gathered, together
@@ -71,7 +71,7 @@ def _scored(order: Order, model: xgboost.Booster, crossed: CrossValidation | Non
 def _save(order: Order, folders: Folders, result: Result) -> None:
     write_report(folders.report, describe(order, result))
     job = os.environ.get("TRAINING_JOB_NAME", "training job")
-    sha256 = write_artefact(folders.model, result.model, order.settings, job)
+    sha256 = write_artifact(folders.model, result.model, order.settings, job)
     say_best("train", result.trained.best)
     say_best("validation", result.trained.best)
     if result.crossed:

@@ -11,7 +11,7 @@ import pytest
 from local.cloud import Cloud
 from tests.e2e.conftest import DEMO, Hands, cloud_of
 from training import data
-from training.artefact import load, pack
+from training.artifact import load, pack
 
 SETTINGS = Path(__file__).with_name("everything.toml")
 NAMED = "named.tar.gz"

@@ -12,7 +12,7 @@ from tests.e2e.privilege.table import (
     JOB,
     KEY,
     LOGS,
-    NO_ARTEFACT,
+    NO_ARTIFACT,
     NO_BUILD_ARN,
     NO_CAPTURE,
     NO_KMS,
@@ -51,7 +51,7 @@ HOSTING = [
             *of_who_pulls(role),
             *each(role, "logs:CreateLogGroup logs:CreateLogStream logs:PutLogEvents", LOGS, NO_LOGS),
             *each(role, "cloudwatch:PutMetricData", ANY, NO_METRICS),
-            *each(role, "s3:GetObject", ASSETS, NO_ARTEFACT),
+            *each(role, "s3:GetObject", ASSETS, NO_ARTIFACT),
         ]
     ],
     *each(MODEL, "cloudwatch:DescribeAlarms", r":alarm:.*", NO_ROLLBACK),

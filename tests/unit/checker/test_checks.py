@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from dropscore.errors import ConfigurationError
 from tests.unit.checker.conftest import SAMPLE, served
-from training.artefact import Manifest, Source
+from training.artifact import Manifest, Source
 from training.checking import memory, report
 from training.checking.client import Client
 from training.checking.engine import Engine, EngineError

@@ -26,7 +26,7 @@ from dropscore.cli.main import app
 from dropscore.cli.output import _SafeConsole, cell, printable, say, say_crash, write, write_json
 from dropscore.jobs import Job, State
 from dropscore.routes import manifest_key
-from training.artefact import Manifest, Source, digest, pack
+from training.artifact import Manifest, Source, digest, pack
 from training.checking.findings import Finding, Outcome
 
 from .test_cli import Commands
@@ -201,7 +201,7 @@ def _local_credentials(world: World) -> Runs:
     return [[], ["--json"]]
 
 
-def _artefact(world: World) -> str:
+def _artifact(world: World) -> str:
     shape: Any = {"features": 1, "outputs": 1, "trees": 1, "iterations": 1, "missing": None, "verified_rows": 1}
     source = Source(name=TEXT, sha256=TEXT, format=TEXT)
     manifest = Manifest(
@@ -227,7 +227,7 @@ def _model_import(world: World) -> Runs:
 
 
 def _model_show(world: World) -> Runs:
-    return [[_artefact(world)], [_artefact(world), "--json"], [_tar(world)], [NAME]]
+    return [[_artifact(world)], [_artifact(world), "--json"], [_tar(world)], [NAME]]
 
 
 def _model_check(world: World) -> Runs:

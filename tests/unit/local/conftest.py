@@ -175,7 +175,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     thread.start()
     batch.start(2)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ModelServer, "_fetch", lambda _self, home: artefact(home))
+        patched.setattr(ModelServer, "_fetch", lambda _self, home: artifact(home))
         model.start()
         until(lambda: model.status, lambda status: status == "InService")
     yield found
@@ -186,7 +186,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     shim.server_close()
 
 
-def artefact(home: Path) -> Path:
+def artifact(home: Path) -> Path:
     unpacked = home / "model"
     unpacked.mkdir(parents=True, exist_ok=True)
     (unpacked / "model.ubj").touch()

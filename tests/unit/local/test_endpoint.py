@@ -22,7 +22,7 @@ from local.shim.attempt import Surroundings
 from local.shim.endpoint import REFUSED_ASLEEP, Answer, ModelServer
 from local.shim.image import Image
 from local.shim.resources import Component
-from tests.unit.local.conftest import KEYS, ROLE, Ground, StandIn, artefact, refused, resources, until
+from tests.unit.local.conftest import KEYS, ROLE, Ground, StandIn, artifact, refused, resources, until
 
 
 def invoke(ground: Ground, body: bytes, name: str = "Fraud") -> Any:
@@ -188,7 +188,7 @@ def test_models_process_is_started_again_when_it_dies(ground: Ground) -> None:
     assert until(answers, bool)
 
 
-def test_artefact_is_fetched_as_the_models_role_and_unpacked_read_only(
+def test_artifact_is_fetched_as_the_models_role_and_unpacked_read_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed = io.BytesIO()
@@ -228,7 +228,7 @@ def test_artefact_is_fetched_as_the_models_role_and_unpacked_read_only(
         ClientError({"Error": {"Code": "AccessDenied", "Message": "no s3:GetObject"}}, "GetObject"),
     ],
 )
-def test_endpoint_fails_with_the_reason_when_its_artefact_may_not_be_read(
+def test_endpoint_fails_with_the_reason_when_its_artifact_may_not_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def denied(_self: ModelServer, _home: Path) -> Path:
@@ -243,7 +243,7 @@ def test_endpoint_fails_with_the_reason_when_its_artefact_may_not_be_read(
 
 
 def test_endpoint_fails_when_its_process_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ModelServer, "_fetch", lambda _self, home: artefact(home))
+    monkeypatch.setattr(ModelServer, "_fetch", lambda _self, home: artifact(home))
     around = Surroundings(emulator_url="", shim_url="", state=tmp_path)
     image = Image((sys.executable, "-c", "raise SystemExit(4)"), tmp_path, {})
     server = ModelServer(resources().endpoints["Fraud"], image, StandIn(), around)

@@ -35,7 +35,7 @@ def target(fewest: int, resource_id: str = "inference-component/copy") -> dict[s
 
 def test_an_endpoint_of_copies_serves_what_its_component_holds_under_the_endpoints_role() -> None:
     found = endpoint_of(component(), component("another"), target(0))
-    assert (found.image, found.artefact_url, found.environment) == ("a/b:tag", "s3://b/model.tar.gz", {"PIN": "1"})
+    assert (found.image, found.artifact_url, found.environment) == ("a/b:tag", "s3://b/model.tar.gz", {"PIN": "1"})
     assert found.role_arn == ROLE
     assert found.component == Component("arn:copy", "copy", fewest=0)
 

@@ -47,7 +47,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tree / "app.py").write_text(APP)
     model = SimpleNamespace(
         name="fraud",
-        artefact=SimpleNamespace(path=tree / "model.tar.gz"),
+        artifact=SimpleNamespace(path=tree / "model.tar.gz"),
         container=Folder(tree / "mine"),
         body_limit_bytes=7,
     )
@@ -91,13 +91,13 @@ def test_synthesized_again_only_when_an_input_changes(root: Path, tmp_path: Path
     assert runs(root) == 2
 
 
-def test_an_artefact_may_lie_elsewhere_the_next_time(root: Path, tmp_path: Path) -> None:
+def test_an_artifact_may_lie_elsewhere_the_next_time(root: Path, tmp_path: Path) -> None:
     digests = set()
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
-        artefact = tmp_path / folder / "model.tar.gz"
-        artefact.write_text("the same model")
-        vars(synthesis)["Settings"].load(root).models[0].artefact.path = artefact
+        artifact = tmp_path / folder / "model.tar.gz"
+        artifact.write_text("the same model")
+        vars(synthesis)["Settings"].load(root).models[0].artifact.path = artifact
         digests.add(synthesize({}, root=root, cache=tmp_path / "cache").digest)
     assert len(digests) == 1
     assert runs(root) == 1
@@ -109,8 +109,8 @@ def test_synthesized_again_when_a_file_of_ones_own_container_gets_another_name(r
     assert synthesize({}, root=root, cache=tmp_path / "cache").digest != first.digest
 
 
-def test_a_model_without_an_artefact_needs_none(root: Path, tmp_path: Path) -> None:
-    vars(synthesis)["Settings"].load(root).models[0].artefact = None
+def test_a_model_without_an_artifact_needs_none(root: Path, tmp_path: Path) -> None:
+    vars(synthesis)["Settings"].load(root).models[0].artifact = None
     (root / "model.tar.gz").unlink()
     assert synthesize({}, root=root, cache=tmp_path / "cache").body_limit_bytes == 7
 
@@ -141,7 +141,7 @@ def test_error_says_what_the_app_said(root: Path, tmp_path: Path) -> None:
 
 def test_error_of_the_settings_is_a_configuration_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(*_: object) -> None:
-        raise SettingsError("dropscore.toml: models.fraud.artefact: missing; `make setup` makes it")
+        raise SettingsError("dropscore.toml: models.fraud.artifact: missing; `make setup` makes it")
 
     monkeypatch.setattr(synthesis, "Settings", SimpleNamespace(load=load))
     with pytest.raises(ConfigurationError, match="`make setup` makes it"):

@@ -44,7 +44,7 @@ def booster(rows: Rows) -> xgboost.Booster:
 
 
 def write(folder: Path, booster: xgboost.Booster, **changes: object) -> Path:
-    """An unpacked artefact with a manifest; `changes` override its fields."""
+    """An unpacked artifact with a manifest; `changes` override its fields."""
     folder.mkdir(exist_ok=True)
     model = bytes(booster.save_raw("ubj"))
     (folder / "model.ubj").write_bytes(model)

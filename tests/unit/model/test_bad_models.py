@@ -1,4 +1,4 @@
-"""Artefacts that nobody means well: the server refuses to start, soon, and says why."""
+"""Artifacts that nobody means well: the server refuses to start, soon, and says why."""
 
 from __future__ import annotations
 

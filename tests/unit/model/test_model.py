@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import xgboost
 from serving import pieces
-from serving.loading import BadArtefactError, load
+from serving.loading import BadArtifactError, load
 from serving.model import MAX_ANSWER_CELLS
 from serving.refusal import RefusalError
 from serving.wanted import Wanted
@@ -94,10 +94,10 @@ def test_early_stopping_is_honoured_without_a_manifest(rows: Rows, tmp_path: Pat
         ({"feature_names": ["a", "b"]}, "other feature_names than the model"),
     ],
 )
-def test_artefact_that_does_not_match_its_manifest_is_refused(
+def test_artifact_that_does_not_match_its_manifest_is_refused(
     changes: dict[str, object], reason: str, booster: xgboost.Booster, tmp_path: Path
 ) -> None:
-    with pytest.raises(BadArtefactError, match=reason):
+    with pytest.raises(BadArtifactError, match=reason):
         load(write(tmp_path, booster, **changes))
 
 
@@ -110,7 +110,7 @@ def test_manifest_with_other_names_than_the_model_is_refused(booster: xgboost.Bo
     named = booster.copy()
     named.feature_names = ["a", "b", "c"]
     assert load(write(tmp_path, named, feature_names=["a", "b", "c"])).schema.names == ("a", "b", "c")
-    with pytest.raises(BadArtefactError, match="other feature_names than the model"):
+    with pytest.raises(BadArtifactError, match="other feature_names than the model"):
         load(write(tmp_path, named, feature_names=["c", "b", "a"]))
 
 
@@ -125,7 +125,7 @@ def test_answers_name_the_features_by_their_digest(booster: xgboost.Booster, tmp
 def test_manifest_cannot_name_a_file_elsewhere(booster: xgboost.Booster, tmp_path: Path) -> None:
     folder = write(tmp_path / "model", booster, model="../outside.ubj")
     (folder / "model.ubj").rename(tmp_path / "outside.ubj")
-    with pytest.raises(BadArtefactError, match="must hold one model"):
+    with pytest.raises(BadArtifactError, match="must hold one model"):
         load(folder)
 
 
@@ -133,22 +133,22 @@ def test_manifest_cannot_name_a_file_elsewhere(booster: xgboost.Booster, tmp_pat
 def test_manifest_that_is_none_is_refused(text: str, booster: xgboost.Booster, tmp_path: Path) -> None:
     write(tmp_path, booster)
     (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(BadArtefactError, match="cannot be read"):
+    with pytest.raises(BadArtifactError, match="cannot be read"):
         load(tmp_path)
 
 
 def test_no_model_or_two_are_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
-    with pytest.raises(BadArtefactError, match="found: none"):
+    with pytest.raises(BadArtifactError, match="found: none"):
         load(tmp_path)
     for name in ("a.json", "b.ubj"):
         booster.save_model(tmp_path / name)
-    with pytest.raises(BadArtefactError, match=r"found: \['a.json', 'b.ubj'\]"):
+    with pytest.raises(BadArtifactError, match=r"found: \['a.json', 'b.ubj'\]"):
         load(tmp_path)
 
 
 def test_pickle_is_never_read(booster: xgboost.Booster, tmp_path: Path) -> None:
     (tmp_path / "model.ubj").write_bytes(pickle.dumps(booster))
-    with pytest.raises(BadArtefactError, match=r"cannot read model\.ubj"):
+    with pytest.raises(BadArtifactError, match=r"cannot read model\.ubj"):
         load(tmp_path)
 
 
@@ -225,7 +225,7 @@ def test_scores_in_place_that_differ_stop_the_start(
     booster: xgboost.Booster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(xgboost.Booster, "inplace_predict", lambda *_, **__: np.zeros(3, np.float32))
-    with pytest.raises(BadArtefactError, match=r"not those of Booster\.predict"):
+    with pytest.raises(BadArtifactError, match=r"not those of Booster\.predict"):
         load(write(tmp_path, booster))
 
 

@@ -19,7 +19,7 @@ REFUSED = ["oci_image", "oci_index_with_attestation", "docker_manifest_list"]
 OWN = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/mine"
 DIGEST = f"sha256:{'b' * 64}"
 REPOSITORY = "cdk-hnb659fds-container-assets-123456789012-eu-west-1"
-NO_MODEL_TO_BUILD = {"models.fraud.artefact": None}
+NO_MODEL_TO_BUILD = {"models.fraud.artifact": None}
 
 
 class Account:

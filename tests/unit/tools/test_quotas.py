@@ -36,7 +36,7 @@ def test_a_model_that_scales_needs_its_maximum_twice(tmp_path: Path) -> None:
 
 
 def test_models_on_one_type_of_instance_need_their_sum(tmp_path: Path) -> None:
-    found = _amounts(tmp_path, {"models.next.artefact": "model.tar.gz", "models.next.instance_count": 2})
+    found = _amounts(tmp_path, {"models.next.artifact": "model.tar.gz", "models.next.instance_count": 2})
     assert found["sagemaker: ml.m5.large for endpoint usage"] == 6
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from dropscore.errors import ConfigurationError
 from training import data
-from training.artefact import load, unpack
+from training.artifact import load, unpack
 from training.local_job import LocalJob, TrainingFailedError
 from training.train_cli import chosen, train
 
@@ -36,7 +36,7 @@ def run(*arguments: str | Path) -> str:
 
 
 @pytest.mark.parametrize("hosts", ["1", "2"])
-def test_it_leaves_an_artefact_that_serves_and_a_report(rows: Path, tmp_path: Path, hosts: str) -> None:
+def test_it_leaves_an_artifact_that_serves_and_a_report(rows: Path, tmp_path: Path, hosts: str) -> None:
     out = tmp_path / "out" / "model.tar.gz"
     order = tmp_path / "order.json"
     order.write_text(json.dumps({"num_round": 50, "max_depth": "3", "one_drop": True}))

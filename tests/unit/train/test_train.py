@@ -16,13 +16,13 @@ import pytest
 import xgboost
 from pyarrow import parquet
 from serving.loading import load as load_served
-from training_job import artefact
+from training_job import artifact
 from training_job.folders import Folders
 from training_job.hyperparameters import cores
 from training_job.progress import METRIC_DEFINITIONS, metric_definition
 
 from training import data
-from training.artefact import Manifest, digest
+from training.artifact import Manifest, digest
 
 from .conftest import CONTAINER, Home, csv_of, table
 
@@ -31,7 +31,7 @@ def predicted(home: Home, rows: Any) -> Any:
     return load_served(home.root / "model").predict(np.ascontiguousarray(rows, dtype=np.float32))
 
 
-def test_the_artefact_serves_the_scores_of_the_trained_model(ready: Home) -> None:
+def test_the_artifact_serves_the_scores_of_the_trained_model(ready: Home) -> None:
     assert ready.train() == 0
     rows = table(50, seed=2)[:, 1:].astype(np.float32)
     booster = xgboost.Booster()
@@ -246,7 +246,7 @@ def test_an_unforeseen_error_tells_its_place_and_not_its_message(
     def fail(*_: object) -> None:
         raise ValueError("secret")
 
-    monkeypatch.setattr("training_job.job.write_artefact", fail)
+    monkeypatch.setattr("training_job.job.write_artifact", fail)
     assert ready.train() == 1
     said = capfd.readouterr()
     assert "ValueError at main:" in ready.failure
@@ -287,7 +287,7 @@ def test_configuration_that_is_no_json_is_refused(ready: Home) -> None:
 
 def test_the_manifest_is_written_last(ready: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
-    monkeypatch.setattr(artefact, "write_atomically", lambda path, _: written.append(path.name))
+    monkeypatch.setattr(artifact, "write_atomically", lambda path, _: written.append(path.name))
     assert ready.train() == 0
     assert written == ["model.ubj", "manifest.json"]
     assert Folders.from_env({}).root == Path("/opt/ml")

@@ -64,11 +64,11 @@ def convert_all(found: Sequence[Found], limits: Limits | None = None) -> list[Co
         return convert(places, Sandbox(Path(folder), limits or ROOMY))
 
 
-def predict(artefact: Path, rows: Rows) -> NDArray[np.float32]:
-    """What a reader of the artefact predicts, by its manifest."""
-    from training.artefact import load
+def predict(artifact: Path, rows: Rows) -> NDArray[np.float32]:
+    """What a reader of the artifact predicts, by its manifest."""
+    from training.artifact import load
 
-    manifest, model = load(artefact.read_bytes())
+    manifest, model = load(artifact.read_bytes())
     booster = xgboost.Booster()
     booster.load_model(bytearray(model))
     missing = float("nan") if manifest.missing is None else manifest.missing

@@ -1,4 +1,4 @@
-"""Artefacts made to hang, crash or fill the memory of whatever reads them; each says with which codes it may end.
+"""Artifacts made to hang, crash or fill the memory of whatever reads them; each says with which codes it may end.
 
 `STRANGE` are named by what they do. Most are a few hundred bytes, and none is over a few megabytes.
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from training.errors import ModelImportError
-from training.importing import import_artefact
+from training.importing import import_artifact
 
 
 class Measured(NamedTuple):
@@ -43,7 +43,7 @@ def measured_import(source: Path, destination: Path) -> Measured:
 
 def _refusal(source: Path, destination: Path) -> str | None:
     try:
-        import_artefact(source, destination)
+        import_artifact(source, destination)
     except ModelImportError as error:
         return str(error)
     return None

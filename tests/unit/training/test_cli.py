@@ -47,7 +47,7 @@ def test_show_of_something_else_is_an_error_of_ours(tmp_path: Path) -> None:
 def test_show_of_a_model_without_a_manifest_names_the_command(booster: xgboost.Booster, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(booster.save_raw("ubj"))
     done = CliRunner().invoke(app, ["show", str(tmp_path / "x")])
-    assert "not a served artefact. Make one: dropscore model import" in str(done.exception)
+    assert "not a served artifact. Make one: dropscore model import" in str(done.exception)
 
 
 def test_absent_file_is_wrong_usage(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_trees_a_round_reach_the_import(tmp_path: Path, monkeypatch: pytest.Monk
         asked.append(trees_a_round)
         raise ModelImportError("seen")
 
-    monkeypatch.setattr("training.cli.import_artefact", spy)
+    monkeypatch.setattr("training.cli.import_artifact", spy)
     (tmp_path / "x").write_bytes(b"x")
     for options in ([], ["--trees-a-round", "3"]):
         CliRunner().invoke(app, ["import", str(tmp_path / "x"), "-o", "y", *options])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training import demo
-from training.artefact import load
+from training.artifact import load
 
 from .conftest import predict
 

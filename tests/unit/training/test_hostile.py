@@ -1,4 +1,4 @@
-"""Hostile and damaged artefacts end soon, in little memory, with a code; what is imported was verified."""
+"""Hostile and damaged artifacts end soon, in little memory, with a code; what is imported was verified."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import xgboost
 
-from training.artefact import load
+from training.artifact import load
 from training.budget import MIB
 from training.errors import Code, ModelImportError
-from training.importing import import_artefact
+from training.importing import import_artifact
 
 from .conftest import predict, zoo
 from .hostile import flipped, hostile, truncated
@@ -73,21 +73,21 @@ def outcome(content: bytes, folder: Path) -> str | None:
     """Why it is refused; None when it was imported."""
     (folder / "mine").write_bytes(content)
     try:
-        import_artefact(folder / "mine", folder / "model.tar.gz")
+        import_artifact(folder / "mine", folder / "model.tar.gz")
     except ModelImportError as error:
         return str(error)
     return None
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_artefact_ends_soon_with_a_code(name: str, within_limits: Callable[[bytes], str]) -> None:
+def test_hostile_artifact_ends_soon_with_a_code(name: str, within_limits: Callable[[bytes], str]) -> None:
     make, expected = HOSTILE[name]
     said = within_limits(make())
     assert re.match(expected, said), said
 
 
 @pytest.mark.parametrize(("release", "name"), list(KINDS[:1]) + some_slow(KINDS[1:]))
-def test_truncated_artefact_is_refused(release: str, name: str, within_limits: Callable[[bytes], str]) -> None:
+def test_truncated_artifact_is_refused(release: str, name: str, within_limits: Callable[[bytes], str]) -> None:
     for content in truncated(zoo(release, name)):
         within_limits(content)
 
@@ -95,7 +95,7 @@ def test_truncated_artefact_is_refused(release: str, name: str, within_limits: C
 @pytest.mark.parametrize(
     ("release", "name", "count"), [(*kind, 1) for kind in KINDS] + some_slow([(*kind, 40) for kind in KINDS])
 )
-def test_artefact_with_a_flipped_bit_is_refused_or_right(release: str, name: str, count: int, tmp_path: Path) -> None:
+def test_artifact_with_a_flipped_bit_is_refused_or_right(release: str, name: str, count: int, tmp_path: Path) -> None:
     """What is imported predicts the same in both ways of the server, also for rows that import did not try."""
     genuine, random = zoo(release, name), Random(f"{release} {name} {count}")
     for _ in range(count):
@@ -105,8 +105,8 @@ def test_artefact_with_a_flipped_bit_is_refused_or_right(release: str, name: str
         assert predicts_the_same_both_ways(tmp_path / "model.tar.gz") if said is None else CODE.match(said)
 
 
-def predicts_the_same_both_ways(artefact: Path) -> bool:
-    manifest, model = load(artefact.read_bytes())
+def predicts_the_same_both_ways(artifact: Path) -> bool:
+    manifest, model = load(artifact.read_bytes())
     rows = np.random.default_rng(7).normal(size=(500, manifest.features)).astype(np.float32)
     booster = xgboost.Booster({"nthread": 1})
     booster.load_model(bytearray(model))
@@ -116,7 +116,7 @@ def predicts_the_same_both_ways(artefact: Path) -> bool:
     in_place = booster.inplace_predict(
         rows, iteration_range=(0, manifest.iterations), missing=missing, validate_features=False
     )
-    return manifest.verified_rows > 0 and np.array_equal(in_place, predict(artefact, rows), equal_nan=True)
+    return manifest.verified_rows > 0 and np.array_equal(in_place, predict(artifact, rows), equal_nan=True)
 
 
 @pytest.mark.parametrize("over", [{"cpu_seconds": 11.0}, {"resident_bytes": 700 * MIB}])

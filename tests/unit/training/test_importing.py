@@ -1,4 +1,4 @@
-"""Import, end to end: the file as people have it → an artefact that predicts as the release that trained it did."""
+"""Import, end to end: the file as people have it → an artifact that predicts as the release that trained it did."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ import xgboost
 from numpy.typing import NDArray
 
 from training import conversion, orders
-from training.artefact import Manifest, digest, load, pack
+from training.artifact import Manifest, digest, load, pack
 from training.conversion import Converted
 from training.errors import ModelImportError
 from training.foreign import find
-from training.importing import import_artefact
+from training.importing import import_artifact
 from training.legacy import convert as legacy
 from training.sandbox import Sandbox
 from training.verification import verify
@@ -37,8 +37,8 @@ BYO_SCORES = [0.000260044, 0.000412545, 0.001004696, 0.0000873892495292, 0.97723
 
 def test_python_2_pickle_of_sagemakers_container_scores_as_it_did(tmp_path: Path) -> None:
     if not BYO.exists():
-        pytest.skip(f"{BYO} is absent: the sample artefact is not part of the repository")
-    manifest = import_artefact(BYO / "model.tar.gz", tmp_path / "model.tar.gz")
+        pytest.skip(f"{BYO} is absent: the sample artifact is not part of the repository")
+    manifest = import_artifact(BYO / "model.tar.gz", tmp_path / "model.tar.gz")
     rows = np.loadtxt(BYO / "sample.csv", delimiter=",", dtype=np.float32)
     assert predict(tmp_path / "model.tar.gz", rows) == pytest.approx(BYO_SCORES, rel=1e-5)
     assert (manifest.features, manifest.trees, manifest.iterations) == (30, 100, 100)
@@ -92,7 +92,7 @@ def test_every_way_to_save_a_booster_gives_the_same_model(
 
 def test_imported_booster_predicts_as_it_did(booster: xgboost.Booster, rows: Rows, tmp_path: Path) -> None:
     as_pickle(booster, tmp_path / "mine", 4)
-    manifest = import_artefact(tmp_path / "mine", tmp_path / "model.tar.gz")
+    manifest = import_artifact(tmp_path / "mine", tmp_path / "model.tar.gz")
     assert np.array_equal(predict(tmp_path / "model.tar.gz", rows), booster.predict(xgboost.DMatrix(rows)))
     assert manifest.source.sha256 == digest((tmp_path / "mine").read_bytes())
     assert (manifest.features, manifest.trees, manifest.iterations, manifest.converted_with) == (4, 6, 6, None)
@@ -108,7 +108,7 @@ def test_names_of_the_features_are_imported(
     for number, way in enumerate(ways):
         source = tmp_path / f"{number}.ubj"
         way(source)
-        manifest = import_artefact(source, tmp_path / "model.tar.gz")
+        manifest = import_artifact(source, tmp_path / "model.tar.gz")
         assert manifest.feature_names == (None if names is None else tuple(names))
 
 
@@ -121,10 +121,10 @@ def test_other_boosters_are_imported(rows: Rows, labels: NDArray[np.int8]) -> No
         assert np.array_equal(served.predict(xgboost.DMatrix(rows)), model.predict(xgboost.DMatrix(rows)))
 
 
-def test_served_artefact_is_copied_as_it_is(booster: xgboost.Booster, tmp_path: Path) -> None:
+def test_served_artifact_is_copied_as_it_is(booster: xgboost.Booster, tmp_path: Path) -> None:
     as_pickle(booster, tmp_path / "mine", 4)
-    first = import_artefact(tmp_path / "mine", tmp_path / "first.tar.gz")
-    assert import_artefact(tmp_path / "first.tar.gz", tmp_path / "second.tar.gz") == first
+    first = import_artifact(tmp_path / "mine", tmp_path / "first.tar.gz")
+    assert import_artifact(tmp_path / "first.tar.gz", tmp_path / "second.tar.gz") == first
     assert (tmp_path / "first.tar.gz").read_bytes() == (tmp_path / "second.tar.gz").read_bytes()
 
 
@@ -144,23 +144,23 @@ def test_manifest_that_states_what_the_model_is_not_is_refused(
 ) -> None:
     """Its digest is right: whoever writes a manifest can write that too."""
     (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
-    manifest = import_artefact(tmp_path / "ours", tmp_path / "true.tar.gz")
+    manifest = import_artifact(tmp_path / "ours", tmp_path / "true.tar.gz")
     lying = replace(manifest, **{field: LIES[field]})
     _, model = load((tmp_path / "true.tar.gz").read_bytes())
     refuse(served_as(lying, model, tmp_path / "lie"), tmp_path, f"WRONG_MANIFEST: its manifest states {field} ")
 
 
 @pytest.mark.parametrize("cut", [0, 100, 2000])
-def test_artefact_of_ours_with_a_damaged_model_is_refused(cut: int, booster: xgboost.Booster, tmp_path: Path) -> None:
+def test_artifact_of_ours_with_a_damaged_model_is_refused(cut: int, booster: xgboost.Booster, tmp_path: Path) -> None:
     (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
-    manifest = import_artefact(tmp_path / "ours", tmp_path / "true.tar.gz")
+    manifest = import_artifact(tmp_path / "ours", tmp_path / "true.tar.gz")
     damaged = served_as(manifest, bytes(booster.save_raw("ubj")[:cut]), tmp_path / "damaged")
     refuse(damaged, tmp_path, "^(WRONG_MANIFEST|CRASHED|DAMAGED): ")
 
 
-def test_artefact_of_ours_around_an_older_model_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
+def test_artifact_of_ours_around_an_older_model_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
     (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
-    manifest = import_artefact(tmp_path / "ours", tmp_path / "true.tar.gz")
+    manifest = import_artifact(tmp_path / "ours", tmp_path / "true.tar.gz")
     older = served_as(manifest, zoo("2.0.3-python3.9", "logistic.ubj"), tmp_path / "older")
     refuse(older, tmp_path, "^WRONG_MANIFEST: .* that today's XGBoost wrote")
 
@@ -182,7 +182,7 @@ def refuse(content: bytes, folder: Path, match: str) -> None:
     (folder / "mine").write_bytes(content)
     (folder / "model.tar.gz").write_bytes(b"yesterday's")
     with pytest.raises(ModelImportError, match=match) as raised:
-        import_artefact(folder / "mine", folder / "model.tar.gz")
+        import_artifact(folder / "mine", folder / "model.tar.gz")
     assert raised.value.exit_code == 3
     assert (folder / "model.tar.gz").read_bytes() == b"yesterday's"
 
@@ -235,7 +235,7 @@ def test_categorical_model_takes_codes_as_numbers(
     matrix = xgboost.DMatrix(frame, labels, enable_categorical=True)
     model = xgboost.train({"max_cat_to_onehot": one_hot, "nthread": 1}, matrix, 4)
     (tmp_path / "mine").write_bytes(model.save_raw("ubj"))
-    manifest = import_artefact(tmp_path / "mine", tmp_path / "model.tar.gz")
+    manifest = import_artifact(tmp_path / "mine", tmp_path / "model.tar.gz")
     assert manifest.categorical == (2,)
     codes = np.stack([rows[:, 0], words.codes], axis=1).astype(np.float32)
     expected = model.predict(matrix)

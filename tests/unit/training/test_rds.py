@@ -14,7 +14,7 @@ import xgboost
 from training.budget import Budget
 from training.errors import ModelImportError
 from training.foreign import find
-from training.importing import import_artefact
+from training.importing import import_artifact
 from training.rds import raw_vectors
 
 from .conftest import Rows, predict
@@ -67,7 +67,7 @@ def test_model_inside_is_found(version: int, wrap: Callable[[bytes], bytes], boo
 
 def test_model_inside_is_imported(booster: xgboost.Booster, rows: Rows, tmp_path: Path) -> None:
     (tmp_path / "m.rds").write_bytes(HEADERS[3] + booster_list(bytes(booster.save_raw("json"))))
-    import_artefact(tmp_path / "m.rds", tmp_path / "model.tar.gz")
+    import_artifact(tmp_path / "m.rds", tmp_path / "model.tar.gz")
     assert np.array_equal(predict(tmp_path / "model.tar.gz", rows), booster.predict(xgboost.DMatrix(rows)))
 
 
@@ -93,5 +93,5 @@ def test_anything_else_is_refused(what: str, tmp_path: Path) -> None:
     content, reason = REFUSED[what]
     (tmp_path / "m.rds").write_bytes(HEADERS[3] + content)
     with pytest.raises(ModelImportError, match=reason):
-        import_artefact(tmp_path / "m.rds", tmp_path / "model.tar.gz")
+        import_artifact(tmp_path / "m.rds", tmp_path / "model.tar.gz")
     assert not (tmp_path / "model.tar.gz").exists()

@@ -104,7 +104,7 @@ def test_bomb_is_refused(pack: Callable[[bytes], bytes]) -> None:
     budget.left_bytes = MIB
     assert len(unwrap(content, budget)) == MIB
     assert budget.left_bytes == 0
-    with pytest.raises(ModelImportError, match=r"TOO_LARGE: unpacked, the artefact is over"):
+    with pytest.raises(ModelImportError, match=r"TOO_LARGE: unpacked, the artifact is over"):
         unwrap(content, budget)
 
 

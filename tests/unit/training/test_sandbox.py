@@ -86,7 +86,7 @@ def test_limits_hold_in_the_process_and_no_secret_goes_there(tmp_path: Path, mon
     assert not re.search("secret", str(told["environment"]))
 
 
-def test_processes_of_one_artefact_share_their_time(tmp_path: Path) -> None:
+def test_processes_of_one_artifact_share_their_time(tmp_path: Path) -> None:
     sandbox = Sandbox(tmp_path, Limits(cpu_seconds=60, wall_seconds=600, address_bytes=2048 * MIB))
     for _ in range(2):
         before = sandbox.cpu_left
@@ -94,7 +94,7 @@ def test_processes_of_one_artefact_share_their_time(tmp_path: Path) -> None:
         assert sandbox.cpu_left < before
 
 
-def test_limits_grow_with_the_artefact() -> None:
+def test_limits_grow_with_the_artifact() -> None:
     small, large = Limits.of(0), Limits.of(100 * MIB)
     assert (small.address_bytes, large.address_bytes) == (2048 * MIB, 2448 * MIB)
     assert large.cpu_seconds > small.cpu_seconds

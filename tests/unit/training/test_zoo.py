@@ -18,7 +18,7 @@ from tools.zoo.releases import RELEASES
 from training.conversion import Converted
 from training.errors import ModelImportError
 from training.foreign import Found, find
-from training.importing import import_artefact
+from training.importing import import_artifact
 
 from .conftest import ROOT, Rows, convert_all, predict
 
@@ -179,8 +179,8 @@ def test_forest_that_does_not_say_its_trees_a_round_is_refused_until_told(tmp_pa
     zoo, files = zoo_of("0.90-python3.6")
     (tmp_path / "mine").write_bytes(files["forest.binary"])
     with pytest.raises(ModelImportError, match="--trees-a-round"):
-        import_artefact(tmp_path / "mine", tmp_path / "model.tar.gz")
-    manifest = import_artefact(tmp_path / "mine", tmp_path / "model.tar.gz", trees_a_round=2)
+        import_artifact(tmp_path / "mine", tmp_path / "model.tar.gz")
+    manifest = import_artifact(tmp_path / "mine", tmp_path / "model.tar.gz", trees_a_round=2)
     assert manifest.iterations == 2 * zoo["models"]["forest"]["iterations"]
     ours = predict(tmp_path / "model.tar.gz", rows_of("forest", zoo))
     assert distance(ours, np.array(zoo["models"]["forest"]["scores"], dtype=np.float32)) <= CLOSE_ULPS

@@ -37,7 +37,7 @@ def offline(subject: Subject) -> Passed:
     try:
         said = container.answer_offline(content)
     except NotStartedError as error:
-        do = "put everything that it loads into the image or the artefact: endpoints of Dropscore have no way out"
+        do = "put everything that it loads into the image or the artifact: endpoints of Dropscore have no way out"
         raise FailedError(f"without a network it does not start: {error}", do) from None
     if not same(scores(Reply(200, said, CSV, 0), content, len(rows)), subject.score(rows)):
         raise FailedError("without a network it scores otherwise", "ask nobody while scoring")

@@ -1,4 +1,4 @@
-"""What a model artefact (`model.tar.gz`) says of itself: the digest that names its version, and its features."""
+"""What a model artifact (`model.tar.gz`) says of itself: the digest that names its version, and its features."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIX = "`dropscore model import YOUR_MODEL -o model.tar.gz` makes one that can be
 
 
 @dataclass(frozen=True, slots=True)
-class Artefact:
+class Artifact:
     path: Path
     version: str
     """The first 12 hex digits of a SHA-256: of the model file, or of the archive where only its container knows it."""
@@ -37,8 +37,8 @@ class Artefact:
     """In the model's order; none where they are unknown, or only number the columns."""
 
 
-def read_artefact(path: Path, key: str) -> Artefact:
-    """Look into our container's artefact at `path`; `key` is the setting that names it. Raises SettingsError."""
+def read_artifact(path: Path, key: str) -> Artifact:
+    """Look into our container's artifact at `path`; `key` is the setting that names it. Raises SettingsError."""
     _check_exists(path, key, "`make setup`" if path.as_posix().endswith(DEMO) else IMPORT.format(path))
     try:
         with tarfile.open(path) as archive:
@@ -49,13 +49,13 @@ def read_artefact(path: Path, key: str) -> Artefact:
         raise SettingsError(f"{key}: {path} cannot be served: {error}; {FIX}") from None
 
 
-def read_archive(path: Path, key: str) -> Artefact:
-    """The artefact of somebody else's container: what is in it is between the two. Raises SettingsError."""
+def read_archive(path: Path, key: str) -> Artifact:
+    """The artifact of somebody else's container: what is in it is between the two. Raises SettingsError."""
     _check_exists(path, key, "`tar -czf`")
     try:
         with tarfile.open(path, "r:gz") as archive:
             digest = _digest(path)
-            return Artefact(path, digest[:12], digest, None, _only_file(archive))
+            return Artifact(path, digest[:12], digest, None, _only_file(archive))
     except (tarfile.TarError, OSError, EOFError, zlib.error):
         fix = "SageMaker unpacks a .tar.gz for the container; `tar -czf` makes one"
         raise SettingsError(f"{key}: {path} is no .tar.gz archive; {fix}") from None
@@ -81,7 +81,7 @@ def _check_exists(path: Path, key: str, command: str) -> None:
         raise SettingsError(f"{key}: {path} does not exist; {command} makes it")
 
 
-def _read(path: Path, archive: tarfile.TarFile) -> Artefact:
+def _read(path: Path, archive: tarfile.TarFile) -> Artifact:
     files = {member.name.removeprefix("./"): member for member in archive.getmembers() if member.isfile()}
     manifest = _manifest(_open(archive, files[MANIFEST]).read(MANIFEST_LIMIT_BYTES)) if MANIFEST in files else {}
     model = manifest["model"] if manifest else _only_model(files)
@@ -90,7 +90,7 @@ def _read(path: Path, archive: tarfile.TarFile) -> Artefact:
     digest = _sha256(_open(archive, files[model]))
     if manifest and manifest["sha256"] != digest:
         raise ValueError(f"{model} is not the file that its manifest describes (SHA-256 {digest[:12]}…)")
-    return Artefact(path, digest[:12], _digest(path), manifest.get("features"), digest, _feature_names(manifest))
+    return Artifact(path, digest[:12], _digest(path), manifest.get("features"), digest, _feature_names(manifest))
 
 
 def _manifest(content: bytes) -> dict[str, Any]:

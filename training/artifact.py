@@ -1,4 +1,4 @@
-"""The served artefact: a `model.tar.gz` with one XGBoost model and the manifest that vouches for it.
+"""The served artifact: a `model.tar.gz` with one XGBoost model and the manifest that vouches for it.
 
 The same model gives the same bytes every time, so a deployment changes only when the model does.
 """
@@ -106,7 +106,7 @@ def digest(content: bytes) -> str:
 
 
 def pack(destination: Path, manifest: Manifest, model: bytes) -> None:
-    """Write the artefact under a temporary name and rename it, so that no half artefact is ever seen."""
+    """Write the artifact under a temporary name and rename it, so that no half artifact is ever seen."""
     if digest(model) != manifest.sha256:
         raise ValueError("the manifest is of another model")
     archive = _tar({MANIFEST: manifest.to_json(), manifest.model: model})
@@ -191,14 +191,14 @@ def _content_of(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
 
 
 def load(content: bytes) -> tuple[Manifest, bytes]:
-    """Manifest and model of a served artefact; raises when it is none or when the digest is wrong."""
+    """Manifest and model of a served artifact; raises when it is none or when the digest is wrong."""
     return load_members(members(content))
 
 
 def load_members(files: dict[str, bytes]) -> tuple[Manifest, bytes]:
     if MANIFEST not in files:
         raise ModelImportError(
-            f"no {MANIFEST} inside: not a served artefact. Make one: dropscore model import", code=Code.NOT_A_MODEL
+            f"no {MANIFEST} inside: not a served artifact. Make one: dropscore model import", code=Code.NOT_A_MODEL
         )
     if len(files[MANIFEST]) > MANIFEST_LIMIT_BYTES:
         raise ModelImportError(f"{MANIFEST} is over {MANIFEST_LIMIT_BYTES} bytes", code=Code.WRONG_MANIFEST)
@@ -206,15 +206,15 @@ def load_members(files: dict[str, bytes]) -> tuple[Manifest, bytes]:
     model = files.get(manifest.model)
     if model is None or digest(model) != manifest.sha256:
         raise ModelImportError(
-            f"{str(manifest.model)[:200]} does not match its manifest: the artefact is damaged; import it again",
+            f"{str(manifest.model)[:200]} does not match its manifest: the artifact is damaged; import it again",
             code=Code.WRONG_MANIFEST,
         )
     return manifest, model
 
 
-def unpack(artefact: Path, directory: Path) -> None:
-    """Write the artefact's files into `directory`, as SageMaker does under /opt/ml/model."""
-    for name, content in members(artefact.read_bytes()).items():
+def unpack(artifact: Path, directory: Path) -> None:
+    """Write the artifact's files into `directory`, as SageMaker does under /opt/ml/model."""
+    for name, content in members(artifact.read_bytes()).items():
         target = directory / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)

@@ -4,22 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from stacks.settings.artefact import Artefact, read_artefact
+from stacks.settings.artifact import Artifact, read_artifact
 from stacks.settings.complaints import SettingsError
 from tests.stacks.building import MODEL, MODEL_SHA256, VERSION, digest_of, manifest, pack
 
-KEY = "dropscore.toml: models.fraud.artefact"
+KEY = "dropscore.toml: models.fraud.artifact"
 
 
 def test_version_and_features_come_from_the_manifest(tmp_path: Path) -> None:
     path = pack(tmp_path / "model.tar.gz", {"model.ubj": MODEL, "manifest.json": manifest()})
-    assert read_artefact(path, KEY) == Artefact(path, VERSION, digest_of(path), 30, MODEL_SHA256)
+    assert read_artifact(path, KEY) == Artifact(path, VERSION, digest_of(path), 30, MODEL_SHA256)
 
 
 @pytest.mark.parametrize("name", ["model.ubj", "./model.ubj", "xgboost-model.json"])
 def test_without_a_manifest_the_only_model_counts_and_its_features_stay_unknown(tmp_path: Path, name: str) -> None:
     path = pack(tmp_path / "model.tar.gz", {name: MODEL, "README": b""})
-    assert read_artefact(path, KEY) == Artefact(path, VERSION, digest_of(path), None, MODEL_SHA256)
+    assert read_artifact(path, KEY) == Artifact(path, VERSION, digest_of(path), None, MODEL_SHA256)
 
 
 @pytest.mark.parametrize("names", [["b", "a"], ["f1", "f0"], ["größe", " x "]])
@@ -51,14 +51,14 @@ def test_names_that_cannot_be_the_features_are_refused(tmp_path: Path, names: ob
 
 def _read_names(folder: Path, names: object) -> tuple[str, ...]:
     described = manifest(features=2, feature_names=names)
-    return read_artefact(
+    return read_artifact(
         pack(folder / "model.tar.gz", {"model.ubj": MODEL, "manifest.json": described}), KEY
     ).feature_names
 
 
 def test_another_archive_of_the_same_model_is_the_same_version_with_another_digest(tmp_path: Path) -> None:
     bare, described = (
-        read_artefact(pack(tmp_path / name, {"model.ubj": MODEL, **more}), KEY)
+        read_artifact(pack(tmp_path / name, {"model.ubj": MODEL, **more}), KEY)
         for name, more in (("bare", {}), ("described", {"manifest.json": manifest()}))
     )
     assert bare.version == described.version
@@ -84,24 +84,24 @@ def test_another_archive_of_the_same_model_is_the_same_version_with_another_dige
         ),
     ],
 )
-def test_an_artefact_that_cannot_be_served_is_refused(tmp_path: Path, files: dict[str, bytes], words: str) -> None:
+def test_an_artifact_that_cannot_be_served_is_refused(tmp_path: Path, files: dict[str, bytes], words: str) -> None:
     path = pack(tmp_path / "model.tar.gz", files)
     with pytest.raises(SettingsError, match=rf"^{KEY}: .*{words}.*`dropscore model import YOUR_MODEL"):
-        read_artefact(path, KEY)
+        read_artifact(path, KEY)
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.json"
     path.write_text("{}")
     with pytest.raises(SettingsError, match=r"model\.json is no \.tar\.gz archive; `dropscore model import YOUR_MODEL"):
-        read_artefact(path, KEY)
+        read_artifact(path, KEY)
 
 
 def test_a_missing_demo_model_names_the_command_that_makes_it(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"build/demo/model\.tar\.gz does not exist; `make setup` makes it"):
-        read_artefact(tmp_path / "build/demo/model.tar.gz", KEY)
+        read_artifact(tmp_path / "build/demo/model.tar.gz", KEY)
 
 
 def test_a_missing_model_of_ones_own_names_the_import(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"mine\.gz does not exist; `dropscore model import YOUR_MODEL -o .*mine"):
-        read_artefact(tmp_path / "mine.gz", KEY)
+        read_artifact(tmp_path / "mine.gz", KEY)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from training.artefact import Manifest, Source, digest, load, members, pack, unpack, write_atomically
+from training.artifact import Manifest, Source, digest, load, members, pack, unpack, write_atomically
 from training.budget import MIB
 from training.errors import ModelImportError
 
@@ -45,7 +45,7 @@ def entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.T
     return made
 
 
-def test_packed_artefact_loads_again(tmp_path: Path) -> None:
+def test_packed_artifact_loads_again(tmp_path: Path) -> None:
     pack(tmp_path / "model.tar.gz", MANIFEST, MODEL)
     assert load((tmp_path / "model.tar.gz").read_bytes()) == (MANIFEST, MODEL)
 
@@ -121,7 +121,7 @@ def test_anything_but_a_file_is_refused(kind: bytes) -> None:
 
 
 def test_gzip_that_unpacks_over_the_limit_is_refused() -> None:
-    with pytest.raises(ModelImportError, match="TOO_LARGE: unpacked, the artefact is over"):
+    with pytest.raises(ModelImportError, match="TOO_LARGE: unpacked, the artifact is over"):
         members(gzip.compress(tar_of((entry("model.ubj"), bytes(64 * MIB)))))
 
 

@@ -15,7 +15,7 @@ from training_job.hyperparameters import Hyperparameters
 MODEL, MANIFEST = "model.ubj", "manifest.json"
 
 
-def write_artefact(folder: Path, booster: xgboost.Booster, settings: Hyperparameters, job: str) -> str:
+def write_artifact(folder: Path, booster: xgboost.Booster, settings: Hyperparameters, job: str) -> str:
     """The model's sha256. The manifest comes last: a model without one was not finished."""
     model = bytes(booster.save_raw("ubj"))
     sha256 = hashlib.sha256(model).hexdigest()
