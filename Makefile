@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 ENGINE ?= docker
 UV := .uv/bin/uv
-ENVIRONMENTS := $(addsuffix /requirements.txt,local/emulator training/legacy containers/worker containers/model)
+ENVIRONMENTS := $(addsuffix /requirements.txt,local/emulator model_tools/importing/legacy containers/worker containers/model)
 RUN := .venv/bin
 # Without cached bytecode each start of the CDK costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -113,7 +113,7 @@ node_modules/ready: package-lock.json
 
 .dropscore/environments/ready: .venv/ready $(ENVIRONMENTS)
 	@echo "setting up: what the emulator, the functions and the containers run in (.dropscore)" >&2
-	@$(RUN)/python -m dropscore.environments $(ENVIRONMENTS)
+	@$(RUN)/python -m model_tools.environments $(ENVIRONMENTS)
 	@touch $@
 
 .dropscore/environments/checkers: .dropscore/environments/ready $(wildcard tools/checks/environments/*/*.txt tools/checks/environments/*/*.json)
@@ -121,6 +121,6 @@ node_modules/ready: package-lock.json
 	@$(RUN)/python -m tools.checks.programs
 	@touch $@
 
-build/demo/model.tar.gz: .venv/ready training/demo.py training/data.py training/artifact.py
+build/demo/model.tar.gz: .venv/ready training/demo.py training/data.py model_tools/artifact.py
 	@echo "setting up: the demo model (build/demo)" >&2
 	@$(RUN)/python -m training.demo

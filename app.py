@@ -10,14 +10,14 @@ os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")  # 
 
 from aws_cdk import App, DefaultStackSynthesizer, Stack, Tags
 
-from stacks.hosting import Hosting
-from stacks.images import Images
-from stacks.review import check_policies
-from stacks.scoring import Scoring
+from stacks.constructs.code import DockerImages, ImageMaker
+from stacks.constructs.findings import check_policies
+from stacks.hosting.stack import Hosting
+from stacks.images.stack import Images
+from stacks.scoring.stack import Scoring
 from stacks.settings import Settings
-from stacks.settings.complaints import SettingsError
-from stacks.sources import DockerImages, ImageMaker
-from stacks.storage import Storage
+from stacks.settings.problems import SettingsError
+from stacks.storage.stack import Storage
 
 TAGGED_ONCE = ["AWS::Batch::ComputeEnvironment"]
 """Their tags can be given at their creation only: another tag would replace the pools and end the jobs in them."""

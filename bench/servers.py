@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.models import Workload
-from dropscore.environments import python_environment
+from model_tools.environments import python_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 RIVALS = ROOT / "bench" / "rivals"

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
-from dropscore.places import Column
+from dropscore.position import Column
 
 
 class DropscoreError(Exception):

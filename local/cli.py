@@ -16,8 +16,8 @@ from dropscore.cli.score import is_clean
 from dropscore.cli.show import as_dict, print_job
 from dropscore.cli.uploads import Drop, Paths, drops
 from dropscore.errors import ConfigurationError
-from dropscore.inputs import Inputs
-from dropscore.jobs import State
+from dropscore.jobs.input_keys import Inputs
+from dropscore.jobs.job import State
 
 app = typer.Typer(no_args_is_help=True, help="Everything on this machine: no AWS account needed.")
 
@@ -43,7 +43,7 @@ def run(
     """
     from local import run as main_job
     from local.cloud import Clock
-    from local.synthesis import input_names
+    from local.deployment.synthesis import input_names
 
     clock = Clock()
     files = drops(paths, Inputs(input_names(os.environ)))

@@ -16,12 +16,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local.account import REGION, Keys, client, new_root
-from local.catalogue import LIMITS
 from local.daemons import free_port, listen, start_emulator, start_shim, wait_for_emulator, wait_for_endpoints
-from local.deploy import Deployment, deploy, images
+from local.deployment.account import REGION, Keys, client, new_root
+from local.deployment.catalog import LIMITS
+from local.deployment.deploy import Deployment, deploy, images
+from local.deployment.synthesis import ROOT, Assembly, synthesize
 from local.processes import Daemon, Lifeline
-from local.synthesis import ROOT, Assembly, synthesize
 
 NO_SHIM = "http://127.0.0.1:9"  # the discard port: a call to Batch or SageMaker is refused at once
 INVOKE_QUOTA_BYTES = 6_291_456  # of SageMaker's InvokeEndpoint, as documented; the settings may know better

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dropscore.environments import python_environment
 from dropscore.errors import CloudError
-from local.account import REGION, Keys, call
+from local.deployment.account import REGION, Keys, call
+from local.deployment.synthesis import ROOT
 from local.processes import Daemon, Lifeline, start
-from local.synthesis import ROOT
+from model_tools.environments import python_environment
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.03

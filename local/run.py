@@ -20,11 +20,11 @@ from dropscore.cli.score import upload, upload_sidecar
 from dropscore.cli.uploads import Drop
 from dropscore.cli.watch import wait
 from dropscore.errors import CloudError
-from dropscore.jobs import Job, State
-from dropscore.routes import errors_key
-from local.account import REGION
+from dropscore.jobs.job import Job, State
+from dropscore.jobs.routes import errors_key
 from local.cloud import Clock, Cloud, throwaway
-from training.importing import import_artifact
+from local.deployment.account import REGION
+from model_tools.importing.command import import_artifact
 
 TAKEN_SECONDS = 60.0
 Talk = Callable[[str], None]

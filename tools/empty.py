@@ -15,7 +15,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from stacks.settings import Settings
-from stacks.settings.complaints import SettingsError
+from stacks.settings.problems import SettingsError
 
 BUCKETS = ("BucketName", "TrailBucketName", "AccessLogBucketName")
 """Outputs of the storage stack: the bucket of files, then those of what is recorded about it."""

@@ -21,7 +21,7 @@ EXPORTED = {
 }
 COMPILED = (
     "local/emulator",
-    "training/legacy",
+    "model_tools/importing/legacy",
     "bench/rivals/flask",
     "bench/rivals/mlserver",
     "tools/checks/environments/checkov",

@@ -17,8 +17,8 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks.settings import Settings
-from stacks.settings.complaints import SettingsError
 from stacks.settings.container import EcrImage
+from stacks.settings.problems import SettingsError
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"

@@ -18,9 +18,9 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stacks.compute import pools
+from stacks.scoring.compute import pools
 from stacks.settings import Settings
-from stacks.settings.complaints import SettingsError
+from stacks.settings.problems import SettingsError
 
 BLUE_GREEN = 2
 """While a new model is brought in, the instances of the old one still stand."""

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import xgboost
 
+from model_tools.artifact import Manifest, Source, digest, pack
+from model_tools.importing.booster import describe
 from training import data
-from training.artifact import Manifest, Source, digest, pack
-from training.booster import describe
 
 ROWS = 60_000
 ROUNDS = 100

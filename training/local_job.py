@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import IO
 
 from dropscore.cli.output import printable, say, write
-from dropscore.environments import python_environment
 from dropscore.errors import ConfigurationError, DropscoreError
-from training.artifact import MANIFEST, Manifest, pack
+from model_tools.artifact import MANIFEST, Manifest, pack
+from model_tools.environments import python_environment
 
 CONTAINER = Path(__file__).resolve().parents[1] / "containers" / "model"
 SUFFIXES = (".csv", ".parquet", ".pq")

@@ -1,90 +1,24 @@
-"""The container's entry: `python serve.py [serve | train]`.
-
-Serving starts only with a model it can vouch for; SIGTERM ends it cleanly. Training is loaded only when asked for.
-"""
+"""The container's entry: `python serve.py [serve | train]`. Each loads only its own half of this folder."""
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import threading
-import time
 from collections.abc import Sequence
-
-from serving.contract import Server, Service
-from serving.gate import Gate
-from serving.loading import BadArtifactError, load, size_of
-from serving.log import log
-from serving.model import Model
-from serving.settings import Settings
-from serving.trial import InterruptedTrialError, TrialError, attempt, limited
-
-STOP_SECONDS = 20  # SageMaker kills 30 s after SIGTERM
-LOAD_SECONDS = 8
-LOAD_BYTES_PER_SECOND = 10_000_000  # more time for larger models
-LOAD_MEMORY_BYTES = 512 * 1024 * 1024
-LOAD_MEMORY_PER_BYTE = 32  # XGBoost's tree of a JSON text is that much larger than the text
+from pathlib import Path
 
 
 def main(arguments: Sequence[str]) -> int:
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this folder is the package `model`
     if list(arguments) == ["train"]:
-        import train
+        from model.training.main import main as train
 
-        return train.main()
-    if list(arguments) not in ([], ["serve"]):
-        print("usage: serve.py [serve | train]", file=sys.stderr)
-        return 2
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return serve(Settings.from_env(os.environ), stop)
+        return train()
+    if list(arguments) in ([], ["serve"]):
+        from model.serving.main import main as serve
 
-
-def serve(settings: Settings, stop: threading.Event) -> int:
-    started = time.monotonic()
-    try:
-        model = _load(settings, stop)
-    except (BadArtifactError, TrialError) as error:
-        log("refused_to_start", message=str(error))
-        return 1
-    except InterruptedTrialError:
-        log("stopped", requests_finished=True)
-        return 0
-    seconds = round(time.monotonic() - started, 3)
-    with Server((settings.host, settings.port), _service(settings, model)) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        about = {"model": model.sha256, "features": model.schema.features, "booster": model.kind}
-        log("ready", port=server.server_port, **about, load_seconds=seconds)
-        stop.wait()
-        server.shutdown()
-        server.server_close()  # new connections are refused at once, instead of waiting in the backlog
-        is_done = server.service.gate.close(STOP_SECONDS)
-    log("stopped", requests_finished=is_done)
-    if not is_done:
-        os._exit(0)  # the interpreter's own way out would wait for the threads that still score
-    return 0
-
-
-def _load(settings: Settings, stop: threading.Event) -> Model:
-    """Load the model twice: first in a child process, which is allowed only so much time and memory."""
-    size = size_of(settings.model_dir)
-    memory_bytes = LOAD_MEMORY_BYTES + LOAD_MEMORY_PER_BYTE * size
-    seconds = LOAD_SECONDS + size / LOAD_BYTES_PER_SECOND
-
-    def work() -> Model:
-        return load(settings.model_dir, settings.model_sha256)
-
-    attempt(work, seconds=seconds, memory_bytes=memory_bytes, is_stopped=stop.is_set)
-    with limited(memory_bytes):
-        return work()
-
-
-def _service(settings: Settings, model: Model) -> Service:
-    places = settings.running + settings.waiting
-    gate = Gate(running=settings.running, waiting=settings.waiting, memory_bytes=places * settings.max_body_bytes)
-    limit, seconds = settings.max_body_bytes, settings.transfer_seconds
-    return Service(model=model, gate=gate, max_body_bytes=limit, transfer_seconds=seconds)
+        return serve()
+    print("usage: serve.py [serve | train]", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -21,13 +21,13 @@ from types import FrameType
 import boto3
 from botocore.config import Config
 
-from dropscore.aws.endpoint import runtime_config
 from dropscore.aws.faults import AWS_ERRORS, fault
 from dropscore.aws.table import JobsTable
 from dropscore.errors import DropscoreError, TransientError
 from dropscore.log import ERROR, WARNING, about, log
-from dropscore.runtime import WorkerSettings
-from dropscore.work import Worker
+from dropscore.scoring.endpoint import runtime_config
+from dropscore.scoring.worker import Worker
+from dropscore.settings import WorkerSettings
 
 DONE, PERMANENT, TRANSIENT = 0, 10, 75
 START_WAITS_SECONDS = (1.0, 2.0, 4.0, 8.0)  # on a busy host the credential endpoint answers late

@@ -12,7 +12,7 @@ from boto3.dynamodb.conditions import ConditionBase
 from botocore.exceptions import ClientError
 
 from dropscore.aws.faults import AWS_ERRORS, fault
-from dropscore.jobs import Job, State
+from dropscore.jobs.job import Job, State
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

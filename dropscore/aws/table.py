@@ -8,7 +8,7 @@ from typing import Any
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from dropscore.aws.items import Items, faults, item_of, job_of
-from dropscore.jobs import Job, State, may_move_to
+from dropscore.jobs.job import Job, State, may_move_to
 
 BY_FILE = "by_file"
 BY_STATUS = "by_status"

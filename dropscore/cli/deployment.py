@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 from dropscore.aws.table import JobsTable
 from dropscore.cli.options import Target
 from dropscore.errors import CloudError, ConfigurationError
-from dropscore.inputs import Inputs
+from dropscore.jobs.input_keys import Inputs
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -15,8 +15,8 @@ from dropscore.cli.options import Env, Json, Local, Profile, Region, target
 from dropscore.cli.output import printable, say, write_json
 from dropscore.cli.show import as_dict, print_job, print_jobs
 from dropscore.errors import ConfigurationError, JobFailedError
-from dropscore.jobs import Job, State
-from dropscore.routes import INPUT, errors_key
+from dropscore.jobs.job import Job, State
+from dropscore.jobs.routes import INPUT, errors_key
 
 Which = Annotated[
     str,

@@ -17,7 +17,7 @@ from dropscore.cli.score import is_clean
 from dropscore.cli.show import as_dict, print_jobs
 from dropscore.cli.watch import wait
 from dropscore.errors import CloudError, ConfigurationError, JobFailedError
-from dropscore.intake import Upload, Wish
+from dropscore.events.submit import Upload, Wish
 
 
 def retry(

@@ -14,8 +14,8 @@ from dropscore.cli.show import as_dict, print_jobs
 from dropscore.cli.uploads import Paths, drops
 from dropscore.cli.watch import wait
 from dropscore.errors import ConfigurationError
-from dropscore.jobs import Job, State, job_id
-from dropscore.routes import errors_key, sidecar_key
+from dropscore.jobs.job import Job, State, job_id
+from dropscore.jobs.routes import errors_key, sidecar_key
 
 
 def score(

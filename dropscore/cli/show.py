@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from dropscore.cli.output import cell, write_table
-from dropscore.jobs import Job, State
+from dropscore.jobs.job import Job, State
 
 COLOURS = {State.SUCCEEDED: "green", State.FAILED: "red", State.REJECTED: "red", State.RUNNING: "cyan"}
 

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from dropscore.cli.output import printable, say
-from dropscore.inputs import Inputs, why_ignored
-from dropscore.routes import INPUT
+from dropscore.jobs.input_keys import Inputs, why_ignored
+from dropscore.jobs.routes import INPUT
 
 Paths = Annotated[
     list[Path],

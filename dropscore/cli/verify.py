@@ -18,9 +18,9 @@ from dropscore.cli.jobs import Which, job_of
 from dropscore.cli.options import Env, Json, Local, Profile, Region, target
 from dropscore.cli.output import printable, write, write_json
 from dropscore.errors import JobFailedError
-from dropscore.jobs import Job, State
-from dropscore.routes import manifest_key
-from dropscore.text import Input
+from dropscore.files.input import Input
+from dropscore.jobs.job import Job, State
+from dropscore.jobs.routes import manifest_key
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from dropscore.aws.table import JobsTable
 from dropscore.cli.output import printable, talk
-from dropscore.jobs import Job
+from dropscore.jobs.job import Job
 
 POLL_SECONDS = 0.5
 

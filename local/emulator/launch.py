@@ -39,7 +39,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from local.emulator.gate import Callers, Gate
+from local.emulator.authentication import Callers, Gate
 from local.emulator.signature import RefusedError
 
 RELEASE = "1.5.33"

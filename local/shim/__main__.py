@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from local.shim.attempt import Surroundings
 from local.shim.authority import Authority
-from local.shim.batch import Batch
-from local.shim.endpoint import ModelServer
+from local.shim.batch.attempt import Surroundings
+from local.shim.batch.queue import Jobs
+from local.shim.batch.service import Batch
 from local.shim.image import Image, unpack
-from local.shim.queue import Jobs
 from local.shim.resources import ShimSettings, parse
+from local.shim.sagemaker.endpoint import ModelServer
 from local.shim.server import Shim
 
 JOBS_PER_CORE = 2

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from functools import cache, partial
 from typing import Any
 
-from local.account import ACCOUNT, REGION, call, client
-from local.emulator.gate import prove
+from local.deployment.account import ACCOUNT, REGION, call, client
+from local.emulator.authentication import prove
 from local.emulator.signature import Request
 from local.shim.answers import AwsError, access_denied
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dropscore.errors import ConfigurationError
-from local.shim.retry import RetryStrategy, Rule
+from local.shim.batch.retry import RetryStrategy, Rule
 
 
 @dataclass(frozen=True, kw_only=True)

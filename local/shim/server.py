@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from local.account import ACCOUNT
-from local.emulator.gate import check_sender
+from local.deployment.account import ACCOUNT
+from local.emulator.authentication import check_sender
 from local.emulator.signature import RefusedError, Request, read_signature
 from local.shim.answers import AwsError, validation_error
 from local.shim.authority import Authority
-from local.shim.batch import Batch
-from local.shim.endpoint import ATTRIBUTES, ModelServer
+from local.shim.batch.service import Batch
+from local.shim.sagemaker.endpoint import ATTRIBUTES, ModelServer
 
 BATCH = re.compile(r"/v1/(\w+)")
 COMPONENT = "X-Amzn-SageMaker-Inference-Component"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from stacks.settings.complaints import SettingsError
+from stacks.settings.problems import SettingsError
 
 DEMO = "build/demo/model.tar.gz"
 MANIFEST = "manifest.json"

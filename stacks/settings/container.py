@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from stacks.settings.complaints import SettingsError
+from stacks.settings.problems import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
 _URI = re.compile(

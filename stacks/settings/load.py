@@ -12,10 +12,10 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from stacks.settings.artifact import read_archive, read_artifact
-from stacks.settings.complaints import SettingsError, complaint, unknown_name
 from stacks.settings.container import OURS, Container, read_folder, read_uri
 from stacks.settings.enumerations import unlisted
 from stacks.settings.models import ModelName, ModelSettings, ServedModel
+from stacks.settings.problems import SettingsError, complaint, unknown_name
 from stacks.settings.routes import RouteName, RouteSettings
 from stacks.settings.sections import (
     Deploy,

@@ -1,6 +1,6 @@
 """`[routes.<name>]`: which model scores a file, how the file is read and what is written.
 
-The words, types, defaults and rules are those of the runtime's `dropscore/options.py`; a test holds the two together.
+The words, types, defaults and rules are those of the runtime's `dropscore/jobs/options.py`; a test holds the two together.
 """
 
 from __future__ import annotations

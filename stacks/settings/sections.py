@@ -15,7 +15,7 @@ GRAVITON = re.compile(r"[a-z]+\d+g[a-z]*|a1")
 """Families of instances with processors of the architecture arm64."""
 
 NEVER_INPUTS = ("~", ".tmp", ".part", ".partial", ".filepart", ".crdownload", "._copying_", "_$folder$", ".job.json")
-"""As the runtime has it, in dropscore/inputs.py; a test holds the two together."""
+"""As the runtime has it, in dropscore/jobs/input_keys.py; a test holds the two together."""
 _ZONE_NAME = re.compile(r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)[a-f]")
 _ZONE_ID = re.compile(r"(?P<region>[a-z]{2,8}\d+)-az[1-6]")
 
@@ -65,7 +65,7 @@ class StorageSettings(Section):
 
 
 class InputSettings(Section):
-    """Which files are scored; `dropscore/inputs.py` compares their names with these patterns."""
+    """Which files are scored; `dropscore/jobs/input_keys.py` compares their names with these patterns."""
 
     names: list[str] = Field(default=["*.csv", "*.csv.gz"], min_length=1)
 

@@ -45,7 +45,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Accepted:
     folder = tmp_path_factory.mktemp("nag")
     assemblies = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stacks.review.Validations", Noted)
+        patch.setattr("stacks.constructs.findings.Validations", Noted)
         for combination in sample():
             home = folder / label(combination)
             home.mkdir()

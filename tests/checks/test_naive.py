@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aws_cdk import App
 
-from stacks.review import check_policies
+from stacks.constructs.findings import check_policies
 from tests.checks.naive import Naive, write_tree
 from tools.checks.running import CHECKERS
 from tools.checks.subject import Assembly, Subject, distinct

@@ -11,9 +11,9 @@ import pytest
 from moto import mock_aws
 
 from dropscore.aws.table import JobsTable
-from dropscore.jobs import Job, State
-from local.account import REGION
+from dropscore.jobs.job import Job, State
 from local.cloud import bare_emulator
+from local.deployment.account import REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

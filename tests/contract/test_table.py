@@ -8,7 +8,7 @@ import pytest
 
 from dropscore.aws.table import JobsTable
 from dropscore.errors import PermanentError
-from dropscore.jobs import Job, State
+from dropscore.jobs.job import Job, State
 
 MINE = {"batch_job_id": "batch-1", "attempt": 1, "started_at": "2026-11-21T01:41:00.000Z"}
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from dropscore.errors import JobError
-from dropscore.jobs import Job, State
-from dropscore.pace import Retry
-from dropscore.plan import Plan
-from dropscore.routes import Model, StoredNames
-from dropscore.runtime import WorkerSettings
-from dropscore.work import Worker
+from dropscore.jobs.job import Job, State
+from dropscore.jobs.plan import Plan
+from dropscore.jobs.routes import Model, StoredNames
+from dropscore.scoring.pace import Retry
+from dropscore.scoring.worker import Worker
+from dropscore.settings import WorkerSettings
 from tests.differential.case import Case
 from tests.differential.memory import MemoryRuntime, MemoryS3, MemoryTable
 from tests.differential.models import Known, write_raw
@@ -164,10 +164,9 @@ def _job(case: Case, version: str) -> Job:
 @cache
 def serving_model(known: Known) -> Any:
     """As the container loads it from an artifact of ours."""
-    from serving.loading import load
-
-    from training.artifact import load as read
-    from training.importing import import_artifact
+    from model.serving.loading import load
+    from model_tools.artifact import load as read
+    from model_tools.importing.command import import_artifact
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

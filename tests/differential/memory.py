@@ -13,13 +13,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
-from dropscore.jobs import Job, State
+from dropscore.jobs.job import Job, State
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "containers" / "model"))
-from serving.head import Head
-from serving.invocation import Invocation
-from serving.model import Model
-from serving.refusal import RefusalError
+sys.path.insert(0, str(Path(__file__).parents[2] / "containers"))
+from model.serving.http.head import Head
+from model.serving.invocation import Invocation
+from model.serving.model import Model
+from model.serving.refusal import RefusalError
 
 
 @dataclass

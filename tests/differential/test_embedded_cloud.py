@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from dropscore.jobs import State
+from dropscore.jobs.job import State
+from model_tools.importing.command import import_artifact
 from tests.differential.case import Case, case_of
 from tests.differential.engine import Outcome, difference
 from tests.differential.models import MODELS, write_raw
 from tests.e2e.conftest import Hands, cloud_of
-from training.importing import import_artifact
 
 FILES = int(os.environ.get("DROPSCORE_CLOUD_FILES", "5"))
 FIRST = 1_000_000

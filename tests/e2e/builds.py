@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
 
-from lambdas.builder.builds import VARIABLE
-from lambdas.builder.waiting import Waiting
+from lambdas.images.builder.builds import VARIABLE
+from lambdas.images.builder.waiting import Waiting
 from tests.e2e.conftest import Hands
 
 STACK = "dropscore-dev-images"

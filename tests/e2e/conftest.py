@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dropscore.jobs import Job, job_id
+from dropscore.jobs.job import Job, job_id
 from local.cloud import Clock, Cloud, throwaway
 from local.run import deployment
 

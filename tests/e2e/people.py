@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.account import REGION
+from local.deployment.account import REGION
 from tests.e2e.conftest import Hands
 
 COMMAND = str(Path(sys.executable).with_name("dropscore"))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from dropscore.jobs import State, job_id
+from dropscore.jobs.job import State, job_id
 from tests.e2e.conftest import WAIT_SECONDS, Hands
 from tests.e2e.people import Person, assumed, user
 

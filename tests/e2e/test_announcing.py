@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dropscore.jobs import State
+from dropscore.jobs.job import State
 from tests.e2e.conftest import WAIT_SECONDS, Hands
 from tests.emf import totals
 from tests.events import complaints

@@ -14,7 +14,7 @@ import pytest
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from dropscore.jobs import State, job_id
+from dropscore.jobs.job import State, job_id
 from tests.e2e.conftest import DEMO, Hands, cloud_of
 from training.data import write
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dropscore.jobs import State
+from dropscore.jobs.job import State
 from tests.e2e.builds import Images, let_it_see_builds, waiting_stack
 from tests.e2e.conftest import Hands, cloud_of
 

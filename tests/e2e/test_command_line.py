@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dropscore.jobs import Job, State
+from dropscore.jobs.job import Job, State
 from tests.e2e.conftest import Hands
 from tests.e2e.people import Person, assumed, user
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from dropscore.jobs import State
+from dropscore.jobs.job import State
 from tests.e2e.conftest import WAIT_SECONDS, Hands
 
 BUSY = [sys.executable, "-c", "while True: pass"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dropscore.jobs import Job, State
+from dropscore.jobs.job import Job, State
 from tests.e2e.conftest import WAIT_SECONDS, Hands
 from tests.e2e.test_processes import PROC, belonging_to
 

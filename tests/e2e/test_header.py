@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 import xgboost
 
-from dropscore.jobs import Job, State
-from dropscore.routes import manifest_key
+from dropscore.jobs.job import Job, State
+from dropscore.jobs.routes import manifest_key
+from model_tools.importing.command import import_artifact
 from tests.e2e.conftest import Hands, cloud_of
-from training.importing import import_artifact
 
 NAMES = ["a", "b", "c", "d"]
 ROWS = 200

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dropscore.jobs import State
+from dropscore.jobs.job import State
 from local.cloud import Clock, Cloud, bring_up, find, launch
 from tests.e2e.conftest import Hands
 from tests.e2e.test_persistence import _until_running

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dropscore.cli.deployment import Deployment
-from dropscore.jobs import Job, State
+from dropscore.jobs.job import Job, State
 from local.cloud import Clock, launch
 from local.run import deployment
 from tests.e2e.conftest import DEMO, Hands

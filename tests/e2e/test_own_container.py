@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dropscore.jobs import State
-from dropscore.routes import errors_key
+from dropscore.jobs.job import State
+from dropscore.jobs.routes import errors_key
 from tests.e2e.conftest import Hands, cloud_of
 
 SETTINGS = Path(__file__).with_name("own_containers.toml")

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from dropscore.jobs import State, job_id
+from dropscore.jobs.job import State, job_id
 from tests.e2e.conftest import WAIT_SECONDS, Hands
 
 

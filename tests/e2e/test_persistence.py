@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from dropscore.jobs import State
+from dropscore.jobs.job import State
 from local.cloud import Clock, find, launch
 from tests.e2e.conftest import WAIT_SECONDS, Hands
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dropscore.jobs import State, job_id
+from dropscore.jobs.job import State, job_id
 from tests.e2e.conftest import Hands
 
 

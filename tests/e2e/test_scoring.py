@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xgboost
 
-from dropscore.jobs import State, job_id
+from dropscore.jobs.job import State, job_id
 from tests.e2e.conftest import DEMO, WAIT_SECONDS, Hands
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dropscore.jobs import State
-from local.shim.endpoint import REFUSED_ASLEEP
+from dropscore.jobs.job import State
+from local.shim.sagemaker.endpoint import REFUSED_ASLEEP
 from tests.e2e.conftest import Hands, cloud_of
 from tests.e2e.test_own_container import BIAS, ROWS, WEIGHTS
 from tests.e2e.test_scoring import predicted

@@ -13,9 +13,9 @@ import pytest
 from dropscore.cli.retry import ask
 from dropscore.cli.verify import look
 from dropscore.errors import JobFailedError
-from dropscore.intake import Upload, Wish
-from dropscore.jobs import Job, State
-from dropscore.routes import errors_key
+from dropscore.events.submit import Upload, Wish
+from dropscore.jobs.job import Job, State
+from dropscore.jobs.routes import errors_key
 from local.run import deployment
 from tests.e2e.conftest import Hands
 from tests.e2e.test_scoring import predicted

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from dropscore.cli.deployment import Deployment, embedded
-from local.account import REGION
+from local.deployment.account import REGION
 from tests.e2e.conftest import DEMO, Hands
 from tests.e2e.people import user
 from tools.smoke.__main__ import smoke

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from local.shim.attempt import substituted
-from local.shim.job import Job
-from local.shim.queue import HOST_LOST, Jobs
+from local.shim.batch.attempt import substituted
+from local.shim.batch.job import Job
+from local.shim.batch.queue import HOST_LOST, Jobs
+from local.shim.batch.retry import Outcome, RetryStrategy, Rule
+from local.shim.batch.submission import requested
 from local.shim.resources import JobDefinition, Queue
-from local.shim.retry import Outcome, RetryStrategy, Rule
-from local.shim.submission import requested
 from tests.faults.processes import PATIENCE_SECONDS, Process
 from tests.faults.schedule import Answer, Call
 

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 
 GOOD = b"7,2,3\n4,5,6\n"
-SMALL_BOMB = {"constants": {"dropscore.gunzip.ALWAYS_ALLOWED_BYTES": 1 << 20}}
+SMALL_BOMB = {"constants": {"dropscore.files.gunzip.ALWAYS_ALLOWED_BYTES": 1 << 20}}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,10 +16,10 @@ from tests.faults.schedule import Answer
 from tests.faults.upload import CANARY
 from tests.faults.verdict import end_of, violations
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "containers" / "model"))
-from serving import csv_rows
-from serving.refusal import RefusalError
-from serving.schema import Schema
+sys.path.insert(0, str(Path(__file__).parents[2] / "containers"))
+from model.serving.formats import csv_rows
+from model.serving.formats.schema import Schema
+from model.serving.refusal import RefusalError
 
 PARAMETERS = [pytest.param(f, id=f.name.replace(" ", "-"), marks=sampled(n)) for n, f in enumerate(FILES)]
 

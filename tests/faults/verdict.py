@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from dropscore.jobs import job_id
+from dropscore.jobs.job import job_id
 from tests.faults.cloud import BUCKET
 from tests.faults.endpoint import scores
 from tests.faults.laboratory import Laboratory

@@ -23,7 +23,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = ROOT / "containers" / "worker" / "main.py"
-HANDLERS = ("lambdas.submit.handler", "lambdas.track.handler", "lambdas.reconcile.handler")
+HANDLERS = ("lambdas.scoring.submit.handler", "lambdas.scoring.track.handler", "lambdas.scoring.reconcile.handler")
 _sleep, _time = time.sleep, time.time
 _share = 1.0
 
@@ -150,7 +150,7 @@ def _hurry(seconds: float) -> None:
 
 def _set_clock(*, shift_seconds: float = 0.0, frozen_at: float | None = None) -> None:
     """The wall clock as our own code reads it; the monotonic one is not touched."""
-    from dropscore import jobs
+    from dropscore.jobs import job as jobs
 
     def shifted() -> float:
         return (_time() if frozen_at is None else frozen_at) + shift_seconds

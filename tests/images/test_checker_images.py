@@ -17,9 +17,9 @@ from uuid import uuid4
 
 import pytest
 
+from model_tools.conformance.sample import body
 from tests.unit.checker.conftest import BAD_SERVER, SAMPLE
 from training import demo
-from training.checking.sample import body
 
 IMAGE = os.environ.get("DROPSCORE_MODEL_IMAGE", "")
 ENGINE = shlex.split(os.environ.get("DROPSCORE_ENGINE", "docker"))

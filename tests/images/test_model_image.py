@@ -29,9 +29,9 @@ import xgboost
 from numpy.typing import NDArray
 from pyarrow import parquet
 
+from model_tools.artifact import load, unpack
+from model_tools.importing.command import import_artifact
 from training import data, demo
-from training.artifact import load, unpack
-from training.importing import import_artifact
 
 IMAGE = os.environ.get("DROPSCORE_MODEL_IMAGE", "")
 ENGINE = shlex.split(os.environ.get("DROPSCORE_ENGINE", "docker"))

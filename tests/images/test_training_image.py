@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 import xgboost
 
+from model_tools.artifact import Manifest
 from training import data
-from training.artifact import Manifest
 
 IMAGE = os.environ.get("DROPSCORE_MODEL_IMAGE", "")
 ENGINE = shlex.split(os.environ.get("DROPSCORE_ENGINE", "docker"))
@@ -103,7 +103,7 @@ def test_what_it_trained_it_serves(tmp_path: Path) -> None:
     home = lay_out(tmp_path / "ml")
     Job(home).finished()
     ask = (
-        "import sys; from pathlib import Path; import numpy as np; from serving.loading import load; "
+        "import sys; from pathlib import Path; import numpy as np; from model.serving.loading import load; "
         "rows = np.linspace(-2, 2, 300, dtype=np.float32).reshape(10, 30); "
         "print(load(Path('/opt/ml/model')).predict(rows).tobytes().hex())"
     )

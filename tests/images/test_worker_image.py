@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from dropscore.jobs import Job, State, now
-from dropscore.routes import output_key
+from dropscore.jobs.job import Job, State, now
+from dropscore.jobs.routes import output_key
 from local.run import deployment
 from tests.e2e.conftest import Hands
 from tests.stacks.building import build_templates, only

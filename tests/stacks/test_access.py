@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stacks.settings.complaints import SettingsError
+from stacks.settings.problems import SettingsError
 from tests.stacks.building import Json, Templates, listed, only, properties, rendered
 from tests.stacks.conftest import Build
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from dropscore.announce import AT_ONCE, SOURCE, TYPES
-from dropscore.runtime import AnnounceSettings
+from dropscore.events.announce import AT_ONCE, SOURCE, TYPES
+from dropscore.settings import AnnounceSettings
 from tests.stacks.building import Templates, listed, only, properties, rendered, statements
 
 

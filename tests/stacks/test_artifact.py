@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stacks.settings.artifact import Artifact, read_artifact
-from stacks.settings.complaints import SettingsError
+from stacks.settings.problems import SettingsError
 from tests.stacks.building import MODEL, MODEL_SHA256, VERSION, digest_of, manifest, pack
 
 KEY = "dropscore.toml: models.fraud.artifact"

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stacks.image_build import mirrors
-from stacks.sources import DOCKER_MANIFEST
+from stacks.constructs.code import DOCKER_MANIFEST
+from stacks.images.build import mirrors
 from tests.stacks.building import Templates, only
 from tests.stacks.conftest import Build
 from tests.stacks.test_images import BUILT, variables

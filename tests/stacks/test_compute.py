@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
-from stacks.compute import pools
+from stacks.scoring.compute import pools
 from stacks.settings.workers import WorkerSettings
 from tests.stacks.building import Json, Templates, only, properties, rendered
 from tests.stacks.conftest import Build

@@ -6,8 +6,8 @@ import pytest
 
 from stacks.settings import Settings
 from stacks.settings.artifact import read_archive
-from stacks.settings.complaints import SettingsError
 from stacks.settings.container import OURS, EcrImage, Folder, read_folder, read_uri
+from stacks.settings.problems import SettingsError
 from tests.stacks.building import (
     ROOT,
     VERSION,

@@ -11,9 +11,9 @@ import pytest
 from botocore.loaders import Loader
 
 from stacks.settings import SECTIONS, Settings
-from stacks.settings.complaints import SettingsError
 from stacks.settings.enumerations import hosting_types, instance_families, regions
 from stacks.settings.models import SERVERLESS_MEMORY_MIB, ModelSettings
+from stacks.settings.problems import SettingsError
 from stacks.settings.sections import LOG_DAYS
 from stacks.settings.workers import FAMILIES, FARGATE_MEMORY_MIB
 from tests.stacks.building import Json, Templates, write_settings

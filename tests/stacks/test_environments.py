@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dropscore.inputs import Inputs
-from dropscore.options import Options
-from dropscore.routes import Model
-from dropscore.runtime import ReconcileSettings, SubmitSettings, TrackSettings, WorkerSettings
-from stacks.settings.complaints import SettingsError
+from dropscore.jobs.input_keys import Inputs
+from dropscore.jobs.options import Options
+from dropscore.jobs.routes import Model
+from dropscore.settings import ReconcileSettings, SubmitSettings, TrackSettings, WorkerSettings
+from stacks.settings.problems import SettingsError
 from tests.stacks.building import VERSION, Templates, build_templates, digest_of, only, rendered
 from tests.stacks.conftest import Build
 from tests.stacks.test_hosting import TWO_MODELS

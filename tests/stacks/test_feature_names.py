@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dropscore.routes import StoredNames
-from dropscore.runtime import SubmitSettings, WorkerSettings
+from dropscore.jobs.routes import StoredNames
+from dropscore.settings import SubmitSettings, WorkerSettings
 from tests.stacks.building import (
     MODEL,
     Json,

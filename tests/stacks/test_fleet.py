@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stacks.fleet import WORKER_USER
+from stacks.scoring.fleet import WORKER_USER
 from tests.stacks.building import ROOT, Json, listed, only, properties, rendered
 from tests.stacks.conftest import Build
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from botocore.loaders import Loader
 
-from stacks.endpoint_config import has_local_disk
-from stacks.hosting import construct_name, endpoint_name, type_code
+from stacks.hosting.config import has_local_disk
+from stacks.hosting.stack import construct_name, endpoint_name, type_code
 from stacks.settings import ServedModel
 from stacks.settings.artifact import read_archive
-from stacks.settings.complaints import SettingsError
 from stacks.settings.container import OURS
 from stacks.settings.models import ModelSettings
+from stacks.settings.problems import SettingsError
 from stacks.settings.sections import Deploy
 from tests.stacks.building import MODEL_SHA256, Templates, listed, only, pack, properties, rendered, statements
 from tests.stacks.conftest import Build

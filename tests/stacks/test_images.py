@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from lambdas.builder.waiting import Waiting
-from local.synthesis import _stacks as read_stacks
-from stacks.images import KEPT_IMAGES
+from lambdas.images.builder.waiting import Waiting
+from local.deployment.synthesis import _stacks as read_stacks
+from stacks.images.stack import KEPT_IMAGES
 from tests.stacks.building import ROOT, Json, Templates, build_templates, listed, only, properties, rendered, statements
 from tests.stacks.conftest import Build
 from tests.stacks.test_environments import models_of

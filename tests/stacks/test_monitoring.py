@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dropscore.metrics import NAMESPACE, UNITS
-from stacks import measures
+from stacks.constructs import metrics as measures
 from tests.stacks.building import ROOT, Json, Templates, only, properties, rendered
 from tests.stacks.conftest import Build
 from tests.stacks.test_hosting import TWO_MODELS

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dropscore.errors import ConfigurationError
-from dropscore.options import Options
-from dropscore.runtime import SubmitSettings
+from dropscore.jobs.options import Options
+from dropscore.settings import SubmitSettings
 from stacks.settings.routes import RouteSettings
 
 GOOD: dict[str, list[Any]] = {

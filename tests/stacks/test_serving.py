@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dropscore.runtime import WorkerSettings
-from stacks.hosting import type_code
+from dropscore.settings import WorkerSettings
+from stacks.hosting.stack import type_code
 from tests.stacks.building import MODEL_SHA256, Json, Templates, listed, only, properties, rendered, statements
 from tests.stacks.conftest import Build
 

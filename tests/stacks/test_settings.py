@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from dropscore.inputs import FOLDER_MARKERS, NAMES, UNFINISHED
-from dropscore.routes import SIDECAR
+from dropscore.jobs.input_keys import FOLDER_MARKERS, NAMES, UNFINISHED
+from dropscore.jobs.routes import SIDECAR
 from stacks.settings import SECTIONS, Settings
 from stacks.settings.artifact import Artifact
-from stacks.settings.complaints import SettingsError
+from stacks.settings.problems import SettingsError
 from stacks.settings.sections import NEVER_INPUTS, InputSettings
 from stacks.settings.workers import FAMILIES
 from tests.stacks.building import MODEL_SHA256, ROOT, VERSION, digest_of, pack, write_settings

@@ -54,20 +54,20 @@ def test_two_synths_give_the_same_templates_and_assets(templates: Templates, tmp
 def test_a_function_holds_the_runtime_and_its_own_doorway_only(templates: Templates) -> None:
     for name, other in (("Submit", "track"), ("Track", "submit")):
         files = _asset(templates, only(templates.scoring, "AWS::Lambda::Function", name)["Code"]["S3Key"])
-        assert {f"lambdas/{name.lower()}/handler.py", "dropscore/runtime.py"} <= files
+        assert {f"lambdas/{name.lower()}/handler.py", "dropscore/settings.py"} <= files
         assert {path.split("/")[0] for path in files} == {"dropscore", "lambdas"}
         assert not [path for path in files if path.startswith((f"lambdas/{other}", "dropscore/cli"))]
-        assert "dropscore/environments.py" not in files
+        assert "model_tools/environments.py" not in files
         assert not [path for path in files if "__pycache__" in path]
 
 
 def test_the_worker_image_is_built_from_the_runtime_and_its_own_folder_only(templates: Templates) -> None:
     image = only(templates.scoring, "AWS::Batch::JobDefinition")["ContainerProperties"]["Image"]["Fn::Sub"]
     files = _asset(templates, image.rpartition(":")[2])
-    assert {"containers/worker/Dockerfile", "containers/worker/main.py", "dropscore/runtime.py"} <= files
+    assert {"containers/worker/Dockerfile", "containers/worker/main.py", "dropscore/settings.py"} <= files
     assert {path.split("/")[0] for path in files} <= {"dropscore", "containers", ".dockerignore"}
     assert not [path for path in files if path.startswith(("containers/model", "dropscore/cli"))]
-    assert "dropscore/environments.py" not in files
+    assert "model_tools/environments.py" not in files
     assert not [path for path in files if "__pycache__" in path]
 
 

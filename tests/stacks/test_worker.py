@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from containers.worker import main as doorway
-from local.shim.retry import Outcome, RetryStrategy, Rule
+from worker import main as doorway
+from local.shim.batch.retry import Outcome, RetryStrategy, Rule
 from tests.stacks.building import Json, Templates, only, properties, rendered
 from tests.stacks.conftest import Build
 

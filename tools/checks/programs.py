@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from dropscore.environments import CACHE, python_environment
+from model_tools.environments import CACHE, python_environment
 from tools.checks.findings import CheckError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stacks.settings.complaints import SettingsError
+from stacks.settings.problems import SettingsError
 from tools.cost.idle import UnknownPriceError
 from tools.cost.page import choices, page, table
 from tools.cost.prices import PRICES, read_prices

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import xgboost
 
-from training.artifact import load
+from model_tools.artifact import load
 
 Scores = np.ndarray
 

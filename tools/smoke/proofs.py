@@ -9,7 +9,7 @@ import numpy as np
 from botocore.exceptions import ClientError
 
 from dropscore.cli.verify import look
-from dropscore.jobs import Job, State
+from dropscore.jobs.job import Job, State
 from tools.smoke.expected import written_scores
 from tools.smoke.stage import Stage, UnmetError, expect
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dropscore.cli.deployment import Deployment, Scoring
-from dropscore.jobs import Job, State, job_id
-from dropscore.routes import INPUT
+from dropscore.jobs.job import Job, State, job_id
+from dropscore.jobs.routes import INPUT
 from tools.smoke.expected import Scores
 
 POLL_SECONDS = 1.0

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from serving import csv_rows, json_rows, table_rows
-from serving.head import Head
-from serving.refusal import RefusalError
-from serving.schema import Matrix, Schema
-from serving.text import Scores, csv_of, json_lines_of, json_of
-from serving.wanted import HEADER, Wanted, wanted_by
+from model.serving.formats import csv_rows, json_rows, table_rows
+from model.serving.formats.answers import Scores, csv_of, json_lines_of, json_of
+from model.serving.formats.schema import Matrix, Schema
+from model.serving.http.head import Head
+from model.serving.output_kind import HEADER, Wanted, wanted_by
+from model.serving.refusal import RefusalError
 
 Reader = Callable[[bytes, Schema], Matrix]
 Writer = Callable[[Scores], bytes]

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from serving.csv_rows import parse
-from serving.model import Model
-from serving.schema import Schema
-from serving.wanted import Wanted
+from model.serving.formats.csv_rows import parse
+from model.serving.formats.schema import Schema
+from model.serving.model import Model
+from model.serving.output_kind import Wanted
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024  # with the names of a million features

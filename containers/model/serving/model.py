@@ -11,11 +11,11 @@ from functools import cached_property
 import numpy as np
 import xgboost
 
-from serving import pieces
-from serving.refusal import RefusalError
-from serving.schema import Matrix, Schema
-from serving.text import Scores
-from serving.wanted import Wanted
+from model.serving import parallel as pieces
+from model.serving.formats.answers import Scores
+from model.serving.formats.schema import Matrix, Schema
+from model.serving.output_kind import Wanted
+from model.serving.refusal import RefusalError
 
 MAX_ANSWER_CELLS = 6 * 1024 * 1024
 MAX_WALKS = 128 * 1024 * 1024  # rows times trees walked by one request: some seconds of one core

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from local.cloud import Cloud
+from model_tools.artifact import load, pack
 from tests.e2e.conftest import DEMO, Hands, cloud_of
 from training import data
-from training.artifact import load, pack
 
 SETTINGS = Path(__file__).with_name("everything.toml")
 NAMED = "named.tar.gz"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dropscore.aws.items import item_of
-from dropscore.jobs import Job, State, job_id
+from dropscore.jobs.job import Job, State, job_id
 from local.run import deployment
 from tests.e2e.conftest import Hands
 

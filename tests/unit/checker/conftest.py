@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from training.checking.process import Command, Process
-from training.checking.sample import Sample
-from training.checking.subject import Bounds
+from model_tools.conformance.process import Command, Process
+from model_tools.conformance.sample import Sample
+from model_tools.conformance.subject import Bounds
 
 BAD_SERVER = Path(__file__).with_name("bad_server.py")
 BOUNDS = Bounds(

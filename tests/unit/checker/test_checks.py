@@ -10,15 +10,15 @@ import pytest
 from typer.testing import CliRunner
 
 from dropscore.errors import ConfigurationError
+from model_tools.artifact import Manifest, Source
+from model_tools.cli import app
+from model_tools.conformance import memory, report
+from model_tools.conformance.client import Client
+from model_tools.conformance.engine import Engine, EngineError
+from model_tools.conformance.findings import Finding, Outcome
+from model_tools.conformance.sample import CANARY, Sample, body
+from model_tools.conformance.starting import NotStartedError
 from tests.unit.checker.conftest import SAMPLE, served
-from training.artifact import Manifest, Source
-from training.checking import memory, report
-from training.checking.client import Client
-from training.checking.engine import Engine, EngineError
-from training.checking.findings import Finding, Outcome
-from training.checking.sample import CANARY, Sample, body
-from training.checking.starting import NotStartedError
-from training.cli import app
 
 RUNNER = CliRunner()
 FAILED = Finding(

@@ -17,14 +17,14 @@ from typing import IO
 
 import pytest
 
+from model_tools.conformance.checks import EVERY
+from model_tools.conformance.container import Container, Manner, Recipe, start_as_strictly_as_possible
+from model_tools.conformance.engine import Engine
+from model_tools.conformance.examination import examine
+from model_tools.conformance.findings import Outcome
+from model_tools.conformance.starting import NeverReadyError, NotStartedError
+from model_tools.conformance.subject import Subject
 from tests.unit.checker.conftest import BAD_SERVER, BOUNDS, SAMPLE
-from training.checking.checks import EVERY
-from training.checking.container import Container, Manner, Recipe, start_as_strictly_as_possible
-from training.checking.engine import Engine
-from training.checking.examination import examine
-from training.checking.findings import Outcome
-from training.checking.starting import NeverReadyError, NotStartedError
-from training.checking.subject import Subject
 
 HURTS = {"writes": "--read-only", "owns": "--cap-drop", "argues": "serve", "downloads": "none"}
 EXPECTED = {

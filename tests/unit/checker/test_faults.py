@@ -7,12 +7,12 @@ from contextlib import closing
 
 import pytest
 
+from model_tools.conformance.checks import EVERY
+from model_tools.conformance.examination import examine
+from model_tools.conformance.findings import Finding, Outcome
+from model_tools.conformance.starting import NeverReadyError, NotStartedError
+from model_tools.conformance.subject import Subject
 from tests.unit.checker.conftest import BOUNDS, SAMPLE, served
-from training.checking.checks import EVERY
-from training.checking.examination import examine
-from training.checking.findings import Finding, Outcome
-from training.checking.starting import NeverReadyError, NotStartedError
-from training.checking.subject import Subject
 
 OF_IMAGES = {"serve", "offline", "non-root", "read-only", "capabilities", "port"}
 FAULTS = {

@@ -9,7 +9,7 @@ import numpy as np
 import xgboost
 from typer.testing import CliRunner
 
-from training.cli import app
+from model_tools.cli import app
 
 
 def test_our_own_server_passes_with_a_model_as_somebody_has_it(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from dropscore.cli.deployment import Deployment, Scoring
 from dropscore.cli.main import main
 from dropscore.cli.options import Target
 from dropscore.errors import PermanentError
-from dropscore.jobs import Job, State, job_id
+from dropscore.jobs.job import Job, State, job_id
 
 TEXTS = ("job_id", "file", "status", "submitted_at")
 TEMPLATE = {

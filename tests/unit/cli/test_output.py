@@ -24,13 +24,13 @@ from dropscore.cli import deployment, redrive, retry, watch
 from dropscore.cli.deployment import Scoring
 from dropscore.cli.main import app
 from dropscore.cli.output import _SafeConsole, cell, printable, say, say_crash, write, write_json
-from dropscore.jobs import Job, State
-from dropscore.routes import manifest_key
-from training.artifact import Manifest, Source, digest, pack
-from training.checking.findings import Finding, Outcome
+from dropscore.jobs.job import Job, State
+from dropscore.jobs.routes import manifest_key
+from model_tools.artifact import Manifest, Source, digest, pack
+from model_tools.conformance.findings import Finding, Outcome
 
-from .test_cli import Commands
-from .test_cli import cli as cli  # a fixture
+from tests.unit.cli.test_cli import Commands
+from tests.unit.cli.test_cli import cli as cli  # a fixture
 
 ROOT = Path(__file__).resolve().parents[3]
 C0_AND_C1 = "".join(map(chr, [*range(1, 32), *range(127, 160)]))
@@ -231,8 +231,8 @@ def _model_show(world: World) -> Runs:
 
 
 def _model_check(world: World) -> Runs:
-    from training.checking import cli as checking
-    from training.checking import examination
+    from model_tools.conformance import cli as checking
+    from model_tools.conformance import examination
 
     hostile = {"check": TEXT, "demands": STEER, "what": STEER, "do": STEER, "seconds": 0.0}
     findings = [Finding(outcome=outcome, **hostile) for outcome in Outcome]  # type: ignore[arg-type]

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from dropscore.cli import redrive
+from dropscore.cli.dead_letters import DeadLetters
 from dropscore.cli.deployment import Scoring
-from dropscore.cli.letters import DeadLetters
 from dropscore.cli.main import main
 from dropscore.cli.redrive import Outcome, Redrive
 
@@ -186,7 +186,7 @@ def test_a_letter_is_deleted_only_after_its_function_has_the_event(post: Post, m
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("dropscore.cli.letters.DeadLetters.delete", killed)
+        patched.setattr("dropscore.cli.dead_letters.DeadLetters.delete", killed)
         with pytest.raises(KeyboardInterrupt):
             post.pass_over()
     assert len(post.functions.taken) == 1
@@ -206,7 +206,7 @@ def test_a_letter_that_took_too_long_is_there_again_already(
 
 
 def test_letters_that_come_round_again_are_handed_out_once(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dropscore.cli.letters.HIDDEN_SECONDS", 0)
+    monkeypatch.setattr("dropscore.cli.dead_letters.HIDDEN_SECONDS", 0)
     post.lay(*(f"poison {number}" for number in range(3)))
     handed_out = islice(DeadLetters(post.sqs, post.url).each(), 10)
     assert sorted(letter.body for letter in handed_out) == [f"poison {number}" for number in range(3)]

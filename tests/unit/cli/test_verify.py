@@ -10,9 +10,9 @@ import pytest
 
 from dropscore.cli import verify
 from dropscore.cli.deployment import Deployment
-from dropscore.jobs import Job
-from dropscore.options import Options
-from dropscore.routes import errors_key, manifest_key
+from dropscore.jobs.job import Job
+from dropscore.jobs.options import Options
+from dropscore.jobs.routes import errors_key, manifest_key
 from tests.unit.dropscore.conftest import BUCKET, Account, model_error
 from tests.unit.dropscore.conftest import account as account  # a fixture
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from training.checking.checks import EVERY
+from model_tools.conformance.checks import EVERY
 
 DOCUMENTED = Path(__file__).parents[3] / "docs" / "bring-your-own.md"
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from dropscore.jobs import Job, State
+from dropscore.jobs.job import Job, State
 
 ROOT = Path(__file__).resolve().parents[3]
 REFUSALS = ROOT / "containers/model/serving/refusal.py"

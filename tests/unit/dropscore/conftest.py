@@ -15,17 +15,17 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from dropscore.aws.table import JobsTable
-from dropscore.features import digest_of
-from dropscore.inputs import NAMES, Inputs
-from dropscore.intake import Intake, Upload
-from dropscore.jobs import Job
-from dropscore.lines import split_rows
-from dropscore.options import Options
-from dropscore.pace import Retry
-from dropscore.publish import Manifest, Publication
-from dropscore.routes import Model, Route, StoredNames, manifest_key
-from dropscore.runtime import SubmitSettings, WorkerSettings
-from dropscore.work import Worker
+from dropscore.events.submit import Intake, Upload
+from dropscore.files.feature_names import digest_of
+from dropscore.files.requests import split_rows
+from dropscore.jobs.input_keys import NAMES, Inputs
+from dropscore.jobs.job import Job
+from dropscore.jobs.options import Options
+from dropscore.jobs.routes import Model, Route, StoredNames, manifest_key
+from dropscore.output.publish import Manifest, Publication
+from dropscore.scoring.pace import Retry
+from dropscore.scoring.worker import Worker
+from dropscore.settings import SubmitSettings, WorkerSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from dropscore.allowance import HOPELESS_ROWS, Allowance, Borne
 from dropscore.errors import ConfigurationError, RejectedError
-from dropscore.scorer import BadRow, Scored
+from dropscore.scoring.scorer import BadRow, Scored
+from dropscore.scoring.tally import HOPELESS_ROWS, Allowance, Borne
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 
-from dropscore.announce import Announcer, endings
 from dropscore.aws.items import item_of
 from dropscore.aws.stream import left_behind
 from dropscore.errors import CloudError
-from dropscore.jobs import Job, State
-from lambdas.announce import handler as doorway
+from dropscore.events.announce import Announcer, endings
+from dropscore.jobs.job import Job, State
+from lambdas.scoring.announce import handler as doorway
 from tests.emf import totals
 from tests.events import complaints
 
-from .conftest import Account, aws_error
+from tests.unit.dropscore.conftest import Account, aws_error
 
 _typed = TypeSerializer().serialize
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from dropscore import work
 from dropscore.aws import objects
 from dropscore.errors import PermanentError, RejectedError
-from dropscore.jobs import Job, State
-from dropscore.options import Options
-from dropscore.parts import Parts
+from dropscore.jobs.job import Job, State
+from dropscore.jobs.options import Options
+from dropscore.output.parts import Parts
+from dropscore.scoring import worker as work
 
-from .conftest import BUCKET, Account, model_error
+from tests.unit.dropscore.conftest import BUCKET, Account, model_error
 
 ROWS = b"".join(b"%d\n" % row for row in range(200))
 SCORES = b"".join(b"0.%d\n" % row for row in range(200))

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dropscore.cells import content_of, split_cells
-from dropscore.dialect import RFC_4180, Dialect
 from dropscore.errors import StrayQuoteError
-from dropscore.lines import Limit, count_empty_rows, count_rows, cut, split_rows
-from dropscore.rows import line_of
+from dropscore.files.cells import content_of, split_cells
+from dropscore.files.dialect import RFC_4180, Dialect
+from dropscore.files.requests import Limit, count_empty_rows, count_rows, cut, split_rows
+from dropscore.files.rows import line_of
 
-from .rfc4180 import is_sound, parsed, texts
+from tests.unit.dropscore.rfc4180 import is_sound, parsed, texts
 
 ESCAPED = Dialect(has_escapes=True)
 BARE = Dialect(has_quotes=False)

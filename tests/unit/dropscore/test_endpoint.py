@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from dropscore.aws.endpoint import Endpoint
 from dropscore.errors import BusyError, PermanentError, RowFault, RowsRefusedError
-from dropscore.lines import Body, Limit, cut
-from dropscore.pace import Budget, Pace, Retry
-from dropscore.scorer import Scorer
+from dropscore.files.requests import Body, Limit, cut
+from dropscore.scoring.endpoint import Endpoint
+from dropscore.scoring.pace import Budget, Pace, Retry
+from dropscore.scoring.scorer import Scorer
 from tests.unit.dropscore.conftest import aws_error, model_error
 
 ASLEEP = aws_error(

@@ -14,7 +14,7 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import ProtocolError
 
-from containers.worker import main as doorway
+from worker import main as doorway
 from dropscore.errors import ConfigurationError, PermanentError, RejectedError, SupersededError, TransientError
 
 

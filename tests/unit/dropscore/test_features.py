@@ -9,13 +9,13 @@ from zlib import crc32
 import pytest
 
 from dropscore.errors import PermanentError, TransientError
-from dropscore.features import digest_of, read_names
-from dropscore.intake import Wish
-from dropscore.jobs import Job, State
-from dropscore.options import Options
-from dropscore.routes import Model, StoredNames
+from dropscore.events.submit import Wish
+from dropscore.files.feature_names import digest_of, read_names
+from dropscore.jobs.job import Job, State
+from dropscore.jobs.options import Options
+from dropscore.jobs.routes import Model, StoredNames
 
-from .conftest import BUCKET, MODELS, Account
+from tests.unit.dropscore.conftest import BUCKET, MODELS, Account
 
 NAMES = ("a", "b", "c", "d")
 RANDOM = random.Random(0)

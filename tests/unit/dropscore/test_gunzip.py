@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dropscore.errors import RejectedError
-from dropscore.gunzip import ALWAYS_ALLOWED_BYTES, INPUT_BYTES, MOST_RATIO, OUTPUT_BYTES, most_bytes, unzipped
+from dropscore.files.gunzip import ALWAYS_ALLOWED_BYTES, INPUT_BYTES, MOST_RATIO, OUTPUT_BYTES, most_bytes, unzipped
 
 ROWS = b"".join(b"%d,%d\n" % (row, row * row) for row in range(50_000))
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dropscore.cells import is_numeric, split_cells
-from dropscore.dialect import RFC_4180, Dialect
 from dropscore.errors import RejectedError
-from dropscore.head import HEAD_BYTES, Head
-from dropscore.options import Options
+from dropscore.files.cells import is_numeric, split_cells
+from dropscore.files.dialect import RFC_4180, Dialect
+from dropscore.files.head import HEAD_BYTES, Head
+from dropscore.jobs.options import Options
 
 
 def _head(data: bytes, *, is_whole: bool = True, names: Sequence[bytes] = (), **said: Any) -> Head:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dropscore.inputs import Inputs, why_ignored
+from dropscore.jobs.input_keys import Inputs, why_ignored
 
 UNLOAD = Inputs(("*.csv", "*_part_[0-9][0-9]", "*_part_[0-9][0-9].gz", "unload/*"))
 

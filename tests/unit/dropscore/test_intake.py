@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from dropscore.errors import RejectedError
-from dropscore.intake import Upload, Wish
-from dropscore.jobs import Job, State
-from dropscore.options import Options
+from dropscore.events.submit import Upload, Wish
+from dropscore.jobs.job import Job, State
+from dropscore.jobs.options import Options
 
-from .conftest import Account, model_error
+from tests.unit.dropscore.conftest import Account, model_error
 
 
 def _event(key: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from dropscore.errors import IllegalMoveError
-from dropscore.jobs import ENDS, Job, State, job_id, may_move_to, timestamp
+from dropscore.jobs.job import ENDS, Job, State, job_id, may_move_to, timestamp
 
 JOB = Job(
     job_id="j",

@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import importlib
 import io
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dropscore.errors import RejectedError
-from dropscore.layout import HEAD_BYTES, Layout
-from dropscore.lines import split_rows
-from dropscore.options import Options
+from dropscore.files.layout import HEAD_BYTES, Layout
+from dropscore.files.requests import split_rows
+from dropscore.jobs.options import Options
 
-from .rfc4180 import is_sound, texts
-
-CONTAINER = Path(__file__).parents[3] / "containers" / "model"
+from tests.unit.dropscore.rfc4180 import is_sound, texts
 
 
 def _layout(head: bytes, *, features: int | None = None, is_whole: bool = True, **said: Any) -> Layout:
@@ -165,10 +162,9 @@ def test_the_cells_sent_are_the_chosen_ones_and_wrong_rows_are_seen_to_be_wrong(
 def test_our_model_container_takes_an_empty_cell_that_is_alone_and_refuses_wrong_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.syspath_prepend(str(CONTAINER))
-    parse = importlib.import_module("serving.csv_rows").parse
-    schema = importlib.import_module("serving.schema").Schema(features=1)
-    refusal = importlib.import_module("serving.refusal").RefusalError
+    parse = importlib.import_module("model.serving.formats.csv_rows").parse
+    schema = importlib.import_module("model.serving.formats.schema").Schema(features=1)
+    refusal = importlib.import_module("model.serving.refusal").RefusalError
     layout = _layout(b"x,1\n", columns=[2])
     (alone,) = parse(layout.payload(b"y,\n"), schema)
     assert alone[0] != alone[0]  # missing

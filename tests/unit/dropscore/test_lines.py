@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dropscore.errors import RejectedError
-from dropscore.lines import Body, Limit, count_rows, cut, pick, row_ends, split_rows
+from dropscore.files.requests import Body, Limit, count_rows, cut, pick, row_ends, split_rows
 
 plain = st.lists(st.text("0123456789.,-", min_size=1, max_size=20), max_size=40).map(
     lambda rows: "\n".join(rows).encode()

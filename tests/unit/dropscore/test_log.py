@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from containers.worker import main as doorway
+from worker import main as doorway
 from dropscore.log import ERROR, about, invocation, log
 
-from .conftest import Account
+from tests.unit.dropscore.conftest import Account
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:

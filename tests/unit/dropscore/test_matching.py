@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dropscore.errors import RejectedError
-from dropscore.layout import Layout
-from dropscore.options import Options
+from dropscore.files.layout import Layout
+from dropscore.jobs.options import Options
 
 NAMES = ("a", "b", "c", "d")
 BELOW = "1,2,3,4"

@@ -9,13 +9,14 @@ from itertools import count
 
 import pytest
 
-from dropscore import metrics, work
+from dropscore import metrics
 from dropscore.errors import BusyError, JobError, PermanentError, RowsRefusedError, TransientError
+from dropscore.jobs.options import Options
 from dropscore.metrics import Meter, emit, metered
-from dropscore.options import Options
+from dropscore.scoring import worker as work
 from tests.emf import metrics_of, totals
 
-from .conftest import Account, aws_error, model_error
+from tests.unit.dropscore.conftest import Account, aws_error, model_error
 
 Written = Callable[[], list[str]]
 

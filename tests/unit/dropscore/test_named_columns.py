@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib
 import random
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,10 @@ import pandas as pd
 import pytest
 import xgboost
 
-from dropscore.layout import Layout
-from dropscore.lines import Limit, cut
-from dropscore.options import Options
+from dropscore.files.layout import Layout
+from dropscore.files.requests import Limit, cut
+from dropscore.jobs.options import Options
 
-CONTAINER = Path(__file__).parents[3] / "containers" / "model"
 NAMES = ["amount", "größe", "x y", 'a"b', "v,1", "2020"]
 FILES = 300
 
@@ -32,9 +30,8 @@ def booster() -> xgboost.Booster:
 @pytest.fixture
 def parse(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What our container makes of a body."""
-    monkeypatch.syspath_prepend(str(CONTAINER))
-    schema = importlib.import_module("serving.schema").Schema(features=len(NAMES))
-    reader = importlib.import_module("serving.csv_rows").parse
+    schema = importlib.import_module("model.serving.formats.schema").Schema(features=len(NAMES))
+    reader = importlib.import_module("model.serving.formats.csv_rows").parse
     return lambda body: reader(body, schema)
 
 

@@ -10,7 +10,7 @@ from dropscore.aws import objects
 from dropscore.aws.objects import Writer
 from dropscore.errors import BusyError
 
-from .conftest import BUCKET, Account, aws_error
+from tests.unit.dropscore.conftest import BUCKET, Account, aws_error
 
 KEY = "output/a.csv"
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dropscore.errors import ConfigurationError
-from dropscore.options import MOST_SIDECAR_BYTES, Options, sidecar
+from dropscore.jobs.options import MOST_SIDECAR_BYTES, Options, sidecar
 
 ALL: dict[str, Any] = {
     "max_bad_rows": "0.5%",

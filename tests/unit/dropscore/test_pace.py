@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dropscore.errors import BusyError, ModelChangedError, TransientError
-from dropscore.pace import GRACE, Budget, Pace, Retry
+from dropscore.scoring.pace import GRACE, Budget, Pace, Retry
 
 BUSY = TransientError("AWS_BUSY", "busy")
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from dropscore.jobs import Job, State
-from dropscore.parts import Part, Parts
+from dropscore.jobs.job import Job, State
+from dropscore.output.parts import Part, Parts
 
-from .conftest import BUCKET, Account
+from tests.unit.dropscore.conftest import BUCKET, Account
 
 JOB = Job(
     job_id="0123456789abcdef0123456789abcdef",

@@ -7,21 +7,19 @@ import gzip
 import importlib
 import io
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dropscore.errors import RejectedError
-from dropscore.intake import Wish
-from dropscore.jobs import Job, State
-from dropscore.options import Options
-from dropscore.routes import errors_key
+from dropscore.events.submit import Wish
+from dropscore.jobs.job import Job, State
+from dropscore.jobs.options import Options
+from dropscore.jobs.routes import errors_key
 
-from . import conftest
-from .conftest import Account, model_error
+from tests.unit.dropscore import conftest
+from tests.unit.dropscore.conftest import Account, model_error
 
-CONTAINER = Path(__file__).parents[3] / "containers" / "model"
 INCHES = b"".join(
     b'%d,%d" pipe,1.5\n' % (row, row) if row in (3, 33) else b"%d,pipe,1.5\n" % row for row in range(1, 41)
 )
@@ -31,10 +29,9 @@ INCHES = b"".join(
 def strict(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
     """An account whose model refuses what our container refuses, in bodies of up to 100 bytes."""
     monkeypatch.setitem(conftest.MODELS, "fraud", replace(conftest.MODELS["fraud"], body_limit_bytes=100))
-    monkeypatch.syspath_prepend(str(CONTAINER))
-    parse = importlib.import_module("serving.csv_rows").parse
-    schema = importlib.import_module("serving.schema").Schema
-    refusal = importlib.import_module("serving.refusal").RefusalError
+    parse = importlib.import_module("model.serving.formats.csv_rows").parse
+    schema = importlib.import_module("model.serving.formats.schema").Schema
+    refusal = importlib.import_module("model.serving.refusal").RefusalError
 
     def refuse(body: bytes) -> None:
         first = next(csv.reader(io.StringIO(body.decode(errors="replace"), newline="")))
@@ -89,8 +86,8 @@ def test_stray_quote_rejects_the_file_whatever_is_allowed(
 def test_stray_quote_far_in_is_named_the_same_in_shards(
     strict: Account, shard_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dropscore.text.HEAD_BYTES", 60)
-    monkeypatch.setattr("dropscore.head.HEAD_BYTES", 60)
+    monkeypatch.setattr("dropscore.files.input.HEAD_BYTES", 60)
+    monkeypatch.setattr("dropscore.files.head.HEAD_BYTES", 60)
     strict.shard_bytes = shard_bytes
     data = b"n,what,x\n" + b'1,"a\nb",2\n\n' * 20 + INCHES
     job = _run(strict, data, header=True, exclude=["what"])
@@ -101,8 +98,8 @@ def test_stray_quote_far_in_is_named_the_same_in_shards(
 
 
 def test_stray_quote_in_a_packed_file_is_named(strict: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dropscore.text.HEAD_BYTES", 30)
-    monkeypatch.setattr("dropscore.head.HEAD_BYTES", 30)
+    monkeypatch.setattr("dropscore.files.input.HEAD_BYTES", 30)
+    monkeypatch.setattr("dropscore.files.head.HEAD_BYTES", 30)
     job = _run(strict, gzip.compress(b"n,what,x\n" + INCHES), key="input/a.csv.gz", header=True, exclude=[2])
     assert (job.code, (job.message or "")[:14]) == ("STRAY_QUOTE", "row 3 (line 4,")
 

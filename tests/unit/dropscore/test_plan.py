@@ -5,7 +5,7 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dropscore.plan import MOST_SHARDS, Plan
+from dropscore.jobs.plan import MOST_SHARDS, Plan
 
 TB = 10**12
 MIB = 1 << 20

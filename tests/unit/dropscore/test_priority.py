@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dropscore.intake import Wish
-from dropscore.tracking import BatchChange, track
+from dropscore.events.submit import Wish
+from dropscore.events.track import BatchChange, track
 
-from .conftest import Account
+from tests.unit.dropscore.conftest import Account
 
 KEY = "input/urgent/a.csv"
 

@@ -6,11 +6,11 @@ import pytest
 
 from dropscore.aws import objects
 from dropscore.errors import PermanentError
-from dropscore.jobs import Job, State
-from dropscore.options import Options
-from dropscore.routes import errors_key
+from dropscore.jobs.job import Job, State
+from dropscore.jobs.options import Options
+from dropscore.jobs.routes import errors_key
 
-from .conftest import BUCKET, Account, model_error
+from tests.unit.dropscore.conftest import BUCKET, Account, model_error
 
 ROWS = b"".join(b"%d\n" % row for row in range(40))
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from dropscore.jobs import Job, State
-from dropscore.reconcile import Reconciliation
-from dropscore.runtime import ReconcileSettings
+from dropscore.events.reconcile import Reconciliation
+from dropscore.jobs.job import Job, State
+from dropscore.settings import ReconcileSettings
 from tests.emf import metrics_of
 
-from .conftest import BUCKET, Account, aws_error
+from tests.unit.dropscore.conftest import BUCKET, Account, aws_error
 
 LATER = timedelta(hours=1)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dropscore.aws.refusal import Named, Refusal, parse
+from dropscore.scoring.refusal import Named, Refusal, parse
 
 THREE = (Named(3, 5, "A"), Named(17, 2, "B"), Named(40, None, "A"))
 LISTED = [{"row": 3, "column": 5, "code": "A"}, {"row": 17, "column": 2, "code": "B"}, {"row": 40, "code": "A"}]

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dropscore.cells import split_cells
-from dropscore.dialect import Dialect
 from dropscore.errors import PermanentError
-from dropscore.layout import Layout
-from dropscore.lines import split_rows
-from dropscore.options import Options
-from dropscore.render import Renderer
+from dropscore.files.cells import split_cells
+from dropscore.files.dialect import Dialect
+from dropscore.files.layout import Layout
+from dropscore.files.requests import split_rows
+from dropscore.jobs.options import Options
+from dropscore.scoring.render import Renderer
 
 FILE = b'"id", a ,b\r\n"Doe, J.",1,2\r\n\r\nx,3,4\r\ny,5,6'
 SCORES = b"0.25\n\n0.75\n"

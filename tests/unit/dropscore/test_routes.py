@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from dropscore.jobs import job_id
-from dropscore.routes import Route, errors_key, manifest_key, output_key, route_of
+from dropscore.jobs.job import job_id
+from dropscore.jobs.routes import Route, errors_key, manifest_key, output_key, route_of
 
 ROUTES = {"default": Route(name="default", model="fraud"), "claims": Route(name="claims", model="claims")}
 

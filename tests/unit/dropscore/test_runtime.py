@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dropscore.errors import ConfigurationError
-from dropscore.runtime import SubmitSettings, TrackSettings, WorkerSettings
+from dropscore.settings import SubmitSettings, TrackSettings, WorkerSettings
 
 MODELS = '{"fraud": {"endpoint": "e", "version": "0123456789ab", "body_limit_bytes": 5000000, "features": 30}}'
 ENV = {

@@ -18,9 +18,9 @@ from dropscore.errors import (
     RowsRefusedError,
     TransientError,
 )
-from dropscore.lines import Body, Limit, cut
-from dropscore.pace import Budget, Retry
-from dropscore.scorer import BadRow, Invoke, Scored, Scorer
+from dropscore.files.requests import Body, Limit, cut
+from dropscore.scoring.pace import Budget, Retry
+from dropscore.scoring.scorer import BadRow, Invoke, Scored, Scorer
 
 ONCE = Retry(attempts=1)
 ROWS = [f"{number}\n".encode() for number in range(200)]

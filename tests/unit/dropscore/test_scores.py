@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dropscore.errors import PermanentError
-from dropscore.lines import Body
-from dropscore.scores import scores_of
+from dropscore.files.requests import Body
+from dropscore.scoring.replies import scores_of
 
 THREE = Body(b"1\n2\n3\n", first_row=11, rows=3, offset=0)
 ONE = Body(b"1\n", first_row=1, rows=1, offset=0)

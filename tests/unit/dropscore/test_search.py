@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dropscore.errors import RowFault, RowsRefusedError, RowTooLargeError
-from dropscore.lines import Body, count_rows, split_rows
-from dropscore.search import Search
+from dropscore.files.requests import Body, count_rows, split_rows
+from dropscore.scoring.bad_row_search import Search
 
 LINES = [b"1,2\n", b"3,4\r\n", b"\n", b"\r\n", b'"a\n\nb",3\r\n', b'"",\n', b"bad,1\n", b'"bad\n",2\n']
 gappy = st.builds(

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dropscore.errors import JobError, PermanentError, RejectedError, TransientError
-from dropscore.jobs import Job, State
-from dropscore.options import Options
-from dropscore.routes import errors_key
+from dropscore.jobs.job import Job, State
+from dropscore.jobs.options import Options
+from dropscore.jobs.routes import errors_key
 
-from .conftest import Account, model_error
+from tests.unit.dropscore.conftest import Account, model_error
 
 ROWS = b"".join(b"%d\n" % row for row in range(200))  # 690 bytes
 SCORES = b"".join(b"0.%d\n" % row for row in range(200))

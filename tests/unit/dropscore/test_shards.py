@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dropscore import shards
-from dropscore.plan import Plan
-from dropscore.shards import first_row_at, owned
+from dropscore.files import shard_bounds as shards
+from dropscore.files.shard_bounds import first_row_at, owned
+from dropscore.jobs.plan import Plan
 
 cells = st.text('ab1,"\n\r ', max_size=5)
 texts = st.tuples(

@@ -8,7 +8,7 @@ from botocore.exceptions import ReadTimeoutError
 from dropscore.aws.source import Source
 from dropscore.errors import PermanentError, TransientError
 
-from .conftest import aws_error
+from tests.unit.dropscore.conftest import aws_error
 
 DATA = bytes(range(256)) * 10
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from dropscore.aws.table import JobsTable
-from dropscore.jobs import Job, State
+from dropscore.jobs.job import Job, State
 
-from .conftest import Account
-from .test_parts import JOB
+from tests.unit.dropscore.conftest import Account
+from tests.unit.dropscore.test_parts import JOB
 
 CLAIMED = replace(JOB, status=State.CLAIMED)
 

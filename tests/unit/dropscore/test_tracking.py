@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from dropscore.intake import Wish
-from dropscore.jobs import State
-from dropscore.tracking import BatchChange, track
+from dropscore.events.submit import Wish
+from dropscore.events.track import BatchChange, track
+from dropscore.jobs.job import State
 
-from .conftest import Account
+from tests.unit.dropscore.conftest import Account
 
 GIVEN_UP = "Canceled by JobStateTimeLimit action due to reason"
 
@@ -144,7 +144,7 @@ def test_an_output_whose_job_could_not_say_so_any_more_is_a_success(account: Acc
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("dropscore.work.Worker._report", deaf)
+        patched.setattr("dropscore.scoring.worker.Worker._report", deaf)
         with pytest.raises(KeyboardInterrupt):
             account.worker().score(job_id)
     track(_event(job_id, "FAILED"), account.table, account.finish)

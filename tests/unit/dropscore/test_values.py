@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dropscore.layout import Layout
-from dropscore.options import Options
+from dropscore.files.layout import Layout
+from dropscore.jobs.options import Options
 
 
 def _payload(file: bytes, **said: Any) -> bytes:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from dropscore import scorer, work
 from dropscore.errors import JobError, PermanentError, RejectedError, TransientError
-from dropscore.jobs import State
-from dropscore.options import Options
+from dropscore.jobs.job import State
+from dropscore.jobs.options import Options
+from dropscore.scoring import scorer
+from dropscore.scoring import worker as work
 
-from .conftest import BUCKET, Account, aws_error, model_error
+from tests.unit.dropscore.conftest import BUCKET, Account, aws_error, model_error
 
 ROWS = b"".join(b"%d\n" % row for row in range(40))
 SCORES = b"".join(b"0.%d\n" % row for row in range(40))

@@ -15,7 +15,7 @@ import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
 
-from lambdas.builder.builds import Builds
+from lambdas.images.builder.builds import Builds
 
 ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=2)
 

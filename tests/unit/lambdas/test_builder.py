@@ -7,9 +7,9 @@ from unittest.mock import ANY
 
 import pytest
 
-from lambdas.builder import handler as doorway
-from lambdas.builder.builds import DOCKER_MANIFEST, VARIABLE, Builds
-from lambdas.builder.waiting import Waiting
+from lambdas.images.builder import handler as doorway
+from lambdas.images.builder.builds import DOCKER_MANIFEST, VARIABLE, Builds
+from lambdas.images.builder.waiting import Waiting
 from tests.unit.lambdas.conftest import Aws, Stack, client
 
 REPOSITORY, TAG = "dropscore-dev-images-models-x1", f"Fraud.{'0123456789abcdef' * 4}"

@@ -16,16 +16,16 @@ from typing import Any, TypeVar
 import pytest
 from botocore.exceptions import ClientError
 
-from local.account import client, new_root
+from local.deployment.account import client, new_root
 from local.emulator.signature import Request, read_signature, verify
 from local.shim.answers import access_denied
-from local.shim.attempt import Surroundings
 from local.shim.authority import Authority, Session
-from local.shim.batch import Batch
-from local.shim.endpoint import ModelServer
+from local.shim.batch.attempt import Surroundings
+from local.shim.batch.queue import Jobs
+from local.shim.batch.service import Batch
 from local.shim.image import Image
-from local.shim.queue import Jobs
 from local.shim.resources import Resources, parse
+from local.shim.sagemaker.endpoint import ModelServer
 from local.shim.server import Shim
 
 KEYS = new_root()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.account import new_root
+from local.deployment.account import new_root
 from local.emulator.signature import Request
 from local.shim.answers import AwsError
 from local.shim.authority import Authority

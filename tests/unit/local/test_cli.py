@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from dropscore.cli.uploads import Drop
 from dropscore.errors import CloudError, ConfigurationError
-from dropscore.jobs import State
+from dropscore.jobs.job import State
 from local import cloud as clouds
 from local import run as main_job
 from local.cli import app, targets
-from local.synthesis import input_names
+from local.deployment.synthesis import input_names
 
 CLI = CliRunner()
 

@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from local import cloud as clouds
-from local.account import new_root
 from local.cli import app
 from local.cloud import Clock, Cloud, bring_up, find
+from local.deployment.account import new_root
 from local.processes import start
 
 CLI = CliRunner()

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from dropscore.errors import ConfigurationError
-from local import deploy as deploying
 from local.daemons import free_port, listen
-from local.deploy import _requirements, _zip
+from local.deployment import deploy as deploying
+from local.deployment.deploy import _requirements, _zip
+from local.deployment.synthesis import ROOT, ImageAsset
 from local.shim.resources import parse
-from local.synthesis import ROOT, ImageAsset
 
 
 def test_a_folder_is_packed_with_its_relative_names(tmp_path: Path) -> None:

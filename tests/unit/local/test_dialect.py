@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from local.dialect import in_plain_words
+from local.deployment.translation import in_plain_words
 
 PUBLISHING = {
     "Effect": "Allow",

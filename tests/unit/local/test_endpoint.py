@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.account import client
-from local.shim import endpoint as endpoints
+from local.deployment.account import client
 from local.shim.answers import AwsError, access_denied
-from local.shim.attempt import Surroundings
-from local.shim.endpoint import REFUSED_ASLEEP, Answer, ModelServer
+from local.shim.batch.attempt import Surroundings
 from local.shim.image import Image
 from local.shim.resources import Component
+from local.shim.sagemaker import endpoint as endpoints
+from local.shim.sagemaker.endpoint import REFUSED_ASLEEP, Answer, ModelServer
 from tests.unit.local.conftest import KEYS, ROLE, Ground, StandIn, artifact, refused, resources, until
 
 

@@ -12,8 +12,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from local.emulator import gate as gates
-from local.emulator.gate import Callers, Gate, prove
+from local.emulator import authentication as gates
+from local.emulator.authentication import Callers, Gate, prove
 from local.emulator.signature import RefusedError
 
 ROOT, ROOT_SECRET = "AKIAROOT", "root's secret"

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from local import processes
+from local.deployment.synthesis import ROOT
 from local.processes import Daemon, Lifeline, start
 from local.shim.process import Process
-from local.synthesis import ROOT
 
 PARENT = """
 import subprocess, sys, time, pathlib

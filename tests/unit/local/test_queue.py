@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local.shim.job import Job
-from local.shim.queue import CHILD_FAILED, DEPENDENCY_FAILED, HOST_LOST, RETOLD_MILLISECONDS, Jobs
-from local.shim.retry import Outcome, RetryStrategy, Rule
+from local.shim.batch.job import Job
+from local.shim.batch.queue import CHILD_FAILED, DEPENDENCY_FAILED, HOST_LOST, RETOLD_MILLISECONDS, Jobs
+from local.shim.batch.retry import Outcome, RetryStrategy, Rule
 
 ONCE = RetryStrategy(1)
 THRICE = RetryStrategy(

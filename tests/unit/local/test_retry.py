@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.shim.retry import TIMED_OUT, Outcome, RetryStrategy, Rule
+from local.shim.batch.retry import TIMED_OUT, Outcome, RetryStrategy, Rule
 
 SPOT = Rule("RETRY", status_reason="Your Spot Task was interrupted*")
 TRANSIENT = Rule("retry", exit_code="75")

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from dropscore.errors import ConfigurationError
-from local.catalogue import DROPPED, EMULATED, NOT_EMULATED, SHIMMED, generated_name
-from local.references import OUTPUT
-from local.rewrite import Rewritten, rewrite
+from local.deployment.catalog import DROPPED, EMULATED, NOT_EMULATED, SHIMMED, generated_name
+from local.deployment.references import OUTPUT
+from local.deployment.rewrite import Rewritten, rewrite
 
 QUEUE = generated_name("stack", "Queue")
 QUEUE_ARN = f"arn:aws:batch:us-east-1:000000000000:job-queue/{QUEUE}"

@@ -12,7 +12,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from local.account import client
+from local.deployment.account import client
 from tests.unit.local.conftest import KEYS, Ground, refused
 
 SUBMISSION = {"jobName": "j", "jobQueue": "queue", "jobDefinition": "job", "shareIdentifier": "scoring"}

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from local.shim.answers import AwsError
+from local.shim.batch.retry import RetryStrategy
+from local.shim.batch.submission import requested
 from local.shim.resources import JobDefinition, Queue
-from local.shim.retry import RetryStrategy
-from local.shim.submission import requested
 
 SHARED, PLAIN = Queue(arn="arn:q", has_shares=True), Queue(arn="arn:q", has_shares=False)
 

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from dropscore.errors import ConfigurationError
-from local import synthesis
-from local.synthesis import synthesize
-from stacks.settings.complaints import SettingsError
+from local.deployment import synthesis
+from local.deployment.synthesis import synthesize
 from stacks.settings.container import Folder, read_uri
+from stacks.settings.problems import SettingsError
 
 APP = """
 import json, os, pathlib

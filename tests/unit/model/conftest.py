@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[3]
 CONTAINER = ROOT / "containers" / "model"
-sys.path.insert(0, str(CONTAINER))
 
 FEATURES = 3
 Rows = NDArray[np.float32]

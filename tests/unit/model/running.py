@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import CONTAINER
+from tests.unit.model.conftest import CONTAINER
 
 HAS_PROC = Path("/proc/self/status").exists()
 LIMIT_SECONDS = 10

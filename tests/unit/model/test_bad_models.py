@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import xgboost
 
-from .conftest import write
-from .running import event, started
+from tests.unit.model.conftest import write
+from tests.unit.model.running import event, started
 
 Spoil = Callable[[Path, dict[str, Any]], object]
 

@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
-from serving import csv_faults, csv_rows, json_rows, table_rows
-from serving.refusal import MAX_BODY_BYTES, MAX_NAMED_ROWS, Fault, RefusalError, cell_fault
-from serving.schema import Schema
+
+from model.serving.formats import csv_faults, csv_rows, json_rows, table_rows
+from model.serving.formats.schema import Schema
+from model.serving.refusal import MAX_BODY_BYTES, MAX_NAMED_ROWS, Fault, RefusalError, cell_fault
 
 TWO = Schema(features=2, categorical=(1,))
 Named = tuple[int, int | None, str]

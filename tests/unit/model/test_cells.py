@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pyarrow import csv
-from serving import cells, pieces
+
+from model.serving import parallel as pieces
+from model.serving.formats import cells
 
 Rows = NDArray[np.float32]
 CELL = st.sampled_from(["", "1", "-0.0", "nan", "-nan", "inf", "+1.5e+05", "1e400", "4.9e-324", "0.30000000000000004"])

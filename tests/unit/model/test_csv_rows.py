@@ -8,9 +8,11 @@ import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from serving import cells, csv_rows, pieces
-from serving.refusal import RefusalError
-from serving.schema import Schema
+
+from model.serving import parallel as pieces
+from model.serving.formats import cells, csv_rows
+from model.serving.formats.schema import Schema
+from model.serving.refusal import RefusalError
 
 NAN = float("nan")
 

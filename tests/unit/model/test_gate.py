@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
-from serving.gate import Gate
-from serving.refusal import RefusalError
+
+from model.serving.http.admission import Gate
+from model.serving.refusal import RefusalError
 
 
 def test_one_too_many_is_told_to_come_back() -> None:

@@ -14,8 +14,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 import xgboost
 
-from .conftest import train, write
-from .running import LIMIT_SECONDS, Running, post, rest_of, running, send, status_and_code
+from tests.unit.model.conftest import train, write
+from tests.unit.model.running import LIMIT_SECONDS, Running, post, rest_of, running, send, status_and_code
 
 MIB = 1024 * 1024
 BODY = 6 * MIB

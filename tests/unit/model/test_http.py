@@ -15,12 +15,13 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 import xgboost
 from pyarrow import parquet
-from serving.contract import Server, Service
-from serving.gate import Gate
-from serving.loading import load
-from serving.model import Model
 
-from .conftest import Rows, csv_of, write
+from model.serving.http.admission import Gate
+from model.serving.http.contract import Server, Service
+from model.serving.loading import load
+from model.serving.model import Model
+
+from tests.unit.model.conftest import Rows, csv_of, write
 
 LIMIT = 100_000
 CSV = {"Content-Type": "text/csv"}

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from serving.head import Head
-from serving.invocation import CSV, JSON, JSON_LINES, READERS, Invocation, accepted
-from serving.refusal import RefusalError
-from serving.wanted import HEADER, Wanted, wanted_by
+
+from model.serving.http.head import Head
+from model.serving.invocation import CSV, JSON, JSON_LINES, READERS, Invocation, accepted
+from model.serving.output_kind import HEADER, Wanted, wanted_by
+from model.serving.refusal import RefusalError
 
 
 def headers(**fields: str) -> Head:

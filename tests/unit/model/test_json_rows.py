@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from serving.json_rows import parse_document, parse_lines
-from serving.refusal import RefusalError
-from serving.schema import Schema
+
+from model.serving.formats.json_rows import parse_document, parse_lines
+from model.serving.formats.schema import Schema
+from model.serving.refusal import RefusalError
 
 NAN = float("nan")
 THREE = Schema(features=3)

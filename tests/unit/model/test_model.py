@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
-from serving import pieces
-from serving.loading import BadArtifactError, load
-from serving.model import MAX_ANSWER_CELLS
-from serving.refusal import RefusalError
-from serving.wanted import Wanted
 
-from dropscore.features import digest_of
+from dropscore.files.feature_names import digest_of
+from model.serving import parallel as pieces
+from model.serving.loading import BadArtifactError, load
+from model.serving.model import MAX_ANSWER_CELLS
+from model.serving.output_kind import Wanted
+from model.serving.refusal import RefusalError
 
-from .conftest import Rows, train, write
+from tests.unit.model.conftest import Rows, train, write
 
 KINDS: dict[str, dict[str, Any]] = {
     "logistic": {},
@@ -115,7 +115,7 @@ def test_manifest_with_other_names_than_the_model_is_refused(booster: xgboost.Bo
 
 
 def test_answers_name_the_features_by_their_digest(booster: xgboost.Booster, tmp_path: Path) -> None:
-    """As dropscore/features.py has it: by this a worker knows that its rows go to the features they are meant for."""
+    """As dropscore/files/feature_names.py has it: by this a worker knows that its rows go to the features they are meant for."""
     names = ["größe", "a b", '"c"']
     served = load(write(tmp_path, booster, feature_names=names))
     assert served.attributes == f"model-version={served.version};feature-names={digest_of(names)}"

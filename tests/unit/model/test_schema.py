@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from serving.refusal import RefusalError
-from serving.schema import Schema, checked
+
+from model.serving.formats.schema import Schema, checked
+from model.serving.refusal import RefusalError
 
 NAN = float("nan")
 

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import xgboost
 
-from .conftest import CONTAINER, write
+from tests.unit.model.conftest import CONTAINER, write
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -156,10 +156,10 @@ def _with_another_split(model: bytes) -> bytes:
 
 def test_train_is_the_other_room(start: Start, tmp_path: Path) -> None:
     """Serving loads nothing of training, and the argument `train` does."""
-    code = "import sys, serve; assert 'train' not in sys.modules; sys.modules['train'] = sys; sys.main = lambda: 7"
-    done = subprocess.run(
-        [sys.executable, "-c", code + "; sys.exit(serve.main(['train']))"], cwd=CONTAINER, check=False
-    )
+    code = "import sys; from model import serve, serving; import model.serving.main; "
+    code += "assert 'model.training' not in sys.modules; import model.training.main as train; "
+    code += "train.main = lambda: 7; sys.exit(serve.main(['train']))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=CONTAINER.parent, check=False)
     assert done.returncode == 7
 
 

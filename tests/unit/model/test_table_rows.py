@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
-from serving.refusal import RefusalError
-from serving.schema import Schema
-from serving.table_rows import MAX_CELLS, parse_parquet, parse_stream
+
+from model.serving.formats.schema import Schema
+from model.serving.formats.table_rows import MAX_CELLS, parse_parquet, parse_stream
+from model.serving.refusal import RefusalError
 
 NAN = float("nan")
 Rows = Any

@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from .conftest import CONTAINER
+from tests.unit.model.conftest import CONTAINER
 
 TRY = """
 import os, time
-from serving.trial import InterruptedTrialError, TrialError, attempt, limited
+from model.serving.trial import InterruptedTrialError, TrialError, attempt, limited
 
 def tried(work, seconds=5, memory_bytes=1 << 28, is_stopped=lambda: False):
     try:
@@ -32,7 +32,7 @@ def fail(error):
 
 def outcome(call: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", TRY + call], cwd=CONTAINER, capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", TRY + call], cwd=CONTAINER.parent, capture_output=True, text=True, check=True, timeout=30
     )
     assert done.stderr == ""
     return done.stdout

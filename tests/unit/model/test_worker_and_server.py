@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from serving import csv_rows
-from serving.refusal import RefusalError
-from serving.schema import Schema
 
-from dropscore.aws.endpoint import Endpoint
-from dropscore.aws.refusal import parse
-from dropscore.lines import Limit, cut
-from dropscore.scorer import Scorer
+from dropscore.files.requests import Limit, cut
+from dropscore.scoring.endpoint import Endpoint
+from dropscore.scoring.refusal import parse
+from dropscore.scoring.scorer import Scorer
+from model.serving.formats import csv_rows
+from model.serving.formats.schema import Schema
+from model.serving.refusal import RefusalError
 
 FEATURES = 4
 CHARACTERS = 2048  # of OriginalMessage, at most

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from stacks.sources import DOCKER_MANIFEST as OUTPUT
+from stacks.constructs.code import DOCKER_MANIFEST as OUTPUT
 from tests.stacks.building import write_settings
 from tools import manifests
 

@@ -16,7 +16,7 @@ DAY_SECONDS = 86_400
 PARTS = 12
 """Each day's runs remove another twelfth of the guards; `make faults` removes them all."""
 
-PLAN = "dropscore/plan.py"
+PLAN = "dropscore/jobs/plan.py"
 TEST = "tests/unit/dropscore/test_plan.py::test_a_small_or_packed_file_is_one_shard"
 
 
@@ -105,7 +105,7 @@ def test_verdict_of_an_outcome(code: int, said: str, verdict: Verdict) -> None:
 def test_the_copy_holds_every_file_but_what_git_ignores(tmp_path: Path) -> None:
     Tree(tmp_path)
     copied = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert {"tests/emf.py", "stacks/storage.py", "cdk.json", "docs/promises.md"} < copied
+    assert {"tests/emf.py", "stacks/storage/stack.py", "cdk.json", "docs/promises.md"} < copied
     assert not {path.split("/")[0] for path in copied} & {".git", ".venv", "node_modules", "build", ".dropscore"}
 
 

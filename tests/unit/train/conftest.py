@@ -17,9 +17,8 @@ import pytest
 from numpy.typing import NDArray
 
 CONTAINER = Path(__file__).parents[3] / "containers" / "model"
-sys.path.insert(0, str(CONTAINER))
 
-import train  # noqa: E402
+from model.training import main as training
 
 Table = NDArray[np.float64]
 QUICK = {"num_round": "8", "max_depth": "3", "nthread": "1"}
@@ -61,7 +60,7 @@ class Home:
         self.config("hyperparameters", QUICK | changes)
 
     def train(self) -> int:
-        return train.main()
+        return training.main()
 
     def start(self, **environment: str) -> subprocess.Popen[str]:
         """As the container starts it: a process of its own."""

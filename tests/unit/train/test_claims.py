@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from .conftest import Home
+from tests.unit.train.conftest import Home
 
 CLAIMS = Path(__file__).parents[4] / "shared" / "data" / "claims"
 

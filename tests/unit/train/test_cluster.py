@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xgboost
-from training_job.errors import TrainingError
-from training_job.hosts import Hosts
 
-from .conftest import Home, Table, csv_of, table
+from model.training.errors import TrainingError
+from model.training.hosts import Hosts
+
+from tests.unit.train.conftest import Home, Table, csv_of, table
 
 TWO = {"hosts": ["127.0.0.1", "127.0.0.2"], "current_host": "127.0.0.1"}
 Done = list[tuple[Home, int, str]]
@@ -109,7 +110,7 @@ def test_a_host_that_gets_no_row_is_told_so(ready: Home) -> None:
 
 @pytest.mark.parametrize("late", ["tracker", "name"])
 def test_a_first_host_that_never_comes_is_given_up(late: str, ready: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training_job.cluster.START_SECONDS", 0.1)
+    monkeypatch.setattr("model.training.cluster.START_SECONDS", 0.1)
     monkeypatch.setenv("DROPSCORE_TRACKER_PORT", free_port())
     first = {"tracker": "127.0.0.1", "name": "host-1.invalid"}[late]
     ready.config("resourceconfig", {"hosts": [first, "zz"], "current_host": "zz"})

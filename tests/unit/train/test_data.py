@@ -10,15 +10,16 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from pyarrow import parquet
-from training_job import csv_file, parquet_file
-from training_job.channels import channel
-from training_job.errors import TrainingError
-from training_job.folders import Folders
-from training_job.hosts import Hosts
-from training_job.hyperparameters import parse
-from training_job.rows import Block, Rows, rows_of
 
-from .conftest import Home, Table, csv_of, table
+from model.training.data import csv_file, parquet_file
+from model.training.data.channels import channel
+from model.training.data.rows import Block, Rows, rows_of
+from model.training.errors import TrainingError
+from model.training.folders import Folders
+from model.training.hosts import Hosts
+from model.training.hyperparameters.hyperparameters import parse
+
+from tests.unit.train.conftest import Home, Table, csv_of, table
 
 ALONE = Hosts(("algo-1",), "algo-1")
 

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 import xgboost
-from training_job import folds
-from training_job.folds import deal
 
-from .conftest import Home, csv_of, table
+from model.training import folds
+from model.training.folds import deal
+
+from tests.unit.train.conftest import Home, csv_of, table
 
 
 def test_folds_are_even_and_spread_each_class() -> None:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from training_job.errors import TrainingError
-from training_job.hyperparameters import cores, parse
-from training_job.known import ALIASES, OF_XGBOOST, OURS
+
+from model.training.errors import TrainingError
+from model.training.hyperparameters.catalog import ALIASES, OF_XGBOOST, OURS
+from model.training.hyperparameters.hyperparameters import cores, parse
 
 
 def test_strings_become_typed_values() -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import typer
-from serving.loading import load as load_served
 from typer.testing import CliRunner
 
 from dropscore.errors import ConfigurationError
+from model.serving.loading import load as load_served
+from model_tools.artifact import load, unpack
 from training import data
-from training.artifact import load, unpack
 from training.local_job import LocalJob, TrainingFailedError
 from training.train_cli import chosen, train
 

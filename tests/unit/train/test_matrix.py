@@ -5,15 +5,16 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import xgboost
-from training_job import csv_file, matrix
-from training_job.errors import StoppedError
-from training_job.folders import Folders
-from training_job.matrix import Kept, matrix_of
-from training_job.order import read_order
-from training_job.rows import Block, Rows
-from training_job.stopping import Stop
 
-from .conftest import Home, csv_of, table
+from model.training.data import csv_file, matrix
+from model.training.data.matrix import Kept, matrix_of
+from model.training.data.rows import Block, Rows
+from model.training.errors import StoppedError
+from model.training.folders import Folders
+from model.training.request import read_order
+from model.training.stopping import Stop
+
+from tests.unit.train.conftest import Home, csv_of, table
 
 ALL_BYTES = 400 * 4 * 4
 

@@ -10,13 +10,13 @@ import pytest
 
 from training import data
 
-from .conftest import CONTAINER, Home
+from tests.unit.train.conftest import CONTAINER, Home
 
 MEASURE = """
 import resource, sys
 sys.path.insert(0, sys.argv[1])
-import train
-code = train.main()
+from model.training import main
+code = main.main()
 print("peak_kib", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 sys.exit(code)
 """
@@ -26,7 +26,7 @@ def peak_mib(home: Home, rows: int, monkeypatch: pytest.MonkeyPatch) -> float:
     data.write(home.put("train", ""), rows, label=True)
     home.order(num_round="2")
     monkeypatch.setenv("DROPSCORE_ML_ROOT", str(home.root))
-    command = [sys.executable, "-c", MEASURE, str(CONTAINER)]
+    command = [sys.executable, "-c", MEASURE, str(CONTAINER.parent)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return int(done.stdout.split()[-1]) / 1024
 

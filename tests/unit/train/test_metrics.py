@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from training_job import metrics, metrics_other
-from training_job.evaluation import evaluate
-from training_job.hyperparameters import parse
-from training_job.metrics import Numbers
-from training_job.scoring import Scored
+
+from model.training.hyperparameters.hyperparameters import parse
+from model.training.report import metrics
+from model.training.report import other_metrics as metrics_other
+from model.training.report.evaluation import evaluate
+from model.training.report.metrics import Numbers
+from model.training.scoring import Scored
 
 ONES = np.ones(4)
 # One negative is above one positive: AUC 3/4; precision 1 at recall 1/2, then 2/3 at recall 1.

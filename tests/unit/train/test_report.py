@@ -6,9 +6,10 @@ from xml.etree import ElementTree as Xml
 
 import numpy as np
 import pytest
-from training_job.svg import HEIGHT, WIDTH, bar_chart, line_chart
 
-from .conftest import Home, csv_of, table
+from model.training.report.svg import HEIGHT, WIDTH, bar_chart, line_chart
+
+from tests.unit.train.conftest import Home, csv_of, table
 
 SVG = "{http://www.w3.org/2000/svg}"
 

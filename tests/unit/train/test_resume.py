@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from training_job.checkpoints import Checkpoints
-from training_job.errors import TrainingError
 
-from .conftest import Home, csv_of, table
+from model.training.checkpoints import Checkpoints
+from model.training.errors import TrainingError
+
+from tests.unit.train.conftest import Home, csv_of, table
 
 KINDS = {
     "plain": {},

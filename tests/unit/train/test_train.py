@@ -15,16 +15,16 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 import xgboost
 from pyarrow import parquet
-from serving.loading import load as load_served
-from training_job import artifact
-from training_job.folders import Folders
-from training_job.hyperparameters import cores
-from training_job.progress import METRIC_DEFINITIONS, metric_definition
 
+from model.serving.loading import load as load_served
+from model.training import artifact
+from model.training.folders import Folders
+from model.training.hyperparameters.hyperparameters import cores
+from model.training.progress import METRIC_DEFINITIONS, metric_definition
+from model_tools.artifact import Manifest, digest
 from training import data
-from training.artifact import Manifest, digest
 
-from .conftest import CONTAINER, Home, csv_of, table
+from tests.unit.train.conftest import CONTAINER, Home, csv_of, table
 
 
 def predicted(home: Home, rows: Any) -> Any:
@@ -73,7 +73,7 @@ def test_the_same_order_gives_the_same_bytes(ready: Home) -> None:
 def test_blocks_make_the_same_model_as_a_matrix(ready: Home, chunks: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cuts are those that XGBoost makes from an array in memory."""
     if chunks == "many":
-        monkeypatch.setattr("training_job.csv_file.CHUNK_BYTES", 2000)
+        monkeypatch.setattr("model.training.data.csv_file.CHUNK_BYTES", 2000)
     assert ready.train() == 0
     rows = table().astype(np.float32)
     settings = {"objective": "binary:logistic", "max_depth": 3, "nthread": 1, "tree_method": "hist"}
@@ -172,11 +172,10 @@ def test_every_metric_definition_finds_its_metric(ready: Home, capfd: pytest.Cap
 THREADS = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-import train
-from training_job import boosting
+from model.training import boosting, main
 seen = []
 boosting.say_round = lambda *_: seen.append(len(os.listdir("/proc/self/task")))
-assert train.main() == 0
+assert main.main() == 0
 print(seen[-1])
 """
 
@@ -187,7 +186,7 @@ def test_it_trains_with_all_threads_although_the_image_allows_openmp_one(ready: 
     counts = []
     for threads in ("1", "2"):
         ready.order(nthread=threads, checkpoint_every="0")
-        command = [sys.executable, "-c", THREADS, str(CONTAINER)]
+        command = [sys.executable, "-c", THREADS, str(CONTAINER.parent)]
         here = {**os.environ, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, env=here, capture_output=True, text=True, check=True)
         counts.append(int(done.stdout.split()[-1]))
@@ -246,7 +245,7 @@ def test_an_unforeseen_error_tells_its_place_and_not_its_message(
     def fail(*_: object) -> None:
         raise ValueError("secret")
 
-    monkeypatch.setattr("training_job.job.write_artifact", fail)
+    monkeypatch.setattr("model.training.job.write_artifact", fail)
     assert ready.train() == 1
     said = capfd.readouterr()
     assert "ValueError at main:" in ready.failure

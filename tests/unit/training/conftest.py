@@ -12,11 +12,11 @@ import pytest
 import xgboost
 from numpy.typing import NDArray
 
-from training import orders
-from training.budget import MIB
-from training.conversion import Converted, convert
-from training.foreign import Found
-from training.sandbox import Limits, Sandbox
+from model_tools.importing import orders
+from model_tools.importing.conversion import Converted, convert
+from model_tools.importing.foreign import Found
+from model_tools.sandbox.budget import MIB
+from model_tools.sandbox.sandbox import Limits, Sandbox
 
 ROOT = Path(__file__).parents[3]
 Rows = NDArray[np.float32]
@@ -66,7 +66,7 @@ def convert_all(found: Sequence[Found], limits: Limits | None = None) -> list[Co
 
 def predict(artifact: Path, rows: Rows) -> NDArray[np.float32]:
     """What a reader of the artifact predicts, by its manifest."""
-    from training.artifact import load
+    from model_tools.artifact import load
 
     manifest, model = load(artifact.read_bytes())
     booster = xgboost.Booster()

@@ -18,9 +18,9 @@ from functools import partial
 
 import xgboost
 
-from training.budget import MIB
+from model_tools.sandbox.budget import MIB
 
-from .conftest import zoo
+from tests.unit.training.conftest import zoo
 
 PROTOCOL_2, PROTOCOL_4 = b"\x80\x02", b"\x80\x04"
 LAUGHS = b")" + b"2\x86" * 60  # a tuple of a tuple of …, twice each: to hash or to print it takes 2**60 steps

@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from training.errors import ModelImportError
-from training.importing import import_artifact
+from model_tools.errors import ModelImportError
+from model_tools.importing.command import import_artifact
 
 
 class Measured(NamedTuple):

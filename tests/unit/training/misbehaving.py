@@ -9,7 +9,7 @@ import resource
 import time
 from pathlib import Path
 
-from training.errors import ModelImportError, UnsafePickleError
+from model_tools.errors import ModelImportError, UnsafePickleError
 
 
 def main(way: str, *arguments: str) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from training.artifact import Manifest, Source, digest, load, members, pack, unpack, write_atomically
-from training.budget import MIB
-from training.errors import ModelImportError
+from model_tools.artifact import Manifest, Source, digest, load, members, pack, unpack, write_atomically
+from model_tools.errors import ModelImportError
+from model_tools.sandbox.budget import MIB
 
 MODEL = b"a model"
 MANIFEST = Manifest(

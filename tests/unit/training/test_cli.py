@@ -8,8 +8,8 @@ import pytest
 import xgboost
 from typer.testing import CliRunner
 
-from training.cli import app
-from training.errors import ModelImportError
+from model_tools.cli import app
+from model_tools.errors import ModelImportError
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_trees_a_round_reach_the_import(tmp_path: Path, monkeypatch: pytest.Monk
         asked.append(trees_a_round)
         raise ModelImportError("seen")
 
-    monkeypatch.setattr("training.cli.import_artifact", spy)
+    monkeypatch.setattr("model_tools.cli.import_artifact", spy)
     (tmp_path / "x").write_bytes(b"x")
     for options in ([], ["--trees-a-round", "3"]):
         CliRunner().invoke(app, ["import", str(tmp_path / "x"), "-o", "y", *options])

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model_tools.artifact import load
 from training import demo
-from training.artifact import load
 
-from .conftest import predict
+from tests.unit.training.conftest import predict
 
 
 @pytest.fixture(scope="module")

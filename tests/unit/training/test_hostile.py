@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import xgboost
 
-from training.artifact import load
-from training.budget import MIB
-from training.errors import Code, ModelImportError
-from training.importing import import_artifact
+from model_tools.artifact import load
+from model_tools.errors import Code, ModelImportError
+from model_tools.importing.command import import_artifact
+from model_tools.sandbox.budget import MIB
 
-from .conftest import predict, zoo
-from .hostile import flipped, hostile, truncated
-from .measuring import Measured, measured_import
+from tests.unit.training.conftest import predict, zoo
+from tests.unit.training.hostile import flipped, hostile, truncated
+from tests.unit.training.measuring import Measured, measured_import
 
 CPU_SECONDS, RESIDENT_BYTES = 10, 512 * MIB
 HOSTILE = hostile()

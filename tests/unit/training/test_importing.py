@@ -19,17 +19,17 @@ import pytest
 import xgboost
 from numpy.typing import NDArray
 
-from training import conversion, orders
-from training.artifact import Manifest, digest, load, pack
-from training.conversion import Converted
-from training.errors import ModelImportError
-from training.foreign import find
-from training.importing import import_artifact
-from training.legacy import convert as legacy
-from training.sandbox import Sandbox
-from training.verification import verify
+from model_tools.artifact import Manifest, digest, load, pack
+from model_tools.errors import ModelImportError
+from model_tools.importing import conversion, orders
+from model_tools.importing.command import import_artifact
+from model_tools.importing.conversion import Converted
+from model_tools.importing.foreign import find
+from model_tools.importing.legacy import convert as legacy
+from model_tools.importing.verification import verify
+from model_tools.sandbox.sandbox import Sandbox
 
-from .conftest import ROOT, Rows, convert_all, predict, train, zoo
+from tests.unit.training.conftest import ROOT, Rows, convert_all, predict, train, zoo
 
 BYO = ROOT.parent / "shared" / "data" / "byo"
 BYO_SCORES = [0.000260044, 0.000412545, 0.001004696, 0.0000873892495292, 0.977230012, 0.970581293, 0.445608526]

@@ -26,7 +26,7 @@ import joblib  # type: ignore[import-untyped]
 import numpy as np
 import xgboost
 
-from .test_unpickle import Calls, stateful
+from tests.unit.training.test_unpickle import Calls, stateful
 
 WATCHED = Path(__file__).with_name("watched.py")
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)

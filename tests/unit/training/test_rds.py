@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import xgboost
 
-from training.budget import Budget
-from training.errors import ModelImportError
-from training.foreign import find
-from training.importing import import_artifact
-from training.rds import raw_vectors
+from model_tools.errors import ModelImportError
+from model_tools.importing.command import import_artifact
+from model_tools.importing.foreign import find
+from model_tools.importing.rds import raw_vectors
+from model_tools.sandbox.budget import Budget
 
-from .conftest import Rows, predict
+from tests.unit.training.conftest import Rows, predict
 
 NULL = struct.pack(">i", 254)
 CLOSURE = struct.pack(">i", 3)

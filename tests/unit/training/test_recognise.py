@@ -10,11 +10,11 @@ from collections.abc import Callable
 import pytest
 import xgboost
 
-from training.budget import MIB, Budget
-from training.errors import ModelImportError
-from training.recognise import Kind, needs_legacy, recognise, unwrap, written_by
+from model_tools.errors import ModelImportError
+from model_tools.importing.recognize import Kind, needs_legacy, recognise, unwrap, written_by
+from model_tools.sandbox.budget import MIB, Budget
 
-from .conftest import zoo
+from tests.unit.training.conftest import zoo
 
 PACKS = [gzip.compress, bz2.compress, zlib.compress, lzma.compress]
 
@@ -24,7 +24,7 @@ def opened(content: bytes) -> bytes:
 
 
 def handle(release: str, name: str = "logistic.pickle2") -> bytes:
-    from training.foreign import find
+    from model_tools.importing.foreign import find
 
     return find(zoo(release, name)).content
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from training.budget import MIB
-from training.errors import ModelImportError, UnsafePickleError
-from training.sandbox import Limits, Sandbox, resident_bytes, resident_bytes_by_ps
+from model_tools.errors import ModelImportError, UnsafePickleError
+from model_tools.sandbox.budget import MIB
+from model_tools.sandbox.sandbox import Limits, Sandbox, resident_bytes, resident_bytes_by_ps
 
 MODULE = "tests.unit.training.misbehaving"
 TIGHT = Limits(cpu_seconds=1, wall_seconds=20, address_bytes=2048 * MIB, base_resident_bytes=200 * MIB)

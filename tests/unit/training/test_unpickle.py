@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 import xgboost
 
-from training.budget import Budget
-from training.errors import ModelImportError, UnsafePickleError
-from training.foreign import find
-from training.inert import BOOSTER, Name, Thing
-from training.unpickle import read as read_within
+from model_tools.errors import ModelImportError, UnsafePickleError
+from model_tools.importing.foreign import find
+from model_tools.importing.inert import BOOSTER, Name, Thing
+from model_tools.importing.unpickle import read as read_within
+from model_tools.sandbox.budget import Budget
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import xgboost
 
+from model_tools.errors import ModelImportError
+from model_tools.importing.command import import_artifact
+from model_tools.importing.conversion import Converted
+from model_tools.importing.foreign import Found, find
 from tools.zoo.releases import RELEASES
-from training.conversion import Converted
-from training.errors import ModelImportError
-from training.foreign import Found, find
-from training.importing import import_artifact
 
-from .conftest import ROOT, Rows, convert_all, predict
+from tests.unit.training.conftest import ROOT, Rows, convert_all, predict
 
 ZOO = ROOT / "tests" / "fixtures" / "zoo"
 NAMES = [release.name for release in RELEASES]

@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from training.errors import ModelImportError, UnsafePickleError
-from training.foreign import find
+from model_tools.errors import ModelImportError, UnsafePickleError
+from model_tools.importing.foreign import find
 
 WATCHED = (
     "exec",

@@ -98,7 +98,7 @@ NAMING = (
     ),
     Guard(
         "a-list-that-was-cut-off-says-no-end",
-        "dropscore/aws/refusal.py",
+        "dropscore/scoring/refusal.py",
         'has_more = said.get("more") is True or not is_whole',
         'has_more = said.get("more") is True',
         UNIT + "test_refusal.py::test_a_list_that_was_cut_off_names_its_whole_entries",
@@ -133,14 +133,14 @@ NAMING = (
     ),
     Guard(
         "columns-are-the-files",
-        "dropscore/layout.py",
+        "dropscore/files/layout.py",
         "kept = self.choice.kept if self.choice else range(cells)",
         "kept = range(cells)",
         PLACES + "test_bad_cell_is_named_by_the_files_column_and_line",
     ),
     Guard(
         "a-bad-row-stands-behind-its-blank-lines",
-        "dropscore/search.py",
+        "dropscore/scoring/bad_row_search.py",
         "offset=row.first_row_offset,\n            line=row.first_row_line,",
         "offset=row.offset,\n            line=row.line,",
         PLACES + "test_bad_cell_is_named_by_the_files_column_and_line",

@@ -54,7 +54,7 @@ CLAIMING = (
     ),
     Guard(
         "only-inputs",
-        "dropscore/inputs.py",
+        "dropscore/jobs/input_keys.py",
         """    if not key.startswith(INPUT):
         return "it does not lie under input/"
 """,
@@ -63,7 +63,7 @@ CLAIMING = (
     ),
     Guard(
         "hidden-and-temporary-names-are-ignored",
-        "dropscore/inputs.py",
+        "dropscore/jobs/input_keys.py",
         "return _why_hidden(key.removeprefix(INPUT))",
         "return None",
         UNIT + "test_intake.py::test_an_object_that_is_nobodys_file_is_ignored",
@@ -84,7 +84,7 @@ CLAIMING = (
     ),
     Guard(
         "a-lost-file-that-is-no-input-is-rejected-too",
-        "dropscore/reconcile.py",
+        "dropscore/events/reconcile.py",
         'if why_ignored(version["Key"]) is None and after',
         'if version["Key"].endswith(".csv") and after',
         UNIT + "test_reconcile.py::test_a_file_that_is_no_input_is_rejected_though_its_event_was_lost",

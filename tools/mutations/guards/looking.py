@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tools.mutations.guard import Guard
 
-RECONCILE = "dropscore/reconcile.py"
+RECONCILE = "dropscore/events/reconcile.py"
 TEST = "tests/unit/dropscore/test_reconcile.py::"
 
 GUARDS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tools.mutations.guard import Guard
 
-TABLE, WORK, MAIN = "dropscore/aws/table.py", "dropscore/work.py", "containers/worker/main.py"
+TABLE, WORK, MAIN = "dropscore/aws/table.py", "dropscore/scoring/worker.py", "containers/worker/main.py"
 CONTRACT = "tests/contract/test_table.py::"
 UNIT = "tests/unit/dropscore/"
 
@@ -108,7 +108,7 @@ STOPPING = (
     ),
     Guard(
         "the-last-moment-of-shards",
-        "dropscore/assembly.py",
+        "dropscore/scoring/assembly.py",
         "            progress.write()  # the last moment",
         "            pass  # the last moment",
         UNIT + "test_sharded.py::test_a_publisher_that_was_replaced_publishes_nothing",

@@ -167,7 +167,7 @@ APPEARING = (
     ),
     Guard(
         "what-is-published-is-not-scored-again",
-        "dropscore/work.py",
+        "dropscore/scoring/worker.py",
         "publication.finish() or run(job, publication)",
         "run(job, publication)",
         UNIT + "test_work.py::test_an_attempt_after_a_kill_between_publication_and_status_only_says_so",

@@ -111,7 +111,7 @@ CUTTING = (
     ),
     Guard(
         "a-row-of-another-width-is-refused",
-        "dropscore/choice.py",
+        "dropscore/files/projection.py",
         "if len(cells) != self.width:",
         "if len(cells) <= max(self.kept):",
         UNIT + "test_layout.py::test_a_row_of_another_width_is_sent_so_that_it_is_refused",
@@ -149,7 +149,7 @@ QUOTING = (
     ),
     Guard(
         "a-stray-quote-in-the-header-ends-the-reading",
-        "dropscore/head.py",
+        "dropscore/files/head.py",
         "        if fault:\n            raise",
         "        if False:\n            raise",
         PLACES + "test_stray_quote_in_the_header_is_named",
@@ -163,7 +163,7 @@ QUOTING = (
     ),
     Guard(
         "files-with-escapes-are-not-divided",
-        "dropscore/intake.py",
+        "dropscore/events/submit.py",
         "is_packed(upload.key) or options.escape is not None",
         "is_packed(upload.key)",
         PLACES + "test_escaped_quotes_are_read_when_the_option_says_so",
@@ -187,21 +187,21 @@ SENDING = (
     ),
     Guard(
         "a-last-empty-cell-is-a-row",
-        "dropscore/rows.py",
+        "dropscore/files/rows.py",
         'return data if data.endswith(b"\\n") or not data else data + b"\\n"',
         "return data",
         UNIT + "test_values.py::test_cells_are_sent_as_numbers_when_options_say_so",
     ),
     Guard(
         "rows-of-empty-cells-are-counted",
-        "dropscore/passing.py",
+        "dropscore/scoring/pipeline.py",
         "empty += count_empty_rows(scored.data, self.dialect)",
         "empty += 0",
         PLACES + "test_rows_of_empty_cells_are_counted_or_skipped",
     ),
     Guard(
         "a-first-line-of-another-delimiter-is-refused",
-        "dropscore/head.py",
+        "dropscore/files/head.py",
         "if said[2] != options.delimiter.encode():",
         "if False:",
         PLACES + "test_line_for_excel_is_skipped_when_it_agrees",
@@ -226,14 +226,14 @@ DIVIDING = (
     ),
     Guard(
         "packed-files-are-not-divided",
-        "dropscore/plan.py",
+        "dropscore/jobs/plan.py",
         "if is_packed or size_bytes <= shard_bytes:",
         "if size_bytes <= shard_bytes:",
         UNIT + "test_plan.py::test_a_small_or_packed_file_is_one_shard",
     ),
     Guard(
         "no-more-shards-than-batch-takes",
-        "dropscore/plan.py",
+        "dropscore/jobs/plan.py",
         "shard_bytes = max(shard_bytes, -(-size_bytes // MOST_SHARDS))",
         "shard_bytes = max(shard_bytes, 1)",
         UNIT + "test_plan.py::test_five_terabytes_are_planned_in_next_to_no_memory",

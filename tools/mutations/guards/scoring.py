@@ -82,14 +82,14 @@ REPLIES = (
     ),
     Guard(
         "a-killed-worker-starts-again",
-        "stacks/worker.py",
+        "stacks/scoring/worker.py",
         "batch.Reason.custom(on_exit_code=CRASH_EXIT_CODE)",
         'batch.Reason.custom(on_exit_code="1*")',
         "tests/stacks/test_worker.py::test_causes_are_told_apart",
     ),
     Guard(
         "out-of-memory-ends-the-job",
-        "stacks/worker.py",
+        "stacks/scoring/worker.py",
         "batch.Reason.custom(on_reason=OUT_OF_MEMORY)",
         'batch.Reason.custom(on_reason="None*")',
         "tests/stacks/test_worker.py::test_causes_are_told_apart",
@@ -138,7 +138,7 @@ REPLIES = (
     ),
     Guard(
         "a-named-row-is-one-of-the-bodys",
-        "dropscore/aws/refusal.py",
+        "dropscore/scoring/refusal.py",
         "return value if is_number and 1 <= value <= most else None",
         "return value if is_number else None",
         UNIT + "test_work.py::test_a_foreign_containers_words_are_not_repeated",
@@ -169,7 +169,7 @@ LIMITS = (
     ),
     Guard(
         "413-is-remembered-for-the-next-job",
-        "dropscore/passing.py",
+        "dropscore/scoring/pipeline.py",
         "self.table.learn_body_limit(self.model.name, self.model.version, known)",
         "pass",
         UNIT + "test_work.py::test_a_body_limit_that_was_learned_spares_the_next_job_the_refusals",

@@ -1,0 +1,1 @@
+"""The model container: serving and training. Imports nothing of the rest of the project."""

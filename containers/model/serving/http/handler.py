@@ -1,0 +1,145 @@
+"""HTTP/1.1 with keep-alive, as far as a server of large bodies needs it: framing, deadlines, refusals, logging."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from email.utils import formatdate
+from http import HTTPStatus
+from socketserver import BaseRequestHandler
+from types import MappingProxyType
+
+from model.serving.http.connection import LINGER_BYTES, Connection
+from model.serving.http.head import Head, parse_head
+from model.serving.log import log
+from model.serving.refusal import RefusalError
+
+JSON = "application/json"
+SILENCE_SECONDS = 120  # between two requests
+
+
+class HttpHandler(BaseRequestHandler):
+    """A subclass answers requests in `answer`, by `read` and `send` or by raising a RefusalError."""
+
+    transfer_seconds = 8.0  # for a request to arrive, and again for its answer to be taken
+
+    def answer(self) -> None:
+        """What the subclass has to say; see `contract`."""
+        raise NotImplementedError
+
+    def is_asked(self) -> bool:
+        return self.connection.is_asked(SILENCE_SECONDS)
+
+    def handle(self) -> None:
+        self.connection = Connection(self.request)
+        while self.is_asked() and self._serve_one():
+            pass
+
+    def _serve_one(self) -> bool:
+        """Whether the connection goes on."""
+        self._begin()
+        try:
+            self._read_head()
+            self.answer()
+        except RefusalError as refusal:
+            self._refuse(refusal)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            self.closes = True
+            self._refuse(internal_error(error))
+        return self._goes_on()
+
+    def _begin(self) -> None:
+        self.started, self.unread, self.head = time.monotonic(), 0, Head("", "", "1.1", {})
+        self.deadline = self.started + self.transfer_seconds
+        self.closes = self.waits_for_continue = False
+        self.noted: dict[str, object] = {"bytes": 0, "rows": 0}
+
+    @property
+    def milliseconds(self) -> float:
+        return round((time.monotonic() - self.started) * 1000, 1)
+
+    def _read_head(self) -> None:
+        try:
+            self.head = parse_head(self.connection.head(self.deadline))
+        except TimeoutError:
+            raise self._too_slow() from None
+        self.unread, self.closes = self.head.length, not self.head.keeps_connection
+        self.waits_for_continue = self.head.waits_for_continue and self.unread > 0
+
+    def read(self, take: Callable[[int], None]) -> bytes:
+        """The body. `take` is called with the size of each piece, before it is kept."""
+        if self.waits_for_continue:
+            self.waits_for_continue = False
+            self.connection.send(b"HTTP/1.1 100 Continue\r\n\r\n", self.deadline)
+        body = bytearray()
+        try:
+            while self.unread:
+                piece = self.connection.piece(self.unread, self.deadline)
+                self.unread -= len(piece)
+                take(len(piece))
+                body += piece
+        except TimeoutError:
+            raise self._too_slow() from None
+        self.noted["bytes"] = len(body)
+        return bytes(body)
+
+    def _too_slow(self) -> RefusalError:
+        """503 and not 408: who asks again is right to, and our clients take any other 4xx for a fault of the rows."""
+        message = f"the request did not arrive within {self.transfer_seconds:g} seconds; send it again"
+        return RefusalError(503, "TOO_SLOW", message, headers={"Retry-After": "1"}, closes=True)
+
+    def _refuse(self, refusal: RefusalError) -> None:
+        self.closes |= refusal.closes
+        self.send(refusal.status, JSON, refusal.to_json(), refusal.headers, refusal)
+
+    def _goes_on(self) -> bool:
+        if self.closes:
+            self.connection.linger()
+            return False
+        return self._discard()
+
+    def _discard(self) -> bool:
+        """Read the rest of a body that was refused; False when it does not come in time."""
+        deadline = time.monotonic() + self.transfer_seconds
+        try:
+            while self.unread:
+                self.unread -= len(self.connection.piece(self.unread, deadline))
+        except (TimeoutError, ConnectionError):
+            return False
+        return True
+
+    def send(
+        self,
+        status: int,
+        kind: str,
+        body: bytes,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        refusal: RefusalError | None = None,
+    ) -> None:
+        # A client that waits for `100 Continue` may send its body now, or not: nobody can tell.
+        self.closes |= self.unread > LINGER_BYTES or self.waits_for_continue
+        fields = {"Server": "dropscore-model", "Date": formatdate(usegmt=True), "Content-Type": kind}
+        fields |= {"Content-Length": str(len(body)), **headers, **({"Connection": "close"} if self.closes else {})}
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {fields[name]}" for name in fields)]
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        if self.head.path != "/ping" or status != 200:
+            self._log(status, refusal)
+        content = b"" if self.head.method == "HEAD" else body
+        self.connection.send(head + content, time.monotonic() + self.transfer_seconds)
+
+    def _log(self, status: int, refusal: RefusalError | None) -> None:
+        fields: dict[str, object] = {"status": status, **self.noted, "milliseconds": self.milliseconds}
+        if refusal:
+            fields |= {"code": refusal.code, "row": refusal.row, "column": refusal.column}
+            fields |= {"bad_rows": len(refusal.faults) or None}
+        log("request", **fields)
+
+
+def internal_error(error: Exception) -> RefusalError:
+    """The edge: the client gets an answer, the log the place; the message may quote a row, so nobody gets it."""
+    frames = [f"{at.name}:{at.lineno}" for at in traceback.extract_tb(error.__traceback__)]
+    log("failed", error=type(error).__name__, at=frames)
+    return RefusalError(500, "INTERNAL_ERROR", "the model failed on this body; see the server's log")

@@ -1,0 +1,95 @@
+"""Rows to what XGBoost trains on. With `hist` only quantised bins stay in memory: one or two bytes a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import xgboost
+
+from model.training.data.rows import Block, Rows
+from model.training.errors import StoppedError, TrainingError
+from model.training.stopping import Stop
+
+DEFAULT_BINS = 256
+KEPT_BYTES = 256 << 20
+
+
+class Kept:
+    """A channel's blocks, in memory while they fit and read from the files again where they do not."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.kept: list[Block] | None = None
+
+    def __iter__(self) -> Iterator[Block]:
+        if self.kept is not None:
+            yield from self.kept
+            return
+        first: list[Block] = []
+        held = 0
+        for block in self.rows.blocks():
+            held += block.features.nbytes
+            if held > KEPT_BYTES:
+                first.clear()
+            else:
+                first.append(block)
+            yield block
+        self.kept = first if held <= KEPT_BYTES else None
+
+
+class Blocks(xgboost.DataIter):
+    """XGBoost goes over the rows four or five times."""
+
+    def __init__(self, rows: Rows, stop: Stop) -> None:
+        super().__init__()
+        self.rows, self.stop, self.kept = rows, stop, Kept(rows)
+        self.reset()
+
+    def reset(self) -> None:
+        self.blocks = iter(self.kept)
+        self.count = 0
+
+    def next(self, input_data: Callable[..., None]) -> bool:
+        if self.stop.is_asked:
+            raise StoppedError
+        block = next(self.blocks, None)
+        if block is None:
+            if not self.count:
+                raise no_rows(self.rows)
+            return False
+        self.count += len(block.labels)
+        input_data(
+            data=block.features, label=block.labels, weight=block.weights, feature_names=_listed(self.rows.names)
+        )
+        return True
+
+
+def matrix_of(rows: Rows, stop: Stop, *, like: xgboost.DMatrix | None = None) -> xgboost.DMatrix:
+    """`like` is the training data, whose quantiles the validation data shares."""
+    threads = rows.settings.booster["nthread"]
+    if rows.settings.is_in_memory:
+        return _in_memory(rows, threads)
+    bins = int(rows.settings.booster.get("max_bin", DEFAULT_BINS))
+    return xgboost.QuantileDMatrix(Blocks(rows, stop), max_bin=bins, nthread=threads, ref=like)
+
+
+def _in_memory(rows: Rows, threads: int) -> xgboost.DMatrix:
+    blocks = list(rows.blocks())
+    if not blocks:
+        raise no_rows(rows)
+    return xgboost.DMatrix(
+        np.concatenate([block.features for block in blocks]),
+        np.concatenate([block.labels for block in blocks]),
+        weight=None if blocks[0].weights is None else np.concatenate([block.weights for block in blocks]),
+        feature_names=_listed(rows.names),
+        nthread=threads,
+    )
+
+
+def _listed(names: tuple[str, ...] | None) -> list[str] | None:
+    return None if names is None else list(names)
+
+
+def no_rows(rows: Rows) -> TrainingError:
+    return TrainingError(f"channel {rows.channel.name} has no row for this host; give it more rows, or use fewer hosts")

@@ -1,0 +1,118 @@
+"""k-fold: train k times without one part of the rows, measure on that part. A finished fold survives a spot kill."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.training.boosting import Trained, Trainer, metric_of
+from model.training.data.labels import Vector
+from model.training.data.matrix import matrix_of
+from model.training.data.rows import Rows
+from model.training.folders import write_atomically
+from model.training.progress import Scores, say
+from model.training.scoring import Scored, score
+
+Folds = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fold:
+    """`scored` are the fold's own rows, which its model has not seen."""
+
+    rounds: int
+    best: Scores
+    metric: str
+    scored: Scored
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidation:
+    folds: list[Fold]
+
+    @property
+    def rounds(self) -> int:
+        """What early stopping found, on average: how long the model on all rows is trained."""
+        return max(1, round(float(np.mean([fold.rounds for fold in self.folds]))))
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Mean and standard deviation over the folds (n - 1), by the metric's name."""
+        found = {}
+        for name in self.folds[0].best:
+            if name.startswith("validation-"):
+                values = [fold.best[name] for fold in self.folds]
+                spread = float(np.std(values, ddof=1))
+                found[name.removeprefix("validation-")] = {"mean": float(np.mean(values)), "std": spread}
+        return found
+
+    def scored(self) -> Scored:
+        return Scored.joined([fold.scored for fold in self.folds])
+
+
+def deal(labels: Vector, k: int, seed: int, *, by_class: bool) -> Folds:
+    """Each row's fold: shuffled, sizes even, and with classes each class spread evenly."""
+    folds = np.empty(len(labels), dtype=np.uint8)
+    rng = np.random.default_rng(seed)
+    start = 0
+    for value in np.unique(labels) if by_class else [None]:
+        members = np.flatnonzero(labels == value) if by_class else np.arange(len(labels))
+        folds[rng.permutation(members)] = (np.arange(len(members)) + start) % k
+        start += len(members)
+    return folds
+
+
+def cross_validate(rows: Rows, trainer: Trainer, folder: Path, run: str) -> CrossValidation:
+    k = rows.settings.kfold or 0
+    labels = np.concatenate([block.labels for block in rows.blocks()])
+    dealt = deal(labels, k, rows.settings.booster["seed"], by_class=rows.settings.is_classification)
+    folds = []
+    for number in range(k):
+        path = folder / f"fold-{number + 1}-of-{k}.npz"
+        fold = _finished(path, run)
+        if fold is None:
+            fold = _train(rows, dealt == number, trainer)
+            write_atomically(path, _bytes_of(fold, run))
+        say(f"fold {number + 1} of {k}: {fold.metric}={fold.best[fold.metric]:.6g} after {fold.rounds} rounds")
+        folds.append(fold)
+    return CrossValidation(folds=folds)
+
+
+def _train(rows: Rows, is_held_out: NDArray[np.bool_], trainer: Trainer) -> Fold:
+    held_out = rows.only(is_held_out)
+    train = matrix_of(rows.only(~is_held_out), trainer.stop)
+    validation = matrix_of(held_out, trainer.stop, like=train)
+    trained: Trained = trainer.train({"train": train, "validation": validation}, rows.settings.num_round)
+    return Fold(
+        rounds=trained.rounds,
+        best=trained.best,
+        metric=metric_of(trained.history),
+        scored=score(trained.model(), held_out, trainer.hosts),
+    )
+
+
+def _bytes_of(fold: Fold, run: str) -> bytes:
+    facts = {"run": run, "rounds": fold.rounds, "best": fold.best, "metric": fold.metric}
+    out = io.BytesIO()
+    scored = fold.scored
+    np.savez(out, facts=json.dumps(facts), labels=scored.labels, scores=scored.scores, weights=scored.weights)
+    return out.getvalue()
+
+
+def _finished(path: Path, run: str) -> Fold | None:
+    """None as well for a fold of another job, or cut off on its way from S3: it is trained again."""
+    if not path.exists():
+        return None
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
+            facts = json.loads(str(found["facts"]))
+            scored = Scored(labels=found["labels"], scores=found["scores"], weights=found["weights"])
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+        say(f"{path.name} is damaged and not used")
+        return None
+    return Fold(**facts, scored=scored) if facts.pop("run") == run else None

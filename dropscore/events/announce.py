@@ -1,0 +1,127 @@
+"""Each end of a job becomes an event on EventBridge's default bus, for whoever goes on with the scores.
+
+The ends are read from the jobs table's stream, so that it does not matter who wrote them, or whether that process was
+killed right after. An event may come twice; its `idempotency_key` is then the same. docs/monitoring.md has the schema.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from dropscore.aws.items import job_of
+from dropscore.jobs.job import Job, State, seconds_between
+from dropscore.jobs.routes import errors_key, manifest_key
+from dropscore.log import WARNING, about, log
+from dropscore.metrics import emit
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+SOURCE = "dropscore"
+SCHEMA_VERSION = "1"
+TYPES = {State.SUCCEEDED: "Job Succeeded", State.FAILED: "Job Failed", State.REJECTED: "Job Rejected"}
+METRICS = {State.SUCCEEDED: "JobsSucceeded", State.FAILED: "JobsFailed", State.REJECTED: "JobsRejected"}
+
+ALWAYS = ("job_id", "run", "status", "file", "version_id", "route", "model", "model_version", "size_bytes")
+TIMES = ("submitted_at", "started_at", "finished_at")
+OF_SUCCESS = ("rows", "rows_scored", "rows_rejected", "rows_empty", "output_key")
+OF_FAILURE = ("code", "message")
+
+AT_ONCE = 10  # what PutEvents takes
+PAUSES = (0.2, 0.8, 3.2)
+"""Seconds before what EventBridge did not take is offered again, by itself: nothing else is then announced twice."""
+_typed = TypeDeserializer().deserialize
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """A job's end, and which record of the stream told of it."""
+
+    job: Job
+    sequence_number: str
+
+
+def endings(records: Iterable[Mapping[str, Any]]) -> Iterator[Ending]:
+    """Of all changes of the table those that brought a job to its end."""
+    for record in records:
+        change = record["dynamodb"]
+        before, after = (_status(change.get(image, {})) for image in ("OldImage", "NewImage"))
+        if after in TYPES and after != before:
+            item = {name: _typed(value) for name, value in change["NewImage"].items()}
+            yield Ending(job=job_of(item), sequence_number=change["SequenceNumber"])
+
+
+def _status(image: Mapping[str, Any]) -> str:
+    return str(image.get("status", {}).get("S", ""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Announcer:
+    events: EventBridgeClient
+    environment: str
+    bucket: str
+    sleep: Callable[[float], None] = time.sleep
+
+    def announce(self, records: Iterable[Mapping[str, Any]]) -> str | None:
+        """Publishes the ends among the records of a stream, in their order.
+
+        The sequence number of the first one that EventBridge did not take; None where all are published.
+        """
+        ends = endings(records)
+        while some := list(islice(ends, AT_ONCE)):
+            refused = self._publish(some)
+            for number, ending in enumerate(some):
+                if number in refused:
+                    log("unannounced", WARNING, job_id=ending.job.job_id, why=refused[number])
+                    return ending.sequence_number
+                self._say(ending.job)
+        return None
+
+    def _publish(self, some: Sequence[Ending]) -> dict[int, str]:
+        """Which of them EventBridge did not take, after some patience, and why."""
+        refused = self._offer(some, range(len(some)))
+        for pause in PAUSES:
+            if not refused:
+                break
+            self.sleep(pause)
+            refused = self._offer(some, refused)
+        return refused
+
+    def _offer(self, some: Sequence[Ending], numbers: Iterable[int]) -> dict[int, str]:
+        numbers = list(numbers)
+        answer = self.events.put_events(Entries=[self._entry(some[number].job) for number in numbers])
+        told = zip(numbers, answer["Entries"], strict=True)
+        return {number: entry["ErrorCode"] for number, entry in told if "ErrorCode" in entry}
+
+    def _entry(self, job: Job) -> Any:
+        entry = {"Source": SOURCE, "DetailType": TYPES[job.status], "Detail": json.dumps(self.detail(job))}
+        return entry | ({"Time": datetime.fromisoformat(job.finished_at)} if job.finished_at else {})
+
+    def detail(self, job: Job) -> dict[str, Any]:
+        """What the event says. Words are those of the jobs table; what is unknown is left out."""
+        is_success = job.status is State.SUCCEEDED
+        names = (*ALWAYS, *TIMES, *(OF_SUCCESS if is_success else OF_FAILURE), "rejected_of")
+        said = {
+            "schema_version": SCHEMA_VERSION,
+            "idempotency_key": f"{job.job_id}/{job.run}",
+            "environment": self.environment,
+            "bucket": self.bucket,
+            **{name: getattr(job, name) for name in names if getattr(job, name) is not None},
+        }
+        said |= {"manifest_key": manifest_key(job.output_key)} if is_success else {}
+        return said | ({"errors_key": errors_key(job.output_key)} if is_success and job.rows_rejected else {})
+
+    def _say(self, job: Job) -> None:
+        values = {METRICS[job.status]: 1.0}
+        if job.finished_at:
+            values["JobTime"] = max(0.0, seconds_between(job.submitted_at, job.finished_at))
+        with about(job_id=job.job_id, key=job.file, run=job.run, status=job.status, code=job.code):
+            emit(values, environment=self.environment, model=job.model)

@@ -1,0 +1,147 @@
+"""What events should have done and did not: found by looking, on a schedule, and done.
+
+Three things are looked for: versions of input files without a job; jobs that were claimed and never reached AWS
+Batch; jobs whose Batch jobs have ended while their rows say otherwise. Doing it again changes nothing: all of it goes
+through the same conditional writes as the events do. One that cannot be mended keeps none of the others waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dropscore.aws import reading
+from dropscore.aws.faults import AWS_ERRORS
+from dropscore.aws.table import JobsTable
+from dropscore.errors import JobError
+from dropscore.events.submit import Intake, Upload
+from dropscore.events.track import BatchChange, track
+from dropscore.jobs.input_keys import why_ignored
+from dropscore.jobs.job import Job, State, seconds_between, timestamp
+from dropscore.jobs.routes import INPUT
+from dropscore.log import ERROR, WARNING, log
+from dropscore.metrics import emit
+from dropscore.output.publish import Manifest, Publication
+from dropscore.settings import ReconcileSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch import BatchClient
+    from mypy_boto3_s3 import S3Client
+
+AT_ONCE = 100  # what DynamoDB and Batch take in one request
+LOST_AFTER = timedelta(days=1)  # Batch keeps what has ended for a week, and may not show at once what was submitted
+LOST = "its job is not known any more"
+T = TypeVar("T")
+Mend = Callable[[], object]
+"""Mends one thing; False where there was nothing to mend."""
+OPEN = (State.SUBMITTED, State.RUNNING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciliation:
+    settings: ReconcileSettings
+    table: JobsTable
+    s3: S3Client
+    batch: BatchClient
+    intake: Intake
+
+    def run(self, moment: datetime) -> dict[str, int]:
+        """Mends what it finds; how much of each. What is younger than the grace is left to the events.
+
+        Raises the first error of those met, once all else is mended.
+        """
+        before, errors = moment - timedelta(minutes=self.settings.grace_minutes), list[Exception]()
+        found = {
+            "ended": _count(self._end(before, timestamp(moment - LOST_AFTER)), errors),
+            "unsubmitted": _count(self._submit_again(before), errors),
+            "lost": _count(self._take(moment - timedelta(hours=self.settings.window_hours), before), errors),
+        }
+        log("reconciled", **found, failed=len(errors))
+        self._measure(moment, sum(found.values()), len(errors))
+        if errors:
+            raise errors[0]
+        return found
+
+    def _take(self, after: datetime, before: datetime) -> Iterator[Mend]:
+        """Versions of input files that came between the two moments and have no job."""
+        for uploads in _batches(self._uploads(after, before)):
+            known = self.table.known([upload.job_id for upload in uploads])
+            for upload in uploads:
+                if upload.job_id not in known:
+                    log("lost", WARNING, job_id=upload.job_id, key=upload.key, version_id=upload.version_id)
+                    yield partial(self.intake.take, upload)
+
+    def _uploads(self, after: datetime, before: datetime) -> Iterator[Upload]:
+        for page in reading.version_pages(self.s3, bucket=self.settings.bucket, prefix=INPUT):
+            for version in page:
+                if why_ignored(version["Key"]) is None and after <= version["LastModified"].astimezone(UTC) <= before:
+                    yield Upload(
+                        bucket=self.settings.bucket,
+                        key=version["Key"],
+                        version_id=version["VersionId"],
+                        size_bytes=version["Size"],
+                    )
+
+    def _submit_again(self, before: datetime) -> Iterator[Mend]:
+        """Jobs that Batch never heard of: claimed only, or with shards at work and nobody to publish them."""
+        for state in (State.CLAIMED, State.RUNNING):
+            for job in self._older(state, before):
+                if job.batch_job_id is None:
+                    log("unsubmitted", WARNING, job_id=job.job_id, key=job.file)
+                    yield partial(self.intake.submit_again, job)
+
+    def _end(self, before: datetime, lost_before: str) -> Iterator[Mend]:
+        """Jobs that Batch has ended, or does not know any more, and whose rows do not say so."""
+        open_jobs = (job for state in OPEN for job in self._older(state, before) if job.batch_job_id)
+        for jobs in _batches(open_jobs):
+            described = self.batch.describe_jobs(jobs=[job.batch_job_id for job in jobs if job.batch_job_id])["jobs"]
+            by_id: dict[str, Any] = {one["jobId"]: one for one in described}
+            yield from (partial(self._end_one, job, by_id.get(job.batch_job_id or ""), lost_before) for job in jobs)
+
+    def _end_one(self, job: Job, described: Any, lost_before: str) -> bool:
+        if described is None and job.submitted_at > lost_before:
+            return False
+        if described is None:
+            described = {"jobId": job.batch_job_id, "status": "FAILED", "statusReason": LOST}
+        named = {"job_id": job.job_id, "run": str(job.run)}
+        return track(BatchChange.from_event({"detail": {**described, "parameters": named}}), self.table, self._finish)
+
+    def _finish(self, job: Job) -> Manifest | None:
+        return Publication.of(self.s3, self.settings.bucket, job).finish()
+
+    def _measure(self, moment: datetime, findings: int, unmended: int) -> None:
+        waiting, running = self._oldest(moment, State.CLAIMED, State.SUBMITTED), self._oldest(moment, State.RUNNING)
+        values = {"OldestWaiting": waiting, "OldestUnfinished": max(waiting, running)}
+        emit({"Findings": findings, "Unmended": unmended, **values}, environment=self.settings.environment)
+
+    def _oldest(self, moment: datetime, *states: State) -> float:
+        """Seconds since the oldest job in any of the states was submitted; 0 where there is none."""
+        jobs = [job for state in states if (job := self.table.oldest(state))]
+        return max((seconds_between(job.submitted_at, timestamp(moment)) for job in jobs), default=0.0)
+
+    def _older(self, state: State, before: datetime) -> Iterator[Job]:
+        return self.table.all_by_status(state, until=timestamp(before))
+
+
+def _count(mends: Iterable[Mend], errors: list[Exception]) -> int:
+    """How many came to something; what went wrong joins the errors."""
+    count, rest = 0, iter(mends)
+    while True:
+        try:
+            mend = next(rest, None)  # an error of the search itself ends it, but not the searches after it
+            if mend is None:
+                return count
+            count += mend() is not False
+        except (JobError, *AWS_ERRORS) as error:
+            log("unmended", ERROR, why=str(error))
+            errors.append(error)
+
+
+def _batches(things: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(things)
+    while batch := list(islice(rest, AT_ONCE)):
+        yield batch

@@ -1,0 +1,120 @@
+"""What AWS Batch says of a job becomes the job's state, where the worker itself could not say it any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dropscore.aws.table import JobsTable
+from dropscore.errors import PermanentError
+from dropscore.jobs.job import Job, State, now
+from dropscore.log import INFO, WARNING, log
+from dropscore.output.publish import Manifest, told_by
+
+# Part of Batch's status reason or the container's reason → our code, and what to do about it.
+CAUSES = (
+    ("OutOfMemory", "OUT_OF_MEMORY", "raise worker.memory_mib"),
+    ("CannotPull", "IMAGE_PULL", "see that the worker's image is in its repository and the VPC endpoints reach it"),
+    ("ResourceInitializationError", "START_FAILED", "see that the VPC endpoints stand, then start the job again"),
+    ("DockerTimeoutError", "START_FAILED", "the instance was overloaded as it started; start the job again"),
+    ("Host EC2", "SPOT_RECLAIMED", "spot capacity was taken back on every attempt; start the job again"),
+    (
+        "Spot Task was interrupted",
+        "SPOT_RECLAIMED",
+        "spot capacity was taken back on every attempt; start the job again",
+    ),
+    ("not known any more", "BATCH_LOST", "start the job again: dropscore retry"),
+    ("exceeded timeout", "TIMEOUT", "raise worker.timeout_minutes"),
+    (
+        "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+        "NO_CAPACITY",
+        "AWS had no capacity for as long as worker.runnable_minutes says; dropscore retry, or allow more network.azs "
+        "or worker.instance_families",
+    ),
+    (
+        "MISCONFIGURATION:",
+        "NO_ROOM",
+        "no pool can ever hold such a worker; lower worker.vcpus, worker.memory_mib or worker.gpus, or raise "
+        "worker.max_vcpus; then dropscore retry",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchChange:
+    """A `Batch Job State Change`: the state and every reason that Batch gives."""
+
+    job_id: str | None
+    run: int
+    batch_job_id: str
+    status: str
+    reason: str
+    attempts: int
+    is_array: bool = False
+    """The array itself, or one of its children: the publishing job comes after it."""
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> BatchChange:
+        detail = event["detail"]
+        attempts = detail.get("attempts", [])
+        container = attempts[-1].get("container", {}) if attempts else {}
+        said = [detail.get("statusReason"), container.get("reason")]
+        if "exitCode" in container:
+            said.append(f"exit code {container['exitCode']}")
+        if "logStreamName" in container:
+            said.append(f"log stream {container['logStreamName']}")
+        return cls(
+            job_id=detail.get("parameters", {}).get("job_id"),
+            run=int(detail.get("parameters", {}).get("run", 1)),
+            batch_job_id=detail["jobId"],
+            status=detail["status"],
+            reason="; ".join(part for part in said if part) or "no reason given",
+            attempts=len(attempts),
+            is_array=bool(detail.get("arrayProperties")),
+        )
+
+
+def track(change: BatchChange, table: JobsTable, finish: Callable[[Job], Manifest | None]) -> bool:
+    """Ends the job where Batch ended it without a word of the worker: as FAILED, or as SUCCEEDED where `finish` finds
+    its output published, as when only the last word to the table was lost. All other changes need nothing:
+    the worker writes RUNNING and the final states itself, and what is late or not the owner's changes nothing.
+
+    Whether the job was ended now.
+    """
+    ends = ("FAILED",) if change.is_array else ("FAILED", "SUCCEEDED")
+    if change.job_id is None or change.status not in ends:
+        return False
+    batch_job_id, _, shard = change.batch_job_id.partition(":")
+    job = table.find(change.job_id)
+    if job is None or job.status.is_final:
+        return False
+    try:
+        published = finish(job)
+        said = _success(published) if published else _failure(change, *_cause(change), shard)
+    except PermanentError as error:  # a stranger's object at the output's key, say
+        said = _failure(change, error.code, error.message, shard)
+    ended = table.end(change.job_id, run=change.run, batch_job_id=batch_job_id, **said)
+    code = said.get("code")
+    named = {"job_id": change.job_id, "batch_job_id": change.batch_job_id, "key": job.file}
+    log("tracked", WARNING if ended and code else INFO, **named, status=change.status, ended=ended, code=code)
+    return ended
+
+
+def _success(published: Manifest) -> dict[str, Any]:
+    return {"status": State.SUCCEEDED, "finished_at": now(), **told_by(published)}
+
+
+def _failure(change: BatchChange, code: str, advice: str, shard: str) -> dict[str, Any]:
+    where = f"shard {shard}: " if shard else ""
+    message = f"{where}AWS Batch: {change.reason} after {change.attempts} attempt(s); {advice}"
+    return {"status": State.FAILED, "finished_at": now(), "code": code, "message": message}
+
+
+def _cause(change: BatchChange) -> tuple[str, str]:
+    if change.status == "SUCCEEDED":
+        return "NO_RESULT", "the worker ended without saying how; look at its log, then start the job again"
+    for part, code, advice in CAUSES:
+        if part in change.reason:
+            return code, advice
+    return "BATCH_FAILED", "look at the worker's log, then start the job again"

@@ -1,0 +1,116 @@
+"""A job: one version of one file on its way to its scores, and the moves it may make.
+
+CLAIMED ─► SUBMITTED ─► RUNNING ─► SUCCEEDED
+   ▲└──────────┴───────────┴─────► FAILED | REJECTED
+   └──────────────── `dropscore retry` ─────┘
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from dropscore.errors import IllegalMoveError
+from dropscore.jobs.options import Options
+from dropscore.jobs.plan import Plan
+
+
+class State(StrEnum):
+    CLAIMED = "CLAIMED"  # the file's event was taken; nobody else will take it
+    SUBMITTED = "SUBMITTED"  # AWS Batch has it
+    RUNNING = "RUNNING"  # an attempt owns it (also between two attempts)
+    SUCCEEDED = "SUCCEEDED"  # the output is published, whole
+    FAILED = "FAILED"  # nothing was published; `code` and `message` say why
+    REJECTED = "REJECTED"  # as FAILED, and the file itself is at fault
+
+    @property
+    def is_final(self) -> bool:
+        return self in ENDS or self is State.SUCCEEDED
+
+
+ENDS = frozenset({State.FAILED, State.REJECTED})
+MOVES: dict[State, frozenset[State]] = {
+    State.CLAIMED: frozenset({State.SUBMITTED, State.RUNNING}) | ENDS,
+    State.SUBMITTED: frozenset({State.RUNNING}) | ENDS,
+    State.RUNNING: frozenset({State.RUNNING, State.SUCCEEDED}) | ENDS,
+    State.FAILED: frozenset({State.CLAIMED}),
+    State.REJECTED: frozenset({State.CLAIMED}),
+}
+
+
+def may_move_to(state: State) -> tuple[State, ...]:
+    """The states from which `state` can be reached; the condition of every update that sets it."""
+    return tuple(source for source, targets in MOVES.items() if state in targets)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One item of the jobs table. Times are ISO-8601 UTC with milliseconds; sizes bytes.
+
+    `options` is the JSON of what the route, and the file's sidecar, said when the job was claimed; `rejected_of` is the
+    job whose rejected rows this one scores again.
+    """
+
+    job_id: str
+    file: str
+    version_id: str
+    route: str
+    model: str
+    model_version: str
+    status: State
+    submitted_at: str
+    output_key: str
+    size_bytes: int
+    options: str = "{}"
+    shards: int = 1
+    shard_bytes: int | None = None
+    rejected_of: str | None = None
+    run: int = 1
+    code: str | None = None
+    message: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    rows: int | None = None
+    rows_scored: int = 0
+    rows_rejected: int = 0
+    rows_empty: int = 0
+    shards_done: int = 0
+    array_job_id: str | None = None
+    batch_job_id: str | None = None
+    attempt: int = 0
+    expires_at: int | None = None
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(size_bytes=self.size_bytes, shard_bytes=self.shard_bytes or self.size_bytes, shards=self.shards)
+
+    @property
+    def parsed_options(self) -> Options:
+        return Options.parse(json.loads(self.options), "the job's row")
+
+    def move_to(self, state: State, **changes: str | int | None) -> Job:
+        if state not in MOVES.get(self.status, frozenset()):
+            raise IllegalMoveError(f"job {self.job_id} cannot move from {self.status} to {state}")
+        return replace(self, status=state, **changes)  # type: ignore[arg-type]
+
+
+def job_id(bucket: str, key: str, version_id: str, *more: str) -> str:
+    """32 hex digits that name this version of this file; `more` names a retry that is a job of its own."""
+    return hashlib.sha256("\0".join([bucket, key, version_id, *more]).encode()).hexdigest()[:32]
+
+
+def timestamp(moment: datetime) -> str:
+    """ISO-8601 UTC with milliseconds: 2026-11-21T01:40:19.123Z. Sorts as text."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def now() -> str:
+    return timestamp(datetime.now(UTC))
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    """Of two timestamps; negative where the clocks of two machines say so."""
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()

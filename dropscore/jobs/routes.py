@@ -1,0 +1,92 @@
+"""Which route and model a key gets, and where its scores go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dropscore.jobs.options import Options
+
+INPUT = "input/"
+OUTPUT = "output/"
+PARTS = "parts/"
+DEFAULT_ROUTE = "default"
+SUFFIX = ".csv"
+PACKED = ".gz"
+SIDECAR = ".job.json"
+PRIORITIES = range(9999 + 1)  # what AWS Batch knows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    name: str
+    model: str
+    options: Options = field(default_factory=Options)
+    priority: int = 0
+    """0 to 9999: of the jobs that wait, those of a higher one start first."""
+
+
+class StoredNames(NamedTuple):
+    """Where the names of a model's features lie: a JSON list, put there by the deployment."""
+
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A deployed model as the runtime sees it. `features` is None where the artifact does not tell.
+
+    `digest` is the SHA-256 of the artifact's archive, None where the model is in its container. `component` is the
+    inference component that holds it, where the endpoint scales to no instance at all.
+    """
+
+    name: str
+    endpoint: str
+    version: str
+    body_limit_bytes: int
+    features: int | None = None
+    digest: str | None = None
+    component: str | None = None
+    feature_names: StoredNames | None = None
+    """None where the names are unknown."""
+
+
+def is_packed(key: str) -> bool:
+    return key.lower().endswith(PACKED)
+
+
+def sidecar_key(key: str) -> str:
+    """input/a.csv → input/a.csv.job.json: the options of this one file."""
+    return key + SIDECAR
+
+
+def route_of(key: str, routes: Mapping[str, Route]) -> Route:
+    """The route named by the first folder under input/, else the default one."""
+    folder, slash, _ = key.removeprefix(INPUT).partition("/")
+    return routes[folder] if slash and folder in routes else routes[DEFAULT_ROUTE]
+
+
+def output_key(key: str, submitted_at: str, job_id: str) -> str:
+    """input/a/b.csv.gz, submitted 2026-11-21T01:40:19.123Z → output/a/20261121T014019123456789Z-b.csv.
+
+    The six digits after the milliseconds are the job's own: two versions of a file may be claimed in the same one.
+    Scores are CSV, so every output's name ends in .csv: input/0000_part_00 → output/…Z-0000_part_00.csv.
+    """
+    folder, _, name = key.removeprefix(INPUT).rpartition("/")
+    moment = submitted_at.removesuffix("Z").translate(str.maketrans("", "", "-:."))
+    stamp = f"{moment}{int(job_id[:8], 16) % 1_000_000:06}Z"
+    plain = name[: -len(PACKED)] if is_packed(name) else name
+    suffix = "" if plain.lower().endswith(SUFFIX) else SUFFIX
+    return f"{OUTPUT}{folder + '/' if folder else ''}{stamp}-{plain}{suffix}"
+
+
+def errors_key(output_key: str) -> str:
+    """output/a/20261121T014019123Z-b.csv → output/a/20261121T014019123Z-b.errors.csv."""
+    return f"{output_key[: -len(SUFFIX)]}.errors{SUFFIX}"
+
+
+def manifest_key(output_key: str) -> str:
+    """output/a/20261121T014019123Z-b.csv → output/a/20261121T014019123Z-b.manifest.json."""
+    return f"{output_key[: -len(SUFFIX)]}.manifest.json"

@@ -1,0 +1,125 @@
+"""An endpoint's reply, checked: one line of finite numbers for each row of the request, all of the same length."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from functools import lru_cache
+from typing import Any
+
+from dropscore.errors import PermanentError
+from dropscore.files.requests import Body
+
+# The one grammar of a score, in text and in JSON: ASCII digits, no spaces, no underscores, no infinity. Possessive
+# quantifiers never backtrack, so a check is one pass over the reply, whatever is in it.
+_NUMBER = re.compile(rb"[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+")
+# The numbers of the same grammar that are surely finite: few digits, and an exponent of at most two.
+_SHORT = rb"[+-]?+\d{1,99}+(?:\.\d{1,99}+)?+(?:[eE][+-]?+\d{1,2}+)?+"
+
+
+def scores_of(reply: bytes, body: Body) -> bytes:
+    """The scores of a body as one line a row, each line ended; the text of each number is kept as it came.
+
+    Understood are: a line a row, one comma-joined line, a JSON list of numbers or of lists of numbers (one a row), such
+    a list under `predictions`, and JSON lines. Several numbers a row are several outputs. Anything else, and any other
+    number of rows, raises PermanentError BAD_RESPONSE.
+    """
+    if reply.lstrip()[:1] in (b"[", b"{"):
+        return _checked(_json_rows(reply.strip(), body), body)
+    text = _normalized(reply, body.rows)
+    if _is_plain(text, body.rows):
+        return text
+    lines = text.split(b"\n")[:-1] if text != b"\n" else []
+    return _checked([[cell.strip(b" ") for cell in line.split(b",")] for line in lines], body)
+
+
+def _normalized(reply: bytes, rows: int) -> bytes:
+    """Text with LF line ends, the last line ended once, and a line a row where all scores came in one line."""
+    text = reply.replace(b"\r\n", b"\n") if b"\r" in reply else reply
+    if text.endswith(b"\n\n") or not text.endswith(b"\n"):
+        text = text.rstrip(b"\n") + b"\n"
+    return text.replace(b",", b"\n") if rows != 1 and text.count(b"\n") == 1 else text
+
+
+def _checked(rows: list[list[bytes]], body: Body) -> bytes:
+    """The cells of each row as lines. All are looked at together; one by one only where that is not enough."""
+    text = b"".join([b",".join(cells) + b"\n" for cells in rows])
+    commas = sum(map(len, rows)) - len(rows)  # a cell with a comma or a line end in it is no number
+    if len(rows) == body.rows and text.count(b",") == commas and _is_plain(text, body.rows):
+        return text
+    if len(rows) != body.rows:
+        raise _bad(body, f"{len(rows)} scores came back for {body.rows} rows")
+    if not all(_is_score(cell) for cells in rows for cell in cells):
+        raise _bad(body, "a score is not a finite number")
+    if len({len(cells) for cells in rows}) > 1:
+        raise _bad(body, "the rows have different numbers of scores")
+    return text
+
+
+def _is_plain(text: bytes, rows: int) -> bool:
+    """Whether these are `rows` lines with as many short numbers as the first, and nothing else: the usual reply."""
+    if text.count(b"\n") != rows or not rows:
+        return False
+    return _plain_lines(text.count(b",", 0, text.index(b"\n"))).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=8)
+def _plain_lines(commas: int) -> re.Pattern[bytes]:
+    more = b"(?:,%b){%d}+" % (_SHORT, commas) if commas else b""
+    return re.compile(b"(?:%b%b\n)++" % (_SHORT, more))
+
+
+def _json_rows(reply: bytes, body: Body) -> list[list[bytes]]:
+    """The cells of each row, not yet checked."""
+    values = [_parsed(document, body) for document in _documents(reply)]
+    if len(values) == 1:
+        value = values[0]
+        value = value["predictions"] if isinstance(value, dict) and "predictions" in value else value
+        values = value if isinstance(value, list) else [value]
+    return [_cells(value) for value in values]
+
+
+def _documents(reply: bytes) -> list[bytes]:
+    """The whole reply, or each line of it where every line is a document of its own."""
+    lines = reply.split(b"\n")
+    ended = (line.strip()[-1:] in (b"]", b"}") for line in lines)
+    return lines if len(lines) > 1 and all(line[:1] in (b"[", b"{") for line in lines) and all(ended) else [reply]
+
+
+def _parsed(document: bytes, body: Body) -> Any:
+    """Numbers are read as text, so that none is rounded, and none is too large to be read."""
+    try:
+        text = document.decode()  # of bytes json.loads would guess the encoding
+        return json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=_unique)
+    except (ValueError, RecursionError):
+        raise _bad(body, "the reply starts like JSON and cannot be read as JSON") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Which of two values of the same name is meant, nobody can say."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
+
+
+def _cells(value: Any) -> list[bytes]:
+    """One row's scores as text; what is neither number nor string becomes text that is no number."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    cells = value if isinstance(value, list) and value else [value]
+    return [cell.encode(errors="replace") if isinstance(cell, str) else b"?" for cell in cells]
+
+
+def _is_score(cell: bytes) -> bool:
+    return _NUMBER.fullmatch(cell) is not None and math.isfinite(float(cell))
+
+
+def _bad(body: Body, what: str) -> PermanentError:
+    return PermanentError(
+        "BAD_RESPONSE",
+        f"{what}; nothing was published. Check that the model container answers text/csv with one line a row",
+        rows=(body.first_row, body.last_row),
+        offset=body.offset,
+    )

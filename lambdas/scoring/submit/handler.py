@@ -1,0 +1,36 @@
+"""S3 `Object Created` (through EventBridge), or `dropscore retry` → a claimed job in AWS Batch."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+
+from dropscore.aws.table import JobsTable
+from dropscore.errors import JobError
+from dropscore.events.submit import Intake, Upload, Wish
+from dropscore.log import invocation
+from dropscore.settings import SubmitSettings
+
+
+@cache
+def _intake() -> Intake:
+    settings = SubmitSettings.from_env(os.environ)
+    table = JobsTable(boto3.resource("dynamodb").Table(settings.jobs_table))
+    return Intake(settings, table, boto3.client("batch"), boto3.client("s3"))
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, str | None]:
+    with invocation(context):
+        if "retry" in event:
+            return _retry(event["retry"])
+        return {"job_id": _intake().take(Upload.from_event(event))}
+
+
+def _retry(asked: dict[str, Any]) -> dict[str, str | None]:
+    try:
+        return {"job_id": _intake().retry(Upload(**asked["upload"]), Wish(**asked["wish"]))}
+    except JobError as error:
+        return {"code": error.code, "message": error.message}

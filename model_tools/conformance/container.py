@@ -1,0 +1,182 @@
+"""A server started from an image, with every right taken away that it can do without."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from uuid import uuid4
+
+from model_tools.conformance.client import CSV, Client
+from model_tools.conformance.engine import Engine, EngineError
+from model_tools.conformance.findings import SkippedError
+from model_tools.conformance.starting import POLL_SECONDS, NeverReadyError, NotStartedError, wait_until_ready
+
+PORT = 8080
+MODEL_DIRECTORY = "/opt/ml/model"
+READ_ONLY = ("--read-only", "--tmpfs", "/tmp")  # noqa: S108  a folder of the container
+CAPLESS = ("--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+NOT_ITS_OWN = ("/tmp", "/run", "/dev", "/proc", "/sys", "/etc", "/var/tmp")  # noqa: S108
+ASK = """import sys, urllib.request as r
+url, kind, body = "http://127.0.0.1:%d" + sys.argv[1], "%s", sys.stdin.buffer.read() or None
+asked = r.Request(url, body, {"Content-Type": kind, "Accept": kind})
+sys.stdout.buffer.write(r.build_opener(r.ProxyHandler({})).open(asked, timeout=60).read())"""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How strictly it runs."""
+
+    argument: bool = True
+    read_only: bool = True
+    capless: bool = True
+
+    def options(self) -> tuple[str, ...]:
+        return (*(READ_ONLY if self.read_only else ()), *(CAPLESS if self.capless else ()))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    engine: Engine
+    image: str
+    model: Path | None
+    """What lies under /opt/ml/model."""
+    patience_seconds: float
+    manner: Manner = Manner()
+
+
+class Container:
+    def __init__(self, recipe: Recipe, *, port: int = PORT, is_online: bool = True) -> None:
+        """Starts it; online, waits until it answers. Raises NotStartedError."""
+        self._recipe, self._engine = recipe, recipe.engine
+        self.manner = recipe.manner
+        self.name = f"dropscore-check-{uuid4().hex[:12]}"
+        self.start_seconds: float | None = None
+        try:
+            self._start(port, is_online)
+            if is_online:
+                self.client = Client(f"http://{self._engine('port', self.name, str(port)).splitlines()[0]}")
+                waited = wait_until_ready(self.client, self._is_running, self.log, recipe.patience_seconds)
+                self.start_seconds = self._run_seconds + waited
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, port: int, is_online: bool) -> None:
+        recipe, began = self._recipe, time.monotonic()
+        network = ("--publish", f"127.0.0.1::{port}") if is_online else ("--network", "none")
+        mount = ("--volume", f"{recipe.model}:{MODEL_DIRECTORY}:ro") if recipe.model else ()
+        told = () if port == PORT else ("--env", f"SAGEMAKER_BIND_TO_PORT={port}")
+        options = ("--detach", "--pull=never", "--name", self.name, *network, *mount, *told, *recipe.manner.options())
+        done = self._engine.run("run", *options, recipe.image, *(("serve",) if recipe.manner.argument else ()))
+        self._run_seconds = time.monotonic() - began
+        if done.returncode != 0:
+            raise NotStartedError(f"the engine did not start it: {done.stderr.decode(errors='replace').strip()}")
+
+    def log(self) -> str:
+        done = self._engine.run("logs", self.name)
+        return (done.stdout + done.stderr).decode(errors="replace")
+
+    def pid(self) -> int | None:
+        """As this machine numbers it, which it does not where the engine runs in a virtual machine."""
+        pid = self._field("{{.State.Pid}}")
+        groups = Path(f"/proc/{pid}/cgroup")
+        mine = groups.exists() and self._field("{{.Id}}") in groups.read_text()
+        return int(pid) if mine else None
+
+    def another(self) -> Container:
+        return Container(self._recipe)
+
+    def terminate(self, within_seconds: float) -> int | None:
+        self._engine("kill", "--signal", "TERM", self.name)
+        deadline = time.monotonic() + within_seconds
+        while self._is_running():
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(POLL_SECONDS)
+        return int(self._field("{{.State.ExitCode}}"))
+
+    def close(self) -> None:
+        self._engine.run("kill", self.name)  # or some engines ask politely first, and wait
+        self._engine.run("rm", "--force", "--volumes", self.name)
+
+    def image_field(self, template: str) -> str:
+        return self._engine("image", "inspect", "--format", template, self._recipe.image)
+
+    def listens_at(self, port: int) -> bool:
+        """Whether another one does, that is told so."""
+        patience = min(self._recipe.patience_seconds, 2 + 5 * (self.start_seconds or 0))
+        try:
+            Container(replace(self._recipe, patience_seconds=patience), port=port).close()
+        except NotStartedError:
+            return False
+        return True
+
+    def answer_offline(self, content: bytes) -> bytes:
+        """What another one, without a network, answers to a body. Raises NotStartedError, or SkippedError."""
+        other = Container(self._recipe, is_online=False)
+        try:
+            return other.ask_inside(content)
+        finally:
+            other.close()
+
+    def ask_inside(self, content: bytes) -> bytes:
+        """POST from inside of the container, once /ping is good there."""
+        deadline = time.monotonic() + self._recipe.patience_seconds
+        while self._engine.run("exec", self.name, *self._asking, "/ping").returncode != 0:
+            if not self._is_running() or time.monotonic() > deadline:
+                raise NotStartedError(f"its log ends: {' | '.join(self.log().strip().splitlines()[-3:])}")
+            time.sleep(POLL_SECONDS)
+        return self._engine.run("exec", "-i", self.name, *self._asking, "/invocations", stdin=content).stdout
+
+    @cached_property
+    def _asking(self) -> tuple[str, ...]:
+        for python in ("python", "python3"):
+            if self._engine.run("exec", self.name, python, "-c", "").returncode == 0:
+                return (python, "-c", ASK % (PORT, CSV))
+        if not self._is_running():
+            raise NotStartedError(f"its log ends: {' | '.join(self.log().strip().splitlines()[-3:])}")
+        raise SkippedError("the image holds no Python to ask it with from inside")
+
+    def written_files(self) -> list[str]:
+        """What has been added to the image's files."""
+        with contextlib.suppress(EngineError):
+            lines = self._engine("diff", self.name).splitlines()
+            return [path for kind, _, path in (line.partition(" ") for line in lines) if kind == "A" and _is_own(path)]
+        return []
+
+    def _is_running(self) -> bool:
+        return self._field("{{.State.Running}}") == "true"
+
+    def _field(self, template: str) -> str:
+        return self._engine("inspect", "--type", "container", "--format", template, self.name)
+
+
+def _is_own(path: str) -> bool:
+    return not path.startswith(NOT_ITS_OWN)
+
+
+def start_as_strictly_as_possible(recipe: Recipe) -> Container:
+    """With all rules, else with as many of them as it can bear. Raises NotStartedError where it bears none."""
+    try:
+        return Container(recipe)
+    except NeverReadyError:
+        raise
+    except NotStartedError as strictly:
+        manner = Manner(argument=False, read_only=False, capless=False)
+        if not _starts(recipe, manner):
+            raise strictly from None
+    for rule in fields(Manner):
+        stricter = replace(manner, **{rule.name: True})
+        manner = stricter if _starts(recipe, stricter) else manner
+    return Container(replace(recipe, manner=manner))
+
+
+def _starts(recipe: Recipe, manner: Manner) -> bool:
+    try:
+        Container(replace(recipe, manner=manner)).close()
+    except NotStartedError:
+        return False
+    return True

@@ -1,0 +1,43 @@
+"""Findings for people, who want to know what to do, and for programs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.table import Table
+
+from dropscore.cli.output import cell, write, write_table
+from model_tools.conformance.findings import Finding, Outcome
+
+COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.SKIP: "yellow"}
+
+
+def is_good(findings: Sequence[Finding]) -> bool:
+    return all(finding.outcome is not Outcome.FAIL for finding in findings)
+
+
+def as_dict(target: str, findings: Sequence[Finding]) -> dict[str, Any]:
+    return {"target": target, "passed": is_good(findings), "findings": [asdict(finding) for finding in findings]}
+
+
+def print_table(findings: Sequence[Finding]) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for least in (4, 15, None):
+        table.add_column(min_width=least, overflow="fold")
+    for finding in findings:
+        said = cell(finding.what, keep="\n")
+        if finding.outcome is Outcome.FAIL:
+            said.append(cell(f"\nit must: {finding.demands}\nto do: {finding.do}", keep="\n"))
+        elif finding.do:
+            said.append(cell(f"\nadvice: {finding.do}", "dim", keep="\n"))
+        table.add_row(cell(finding.outcome, COLOURS[finding.outcome]), cell(finding.check), said)
+    write_table(table)
+    write(_total(findings))
+
+
+def _total(findings: Sequence[Finding]) -> str:
+    counts = Counter(finding.outcome for finding in findings)
+    return f"{counts[Outcome.PASS]} passed, {counts[Outcome.FAIL]} failed, {counts[Outcome.SKIP]} not tried"

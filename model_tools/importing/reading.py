@@ -1,0 +1,20 @@
+"""`model_tools.importing.reading ARTIFACT FOLDER TREES`: finds the model in ARTIFACT and writes it, unloaded, into FOLDER.
+
+Runs in a process of its own under limits (`model_tools.sandbox.sandbox`), because what it reads comes from strangers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from model_tools.artifact import digest
+from model_tools.importing import orders
+from model_tools.importing.foreign import find
+
+
+def main(artifact: str, folder: str, trees_a_round: str) -> None:
+    content = Path(artifact).read_bytes()
+    found = find(content)
+    orders.write(Path(folder), replace(found, trees_a_round=int(trees_a_round) or None))
+    (Path(folder) / "sha256").write_text(digest(content))

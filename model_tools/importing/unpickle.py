@@ -1,0 +1,185 @@
+"""Reads a pickle or a joblib file of an XGBoost model without running anything that it asks for.
+
+A pickle is a program. This reads the program's steps, but a name in it (`xgboost.core.Booster`) becomes an inert
+`Name`, an object becomes an inert `Thing`, and only the calls listed in `inert.CALLS` are answered, by functions of our
+own. Any other name or step is refused by name. Nothing is imported, no attribute is set, no `__setstate__` is run.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from model_tools.errors import ModelImportError, UnsafePickleError
+from model_tools.importing.inert import ARGUMENTS_LIMIT, CALLS, CLASSES, JOBLIB_ARRAY, Name, Thing, array_bytes, refused
+from model_tools.sandbox.budget import Budget
+
+_PYTHON_2 = {"copy_reg": "copyreg", "__builtin__": "builtins"}
+
+
+class ModelUnpickler(pickle._Unpickler):
+    """The pure-Python unpickler, which allocates nothing that is not in the file; steps with an effect are ours."""
+
+    stack: list[Any]
+    append: Callable[[Any], None]
+    read: Callable[[int], bytes]
+    pop_mark: Callable[[], list[Any]]
+
+    def __init__(self, content: bytes, budget: Budget) -> None:
+        self.stream = io.BytesIO(content)
+        self.length = len(content)
+        self.budget = budget
+        super().__init__(self.stream, encoding="latin1")
+
+    def find_class(self, module: str, name: str) -> Name:
+        module = _PYTHON_2.get(module, module).replace("numpy._core", "numpy.core")
+        found = Name(module, name)
+        if found not in CLASSES and found not in CALLS and found != Name("builtins", "object"):
+            raise refused(found)
+        return found
+
+    def call(self, called: Any, arguments: Any) -> None:
+        """Push what `called(*arguments)` stands for."""
+        check_arguments(arguments)
+        if isinstance(called, Name) and called in CALLS:
+            self.append(self.paid(CALLS[called](*arguments)))
+        else:
+            self.make(called, arguments)
+
+    def make(self, kind: Any, arguments: Any) -> None:
+        if not isinstance(kind, Name) or kind not in CLASSES:
+            raise refused(kind)
+        check_arguments(arguments)
+        self.append(Thing(kind, arguments))
+
+    def paid(self, value: Any) -> Any:
+        """One long text decoded over and over is how a small file asks for all memory."""
+        if isinstance(value, bytes | bytearray):
+            self.budget.spend(len(value))
+        return value
+
+    def build(self) -> None:
+        state = self.stack.pop()
+        thing = self.stack[-1]
+        if not isinstance(thing, Thing):
+            raise UnsafePickleError(f"a state set on a {type(thing).__name__} is not part of a model")
+        thing.state = state
+        if thing.kind == JOBLIB_ARRAY:
+            self.skip_array(state)
+
+    def skip_array(self, wrapper: Any) -> None:
+        """joblib puts the bytes of an array into the stream, right after the wrapper that describes it."""
+        if not isinstance(wrapper, dict):
+            raise UnsafePickleError("an array without shape and dtype is not part of a model")
+        if "numpy_array_alignment_bytes" in wrapper:
+            self.skip(self.read_exactly(1)[0])
+        self.skip(array_bytes(wrapper.get("shape"), wrapper.get("dtype")))
+
+    def skip(self, count: int) -> None:
+        if self.stream.tell() + count > self.length:
+            raise EOFError("an array ends too early")
+        self.stream.seek(count, io.SEEK_CUR)
+
+    def set_items(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if not isinstance(key, str | bytes | int | float | None):
+                raise UnsafePickleError(f"a dictionary key of type {type(key).__name__} is not part of a model")
+            target[key] = value
+
+    def read_exactly(self, length: int) -> bytes:
+        content = self.read(length)
+        if len(content) != length:
+            raise EOFError("the pickle ends too early")
+        return content
+
+    def _instantiate(self, kind: Any, arguments: Any) -> None:
+        """The base class calls this for the steps INST and OBJ of old protocols."""
+        self.make(kind, tuple(arguments))
+
+
+def check_arguments(arguments: Any) -> None:
+    """To pass many on is to copy them, each time, for a few bytes of pickle."""
+    if not isinstance(arguments, tuple) or len(arguments) > ARGUMENTS_LIMIT:
+        raise UnsafePickleError("a call with those arguments is not part of a model: the pickle was refused")
+
+
+def _counted(step: Callable[[Any], None]) -> Callable[[Any], None]:
+    def run(reader: Any) -> None:
+        reader.budget.step()
+        step(reader)
+
+    return run
+
+
+def _reduce(reader: ModelUnpickler) -> None:
+    arguments, called = reader.stack.pop(), reader.stack.pop()
+    reader.call(called, arguments)
+
+
+def _new_object(reader: ModelUnpickler) -> None:
+    arguments, kind = reader.stack.pop(), reader.stack.pop()
+    reader.make(kind, arguments)
+
+
+def _bytearray8(reader: ModelUnpickler) -> None:
+    """The base class allocates first and reads later."""
+    (length,) = struct.unpack("<Q", reader.read_exactly(8))
+    reader.append(reader.paid(bytearray(reader.read_exactly(length))))
+
+
+def _dict(reader: ModelUnpickler) -> None:
+    items = reader.pop_mark()
+    reader.append({})
+    reader.set_items(items)
+
+
+def _set_item(reader: ModelUnpickler) -> None:
+    value, key = reader.stack.pop(), reader.stack.pop()
+    reader.set_items([key, value])
+
+
+def _refuse_step(name: str) -> Callable[[ModelUnpickler], None]:
+    def refuse(_: ModelUnpickler) -> None:
+        raise UnsafePickleError(f"the pickle step {name} is not part of a model: the pickle was refused")
+
+    return refuse
+
+
+_REFUSED_STEPS = (
+    *("EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "NEWOBJ_EX", "NEXT_BUFFER", "READONLY_BUFFER"),
+    *("EMPTY_SET", "FROZENSET", "ADDITEMS"),
+)
+_STEPS: dict[bytes, Callable[[Any], None]] = {
+    pickle.REDUCE: _reduce,
+    pickle.NEWOBJ: _new_object,
+    pickle.BUILD: ModelUnpickler.build,
+    pickle.DICT: _dict,
+    pickle.SETITEM: _set_item,
+    pickle.SETITEMS: lambda reader: reader.set_items(reader.pop_mark()),
+    pickle.BYTEARRAY8: _bytearray8,
+    **{getattr(pickle, name): _refuse_step(name) for name in _REFUSED_STEPS},
+}
+_ALL_STEPS: dict[int, Callable[[Any], None]] = {
+    **ModelUnpickler.dispatch,
+    **{code[0]: step for code, step in _STEPS.items()},
+}
+ModelUnpickler.dispatch = {
+    code: step if code == pickle.STOP[0] else _counted(step) for code, step in _ALL_STEPS.items()
+}
+
+
+def read(content: bytes, budget: Budget) -> Thing:
+    """The object that a pickle holds, inert."""
+    try:
+        found = ModelUnpickler(content, budget).load()
+    except (ModelImportError, MemoryError):
+        raise
+    except Exception as error:  # a damaged pickle fails in as many ways as there are steps
+        raise ModelImportError(f"the pickle is damaged: {type(error).__name__}: {error}"[:300]) from error
+    if not isinstance(found, Thing):
+        raise ModelImportError(f"the pickle holds a {type(found).__name__}, not a model; pickle the booster itself")
+    return found

@@ -1,0 +1,102 @@
+"""What goes into the images and the functions: allow-lists, so that nothing else ever changes a hash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Protocol
+
+from aws_cdk import IgnoreMode, Stack
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from stacks.settings.container import ROOT, Container, EcrImage
+
+LEFTOVERS = ["**/__pycache__", "**/*.pyc", "**/.*_cache"]
+DOCKER_MANIFEST = "type=docker,oci-mediatypes=false"
+"""What `docker build --output` is given: SageMaker refuses OCI manifests, which a current Docker makes unless it is
+told not to (decision 0153)."""
+NOT_IN_THE_CLOUD = ["dropscore/cli", "model_tools/environments.py"]
+
+
+@dataclass(frozen=True)
+class Image:
+    uri: str
+    version: str
+    """Another one for every other image."""
+    repository: ecr.IRepository
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an image is made of: a folder with an allow-list in its `.dockerignore`, and for which processors."""
+
+    kind: Literal["model", "worker"]
+    folder: Path
+    architecture: str
+    dockerfile: str | None = None
+    """From the folder; None for its `Dockerfile`."""
+
+    @property
+    def platform(self) -> ecr_assets.Platform:
+        is_arm = self.architecture == "arm64"
+        return ecr_assets.Platform.LINUX_ARM64 if is_arm else ecr_assets.Platform.LINUX_AMD64
+
+
+class ImageMaker(Protocol):
+    """Turns sources into images: on the machine that deploys, or in the account (stacks/images/stack.py)."""
+
+    def make(self, scope: Construct, construct_id: str, source: Source) -> Image: ...
+
+
+class DockerImages:
+    """Built by the Docker of the machine that runs `cdk deploy`, and pushed to the bootstrap's repository."""
+
+    def make(self, scope: Construct, construct_id: str, source: Source) -> Image:
+        asset = ecr_assets.DockerImageAsset(
+            scope,
+            construct_id,
+            directory=str(source.folder),
+            file=source.dockerfile,
+            platform=source.platform,
+            outputs=[DOCKER_MANIFEST],
+            exclude=LEFTOVERS,
+            ignore_mode=IgnoreMode.DOCKER,
+        )
+        return Image(asset.image_uri, asset.asset_hash, asset.repository)
+
+
+def model_image(images: ImageMaker, scope: Construct, construct_id: str, container: Container) -> Image:
+    """A folder becomes an image at deployment; an image that lies in ECR is taken as it is."""
+    if isinstance(container, EcrImage):
+        return Image(container.uri, container.version, _repository(scope, construct_id, container))
+    image = images.make(scope, construct_id, Source("model", container.path, "x86_64"))
+    return replace(image, version=image.version[:12])
+
+
+def _repository(scope: Construct, construct_id: str, image: EcrImage) -> ecr.IRepository:
+    arn = Stack.of(scope).format_arn(
+        service="ecr",
+        region=image.region,
+        account=image.account,
+        resource="repository",
+        resource_name=image.repository,
+    )
+    return ecr.Repository.from_repository_attributes(
+        scope, construct_id, repository_arn=arn, repository_name=image.repository
+    )
+
+
+def worker_source(architecture: str) -> Source:
+    """The runtime core and the worker's own folder; `.dockerignore` in the root holds the allow-list."""
+    return Source("worker", ROOT, architecture, "containers/worker/Dockerfile")
+
+
+def function_code(name: str) -> lambda_.AssetCode:
+    """The Lambda `name`: the runtime core and its doorway in `lambdas/<name>`."""
+    allowed = ["*", "!dropscore", "!lambdas/__init__.py", f"!lambdas/{name}"]
+    return lambda_.Code.from_asset(
+        str(ROOT), exclude=[*allowed, *NOT_IN_THE_CLOUD, *LEFTOVERS], ignore_mode=IgnoreMode.DOCKER
+    )

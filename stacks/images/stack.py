@@ -1,0 +1,92 @@
+"""Images: built in the account by AWS CodeBuild, with no Docker on anyone's machine, into private repositories."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_events as events
+from aws_cdk import aws_kms as kms
+from constructs import Construct, IConstruct
+
+from stacks.constructs.code import Image, Source
+from stacks.constructs.delivery import dead_letter_queue, to_function
+from stacks.constructs.function import Function, Upkeep
+from stacks.constructs.grants import grant
+from stacks.images.build import ImageBuild
+from stacks.settings.sections import Deploy, MonitoringSettings
+from stacks.storage.stack import Storage
+
+KEPT_IMAGES = 20
+"""Of each container. The oldest go, in use or not: so many builds may come to nothing before that one does."""
+ENDED = ["SUCCEEDED", "FAILED", "FAULT", "STOPPED", "TIMED_OUT"]
+
+
+class Images(Stack):
+    """Ready for use: what `make` returns is there when this stack is."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, deploy: Deploy, monitoring: MonitoringSettings, storage: Storage
+    ) -> None:
+        super().__init__(
+            scope, construct_id, stack_name=deploy.stack_name("images"), description="Dropscore: the images, built here"
+        )
+        removal = RemovalPolicy.RETAIN if deploy.keep_data else RemovalPolicy.DESTROY
+        self._key = kms.Key(
+            self, "Key", description="Dropscore: images", enable_key_rotation=True, removal_policy=removal
+        )
+        self._repositories = {
+            # Two, so that a model's build, which runs its author's commands, can push no worker.
+            "model": self._repository("Models", removal),
+            "worker": self._repository("Workers", removal),
+        }
+        self._log = f"/aws/codebuild/{deploy.stack_name('images')}"
+        storage.keep_log("BuildLogs", name=self._log, days=monitoring.log_days)
+        self.add_stack_dependency(storage)  # it is known by its name, which makes no dependency
+        self._dead_letters = dead_letter_queue(self, "DeadLetters", key=storage.operations_key)
+        upkeep = Upkeep(self._dead_letters, monitoring.log_days, storage.operations_key)
+        self._function = Function(self, "Build", name="builder", environment={}, upkeep=upkeep)
+        self._ended = events.Rule(
+            self,
+            "Ended",
+            description="The build of one of our images has ended",
+            event_pattern=events.EventPattern(
+                source=["aws.codebuild"], detail_type=["CodeBuild Build State Change"], detail={"build-status": ENDED}
+            ),
+            targets=[to_function(self._function.resource, self._dead_letters)],
+        )
+        self._asked: list[IConstruct] = []
+        """In a row: a new account builds one image at a time, and lets none wait for it."""
+        for repository in self._repositories.values():
+            grant(self._function.role, ["ecr:DescribeImages"], repository.repository_arn)
+            self._export(repository)
+        CfnOutput(self, "DeadLetterQueueUrl", value=self._dead_letters.queue_url)
+
+    def make(self, scope: Construct, construct_id: str, source: Source) -> Image:  # noqa: ARG002 - all lie here
+        repository = self._repositories[source.kind]
+        name = "Worker" if source.kind == "worker" else construct_id  # no model's: theirs end in Image
+        build = ImageBuild(self, name, source=source, repository=repository, log_group_name=self._log, key=self._key)
+        repository.add_lifecycle_rule(tag_prefix_list=[build.tag_prefix], max_image_count=KEPT_IMAGES)
+        self._ended.add_event_pattern(detail={"project-name": [build.project.ref]})
+        grant(self._function.role, ["codebuild:StartBuild", "codebuild:BatchGetBuilds"], build.project.attr_arn)
+        # An event that comes before the rule or a permission is there would be lost, and the stack wait for an hour.
+        before = [self._function, self._ended, self._dead_letters, *self._asked[-1:]]
+        self._asked.append(build.wait(self._function.resource.function_arn, *before))
+        return Image(f"{repository.repository_uri}:{build.tag}", build.hash, repository)
+
+    def _export(self, repository: ecr.Repository) -> None:
+        """Always: an export that is in use may neither change nor go, and this stack is updated before its users."""
+        self.export_value(repository.repository_arn)
+        self.export_value(repository.repository_name)
+
+    def _repository(self, construct_id: str, removal: RemovalPolicy) -> ecr.Repository:
+        return ecr.Repository(
+            self,
+            construct_id,
+            encryption=ecr.RepositoryEncryption.KMS,
+            encryption_key=self._key,
+            image_scan_on_push=True,
+            image_tag_mutability=ecr.TagMutability.IMMUTABLE,
+            lifecycle_rules=[ecr.LifecycleRule(tag_status=ecr.TagStatus.UNTAGGED, max_image_age=Duration.days(1))],
+            removal_policy=removal,
+            empty_on_delete=removal == RemovalPolicy.DESTROY,
+        )

@@ -1,0 +1,48 @@
+"""Reconciliation: on a schedule, the Lambda `reconcile` looks for what events should have done and did not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from constructs import Construct
+
+from stacks.constructs.delivery import to_function
+from stacks.constructs.function import Function, Upkeep
+from stacks.settings.sections import ReconcileSettings
+
+
+class Reconciliation(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: ReconcileSettings,
+        environment: Mapping[str, str],
+        upkeep: Upkeep,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.function = Function(
+            self,
+            "Reconcile",
+            name="reconcile",
+            environment={
+                **environment,
+                "RECONCILE_WINDOW_HOURS": str(settings.window_hours),
+                "RECONCILE_GRACE_MINUTES": str(settings.grace_minutes),
+            },
+            upkeep=upkeep,
+            timeout=Duration.minutes(15),
+            unscoped={"batch:DescribeJobs": "it reads, and only what jobs became."},
+        )
+        self.function_name = self.function.resource.function_name
+        self.role = self.function.role
+        self.rule = events.Rule(
+            self,
+            "Schedule",
+            description="Look for what events should have done and did not",
+            schedule=events.Schedule.rate(Duration.minutes(settings.every_minutes)),
+            targets=[to_function(self.function.resource, upkeep.dead_letters)],
+        )

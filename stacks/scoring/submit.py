@@ -1,0 +1,41 @@
+"""Intake: a file that appears under `input/` reaches the Lambda `submit`, or the dead-letter queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.constructs.delivery import to_function
+from stacks.constructs.function import Function, Upkeep
+
+PREFIX = "input/"
+
+
+class Intake(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        bucket: s3.IBucket,
+        environment: Mapping[str, str],
+        upkeep: Upkeep,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.function = Function(self, "Submit", name="submit", environment=environment, upkeep=upkeep)
+        self.function_name = self.function.resource.function_name
+        self.role = self.function.role
+        self.rule = events.Rule(
+            self,
+            "Dropped",
+            description=f"A file appeared under {PREFIX}",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={"bucket": {"name": [bucket.bucket_name]}, "object": {"key": [{"prefix": PREFIX}]}},
+            ),
+            targets=[to_function(self.function.resource, upkeep.dead_letters)],
+        )

@@ -1,0 +1,38 @@
+"""Tracking: what Batch says of our jobs reaches the Lambda `track`, or the dead-letter queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import aws_events as events
+from constructs import Construct
+
+from stacks.constructs.delivery import to_function
+from stacks.constructs.function import Function, Upkeep
+
+
+class Tracking(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        job_queue_arn: str,
+        environment: Mapping[str, str],
+        upkeep: Upkeep,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.function = Function(self, "Track", name="track", environment=environment, upkeep=upkeep)
+        self.function_name = self.function.resource.function_name
+        self.role = self.function.role
+        self.rule = events.Rule(
+            self,
+            "StateChanged",
+            description="Batch moved one of our jobs to another state",
+            event_pattern=events.EventPattern(
+                source=["aws.batch"],
+                detail_type=["Batch Job State Change"],
+                detail={"jobQueue": [job_queue_arn]},
+            ),
+            targets=[to_function(self.function.resource, upkeep.dead_letters)],
+        )

@@ -1,0 +1,145 @@
+"""The worker: the definition of a scoring job, and the roles under which it runs and is started."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk import Aws, Duration, Fn, Size, Stack
+from aws_cdk import aws_batch as batch
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from stacks.constructs.code import Image
+from stacks.constructs.findings import accept_resource
+from stacks.constructs.grants import grant, service_principal
+from stacks.constructs.log_group import log_group
+from stacks.scoring.compute import Compute
+from stacks.scoring.fleet import WORKER_USER
+from stacks.scoring.network import Network
+from stacks.scoring.vpc_endpoints import PULL
+from stacks.settings.workers import WorkerSettings
+
+TASKS = "ecs-tasks.amazonaws.com"
+PERMANENT_EXIT_CODE = "10"
+CRASH_EXIT_CODE = "1"  # Python's own, for an error that nothing caught
+OUT_OF_MEMORY = "OutOfMemory*"
+TAGGING_REASON = (
+    "A job is tagged as it is submitted, before it has a name; by the tag operators may end it and no other."
+)
+SCRATCH = Size.mebibytes(64)
+ARCHITECTURES = {"x86_64": ecs.CpuArchitecture.X86_64, "arm64": ecs.CpuArchitecture.ARM64}
+
+
+class Worker(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        image: Image,
+        network: Network,
+        settings: WorkerSettings,
+        environment: Mapping[str, str],
+        log_days: int,
+        logs_key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.role = iam.Role(self, "Role", assumed_by=service_principal(TASKS))
+        self._execution_role = iam.Role(self, "ExecutionRole", assumed_by=service_principal(TASKS))
+        self.queue = Compute(self, "Compute", network=network, settings=settings).queue
+        self.log_group = log_group(self, "Logs", days=log_days, key=logs_key)
+        container = self._container(image, settings, environment)
+        network.doors.let_start(repository=image.repository, log_group=self.log_group)
+        # By hand, for the image may come from a repository that knows no more than its own ARN.
+        grant(self._execution_role, PULL, image.repository.repository_arn)
+        grant(self._execution_role, ["ecr:GetAuthorizationToken"], "*")
+        accept_resource(
+            self._execution_role,
+            "*",
+            "ecr:GetAuthorizationToken knows no resource; pulling itself is held to the one repository.",
+        )
+        self.job_definition = batch.EcsJobDefinition(
+            self,
+            "Score",
+            container=container,
+            parameters={"job_id": "none", "run": "1"},
+            timeout=Duration.minutes(settings.timeout_minutes),
+            retry_attempts=settings.attempts,
+            retry_strategies=_endings(),
+            propagate_tags=True,
+        )
+
+    def grant_submit(self, role: iam.Role) -> None:
+        """Let `role` submit scoring jobs, under any revision of the definition, to this queue and no other."""
+        stack = Stack.of(self)
+        name_and_revision = Fn.select(1, Fn.split("/", self.job_definition.job_definition_arn))
+        name = Fn.select(0, Fn.split(":", name_and_revision))
+        definition = stack.format_arn(service="batch", resource="job-definition", resource_name=f"{name}:*")
+        grant(role, ["batch:SubmitJob"], self.queue.job_queue_arn, definition)
+        jobs = stack.format_arn(service="batch", resource="job", resource_name="*")
+        grant(role, ["batch:TagResource"], jobs)
+        accept_resource(role, "arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*", TAGGING_REASON)
+        written = json.dumps(stack.resolve(name), separators=(",", ":"))
+        accept_resource(
+            role,
+            f"arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job-definition/{written}:*",
+            "Every revision of one job definition: a deployment makes a new one while submissions are under way.",
+        )
+
+    def _container(
+        self, image: Image, settings: WorkerSettings, environment: Mapping[str, str]
+    ) -> batch.EcsFargateContainerDefinition | batch.EcsEc2ContainerDefinition:
+        common = {
+            "image": ecs.ContainerImage.from_registry(image.uri),
+            "cpu": settings.vcpus,
+            "memory": Size.mebibytes(settings.memory_mib),
+            "command": ["score", "--job-id", "Ref::job_id"],
+            "environment": {**environment, "WORKER_IMAGE": image.version},
+            "job_role": self.role,
+            "execution_role": self._execution_role,
+            "logging": ecs.LogDriver.aws_logs(stream_prefix="score", log_group=self.log_group),
+            "readonly_root_filesystem": True,
+            "user": f"{WORKER_USER}:{WORKER_USER}",
+        }
+        return self._on_instances(settings, common) if settings.compute == "ec2" else self._on_fargate(settings, common)
+
+    def _on_fargate(self, settings: WorkerSettings, common: dict[str, Any]) -> batch.EcsFargateContainerDefinition:
+        return batch.EcsFargateContainerDefinition(
+            self, "Container", **common, fargate_cpu_architecture=ARCHITECTURES[settings.architecture]
+        )
+
+    def _on_instances(self, settings: WorkerSettings, common: dict[str, Any]) -> batch.EcsEc2ContainerDefinition:
+        """What Fargate takes no word of: a scratch in memory, an init process. Neither lets capabilities be dropped."""
+        linux = batch.LinuxParameters(self, "Linux", init_process_enabled=True)
+        options = [batch.TmpfsMountOption.NODEV, batch.TmpfsMountOption.NOEXEC, batch.TmpfsMountOption.NOSUID]
+        linux.add_tmpfs(batch.Tmpfs(container_path="/tmp", size=SCRATCH, mount_options=options))  # noqa: S108
+        # Fargate tells a task its region, the ECS agent of an instance does not.
+        environment = {**common.pop("environment"), "AWS_DEFAULT_REGION": Aws.REGION}
+        return batch.EcsEc2ContainerDefinition(
+            self,
+            "Container",
+            **common,
+            environment=environment,
+            gpu=settings.gpus or None,
+            linux_parameters=linux,
+            privileged=False,
+        )
+
+
+def _endings() -> list[batch.RetryStrategy]:
+    """What no further attempt can cure. Batch retries what matches no line, and takes five lines at most.
+
+    What is not listed is retried up to the attempts: exit code 75, a reclaimed or lost host, a kill for another reason
+    than memory, an image that could not be pulled. A job that ran into its timeout is never retried by Batch.
+    """
+    endings = [
+        batch.Reason.custom(on_exit_code=CRASH_EXIT_CODE),
+        batch.Reason.custom(on_exit_code=PERMANENT_EXIT_CODE),
+        batch.Reason.custom(on_reason=OUT_OF_MEMORY),  # the container's reason
+        batch.Reason.custom(on_status_reason=OUT_OF_MEMORY),  # the task's, where its memory as a whole was used up
+    ]
+    return [batch.RetryStrategy.of(batch.Action.EXIT, reason) for reason in endings]

@@ -1,0 +1,100 @@
+"""Who of an account's people and systems may come: ready-made permissions to upload, to read and to operate.
+
+They stay with what must survive, so that scoring can go and come back while they are attached (docs/access.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.constructs.findings import accept
+from stacks.constructs.grants import grant, grant_describe
+from stacks.storage.jobs_table import INDEXES
+
+UPLOAD = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+PREFIX_REASON = (
+    "All files under one prefix of one bucket, which no list could name; of all actions those that it is for."
+)
+
+
+class Access(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        bucket: s3.IBucket,
+        jobs: dynamodb.ITable,
+        key: kms.IKey,
+        upload_routes: Sequence[str] = (),
+    ) -> None:
+        """`upload_routes` are the routes whose uploaders have a policy of their own."""
+        super().__init__(scope, construct_id)
+        self._bucket, self._jobs, self._key = bucket, jobs, key
+        self.operators = iam.Role(
+            self,
+            "Operators",
+            assumed_by=iam.AccountRootPrincipal(),
+            description="Dropscore: reads scores, tries again, redrives, ends jobs",
+        )
+        outputs = {
+            "UploadersPolicyArn": self._uploaders("Uploaders", "input/*").managed_policy_arn,
+            **{
+                f"UploadersPolicyArnOf{route}": self._uploaders(
+                    f"UploadersOf{route}", f"input/{route}/*"
+                ).managed_policy_arn
+                for route in upload_routes
+            },
+            "ReadersPolicyArn": self._readers().managed_policy_arn,
+            "OperatorsRoleArn": self.operators.role_arn,
+        }
+        for name, value in outputs.items():
+            CfnOutput(Stack.of(self), name, value=value)
+
+    def _uploaders(self, construct_id: str, pattern: str) -> iam.ManagedPolicy:
+        """Whoever may put files into another route's folder could also put job options beside that route's files."""
+        description = f"Dropscore: puts files under {pattern.removesuffix('*')}, reads none"
+        policy = iam.ManagedPolicy(self, construct_id, description=description)
+        self._let(policy, UPLOAD, pattern)
+        self._let_use_key(policy, ["kms:Decrypt", "kms:GenerateDataKey"], ["s3"])  # to decrypt: for uploads in parts
+        return policy
+
+    def _readers(self) -> iam.ManagedPolicy:
+        policy = iam.ManagedPolicy(
+            self, "Readers", description="Dropscore: reads scores and the jobs table", roles=[self.operators]
+        )
+        self._let(policy, ["s3:GetObject"], "output/*")
+        grant(policy, ["dynamodb:GetItem"], self._jobs.table_arn)
+        grant(policy, ["dynamodb:Query"], *(f"{self._jobs.table_arn}/index/{index}" for index in INDEXES))
+        self._let_use_key(policy, ["kms:Decrypt"], ["s3", "dynamodb"])
+        return policy
+
+    def _let(self, policy: iam.ManagedPolicy, actions: Sequence[str], pattern: str) -> None:
+        """Do `actions` on what matches, list it and no other, and find the stack's outputs as the command line does."""
+        objects = self._bucket.arn_for_objects(pattern)
+        grant(policy, actions, objects)
+        conditions = {"StringLike": {"s3:prefix": pattern}}
+        policy.add_statements(_statement(["s3:ListBucket"], self._bucket.bucket_arn, conditions))
+        grant_describe(policy, Stack.of(self).stack_name)
+        bucket = Stack.of(self).resolve(self._bucket.bucket_arn)["Fn::GetAtt"]
+        accept(policy, f"AwsSolutions-IAM5[Resource::<{'.'.join(bucket)}>/{pattern}]", PREFIX_REASON)
+
+    def _let_use_key(self, policy: iam.ManagedPolicy, actions: Sequence[str], services: Sequence[str]) -> None:
+        """Only by way of these services: whoever holds the policy can not decrypt by hand."""
+        stack = Stack.of(self)
+        through = [f"{service}.{stack.region}.{stack.url_suffix}" for service in services]
+        conditions = {"StringEquals": {"kms:ViaService": through}}
+        policy.add_statements(_statement(actions, self._key.key_arn, conditions))
+
+
+def _statement(
+    actions: Sequence[str], resource: str, conditions: Mapping[str, Mapping[str, str | list[str]]]
+) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=list(actions), resources=[resource], conditions=conditions)

@@ -1,0 +1,130 @@
+"""Who touched which file: server access logs and CloudTrail data events, each in a bucket of its own."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudtrail as cloudtrail
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.constructs.findings import accept
+from stacks.storage.bucket import NO_ACCESS_LOGS, TLS, with_its_policy
+
+KEPT_FOR = Duration.days(400)
+"""A year, and time to look at it."""
+SSE_S3_REASON = "S3 delivers server access logs to no bucket whose default is a KMS key; they are encrypted by SSE-S3."
+TRAIL_REASON = (
+    "Data events are for looking back: they lie in a bucket, validated and encrypted, for a fraction of what "
+    "CloudWatch asks. Alarms on them belong to the account's own trail."
+)
+
+
+def access_log_bucket(scope: Construct, construct_id: str, *, removal: RemovalPolicy) -> s3.Bucket:
+    """S3 delivers access logs to no bucket with a KMS key as its default: SSE-S3 it is. They hold keys, no contents."""
+    bucket = _log_bucket(scope, construct_id, removal=removal, encryption=s3.BucketEncryption.S3_MANAGED)
+    accept(bucket, "NIST.800.53.R5-S3DefaultEncryptionKMS", SSE_S3_REASON)
+    return bucket
+
+
+class DataEvents(Construct):
+    """A trail of every read and write of the objects of `bucket`, and of nothing else."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        bucket: s3.IBucket,
+        key: kms.IKey,
+        removal: RemovalPolicy,
+        access_logs: s3.IBucket | None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.bucket = _log_bucket(
+            self,
+            "Bucket",
+            removal=removal,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            server_access_logs_bucket=access_logs,
+            server_access_logs_prefix="trail/" if access_logs else None,
+        )
+        if access_logs is None:
+            accept(self.bucket, "AwsSolutions-S1", NO_ACCESS_LOGS)
+        self._let_cloudtrail_write()
+        trail = cloudtrail.CfnTrail(
+            self,
+            "Trail",
+            is_logging=True,
+            s3_bucket_name=self.bucket.bucket_name,
+            kms_key_id=key.key_arn,
+            enable_log_file_validation=True,
+            advanced_event_selectors=[_objects_of(bucket)],
+        )
+        accept(trail, "NIST.800.53.R5-CloudTrailCloudWatchLogsEnabled", TRAIL_REASON)
+        if self.bucket.policy:
+            trail.node.add_dependency(self.bucket.policy)
+
+    def _let_cloudtrail_write(self) -> None:
+        """Trails of this account; this one's name CloudFormation makes only after the bucket's policy."""
+        stack = Stack.of(self)
+        trails = stack.format_arn(service="cloudtrail", resource="trail", resource_name="*")
+        ours = {"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": trails}}
+        logs = self.bucket.arn_for_objects(f"AWSLogs/{stack.account}/*")
+        for action, resource in {"s3:GetBucketAcl": self.bucket.bucket_arn, "s3:PutObject": logs}.items():
+            self.bucket.add_to_resource_policy(
+                iam.PolicyStatement(
+                    principals=[iam.ServicePrincipal("cloudtrail.amazonaws.com")],
+                    actions=[action],
+                    resources=[resource],
+                    conditions=ours,
+                )
+            )
+
+
+def _objects_of(bucket: s3.IBucket) -> cloudtrail.CfnTrail.AdvancedEventSelectorProperty:
+    field = cloudtrail.CfnTrail.AdvancedFieldSelectorProperty
+    return cloudtrail.CfnTrail.AdvancedEventSelectorProperty(
+        name="Every read and write of a file",
+        field_selectors=[
+            field(field="eventCategory", equal_to=["Data"]),
+            field(field="resources.type", equal_to=["AWS::S3::Object"]),
+            field(field="resources.ARN", starts_with=[bucket.arn_for_objects("")]),
+        ],
+    )
+
+
+def _log_bucket(
+    scope: Construct,
+    construct_id: str,
+    *,
+    removal: RemovalPolicy,
+    encryption: s3.BucketEncryption,
+    encryption_key: kms.IKey | None = None,
+    server_access_logs_bucket: s3.IBucket | None = None,
+    server_access_logs_prefix: str | None = None,
+) -> s3.Bucket:
+    """Versioned, so that what somebody deletes to hide a trace stays for another month."""
+    bucket = s3.Bucket(
+        scope,
+        construct_id,
+        versioned=True,
+        encryption=encryption,
+        encryption_key=encryption_key,
+        enforce_ssl=True,
+        minimum_tls_version=TLS,
+        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+        removal_policy=removal,
+        lifecycle_rules=[
+            s3.LifecycleRule(expiration=KEPT_FOR, noncurrent_version_expiration=Duration.days(30)),
+            s3.LifecycleRule(
+                expired_object_delete_marker=True, abort_incomplete_multipart_upload_after=Duration.days(7)
+            ),
+        ],
+        server_access_logs_bucket=server_access_logs_bucket,
+        server_access_logs_prefix=server_access_logs_prefix,
+    )
+    return with_its_policy(bucket, removal)
