@@ -30,7 +30,7 @@ test-slow: setup ## run what takes minutes: a million rows end to end and the li
 faults: setup ## break every promise on purpose: all faults, kills, schedules, properties, mutants and a gigabyte (20 minutes)
 	@$(RUN)/pytest -n 3 -m "slow or not slow" tests/faults $(ARGS)
 	@$(RUN)/pytest -m "slow or not slow" tests/e2e/test_big_file.py $(ARGS)
-	@DROPSCORE_EXAMPLES=10000 $(RUN)/pytest $(addprefix tests/unit/dropscore/test_,lines.py shards.py plan.py layout.py render.py gunzip.py dialect.py values.py matching.py scores.py search.py) -n 2 $(ARGS)
+	@DROPSCORE_EXAMPLES=10000 $(RUN)/pytest $(addprefix tests/unit/dropscore/,files/test_requests.py files/test_shard_bounds.py jobs/test_plan.py files/test_layout.py scoring/test_render.py files/test_gunzip.py files/test_dialect.py files/test_values.py files/test_matching.py scoring/test_replies.py scoring/test_bad_row_search.py) -n 2 $(ARGS)
 	@DROPSCORE_FILES=20000 DROPSCORE_CLOUD_FILES=100 $(RUN)/pytest -n 2 --dist loadgroup tests/differential $(ARGS)
 	@$(RUN)/python -m tools.mutations
 

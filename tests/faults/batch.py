@@ -22,7 +22,7 @@ QUEUE, DEFINITION = (
     "arn:aws:batch:us-east-1:123456789012:job-definition/d:1",
 )
 EXITED = "Essential container in task exited"
-# As the worker stack renders them; tests/stacks/test_worker.py holds the template to the same.
+# As the worker stack renders them; tests/stacks/scoring/test_worker.py holds the template to the same.
 RULES = (
     Rule("EXIT", exit_code="1"),
     Rule("EXIT", exit_code="10"),

@@ -18,7 +18,7 @@ from uuid import uuid4
 import pytest
 
 from model_tools.conformance.sample import body
-from tests.unit.checker.conftest import BAD_SERVER, SAMPLE
+from tests.unit.model_tools.conformance.conftest import BAD_SERVER, SAMPLE
 from training import demo
 
 IMAGE = os.environ.get("DROPSCORE_MODEL_IMAGE", "")

@@ -52,5 +52,5 @@ def test_each_promise_has_guards(number: str) -> None:
 
 
 def test_every_module_that_is_named_exists() -> None:
-    modules = {name for name in NAME.findall(TEXT) if re.fullmatch(r"(?:aws/)?\w+\.py", name)}
+    modules = {name for name in NAME.findall(TEXT) if re.fullmatch(r"(?:\w+/)?\w+\.py", name)}
     assert [name for name in modules if not (ROOT / "dropscore" / name).exists()] == []

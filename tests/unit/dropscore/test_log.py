@@ -8,10 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from worker import main as doorway
 from dropscore.log import ERROR, about, invocation, log
-
 from tests.unit.dropscore.conftest import Account
+from worker import main as doorway
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:

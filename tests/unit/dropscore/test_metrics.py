@@ -15,7 +15,6 @@ from dropscore.jobs.options import Options
 from dropscore.metrics import Meter, emit, metered
 from dropscore.scoring import worker as work
 from tests.emf import metrics_of, totals
-
 from tests.unit.dropscore.conftest import Account, aws_error, model_error
 
 Written = Callable[[], list[str]]

@@ -17,7 +17,7 @@ PARTS = 12
 """Each day's runs remove another twelfth of the guards; `make faults` removes them all."""
 
 PLAN = "dropscore/jobs/plan.py"
-TEST = "tests/unit/dropscore/test_plan.py::test_a_small_or_packed_file_is_one_shard"
+TEST = "tests/unit/dropscore/jobs/test_plan.py::test_a_small_or_packed_file_is_one_shard"
 
 
 def _guard(text: str, without: str, test: str = TEST) -> Guard:

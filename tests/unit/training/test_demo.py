@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from model_tools.artifact import load
+from tests.unit.model_tools.conftest import predict
 from training import demo
-
-from tests.unit.training.conftest import predict
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tools.mutations.guard import Guard
 
-TABLE, INTAKE, JOBS, TRACKING = (f"dropscore/{name}.py" for name in ("aws/table", "intake", "jobs", "tracking"))
+TABLE, INTAKE, JOBS, TRACKING = (
+    f"dropscore/{name}.py" for name in ("aws/table", "events/submit", "jobs/job", "events/track")
+)
 CONTRACT = "tests/contract/test_table.py::"
 UNIT = "tests/unit/dropscore/"
 ANY = 'Attr("job_id").exists()'
@@ -15,14 +17,14 @@ CLAIMING = (
         JOBS,
         "[bucket, key, version_id, *more]",
         "[bucket, key, *more]",
-        UNIT + "test_jobs.py::test_job_id_names_bucket_key_and_version",
+        UNIT + "jobs/test_job.py::test_job_id_names_bucket_key_and_version",
     ),
     Guard(
         "event-names-the-version",
         INTAKE,
         'thing["version-id"]',
         'thing.get("version-id", "null")',
-        UNIT + "test_intake.py::test_an_event_without_a_version_is_an_error",
+        UNIT + "events/test_submit.py::test_an_event_without_a_version_is_an_error",
     ),
     Guard(
         "claimed-once",
@@ -36,21 +38,21 @@ CLAIMING = (
         INTAKE,
         "if seen is None or seen.status is not State.CLAIMED:",
         "if seen is None:",
-        UNIT + "test_intake.py::test_the_same_event_again_changes_nothing",
+        UNIT + "events/test_submit.py::test_the_same_event_again_changes_nothing",
     ),
     Guard(
         "a-claim-keeps-its-plan",
         INTAKE,
         "            job = seen\n",
         "",
-        UNIT + "test_intake.py::test_a_claim_is_submitted_by_the_plan_it_was_made_with",
+        UNIT + "events/test_submit.py::test_a_claim_is_submitted_by_the_plan_it_was_made_with",
     ),
     Guard(
         "only-our-bucket",
         INTAKE,
         '"it lies in another bucket" if upload.bucket != self._settings.bucket else why_ignored(upload.key)',
         "why_ignored(upload.key)",
-        UNIT + "test_intake.py::test_another_bucket_is_ignored",
+        UNIT + "events/test_submit.py::test_another_bucket_is_ignored",
     ),
     Guard(
         "only-inputs",
@@ -59,42 +61,42 @@ CLAIMING = (
         return "it does not lie under input/"
 """,
         "",
-        UNIT + "test_intake.py::test_an_object_that_is_nobodys_file_is_ignored",
+        UNIT + "events/test_submit.py::test_an_object_that_is_nobodys_file_is_ignored",
     ),
     Guard(
         "hidden-and-temporary-names-are-ignored",
         "dropscore/jobs/input_keys.py",
         "return _why_hidden(key.removeprefix(INPUT))",
         "return None",
-        UNIT + "test_intake.py::test_an_object_that_is_nobodys_file_is_ignored",
+        UNIT + "events/test_submit.py::test_an_object_that_is_nobodys_file_is_ignored",
     ),
     Guard(
         "a-file-that-is-no-input-is-rejected",
         INTAKE,
         "if not self._settings.inputs.has(key):",
         "if False:",
-        UNIT + "test_intake.py::test_a_file_that_fits_no_pattern_is_rejected_once",
+        UNIT + "events/test_submit.py::test_a_file_that_fits_no_pattern_is_rejected_once",
     ),
     Guard(
         "a-refusal-stands-in-the-claim",
         INTAKE,
         "            code=code,\n            message=message,\n",
         "",
-        UNIT + "test_intake.py::test_a_refusal_that_was_cut_short_stays_one",
+        UNIT + "events/test_submit.py::test_a_refusal_that_was_cut_short_stays_one",
     ),
     Guard(
         "a-lost-file-that-is-no-input-is-rejected-too",
         "dropscore/events/reconcile.py",
         'if why_ignored(version["Key"]) is None and after',
         'if version["Key"].endswith(".csv") and after',
-        UNIT + "test_reconcile.py::test_a_file_that_is_no_input_is_rejected_though_its_event_was_lost",
+        UNIT + "events/test_reconcile.py::test_a_file_that_is_no_input_is_rejected_though_its_event_was_lost",
     ),
     Guard(
         "preflight",
         INTAKE,
         "self._preflight.check(job)",
         "pass",
-        UNIT + "test_intake.py::test_a_hopeless_file_is_rejected_before_batch_hears_of_it",
+        UNIT + "events/test_submit.py::test_a_hopeless_file_is_rejected_before_batch_hears_of_it",
     ),
     Guard(
         "submitted-only-on-a-claim",
@@ -108,28 +110,28 @@ CLAIMING = (
         TABLE,
         'Attr("status").eq(State.CLAIMED), ended',
         f"{ANY}, ended",
-        UNIT + "test_table.py::test_a_job_that_batch_has_is_not_refused",
+        UNIT + "aws/test_table.py::test_a_job_that_batch_has_is_not_refused",
     ),
     Guard(
         "retry-only-of-what-has-ended",
         TABLE,
         'Attr("status").is_in(list(may_move_to(State.CLAIMED))) & ',
         "",
-        UNIT + "test_intake.py::test_a_job_under_way_is_not_retried",
+        UNIT + "events/test_submit.py::test_a_job_under_way_is_not_retried",
     ),
     Guard(
         "retry-only-of-the-run-before",
         TABLE,
         ' & Attr("run").eq(job.run - 1)',
         "",
-        UNIT + "test_table.py::test_of_two_retries_of_the_same_run_one_gets_through",
+        UNIT + "aws/test_table.py::test_of_two_retries_of_the_same_run_one_gets_through",
     ),
     Guard(
         "retry-keeps-the-output-key",
         INTAKE,
         "run=seen.run + 1, output_key=seen.output_key",
         "run=seen.run + 1",
-        UNIT + "test_intake.py::test_a_failed_job_runs_again_under_its_own_id",
+        UNIT + "events/test_submit.py::test_a_failed_job_runs_again_under_its_own_id",
     ),
 )
 
@@ -139,14 +141,14 @@ MOVES = (
         JOBS,
         "if state not in MOVES.get(self.status, frozenset()):",
         "if state not in State:",
-        UNIT + "test_jobs.py::test_nothing_moves_out_of_a_final_state_but_a_retry",
+        UNIT + "jobs/test_job.py::test_nothing_moves_out_of_a_final_state_but_a_retry",
     ),
     Guard(
         "success-only-from-running",
         JOBS,
         "State.SUBMITTED: frozenset({State.RUNNING}) | ENDS",
         "State.SUBMITTED: frozenset({State.RUNNING, State.SUCCEEDED}) | ENDS",
-        UNIT + "test_jobs.py::test_success_is_reached_from_running_alone",
+        UNIT + "jobs/test_job.py::test_success_is_reached_from_running_alone",
     ),
 )
 
@@ -163,14 +165,14 @@ BATCH = (
         TABLE,
         'mine & Attr("run").eq(run) & open_states,',
         "mine & open_states,",
-        UNIT + "test_tracking.py::test_word_of_an_earlier_run_ends_nothing",
+        UNIT + "events/test_track.py::test_word_of_an_earlier_run_ends_nothing",
     ),
     Guard(
         "an-output-without-a-word-is-a-success",
         TRACKING,
         "published = finish(job)",
         "published = None",
-        UNIT + "test_tracking.py::test_an_output_whose_job_could_not_say_so_any_more_is_a_success",
+        UNIT + "events/test_track.py::test_an_output_whose_job_could_not_say_so_any_more_is_a_success",
     ),
     Guard(
         "batch-ends-only-the-owners-job",
@@ -191,21 +193,21 @@ BATCH = (
         TRACKING,
         '("FAILED",) if change.is_array else ("FAILED", "SUCCEEDED")',
         '("FAILED", "SUCCEEDED")',
-        UNIT + "test_tracking.py::test_shards_that_are_done_are_not_the_jobs_end",
+        UNIT + "events/test_track.py::test_shards_that_are_done_are_not_the_jobs_end",
     ),
     Guard(
         "a-failed-shard-ends-the-job",
         TABLE,
         '            | Attr("array_job_id").eq(batch_job_id)\n',
         "",
-        UNIT + "test_tracking.py::test_a_shard_that_failed_ends_the_job_and_is_named",
+        UNIT + "events/test_track.py::test_a_shard_that_failed_ends_the_job_and_is_named",
     ),
     Guard(
         "silence-is-a-failure",
         TRACKING,
         '("FAILED",) if change.is_array else ("FAILED", "SUCCEEDED")',
         '("FAILED",)',
-        UNIT + "test_tracking.py::test_a_worker_that_ends_without_a_word_is_a_failure",
+        UNIT + "events/test_track.py::test_a_worker_that_ends_without_a_word_is_a_failure",
     ),
 )
 

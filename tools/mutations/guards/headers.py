@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tools.mutations.guard import Guard
 
-HEADER, MATCHING, COLUMNS = (f"dropscore/{name}.py" for name in ("header", "matching", "columns"))
-HEAD_TEST = "tests/unit/dropscore/test_head.py::"
-MATCHING_TEST = "tests/unit/dropscore/test_matching.py::"
-FEATURES_TEST = "tests/unit/dropscore/test_features.py::"
+HEADER, MATCHING, COLUMNS = (f"dropscore/{name}.py" for name in ("files/header", "files/matching", "files/columns"))
+HEAD_TEST = "tests/unit/dropscore/files/test_head.py::"
+MATCHING_TEST = "tests/unit/dropscore/files/test_matching.py::"
+FEATURES_TEST = "tests/unit/dropscore/files/test_feature_names.py::"
 EITHER = HEAD_TEST + "test_a_first_row_that_may_be_either_is_refused"
 
 GUARDS = (

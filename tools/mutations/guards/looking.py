@@ -5,7 +5,7 @@ from __future__ import annotations
 from tools.mutations.guard import Guard
 
 RECONCILE = "dropscore/events/reconcile.py"
-TEST = "tests/unit/dropscore/test_reconcile.py::"
+TEST = "tests/unit/dropscore/events/test_reconcile.py::"
 
 GUARDS = (
     Guard(

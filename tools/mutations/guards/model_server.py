@@ -5,12 +5,12 @@ from __future__ import annotations
 from tools.mutations.guard import Guard
 
 SERVING = "containers/model/serving/"
-UNIT = "tests/unit/model/"
+UNIT = "tests/unit/containers/model/serving/"
 
 GUARDS = (
     Guard(
         "every-bad-row-of-a-body-is-named",
-        SERVING + "csv_faults.py",
+        SERVING + "formats/csv_faults.py",
         "if is_head_good or not is_good(tail):",
         "if is_head_good:",
         UNIT + "test_bad_rows.py::test_every_bad_row_of_a_body_is_named_up_to_a_thousand",
@@ -31,35 +31,35 @@ GUARDS = (
     ),
     Guard(
         "a-json-line-is-one-row",
-        SERVING + "json_rows.py",
+        SERVING + "formats/json_rows.py",
         "len(rows) == len(lines) and all(map(_is_flat, rows))",
         "len(rows) == len(lines)",
         UNIT + "test_bad_rows.py::test_json_line_is_a_row_of_its_own",
     ),
     Guard(
         "a-malformed-header-ends-the-connection",
-        SERVING + "head.py",
+        SERVING + "http/head.py",
         "        if not field:\n",
         "        if not field:\n            continue\n        if not field:\n",
-        UNIT + "test_hostile.py::test_malformed_head_ends_the_connection[a line without a colon]",
+        UNIT + "http/test_hostile.py::test_malformed_head_ends_the_connection[a line without a colon]",
     ),
     Guard(
         "an-ambiguous-length-ends-the-connection",
-        SERVING + "head.py",
+        SERVING + "http/head.py",
         "if len(lengths) > 1 or not",
         "if not",
-        UNIT + "test_hostile.py::test_malformed_head_ends_the_connection[two lengths]",
+        UNIT + "http/test_hostile.py::test_malformed_head_ends_the_connection[two lengths]",
     ),
     Guard(
         "a-slow-body-takes-no-place",
-        SERVING + "contract.py",
+        SERVING + "http/contract.py",
         "            body = self.read(take)\n            with service.gate.place():\n",
         "            with service.gate.place():\n                body = self.read(take)\n",
-        UNIT + "test_hostile.py::test_slow_bodies_keep_nobody_out_and_end",
+        UNIT + "http/test_hostile.py::test_slow_bodies_keep_nobody_out_and_end",
     ),
     Guard(
         "a-model-is-tried-before-it-is-served",
-        "containers/model/serve.py",
+        "containers/model/serving/main.py",
         "    attempt(work, seconds",
         "    (lambda *_, **__: None)(work, seconds",
         UNIT + "test_bad_models.py::test_bad_model_is_refused_with_its_reason[an empty file]",

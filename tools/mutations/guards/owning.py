@@ -35,14 +35,14 @@ STARTING = (
         WORK,
         "started_at=now(), keep_progress=keep_progress):  # type: ignore[arg-type]",
         "started_at=now(), keep_progress=keep_progress) or True:",
-        UNIT + "test_work.py::test_a_second_batch_job_for_the_same_file_does_nothing",
+        UNIT + "scoring/test_worker.py::test_a_second_batch_job_for_the_same_file_does_nothing",
     ),
     Guard(
         "a-shard-enters-no-ended-job",
         TABLE,
         'not_ended = Attr("status").is_in(list(may_move_to(State.RUNNING)))',
         'not_ended = Attr("job_id").exists()',
-        UNIT + "test_sharded.py::test_shards_of_a_job_that_has_ended_stop",
+        UNIT + "scoring/test_sharded.py::test_shards_of_a_job_that_has_ended_stop",
     ),
 )
 
@@ -66,21 +66,21 @@ WRITING = (
         TABLE,
         'running = Attr("status").eq(State.RUNNING) & Attr',
         "running = Attr",
-        UNIT + "test_table.py::test_a_shard_of_a_job_that_has_ended_writes_nothing",
+        UNIT + "aws/test_table.py::test_a_shard_of_a_job_that_has_ended_writes_nothing",
     ),
     Guard(
         "note-only-of-the-same-run",
         TABLE,
         'running = Attr("status").eq(State.RUNNING) & Attr("run").eq(job.run)',
         'running = Attr("status").eq(State.RUNNING)',
-        UNIT + "test_table.py::test_a_shard_of_an_earlier_run_writes_nothing",
+        UNIT + "aws/test_table.py::test_a_shard_of_an_earlier_run_writes_nothing",
     ),
     Guard(
         "progress-only-of-a-running-run",
         TABLE,
         '            ConditionExpression=Attr("status").eq(State.RUNNING) & Attr("run").eq(job.run),\n',
         '            ConditionExpression=Attr("job_id").exists(),\n',
-        UNIT + "test_table.py::test_progress_is_added_to_a_running_run_alone",
+        UNIT + "aws/test_table.py::test_progress_is_added_to_a_running_run_alone",
     ),
 )
 
@@ -90,28 +90,29 @@ STOPPING = (
         WORK,
         "if not (table.report(job, **more) if self._shard is None else table.note(job, **more)):",
         "if (table.report(job, **more) if self._shard is None else table.note(job, **more)) is None:",
-        UNIT + "test_work.py::test_an_attempt_that_lost_the_job_stops_and_publishes_nothing",
+        UNIT + "scoring/test_worker.py::test_an_attempt_that_lost_the_job_stops_and_publishes_nothing",
     ),
     Guard(
         "a-shard-of-an-ended-job-stops",
         WORK,
         "if self._shard is None else table.note(job, **more)):",
         "if self._shard is None else (table.note(job, **more) or True)):",
-        UNIT + "test_assembly.py::test_a_shard_stops_in_its_midst_when_the_job_ends",
+        UNIT + "scoring/test_assembly.py::test_a_shard_stops_in_its_midst_when_the_job_ends",
     ),
     Guard(
         "the-last-moment-of-a-file",
         WORK,
         "            watch.write()  # the last moment",
         "            pass  # the last moment",
-        UNIT + "test_work.py::test_an_attempt_that_was_replaced_while_its_last_body_stalled_publishes_nothing",
+        UNIT
+        + "scoring/test_worker.py::test_an_attempt_that_was_replaced_while_its_last_body_stalled_publishes_nothing",
     ),
     Guard(
         "the-last-moment-of-shards",
         "dropscore/scoring/assembly.py",
         "            progress.write()  # the last moment",
         "            pass  # the last moment",
-        UNIT + "test_sharded.py::test_a_publisher_that_was_replaced_publishes_nothing",
+        UNIT + "scoring/test_sharded.py::test_a_publisher_that_was_replaced_publishes_nothing",
     ),
 )
 
@@ -121,35 +122,35 @@ ENDING = (
         WORK,
         "if isinstance(error, PermanentError):\n            said",
         "if isinstance(error, JobError):\n            said",
-        UNIT + "test_work.py::test_a_failing_model_is_tried_again_by_the_next_attempt",
+        UNIT + "scoring/test_worker.py::test_a_failing_model_is_tried_again_by_the_next_attempt",
     ),
     Guard(
         "a-permanent-error-ends-the-job",
         WORK,
         "if isinstance(error, PermanentError):\n            said",
         "if False:\n            said",
-        UNIT + "test_work.py::test_a_bad_row_rejects_the_file_by_the_rows_number_in_the_file",
+        UNIT + "scoring/test_worker.py::test_a_bad_row_rejects_the_file_by_the_rows_number_in_the_file",
     ),
     Guard(
         "exit-code-of-permanent-errors",
         MAIN,
         "code = TRANSIENT if isinstance(error, TransientError) else PERMANENT",
         "code = TRANSIENT",
-        UNIT + "test_exit_codes.py::test_an_attempt_ends_with_the_code_of_its_error",
+        UNIT + "scoring/test_exit_codes.py::test_an_attempt_ends_with_the_code_of_its_error",
     ),
     Guard(
         "exit-code-of-transient-errors",
         MAIN,
         "code = TRANSIENT if isinstance(error, TransientError) else PERMANENT",
         "code = PERMANENT",
-        UNIT + "test_exit_codes.py::test_an_attempt_ends_with_the_code_of_its_error",
+        UNIT + "scoring/test_exit_codes.py::test_an_attempt_ends_with_the_code_of_its_error",
     ),
     Guard(
         "exit-code-when-told-to-stop",
         MAIN,
         "raise SystemExit(TRANSIENT)",
         "raise SystemExit(PERMANENT)",
-        UNIT + "test_exit_codes.py::test_a_worker_that_is_told_to_stop_asks_for_another_attempt",
+        UNIT + "scoring/test_exit_codes.py::test_a_worker_that_is_told_to_stop_asks_for_another_attempt",
     ),
 )
 

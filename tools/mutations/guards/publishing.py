@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from tools.mutations.guard import Guard
 
-OBJECTS, PARTS, ASSEMBLY, PUBLISH = (f"dropscore/{name}.py" for name in ("aws/objects", "parts", "assembly", "publish"))
+OBJECTS, PARTS, ASSEMBLY, PUBLISH = (
+    f"dropscore/{name}.py" for name in ("aws/objects", "output/parts", "scoring/assembly", "output/publish")
+)
 CONTRACT = "tests/contract/test_files.py::"
 UNIT = "tests/unit/dropscore/"
-ANOTHER_PLAN = UNIT + "test_parts.py::test_a_part_under_another_plan_is_not_found"
+ANOTHER_PLAN = UNIT + "output/test_parts.py::test_a_part_under_another_plan_is_not_found"
 PART_KEY = 'f"{self._prefix}{version}/{self._plan}/{index:05}-{start}{RECORD}"'
 
 KEYS = (
@@ -16,21 +18,21 @@ KEYS = (
         "dropscore/aws/objects.py",
         "not in (TAKEN, UPLOAD_GONE):",
         "not in (TAKEN,):",
-        "tests/unit/dropscore/test_objects.py::test_a_joining_whose_reply_was_lost_counts",
+        "tests/unit/dropscore/aws/test_objects.py::test_a_joining_whose_reply_was_lost_counts",
     ),
     Guard(
         "only-ones-own-writing-counts",
         "dropscore/aws/objects.py",
         'return bool(found.get("writer") == self._new["Metadata"]["writer"])',
         "return True",
-        "tests/unit/dropscore/test_objects.py::test_what_another_has_written_does_not_count",
+        "tests/unit/dropscore/aws/test_objects.py::test_what_another_has_written_does_not_count",
     ),
     Guard(
         "a-conflict-is-asked-again",
         "dropscore/aws/objects.py",
         "if code_of(error) != CONFLICT or attempt == CONFLICTS - 1:",
         "if error:",
-        "tests/unit/dropscore/test_objects.py::test_a_conflict_is_no_answer_and_asked_again[1]",
+        "tests/unit/dropscore/aws/test_objects.py::test_a_conflict_is_no_answer_and_asked_again[1]",
     ),
     Guard(
         "parts-keyed-by-job",
@@ -44,7 +46,7 @@ KEYS = (
         PARTS,
         PART_KEY,
         PART_KEY.replace("{version}/", ""),
-        UNIT + "test_parts.py::test_a_part_by_another_model_or_of_other_rows_is_not_found",
+        UNIT + "output/test_parts.py::test_a_part_by_another_model_or_of_other_rows_is_not_found",
     ),
     Guard("parts-keyed-by-plan", PARTS, "{self.job.plan}-{self", "{self", f"{ANOTHER_PLAN}[shard_bytes]"),
     Guard("parts-keyed-by-options", PARTS, "-{self.job.parsed_options.digest}", "", f"{ANOTHER_PLAN}[options]"),
@@ -53,7 +55,7 @@ KEYS = (
         PARTS,
         PART_KEY,
         PART_KEY.replace("-{start}", ""),
-        UNIT + "test_parts.py::test_a_part_by_another_model_or_of_other_rows_is_not_found",
+        UNIT + "output/test_parts.py::test_a_part_by_another_model_or_of_other_rows_is_not_found",
     ),
     Guard(
         "parts-listed-of-one-plan",
@@ -70,7 +72,7 @@ FITTING = (
         PARTS,
         "            return part\n        return self._read(key)",
         "            return part\n        return part",
-        UNIT + "test_parts.py::test_the_part_that_was_put_first_counts",
+        UNIT + "output/test_parts.py::test_the_part_that_was_put_first_counts",
     ),
     Guard(
         "the-record-of-a-part-comes-last",
@@ -83,49 +85,49 @@ FITTING = (
             scores.commit()
             errors.commit()
 """,
-        UNIT + "test_assembly.py::test_a_part_counts_only_once_its_scores_are_there",
+        UNIT + "scoring/test_assembly.py::test_a_part_counts_only_once_its_scores_are_there",
     ),
     Guard(
         "a-part-that-is-there-is-used",
         ASSEMBLY,
         "return found or self._score(index, start, progress)",
         "return self._score(index, start, progress)",
-        UNIT + "test_sharded.py::test_a_shard_that_is_done_is_not_scored_again",
+        UNIT + "scoring/test_sharded.py::test_a_shard_that_is_done_is_not_scored_again",
     ),
     Guard(
         "a-part-starts-where-the-last-one-ends",
         ASSEMBLY,
         "part = found.get((index, start))",
         "part = next((one for (place, _), one in found.items() if place == index), None)",
-        UNIT + "test_assembly.py::test_a_part_that_does_not_start_where_the_one_before_it_ends_is_not_used",
+        UNIT + "scoring/test_assembly.py::test_a_part_that_does_not_start_where_the_one_before_it_ends_is_not_used",
     ),
     Guard(
         "parts-reach-the-files-end",
         ASSEMBLY,
         "if parts[-1].end != job.size_bytes:",
         "if False:",
-        UNIT + "test_sharded.py::test_parts_that_do_not_reach_the_files_end_are_not_published",
+        UNIT + "scoring/test_sharded.py::test_parts_that_do_not_reach_the_files_end_are_not_published",
     ),
     Guard(
         "parts-by-one-model",
         ASSEMBLY,
         "if part.model_version != version and part.rows:",
         "if False:",
-        UNIT + "test_sharded.py::test_a_model_that_changes_while_the_publisher_scores_starts_over",
+        UNIT + "scoring/test_sharded.py::test_a_model_that_changes_while_the_publisher_scores_starts_over",
     ),
     Guard(
         "parts-have-one-number-of-scores",
         ASSEMBLY,
         "if len(columns) > 1:",
         "if False:",
-        UNIT + "test_assembly.py::test_shards_with_different_numbers_of_scores_are_not_put_together",
+        UNIT + "scoring/test_assembly.py::test_shards_with_different_numbers_of_scores_are_not_put_together",
     ),
     Guard(
         "a-file-without-rows-is-rejected",
         ASSEMBLY,
         "        if not rows:",
         "        if False:",
-        UNIT + "test_sharded.py::test_only_blank_lines_are_an_empty_file",
+        UNIT + "scoring/test_sharded.py::test_only_blank_lines_are_an_empty_file",
     ),
 )
 
@@ -156,28 +158,28 @@ APPEARING = (
         "dropscore/aws/table.py",
         'self._of_file(file, Attr("rejected_of").not_exists())',
         'self._of_file(file, Attr("job_id").exists())',
-        "tests/unit/cli/test_cli.py::test_result_of_a_file_is_its_own_after_a_retry_of_rejected_rows",
+        "tests/unit/dropscore/cli/test_cli.py::test_result_of_a_file_is_its_own_after_a_retry_of_rejected_rows",
     ),
     Guard(
         "an-output-of-another-job-is-left-alone",
         PUBLISH,
         'if said.get("job-id") != self.job.job_id:',
         "if False:",
-        UNIT + "test_publication.py::test_the_output_of_another_job_is_left_alone",
+        UNIT + "output/test_publish.py::test_the_output_of_another_job_is_left_alone",
     ),
     Guard(
         "what-is-published-is-not-scored-again",
         "dropscore/scoring/worker.py",
         "publication.finish() or run(job, publication)",
         "run(job, publication)",
-        UNIT + "test_work.py::test_an_attempt_after_a_kill_between_publication_and_status_only_says_so",
+        UNIT + "scoring/test_worker.py::test_an_attempt_after_a_kill_between_publication_and_status_only_says_so",
     ),
     Guard(
         "the-outputs-own-record-is-followed",
         PUBLISH,
         'self._bring(self._json(said["record"]))',
         "self._bring(self._json(self.record_key))",
-        UNIT + "test_publication.py::test_what_belongs_to_scores_that_have_appeared_is_brought_by_the_next_attempt",
+        UNIT + "output/test_publish.py::test_what_belongs_to_scores_that_have_appeared_is_brought_by_the_next_attempt",
     ),
     Guard(
         "the-record-comes-before-the-scores",
@@ -188,7 +190,7 @@ APPEARING = (
         """        scores.commit()
         objects.put(self.s3, bucket=self.bucket, key=self.record_key, data=json.dumps(record).encode())
 """,
-        UNIT + "test_publication.py::test_what_belongs_to_scores_that_have_appeared_is_brought_by_the_next_attempt",
+        UNIT + "output/test_publish.py::test_what_belongs_to_scores_that_have_appeared_is_brought_by_the_next_attempt",
     ),
     Guard(
         "the-manifest-comes-last",
@@ -197,7 +199,7 @@ APPEARING = (
         "objects.put(self.s3, bucket=self.bucket, key=manifest_key(self.job.output_key), "
         'data=json.dumps(self._json(said["record"])["manifest"]).encode())\n'
         "        return self._brought() or self._bring",
-        UNIT + "test_publication.py::test_a_kill_at_the_list_of_bad_rows_loses_nothing",
+        UNIT + "output/test_publish.py::test_a_kill_at_the_list_of_bad_rows_loses_nothing",
     ),
 )
 

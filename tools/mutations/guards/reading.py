@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from tools.mutations.guard import Guard
 
-SOURCE, GUNZIP, LINES, SHARDS = (f"dropscore/{name}.py" for name in ("aws/source", "gunzip", "lines", "shards"))
-DIALECT, VALUES = (f"dropscore/{name}.py" for name in ("dialect", "values"))
+SOURCE, GUNZIP, LINES, SHARDS = (
+    f"dropscore/{name}.py" for name in ("aws/source", "files/gunzip", "files/requests", "files/shard_bounds")
+)
+DIALECT, VALUES = (f"dropscore/{name}.py" for name in ("files/dialect", "files/values"))
 CONTRACT = "tests/contract/test_files.py::"
 UNIT = "tests/unit/dropscore/"
-STRAY, PLACES = (UNIT + f"{name}.py::" for name in ("test_dialect", "test_places"))
-PARTITION = UNIT + "test_shards.py::test_shards_partition_the_rows"
+STRAY, PLACES = (UNIT + f"{name}.py::" for name in ("files/test_dialect", "scoring/test_positions"))
+PARTITION = UNIT + "files/test_shard_bounds.py::test_shards_partition_the_rows"
 
 READING = (
     Guard(
@@ -31,21 +33,21 @@ READING = (
         SOURCE,
         '        self._object["IfMatch"] = answer["ETag"]\n',
         "",
-        UNIT + "test_source.py::test_an_object_that_changes_between_two_ranges_is_never_mixed",
+        UNIT + "aws/test_source.py::test_an_object_that_changes_between_two_ranges_is_never_mixed",
     ),
     Guard(
         "an-ignored-range-is-refused",
         SOURCE,
         'if not answer.get("ContentRange", "").startswith(f"bytes {position}-"):',
         "if False:",
-        UNIT + "test_source.py::test_a_range_that_was_ignored_is_never_taken_for_it",
+        UNIT + "aws/test_source.py::test_a_range_that_was_ignored_is_never_taken_for_it",
     ),
     Guard(
         "read-on-where-it-broke",
         SOURCE,
         "else:\n                stream, end = self._open(position, stop)",
         "else:\n                stream, end = self._open(start, stop)",
-        UNIT + "test_source.py::test_a_connection_that_breaks_is_opened_again_where_it_broke",
+        UNIT + "aws/test_source.py::test_a_connection_that_breaks_is_opened_again_where_it_broke",
     ),
     Guard(
         "an-empty-range-is-empty",
@@ -62,21 +64,21 @@ UNPACKING = (
         GUNZIP,
         "if self._unpacked > self._most_bytes(self._packed):",
         "if False:",
-        UNIT + "test_gunzip.py::test_a_bomb_is_left_before_it_bursts",
+        UNIT + "files/test_gunzip.py::test_a_bomb_is_left_before_it_bursts",
     ),
     Guard(
         "gzip-cut-off",
         GUNZIP,
         "if not self._member.eof:",
         "if False:",
-        UNIT + "test_gunzip.py::test_a_file_that_was_cut_off_is_rejected",
+        UNIT + "files/test_gunzip.py::test_a_file_that_was_cut_off_is_rejected",
     ),
     Guard(
         "unpacked-in-bounded-pieces",
         GUNZIP,
         "self._member.decompress(piece, self._output_bytes)",
         "self._member.decompress(piece)",
-        UNIT + "test_gunzip.py::test_no_part_is_over_a_mebibyte",
+        UNIT + "files/test_gunzip.py::test_no_part_is_over_a_mebibyte",
     ),
 )
 
@@ -86,35 +88,35 @@ CUTTING = (
         LINES,
         "while end and quotes % 2:",
         "while False:",
-        UNIT + "test_lines.py::test_quoted_rows_are_never_split",
+        UNIT + "files/test_requests.py::test_quoted_rows_are_never_split",
     ),
     Guard(
         "blank-lines-are-no-rows",
         LINES,
         "if RFC_4180.has_blank_lines(outline):",
         "if False:",
-        UNIT + "test_lines.py::test_blank_lines_are_no_rows_and_no_byte_is_lost",
+        UNIT + "files/test_requests.py::test_blank_lines_are_no_rows_and_no_byte_is_lost",
     ),
     Guard(
         "bodies-stay-under-the-limit",
         LINES,
         "_end_of_last_row(marks, limit.bytes) or",
         "_end_of_last_row(marks, len(marks)) or",
-        UNIT + "test_lines.py::test_bodies_joined_are_the_input_and_each_is_under_the_limit",
+        UNIT + "files/test_requests.py::test_bodies_joined_are_the_input_and_each_is_under_the_limit",
     ),
     Guard(
         "a-row-over-the-limit-is-told",
         LINES,
         "if not end and len(buffer) <= limit.most:",
         "if not end:",
-        UNIT + "test_lines.py::test_a_row_over_the_limit_is_rejected_by_its_number",
+        UNIT + "files/test_requests.py::test_a_row_over_the_limit_is_rejected_by_its_number",
     ),
     Guard(
         "a-row-of-another-width-is-refused",
         "dropscore/files/projection.py",
         "if len(cells) != self.width:",
         "if len(cells) <= max(self.kept):",
-        UNIT + "test_layout.py::test_a_row_of_another_width_is_sent_so_that_it_is_refused",
+        UNIT + "files/test_layout.py::test_a_row_of_another_width_is_sent_so_that_it_is_refused",
     ),
 )
 
@@ -176,21 +178,21 @@ SENDING = (
         VALUES,
         "if not self.dialect.has_quotes or (self.dialect",
         "if (self.dialect",
-        UNIT + "test_values.py::test_cells_arrive_as_csv_reads_the_file",
+        UNIT + "files/test_values.py::test_cells_arrive_as_csv_reads_the_file",
     ),
     Guard(
         "a-point-under-decimal-commas-is-no-point",
         VALUES,
         "content = content.translate(_SWAPPED)",
         'content = content.replace(b",", b".")',
-        UNIT + "test_values.py::test_cells_arrive_as_csv_reads_the_file",
+        UNIT + "files/test_values.py::test_cells_arrive_as_csv_reads_the_file",
     ),
     Guard(
         "a-last-empty-cell-is-a-row",
         "dropscore/files/rows.py",
         'return data if data.endswith(b"\\n") or not data else data + b"\\n"',
         "return data",
-        UNIT + "test_values.py::test_cells_are_sent_as_numbers_when_options_say_so",
+        UNIT + "files/test_values.py::test_cells_are_sent_as_numbers_when_options_say_so",
     ),
     Guard(
         "rows-of-empty-cells-are-counted",
@@ -214,7 +216,7 @@ DIVIDING = (
         SHARDS,
         "return sum(chunk.count(b'\"') for chunk in read(0, position)) % 2 == 1",
         "return False",
-        UNIT + "test_shards.py::test_quotes_that_make_sense_both_ways_are_counted_from_the_files_start",
+        UNIT + "files/test_shard_bounds.py::test_quotes_that_make_sense_both_ways_are_counted_from_the_files_start",
     ),
     Guard("a-look-must-have-one-answer", SHARDS, "if outside == inside:", "if not outside and not inside:", PARTITION),
     Guard(
@@ -229,14 +231,14 @@ DIVIDING = (
         "dropscore/jobs/plan.py",
         "if is_packed or size_bytes <= shard_bytes:",
         "if size_bytes <= shard_bytes:",
-        UNIT + "test_plan.py::test_a_small_or_packed_file_is_one_shard",
+        UNIT + "jobs/test_plan.py::test_a_small_or_packed_file_is_one_shard",
     ),
     Guard(
         "no-more-shards-than-batch-takes",
         "dropscore/jobs/plan.py",
         "shard_bytes = max(shard_bytes, -(-size_bytes // MOST_SHARDS))",
         "shard_bytes = max(shard_bytes, 1)",
-        UNIT + "test_plan.py::test_five_terabytes_are_planned_in_next_to_no_memory",
+        UNIT + "jobs/test_plan.py::test_five_terabytes_are_planned_in_next_to_no_memory",
     ),
 )
 

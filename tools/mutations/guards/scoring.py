@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from tools.mutations.guard import Guard
 
-ENDPOINT, SCORES, SCORER, PACE = (f"dropscore/{name}.py" for name in ("aws/endpoint", "scores", "scorer", "pace"))
+ENDPOINT, SCORES, SCORER, PACE = (
+    f"dropscore/{name}.py" for name in ("scoring/endpoint", "scoring/replies", "scoring/scorer", "scoring/pace")
+)
 UNIT = "tests/unit/dropscore/"
-IN_PACE = UNIT + "test_pace.py::"
-IN_SCORER = UNIT + "test_scorer.py::"
+IN_PACE = UNIT + "scoring/test_pace.py::"
+IN_SCORER = UNIT + "scoring/test_scorer.py::"
 
 REPLIES = (
     Guard(
@@ -15,7 +17,7 @@ REPLIES = (
         SCORES,
         "    if len(rows) != body.rows:\n        raise",
         "    if False:\n        raise",
-        UNIT + "test_scores.py::test_anything_else_is_a_bad_response",
+        UNIT + "scoring/test_replies.py::test_anything_else_is_a_bad_response",
     ),
     Guard(
         "as-many-lines-as-rows",
@@ -29,70 +31,70 @@ REPLIES = (
         SCORES,
         "_NUMBER.fullmatch(cell) is not None and math.isfinite(float(cell))",
         "_NUMBER.fullmatch(cell) is not None",
-        UNIT + "test_scores.py::test_anything_else_is_a_bad_response",
+        UNIT + "scoring/test_replies.py::test_anything_else_is_a_bad_response",
     ),
     Guard(
         "scores-are-numbers-of-the-grammar",
         SCORES,
         "_NUMBER.fullmatch(cell) is not None and math.isfinite(float(cell))",
         "math.isfinite(float(cell))",
-        UNIT + "test_scores.py::test_anything_else_is_a_bad_response",
+        UNIT + "scoring/test_replies.py::test_anything_else_is_a_bad_response",
     ),
     Guard(
         "a-string-is-one-score",
         SCORES,
         'text.count(b",") == commas and ',
         "",
-        UNIT + "test_scores.py::test_anything_else_is_a_bad_response",
+        UNIT + "scoring/test_replies.py::test_anything_else_is_a_bad_response",
     ),
     Guard(
         "rows-have-as-many-scores",
         SCORES,
         "if len({len(cells) for cells in rows}) > 1:",
         "if False:",
-        UNIT + "test_scores.py::test_anything_else_is_a_bad_response",
+        UNIT + "scoring/test_replies.py::test_anything_else_is_a_bad_response",
     ),
     Guard(
         "json-means-one-thing",
         SCORES,
         "if len(found) != len(pairs):",
         "if False:",
-        UNIT + "test_scores.py::test_anything_else_is_a_bad_response",
+        UNIT + "scoring/test_replies.py::test_anything_else_is_a_bad_response",
     ),
     Guard(
         "a-fault-of-the-connection-passes",
         "dropscore/aws/faults.py",
         "if isinstance(error, _UNREACHABLE):",
         "if False:",
-        UNIT + "test_exit_codes.py::test_an_attempt_ends_with_the_code_of_its_error",
+        UNIT + "scoring/test_exit_codes.py::test_an_attempt_ends_with_the_code_of_its_error",
     ),
     Guard(
         "a-wrong-configuration-stays",
         "dropscore/aws/faults.py",
         "if isinstance(error, _UNREACHABLE):",
         "if True:",
-        UNIT + "test_faults.py::test_every_error_of_botocore_is_sorted",
+        UNIT + "aws/test_faults.py::test_every_error_of_botocore_is_sorted",
     ),
     Guard(
         "a-late-credential-endpoint-ends-no-job",
         "containers/worker/main.py",
         '    except AWS_ERRORS as error:\n        return _left(fault(error, "calling AWS"))\n',
         "",
-        UNIT + "test_exit_codes.py::test_a_credential_endpoint_that_does_not_answer_is_transient",
+        UNIT + "scoring/test_exit_codes.py::test_a_credential_endpoint_that_does_not_answer_is_transient",
     ),
     Guard(
         "a-killed-worker-starts-again",
         "stacks/scoring/worker.py",
         "batch.Reason.custom(on_exit_code=CRASH_EXIT_CODE)",
         'batch.Reason.custom(on_exit_code="1*")',
-        "tests/stacks/test_worker.py::test_causes_are_told_apart",
+        "tests/stacks/scoring/test_worker.py::test_causes_are_told_apart",
     ),
     Guard(
         "out-of-memory-ends-the-job",
         "stacks/scoring/worker.py",
         "batch.Reason.custom(on_reason=OUT_OF_MEMORY)",
         'batch.Reason.custom(on_reason="None*")',
-        "tests/stacks/test_worker.py::test_causes_are_told_apart",
+        "tests/stacks/scoring/test_worker.py::test_causes_are_told_apart",
     ),
     Guard(
         "scores-in-the-rows-order",
@@ -106,42 +108,43 @@ REPLIES = (
         ENDPOINT,
         "if said[1] != self.version:",
         "if False:",
-        UNIT + "test_work.py::test_a_model_that_changes_in_mid_file_makes_the_next_attempt_score_the_whole_file",
+        UNIT
+        + "scoring/test_worker.py::test_a_model_that_changes_in_mid_file_makes_the_next_attempt_score_the_whole_file",
     ),
     Guard(
         "only-the-pinned-model-serves",
         "containers/model/serving/loading.py",
         "if pinned_sha256 not in (None, sha256):",
         "if False:",
-        "tests/unit/model/test_serve.py::test_a_model_of_which_one_byte_was_replaced_after_deployment_stops_the_start",
+        "tests/unit/containers/model/serving/test_serve.py::test_a_model_of_which_one_byte_was_replaced_after_deployment_stops_the_start",
     ),
     Guard(
         "a-sleeping-model-is-waited-for",
         ENDPOINT,
         'if code == "ValidationError" and _NO_CAPACITY in said:',
         "if False:",
-        UNIT + "test_endpoint.py::test_a_model_that_takes_ten_minutes_to_wake_is_waited_for",
+        UNIT + "scoring/test_endpoint.py::test_a_model_that_takes_ten_minutes_to_wake_is_waited_for",
     ),
     Guard(
         "a-containers-codes-are-not-repeated",
         ENDPOINT,
         'return code if code in _WORDS else "BAD_ROW"',
         'return code or "BAD_ROW"',
-        UNIT + "test_work.py::test_a_foreign_containers_words_are_not_repeated",
+        UNIT + "scoring/test_worker.py::test_a_foreign_containers_words_are_not_repeated",
     ),
     Guard(
         "a-containers-words-are-not-repeated",
         ENDPOINT,
         'return _WORDS.get(code or "", f"its container answered {status}")',
         'return _WORDS.get(code or "", f"its container answered {code}")',
-        UNIT + "test_work.py::test_a_foreign_containers_words_are_not_repeated",
+        UNIT + "scoring/test_worker.py::test_a_foreign_containers_words_are_not_repeated",
     ),
     Guard(
         "a-named-row-is-one-of-the-bodys",
         "dropscore/scoring/refusal.py",
         "return value if is_number and 1 <= value <= most else None",
         "return value if is_number else None",
-        UNIT + "test_work.py::test_a_foreign_containers_words_are_not_repeated",
+        UNIT + "scoring/test_worker.py::test_a_foreign_containers_words_are_not_repeated",
     ),
 )
 
@@ -158,7 +161,7 @@ LIMITS = (
         ENDPOINT,
         'if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 413:',
         "if False:",
-        UNIT + "test_work.py::test_each_fault_of_the_endpoint_has_its_code",
+        UNIT + "scoring/test_worker.py::test_each_fault_of_the_endpoint_has_its_code",
     ),
     Guard(
         "413-is-remembered-in-the-file",
@@ -172,7 +175,7 @@ LIMITS = (
         "dropscore/scoring/pipeline.py",
         "self.table.learn_body_limit(self.model.name, self.model.version, known)",
         "pass",
-        UNIT + "test_work.py::test_a_body_limit_that_was_learned_spares_the_next_job_the_refusals",
+        UNIT + "scoring/test_worker.py::test_a_body_limit_that_was_learned_spares_the_next_job_the_refusals",
     ),
     Guard(
         "a-learned-limit-only-falls",
