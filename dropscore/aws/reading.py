@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectTypeDef, ObjectVersionTypeDef
 
 _MISSING = {"404", "NoSuchKey"}
+_CODE_OF_STATUS = {"409": "ConditionalRequestConflict", "412": "PreconditionFailed", "416": "InvalidRange"}
 
 
 def read(s3: S3Client, *, bucket: str, key: str, byte_range: tuple[int, int] | None = None) -> Iterator[bytes]:
@@ -59,7 +60,9 @@ def version_pages(s3: S3Client, *, bucket: str, prefix: str) -> Iterator[list[Ob
 
 
 def code_of(error: ClientError) -> str | None:
-    return error.response["Error"].get("Code")
+    """S3's code. An error whose body was cut has its status there: read as the one code that it can stand for here."""
+    code = error.response["Error"].get("Code")
+    return _CODE_OF_STATUS.get(code or "", code)
 
 
 @contextmanager

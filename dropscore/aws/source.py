@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from dropscore.aws.faults import AWS_ERRORS, AwsError, fault
+from dropscore.aws.reading import code_of
 from dropscore.errors import JobError, PermanentError, TransientError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class _PastTheEndError(TransientError):
 
 
 def _code(error: AwsError) -> str | None:
-    return error.response["Error"].get("Code") if isinstance(error, ClientError) else None
+    return code_of(error) if isinstance(error, ClientError) else None
 
 
 def _read(stream: StreamingBody) -> bytes:

@@ -34,6 +34,7 @@ class Laboratory:
         self.batch = Batch(folder, self.start_worker)
         self.order: dict[str, Any] = {"share_of_sleeps": 0.002, "timeout_seconds": 5.0}
         self.max_bad_rows: str | int = 0
+        self.header: str | bool = "auto"
         self.body_limit_bytes = 100
         self.features: int | None = None
         self.shard_bytes = 1 << 28
@@ -151,6 +152,9 @@ class Laboratory:
             self._started.notify_all()
         return process
 
+    def _route(self) -> dict[str, Any]:
+        return {"model": "fraud", "max_bad_rows": self.max_bad_rows, "header": self.header}
+
     def environment(self) -> dict[str, str]:
         """What the stacks give the functions and the job."""
         model = {
@@ -171,7 +175,7 @@ class Laboratory:
             "BUCKET": BUCKET,
             "MODELS": json.dumps({"fraud": model}),
             "INPUTS": json.dumps(NAMES),
-            "ROUTES": json.dumps({"default": {"model": "fraud", "max_bad_rows": self.max_bad_rows}}),
+            "ROUTES": json.dumps({"default": self._route()}),
             "IN_FLIGHT": "2",
             "JOB_QUEUE": QUEUE,
             "JOB_DEFINITION": DEFINITION,

@@ -49,7 +49,8 @@ def run(seed: int, lab: Laboratory) -> list[str]:
     chance = random.Random(seed)
     count = chance.randint(1, 60)
     # A first row without any number, before one that has some, would be a header.
-    data = rows(count, poison=chance.choice([None, chance.randint(min(2, count), count)]))
+    poison = chance.choice([None, chance.randint(min(2, count), count)])
+    data = rows(count, poison=poison if count > 1 else None)
     lab.max_bad_rows = 1
     lab.body_limit_bytes = chance.choice([40, 100, 1000])
     lab.shard_bytes = chance.choice([1 << 20, 1 << 20, 250])

@@ -79,6 +79,10 @@ def test_an_unknown_code_is_judged_by_its_status(status: int, is_transient: bool
     assert isinstance(_refused("Unheard", status), TransientError) == is_transient
 
 
+def test_an_error_whose_body_was_cut_is_tried_again() -> None:
+    assert isinstance(_refused("400"), TransientError)
+
+
 def test_what_is_not_allowed_stays_so() -> None:
     assert _refused("AccessDeniedException").code == "ACCESS_DENIED"
     assert isinstance(_refused("Whatever", 403), PermanentError)

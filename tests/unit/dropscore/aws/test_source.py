@@ -72,6 +72,7 @@ def test_a_range_that_was_ignored_is_never_taken_for_it() -> None:
         ("AccessDenied", 403, PermanentError, "ACCESS_DENIED.*reading s3://b/k"),
         ("SlowDown", 503, TransientError, "AWS_BUSY"),
         ("PreconditionFailed", 412, PermanentError, "SOURCE_CHANGED"),
+        ("412", 412, PermanentError, "SOURCE_CHANGED"),  # its body was cut
     ],
 )
 def test_a_refusal_is_told_in_our_words(code: str, status: int, kind: type[Exception], said: str) -> None:
