@@ -10,7 +10,7 @@ RUN := .venv/bin
 # Without cached bytecode each start of the CDK costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-slow faults privileges test-images bench check check-all images synth quotas pin-images deploy smoke cost destroy lock clean
+.PHONY: help setup demo test test-slow test-faults test-iam test-images bench check check-all images synth quotas pin-images deploy smoke cost destroy lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,14 +27,14 @@ test: setup .dropscore/environments/checkers ## run all tests: unit, contract, s
 test-slow: setup ## run what takes minutes: a million rows end to end and the like
 	@$(RUN)/pytest -m slow $(ARGS)
 
-faults: setup ## break every promise on purpose: all faults, kills, schedules, properties, mutants and a gigabyte (20 minutes)
+test-faults: setup ## break every promise on purpose: all faults, kills, schedules, properties, mutants and a gigabyte (20 minutes)
 	@$(RUN)/pytest -n 3 -m "slow or not slow" tests/faults $(ARGS)
 	@$(RUN)/pytest -m "slow or not slow" tests/e2e/test_big_file.py $(ARGS)
 	@DROPSCORE_EXAMPLES=10000 $(RUN)/pytest $(addprefix tests/unit/dropscore/,files/test_requests.py files/test_shard_bounds.py jobs/test_plan.py files/test_layout.py scoring/test_render.py files/test_gunzip.py files/test_dialect.py files/test_values.py files/test_matching.py scoring/test_replies.py scoring/test_bad_row_search.py) -n 2 $(ARGS)
 	@DROPSCORE_FILES=20000 DROPSCORE_CLOUD_FILES=100 $(RUN)/pytest -n 2 --dist loadgroup tests/differential $(ARGS)
 	@$(RUN)/python -m tools.mutations
 
-privileges: setup ## take every permission of every role away, one at a time: something must then fail (4 minutes)
+test-iam: setup ## take every permission of every role away, one at a time: something must then fail (4 minutes)
 	@$(RUN)/pytest -m "slow or not slow" tests/e2e/privilege $(ARGS)
 
 check: setup .dropscore/environments/checkers ## format, lint, types, imports, lock files; templates and policies by every checker
@@ -81,7 +81,7 @@ smoke: setup ## prove a deployment in its account: ENV=dev, and MODEL=, SAMPLE=,
 cost: setup ## compute what a deployment costs from the templates; writes docs/cost.md and the README's table
 	@$(RUN)/python -m tools.cost $(ARGS)
 
-destroy: setup ## remove the stacks and, unless deploy.keep_data is true, all that storage holds
+destroy: setup ## remove the stacks and, unless deploy.retain_data is true, all that storage holds
 	npx cdk destroy Scoring Hosting
 	$(RUN)/python -m tools.empty
 	npx cdk destroy --all

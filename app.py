@@ -50,7 +50,7 @@ def build(settings: Settings, outdir: str | None = None) -> App:
     for key, value in deploy.tags.items():
         Tags.of(app).add(key, value, exclude_resource_types=TAGGED_ONCE)
     for stack in filter(Stack.is_stack, app.node.children):
-        cast(Stack, stack).termination_protection = settings.deploy.protected
+        cast(Stack, stack).termination_protection = settings.deploy.termination_protection
     check_policies(app)
     return app
 

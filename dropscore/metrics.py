@@ -21,12 +21,12 @@ UNITS: Mapping[str, str] = {
     # of a worker, by environment and model
     "Rows": "Count",
     "RowsRejected": "Count",
-    "Bodies": "Count",
+    "Requests": "Count",
     "Bytes": "Bytes",
     "Latency": "Milliseconds",
     "Retries": "Count",
     "Throttles": "Count",
-    "InFlight": "Count",
+    "ConcurrentRequests": "Count",
     "ShardsDone": "Count",
     "QueueTime": "Seconds",
     "WorkerTime": "Seconds",
@@ -38,8 +38,8 @@ UNITS: Mapping[str, str] = {
     # of `reconcile`, by environment
     "OldestUnfinished": "Seconds",
     "OldestWaiting": "Seconds",
-    "Findings": "Count",
-    "Unmended": "Count",
+    "ReconcileRepairs": "Count",
+    "RepairsFailed": "Count",
 }
 """Every metric and its unit; docs/monitoring.md says what each means."""
 
@@ -90,7 +90,7 @@ class Meter:
         with self._lock:
             values: dict[str, Value] = dict(self._counts)
             values |= {"Latency": self._times} if self._times else {}
-            values |= {"InFlight": self._peak} if self._peak else {}
+            values |= {"ConcurrentRequests": self._peak} if self._peak else {}
             self._counts, self._times, self._peak = Counter(), [], self._under_way
             written, self._written = self._written, self._clock()
         emit({**values, "WorkerTime": round(self._written - written, 3)}, **self._where)
@@ -126,10 +126,10 @@ class Meter:
 
     def _answered(self, milliseconds: float) -> None:
         with self._lock:
-            self._counts["Bodies"] += 1
+            self._counts["Requests"] += 1
             if len(self._times) < MOST_VALUES:
                 self._times.append(round(milliseconds, 3))
-            elif (place := random.randrange(self._counts["Bodies"])) < MOST_VALUES:
+            elif (place := random.randrange(self._counts["Requests"])) < MOST_VALUES:
                 self._times[place] = round(milliseconds, 3)
 
 

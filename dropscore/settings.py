@@ -90,7 +90,7 @@ class WorkerSettings:
     bucket: str
     environment: str
     models: Mapping[str, Model]
-    in_flight: int
+    max_concurrent_requests: int
     image: str
     batch_job_id: str
     attempt: int
@@ -103,7 +103,7 @@ class WorkerSettings:
             bucket=_required(env, "BUCKET"),
             environment=_required(env, "ENVIRONMENT"),
             models=_models(env),
-            in_flight=_integer(env, "IN_FLIGHT"),
+            max_concurrent_requests=_integer(env, "MAX_CONCURRENT_REQUESTS"),
             image=_required(env, "WORKER_IMAGE"),
             batch_job_id=_required(env, "AWS_BATCH_JOB_ID"),
             attempt=_integer(env, "AWS_BATCH_JOB_ATTEMPT"),

@@ -243,7 +243,7 @@ def _shim_settings(
         "state": str(home / "shim"),
         "resources": resources,
         "images": interpreters,
-        "body_limit_bytes": max(INVOKE_QUOTA_BYTES, assembly.body_limit_bytes),
+        "max_payload_bytes": max(INVOKE_QUOTA_BYTES, assembly.max_payload_bytes),
     }
     _write(home / "shim.json", settings)
     return home / "shim.json"

@@ -33,7 +33,7 @@ _TYPES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a model came from: file name, sha256 of the file as given, and what it was recognised as."""
+    """Where a model came from: file name, sha256 of the file as given, and what it was recognized as."""
 
     name: str
     sha256: str

@@ -14,7 +14,7 @@ CREDENTIALS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
-# A busy machine makes no example wrong. `make faults` asks for many more of them than every run can have.
+# A busy machine makes no example wrong. `make test-faults` asks for many more of them than every run can have.
 settings.register_profile("any machine", deadline=None, max_examples=int(os.environ.get("DROPSCORE_EXAMPLES", "100")))
 settings.load_profile("any machine")
 

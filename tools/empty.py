@@ -1,7 +1,7 @@
 """Empties the buckets for `make destroy`: CloudFormation deletes no bucket that still holds objects.
 
 Access logs and trails come late: where one of their buckets is refused, run it again. Does nothing where
-`deploy.keep_data` is true (then the buckets stay) or where no storage stack is deployed.
+`deploy.retain_data` is true (then the buckets stay) or where no storage stack is deployed.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 3
     stack = deploy.stack_name("storage")
-    if deploy.keep_data:
-        print(f"deploy.keep_data is true: what {stack} holds stays", file=sys.stderr)
+    if deploy.retain_data:
+        print(f"deploy.retain_data is true: what {stack} holds stays", file=sys.stderr)
     elif (outputs := _outputs(stack)) is None:
         print(f"there is no stack {stack}: nothing to empty", file=sys.stderr)
     elif users := [name for name in map(deploy.stack_name, USERS) if _outputs(name) is not None]:

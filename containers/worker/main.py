@@ -96,7 +96,7 @@ def _worker() -> Worker:
         settings=settings,
         table=JobsTable(boto3.resource("dynamodb", config=RETRIES).Table(settings.jobs_table)),
         s3=boto3.client("s3", config=RETRIES),
-        runtime=boto3.client("sagemaker-runtime", config=runtime_config(settings.in_flight)),
+        runtime=boto3.client("sagemaker-runtime", config=runtime_config(settings.max_concurrent_requests)),
     )
 
 

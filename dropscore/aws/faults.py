@@ -87,9 +87,9 @@ def fault(error: AwsError, doing: str) -> JobError:
             "give the role this permission, then start the job again",
         )
     if code in _BUSY or status in (429, 503):
-        return BusyError("AWS_BUSY", f"{doing}: {code} ({said}); it is tried again")
+        return BusyError("THROTTLED", f"{doing}: {code} ({said}); it is tried again")
     if code in _TRANSIENT or status == 408 or status >= 500:
-        return TransientError("AWS_BUSY", f"{doing}: {code} ({said}); it is tried again")
+        return TransientError("THROTTLED", f"{doing}: {code} ({said}); it is tried again")
     return PermanentError("AWS_ERROR", f"{doing}: {code}: {said}")
 
 

@@ -94,7 +94,7 @@ class Writer:
                 self._put() if self._upload is None else self._complete()
             except ClientError as error:
                 if code_of(error) == CONFLICT:
-                    raise BusyError("AWS_BUSY", f"{self._name}: somebody else writes there at this moment") from error
+                    raise BusyError("THROTTLED", f"{self._name}: somebody else writes there at this moment") from error
                 if code_of(error) not in (TAKEN, UPLOAD_GONE, "404"):
                     raise
                 return self._is_mine(error)
@@ -105,7 +105,7 @@ class Writer:
         """Whether an earlier try, whose reply was lost, has written it."""
         found = metadata(self._s3, bucket=self._object["Bucket"], key=self.key)
         if found is None:
-            raise BusyError("AWS_BUSY", f"{self._name}: the upload is gone, and nothing came of it") from error
+            raise BusyError("THROTTLED", f"{self._name}: the upload is gone, and nothing came of it") from error
         return bool(found.get("writer") == self._new["Metadata"]["writer"])
 
     def _put(self) -> None:

@@ -29,7 +29,7 @@ class Source:
         """The bytes from `start` up to `stop` or the object's end, whichever comes first.
 
         A broken connection is opened again where it broke, `reopenings` times without progress. Raises PermanentError
-        SOURCE_GONE where this version is no more; never reads another one.
+        INPUT_NOT_FOUND where this version is no more; never reads another one.
         """
         if stop is not None and stop <= start:
             return  # S3 would take such a range for none and send everything
@@ -71,11 +71,11 @@ class Source:
             return _PastTheEndError("READ_BROKEN", f"{self._name} ends before the byte that was asked for")
         if _code(error) in _GONE:
             return PermanentError(
-                "SOURCE_GONE", f"{self._name} has been deleted; upload the file again to have it scored"
+                "INPUT_NOT_FOUND", f"{self._name} has been deleted; upload the file again to have it scored"
             )
         if _code(error) == "PreconditionFailed":
             return PermanentError(
-                "SOURCE_CHANGED",
+                "INPUT_CHANGED",
                 f"{self._name} is not what it was a moment ago; nothing was published. Upload it again",
             )
         return fault(error, f"reading {self._name}")

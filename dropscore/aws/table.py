@@ -121,12 +121,12 @@ class JobsTable(Items):
         """The bytes that this model's endpoint was found to take at most; None where it took all that was sent."""
         with faults("reading the jobs table"):
             item = self._table.get_item(Key={"job_id": _limit_key(model, version)}).get("Item")
-        return int(item["body_limit_bytes"]) if item else None  # type: ignore[arg-type]
+        return int(item["max_payload_bytes"]) if item else None  # type: ignore[arg-type]
 
     def learn_body_limit(self, model: str, version: str, limit_bytes: int) -> None:
         """Remembers that limit for the jobs to come, unless a smaller one is known."""
-        lower = Attr("body_limit_bytes").not_exists() | Attr("body_limit_bytes").gt(limit_bytes)
-        self._update(_limit_key(model, version), lower, {"body_limit_bytes": limit_bytes})
+        lower = Attr("max_payload_bytes").not_exists() | Attr("max_payload_bytes").gt(limit_bytes)
+        self._update(_limit_key(model, version), lower, {"max_payload_bytes": limit_bytes})
 
     def known(self, job_ids: Iterable[str]) -> set[str]:
         """Those of at most 100 ids that are jobs."""

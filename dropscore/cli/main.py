@@ -44,7 +44,7 @@ for _entry in sorted(entry_points(group="dropscore.commands"), key=lambda entry:
 
 _OF_AWS = {
     "ACCESS_DENIED": "docs/access.md says which permissions a command needs",
-    "AWS_BUSY": "try again",
+    "THROTTLED": "try again",
     "AWS_ERROR": "this is unexpected; please report it",
     "AWS_UNREACHABLE": "look at your connection, then try again",
 }

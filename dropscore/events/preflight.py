@@ -34,7 +34,7 @@ class Preflight:
     def options(self, key: str, route: Route) -> tuple[Options, str]:
         """The options of one file and the name of its model: the route's, and its sidecar's word over them.
 
-        Raises RejectedError BAD_OPTIONS for a sidecar that cannot be followed, KEY_TOO_LONG for a file whose scores and
+        Raises RejectedError INVALID_OPTIONS for a sidecar that cannot be followed, KEY_TOO_LONG for a file whose scores and
         manifest could not be named after it.
         """
         _check_length(key)
@@ -42,11 +42,11 @@ class Preflight:
             said = self._sidecar(sidecar_key(key))
             options = route.options.overridden(said.options, sidecar_key(key)) if said.options else route.options
         except ConfigurationError as error:
-            raise RejectedError("BAD_OPTIONS", f"{error}; mend it, then upload the file again") from None
+            raise RejectedError("INVALID_OPTIONS", f"{error}; mend it, then upload the file again") from None
         model = said.model or route.model
         if model not in self.models:
             known = ", ".join(sorted(self.models))
-            raise RejectedError("BAD_OPTIONS", f"{sidecar_key(key)}: model: {model!r} is none of {known}")
+            raise RejectedError("INVALID_OPTIONS", f"{sidecar_key(key)}: model: {model!r} is none of {known}")
         return options, model
 
     def check(self, job: Job) -> None:

@@ -116,7 +116,7 @@ class Reconciliation:
     def _measure(self, moment: datetime, findings: int, unmended: int) -> None:
         waiting, running = self._oldest(moment, State.CLAIMED, State.SUBMITTED), self._oldest(moment, State.RUNNING)
         values = {"OldestWaiting": waiting, "OldestUnfinished": max(waiting, running)}
-        emit({"Findings": findings, "Unmended": unmended, **values}, environment=self.settings.environment)
+        emit({"ReconcileRepairs": findings, "RepairsFailed": unmended, **values}, environment=self.settings.environment)
 
     def _oldest(self, moment: datetime, *states: State) -> float:
         """Seconds since the oldest job in any of the states was submitted; 0 where there is none."""

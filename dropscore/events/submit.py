@@ -28,7 +28,7 @@ DAY_SECONDS = 86_400
 SHARE = "scoring"
 """All jobs are of one share: Batch compares priorities within a share only, and gives each share its part."""
 
-OF_THE_FILE = frozenset({"BAD_OPTIONS", "KEY_TOO_LONG", "NOT_AN_INPUT"})
+OF_THE_FILE = frozenset({"INVALID_OPTIONS", "KEY_TOO_LONG", "NOT_AN_INPUT"})
 """The codes known at the claim for which the file itself is at fault; with any other code the job FAILED."""
 
 TAG = "dropscore:env"
@@ -109,7 +109,9 @@ class Intake:
         if why := why_ignored(upload.key):
             raise RejectedError("NOT_AN_INPUT", f"{upload.key!r} is never scored: {why}")
         if wish.model is not None and wish.model not in self._settings.models:
-            raise RejectedError("BAD_OPTIONS", f"{wish.model!r} is none of {', '.join(sorted(self._settings.models))}")
+            raise RejectedError(
+                "INVALID_OPTIONS", f"{wish.model!r} is none of {', '.join(sorted(self._settings.models))}"
+            )
         earlier = self._table.find(upload.job_id)
         if earlier is not None and earlier.status is State.SUCCEEDED:
             return self._follow(upload, earlier, wish)
@@ -136,7 +138,7 @@ class Intake:
         if seen is not None:  # what was published under this key by a run that was thought lost still counts, once
             job = replace(job, run=seen.run + 1, output_key=seen.output_key)
         if not (self._table.claim_again(job) if seen else self._table.claim(job)):
-            raise RejectedError("NOT_ENDED", f"job {identity} is under way; it can be retried once it has ended")
+            raise RejectedError("JOB_IN_PROGRESS", f"job {identity} is under way; it can be retried once it has ended")
         self._launch(job)
         return identity
 

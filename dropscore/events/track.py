@@ -24,17 +24,17 @@ CAUSES = (
         "SPOT_RECLAIMED",
         "spot capacity was taken back on every attempt; start the job again",
     ),
-    ("not known any more", "BATCH_LOST", "start the job again: dropscore retry"),
+    ("not known any more", "BATCH_JOB_NOT_FOUND", "start the job again: dropscore retry"),
     ("exceeded timeout", "TIMEOUT", "raise worker.timeout_minutes"),
     (
         "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
         "NO_CAPACITY",
-        "AWS had no capacity for as long as worker.runnable_minutes says; dropscore retry, or allow more network.azs "
+        "AWS had no capacity for as long as worker.queue_timeout_minutes says; dropscore retry, or allow more network.max_azs "
         "or worker.instance_families",
     ),
     (
         "MISCONFIGURATION:",
-        "NO_ROOM",
+        "RESOURCES_UNSATISFIABLE",
         "no pool can ever hold such a worker; lower worker.vcpus, worker.memory_mib or worker.gpus, or raise "
         "worker.max_vcpus; then dropscore retry",
     ),

@@ -99,7 +99,7 @@ class _Table:
         """Where the columns stand, from 0; none of them twice."""
         places = [self.place(word, option) for word in words]
         if len(set(places)) < len(places):
-            raise RejectedError("COLUMN_TWICE", f"{option}: two of the words are the same column; name it once")
+            raise RejectedError("DUPLICATE_COLUMN", f"{option}: two of the words are the same column; name it once")
         return places
 
     def place(self, word: Word, option: str) -> int:
@@ -112,7 +112,8 @@ class _Table:
             )
         if len(found) > 1:
             raise RejectedError(
-                "COLUMN_TWICE", f"{option}: the header has column {word!r} {len(found)} times; use the column's number"
+                "DUPLICATE_COLUMN",
+                f"{option}: the header has column {word!r} {len(found)} times; use the column's number",
             )
         return found[0]
 

@@ -141,7 +141,7 @@ def _has_header(rows: list[bytes], options: Options, names: Sequence[bytes]) -> 
         return is_header(first, width, names, options.named_columns)
     if options.header is False and names_all_features([value_of(cell) for cell in first], names):
         raise RejectedError(
-            "UNANNOUNCED_HEADER",
+            "UNEXPECTED_HEADER",
             "the options say header = false, and the first row holds the names of all the model's features; "
             "set header = true",
         )

@@ -68,7 +68,7 @@ class Named:
         missing = [name for name in features if name not in places]
         if twice:
             raise RejectedError(
-                "COLUMN_TWICE",
+                "DUPLICATE_COLUMN",
                 f"the header has the feature {_quoted(twice[0])} {counts[twice[0]]} times; leave all but one out by "
                 "their numbers, such as `exclude = [2]`",
             )

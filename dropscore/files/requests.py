@@ -204,7 +204,7 @@ def too_large(row: int, offset: int, limit_bytes: int, line: int | None = None) 
     return RowTooLargeError(
         "ROW_TOO_LARGE",
         f"it is longer than the {limit_bytes} bytes that a request may hold; "
-        "look for a double quote that is never closed, or raise the model's body_limit_bytes",
+        "look for a double quote that is never closed, or raise the model's max_payload_bytes",
         rows=(row, row),
         offset=offset,
         line=line,

@@ -45,7 +45,7 @@ class Model:
     name: str
     endpoint: str
     version: str
-    body_limit_bytes: int
+    max_payload_bytes: int
     features: int | None = None
     digest: str | None = None
     component: str | None = None

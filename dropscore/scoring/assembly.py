@@ -116,7 +116,7 @@ class Assembly:
             raise RejectedError("EMPTY_FILE", "the file has no rows; upload one that has")
         if parts[-1].end != job.size_bytes:
             raise PermanentError(
-                "PARTS_DO_NOT_FIT", f"the parts end at byte {parts[-1].end} of {job.size_bytes}; nothing was published"
+                "SHARD_MISMATCH", f"the parts end at byte {parts[-1].end} of {job.size_bytes}; nothing was published"
             )
         columns = {part.columns for part in parts if part.columns is not None}
         if len(columns) > 1:
@@ -165,7 +165,7 @@ class Assembly:
             rows, lines, position = rows + part.rows, lines + part.lines, part.end
         if position == start:
             return rows, lines
-        limit = Limit(self.one.model.body_limit_bytes)
+        limit = Limit(self.one.model.max_payload_bytes)
         bodies = self.one.bodies(self.one.text.read(position, start), limit, offset=position)
         more = more_lines = 0
         try:

@@ -37,9 +37,14 @@ _WAKING = (
 )
 
 
-def runtime_config(in_flight: int) -> Config:
+def runtime_config(max_concurrent_requests: int) -> Config:
     """One connection for each body in flight, and no retries of botocore's own: the scorer retries."""
-    return Config(connect_timeout=5, read_timeout=70, max_pool_connections=in_flight, retries={"total_max_attempts": 1})
+    return Config(
+        connect_timeout=5,
+        read_timeout=70,
+        max_pool_connections=max_concurrent_requests,
+        retries={"total_max_attempts": 1},
+    )
 
 
 class Endpoint:
@@ -104,7 +109,7 @@ class Endpoint:
         if code == "ModelError":
             return self._model_error(error.response, body)
         if code == "ValidationError" and _NO_CAPACITY in said:
-            return BusyError("MODEL_ASLEEP", f"endpoint {self._name} {_WAKING}")
+            return BusyError("ENDPOINT_SCALED_TO_ZERO", f"endpoint {self._name} {_WAKING}")
         if code == "ValidationError" and _MISSING.search(said):
             return PermanentError("ENDPOINT_MISSING", f"endpoint {self._name} does not exist; deploy the hosting stack")
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 413:
@@ -130,7 +135,7 @@ class Endpoint:
 def _too_large(body: Body) -> BodyTooLargeError:
     return BodyTooLargeError(
         "BODY_TOO_LARGE",
-        f"the endpoint does not take a body of {len(body.data)} bytes; lower the model's body_limit_bytes",
+        f"the endpoint does not take a body of {len(body.data)} bytes; lower the model's max_payload_bytes",
     )
 
 
@@ -140,7 +145,7 @@ _WORDS = {
     "NOT_A_NUMBER": "a cell is not a number",
     "NOT_FINITE": "a cell is infinite, or too large for a 32-bit float",
     "NOT_A_CATEGORY": "a cell of a categorical column is not a category's code, a whole number from 0",
-    "UNANNOUNCED_HEADER": "it looks like a header, and the model takes rows of numbers only",
+    "UNEXPECTED_HEADER": "it looks like a header, and the model takes rows of numbers only",
     "BAD_LINE_END": "a carriage return stands in the middle of it",
     "EMPTY_BODY": "there is nothing in it",
 }

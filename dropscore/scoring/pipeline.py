@@ -144,7 +144,7 @@ class Pass:
             self.text.read,
             self.job.plan.bounds(index)[0],
             self.job.size_bytes,
-            most_bytes=self.model.body_limit_bytes,
+            most_bytes=self.model.max_payload_bytes,
             dialect=self.dialect,
         )
         return max(found, self.layout.data_offset)
@@ -186,7 +186,7 @@ class Pass:
         scorer = Scorer(
             invoke=self.meter.measured(endpoint),
             limit=limit,
-            in_flight=self.settings.in_flight,
+            max_concurrent_requests=self.settings.max_concurrent_requests,
             payload=self.layout.payload,
             explain=self._explained,
             most_bad_rows=borne.allowance.most_in_a_body,
@@ -227,7 +227,7 @@ class Pass:
         return pick(bodies, _offsets(listed))
 
     def _limit(self) -> Limit:
-        limit = Limit(self.model.body_limit_bytes)
+        limit = Limit(self.model.max_payload_bytes)
         learned = self.table.body_limit(self.model.name, self.model.version)
         if learned is not None:
             limit.bytes = min(limit.bytes, learned)

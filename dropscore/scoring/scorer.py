@@ -63,7 +63,7 @@ class Scorer:
 
     invoke: Invoke
     limit: Limit
-    in_flight: int
+    max_concurrent_requests: int
     payload: Callable[[bytes], bytes] = bytes
     explain: Explain = as_said
     most_bad_rows: int = 0
@@ -78,16 +78,16 @@ class Scorer:
     def score(self, bodies: Iterable[Body]) -> Iterator[Scored]:
         """The scores in the order of the rows, a body at a time.
 
-        At most `in_flight` bodies are held; how many of them are asked for at one time follows `Pace`. The first error
+        At most `max_concurrent_requests` bodies are held; how many of them are asked for at one time follows `Pace`. The first error
         in the order of the rows ends it; what was not sent by then is dropped.
         """
-        pace = Pace(self.in_flight)
+        pace = Pace(self.max_concurrent_requests)
         window: deque[Future[Scored]] = deque()
         errors: list[UncertainError] = []
-        pool = ThreadPoolExecutor(self.in_flight, thread_name_prefix="invoke")
+        pool = ThreadPoolExecutor(self.max_concurrent_requests, thread_name_prefix="invoke")
         try:
             for body in _up_to_error(bodies, errors):
-                while window and (len(window) == self.in_flight or _unanswered(window) >= pace.size):
+                while window and (len(window) == self.max_concurrent_requests or _unanswered(window) >= pace.size):
                     yield self._next(window, pace)
                 window.append(pool.submit(self._score, body, pace))
             while window:

@@ -55,7 +55,7 @@ class Assembly:
 
     digest: str
     stacks: tuple[SynthesizedStack, ...]
-    body_limit_bytes: int  # the largest that the settings allow for any model
+    max_payload_bytes: int  # the largest that the settings allow for any model
 
 
 def synthesize(environ: Mapping[str, str], *, root: Path = ROOT, cache: Path = CACHE) -> Assembly:
@@ -68,7 +68,7 @@ def synthesize(environ: Mapping[str, str], *, root: Path = ROOT, cache: Path = C
         _run_app(root, home, environ)
         _forget_old(cache)
     os.utime(home)
-    limit = max(model.body_limit_bytes for model in settings.models)
+    limit = max(model.max_payload_bytes for model in settings.models)
     return Assembly(digest, tuple(_stacks(home)), limit)
 
 

@@ -44,7 +44,7 @@ def main(settings: ShimSettings, listening: socket.socket) -> None:
         server.start()
     batch.start(JOBS_PER_CORE * (os.cpu_count() or 1))
     shim = Shim(
-        listening, batch=batch, endpoints=endpoints, authority=authority, body_limit_bytes=settings.body_limit_bytes
+        listening, batch=batch, endpoints=endpoints, authority=authority, max_payload_bytes=settings.max_payload_bytes
     )
     threading.Thread(target=shim.serve_forever, daemon=True).start()
     _wait_for_the_end()

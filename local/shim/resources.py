@@ -73,7 +73,7 @@ class ShimSettings:
     state: Path
     resources: list[dict[str, Any]]
     images: Mapping[str, Mapping[str, str]]  # tag → {"context", "dockerfile", "interpreter"}
-    body_limit_bytes: int
+    max_payload_bytes: int
 
     @classmethod
     def read(cls, path: Path) -> ShimSettings:

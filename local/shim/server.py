@@ -39,13 +39,13 @@ class Shim(ThreadingHTTPServer):
         batch: Batch,
         endpoints: Mapping[str, ModelServer],
         authority: Authority,
-        body_limit_bytes: int,
+        max_payload_bytes: int,
     ) -> None:
         super().__init__(listening.getsockname(), Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listening
         self.batch, self.endpoints, self.authority = batch, endpoints, authority
-        self.body_limit_bytes = body_limit_bytes
+        self.max_payload_bytes = max_payload_bytes
         port = listening.getsockname()[1]
         self.hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
 
@@ -137,7 +137,7 @@ class Handler(BaseHTTPRequestHandler):
         component = server.endpoint.component
         for resource in (server.endpoint.arn, *([component.arn] if component else [])):
             self.server.authority.require(caller, "sagemaker:InvokeEndpoint", resource)
-        limit = min(self.server.body_limit_bytes, server.body_limit_bytes)
+        limit = min(self.server.max_payload_bytes, server.max_payload_bytes)
         if len(body) > limit:
             # The runtime names no error code here, and botocore reports the status, 413, as the code.
             raise AwsError(413, "", f"HTTP content length exceeded {limit} bytes.")

@@ -12,7 +12,7 @@ from model_tools.artifact import MANIFEST, Manifest, load_members, members
 from model_tools.errors import Code, ModelImportError
 from model_tools.importing.inert import BOOSTER, SCALAR, WRAPPERS, Thing
 from model_tools.importing.rds import raw_vectors
-from model_tools.importing.recognize import Kind, needs_legacy, recognise, unwrap
+from model_tools.importing.recognize import Kind, needs_legacy, recognize, unwrap
 from model_tools.importing.unpickle import read
 from model_tools.sandbox.budget import Budget
 
@@ -49,7 +49,7 @@ class Found:
 def find(content: bytes, budget: Budget | None = None) -> Found:
     budget = budget or Budget(len(content))
     plain = unwrap(content, budget)
-    kind = recognise(plain)
+    kind = recognize(plain)
     if kind is Kind.TAR:
         return _find_in_tar(plain, budget)
     if kind is None:
@@ -72,7 +72,7 @@ def _find(plain: bytes, kind: Kind, budget: Budget) -> Found:
 def _from_rds(content: bytes, budget: Budget) -> Found:
     """The first vector that is a model: what an xgb.Booster holds after it (callbacks, a call) is R's business."""
     for vector in raw_vectors(content, budget):
-        kind = recognise(vector)
+        kind = recognize(vector)
         if kind is not None and kind not in _WRAPPINGS:
             return Found(content=vector, kind=kind, format=f"RDS of R around {kind}")
     raise ModelImportError(
@@ -85,7 +85,7 @@ def _find_in_tar(plain: bytes, budget: Budget) -> Found:
     if MANIFEST in files:
         return _find_served(files)
     models = {name: unwrap(content, budget) for name, content in files.items() if not _is_bystander(name)}
-    kinds = {name: kind for name, content in models.items() if (kind := recognise(content))}
+    kinds = {name: kind for name, content in models.items() if (kind := recognize(content))}
     if len(kinds) != 1:
         among = ", ".join(sorted(kinds or models)) or "no files"
         raise ModelImportError(
@@ -99,7 +99,7 @@ def _find_in_tar(plain: bytes, budget: Budget) -> Found:
 def _find_served(files: Mapping[str, bytes]) -> Found:
     """An artifact with a manifest: the model is as foreign as any, and the manifest is what has to be checked."""
     stated, model = load_members(dict(files))
-    kind = recognise(model)
+    kind = recognize(model)
     if kind not in {Kind.JSON_MODEL, Kind.UBJ_MODEL} or needs_legacy(kind, model):
         raise ModelImportError(
             f"the archive's {MANIFEST} is of a model that today's XGBoost wrote, and its model is not one. "
@@ -126,7 +126,7 @@ def _from_pickle(content: bytes, budget: Budget) -> Found:
         )
     state = _state(booster)
     handle = state.get("handle")
-    kind = recognise(bytes(handle)) if isinstance(handle, bytes | bytearray) else None
+    kind = recognize(bytes(handle)) if isinstance(handle, bytes | bytearray) else None
     if not isinstance(handle, bytes | bytearray) or kind is None or kind in _WRAPPINGS:
         raise ModelImportError(f"the pickle of {thing.kind} holds no model bytes that XGBoost ever wrote")
     return Found(

@@ -44,9 +44,9 @@ class Kind(StrEnum):
     JSON_MODEL = "XGBoost JSON"
     UBJ_MODEL = "XGBoost UBJSON"
     BINARY_MODEL = "XGBoost binary"
-    JSON_SNAPSHOT = "XGBoost serialised as JSON"
-    UBJ_SNAPSHOT = "XGBoost serialised as UBJSON"
-    BINARY_SNAPSHOT = "XGBoost serialised as binary (early 1.x)"
+    JSON_SNAPSHOT = "XGBoost serialized as JSON"
+    UBJ_SNAPSHOT = "XGBoost serialized as UBJSON"
+    BINARY_SNAPSHOT = "XGBoost serialized as binary (early 1.x)"
     PICKLE = "pickle"
     RDS = "RDS of R"
     TAR = "tar"
@@ -74,7 +74,7 @@ def _opener(content: bytes) -> _Opener | None:
     return next((opener for magic, opener in _OPENERS.items() if content.startswith(magic)), None)
 
 
-def recognise(content: bytes) -> Kind | None:
+def recognize(content: bytes) -> Kind | None:
     """The kind of an unwrapped file; None when it is nothing a model comes in. Raises for what we know but refuse."""
     for magic, what in _REFUSED_PACKINGS.items():
         if content.startswith(magic):

@@ -84,7 +84,7 @@ class EndpointHealth(Construct):
             metrics.latency,
             latency_ms * 1000,
             f"Endpoint {name}: a tenth of the requests took {latency_ms} ms or longer. More or larger instances, or "
-            f"smaller bodies (body_limit_bytes), make it quicker; see {DOCUMENTATION}.",
+            f"smaller bodies (max_payload_bytes), make it quicker; see {DOCUMENTATION}.",
         )
         self.alarms = [errors, latency]
 

@@ -30,7 +30,7 @@ class Images(Stack):
         super().__init__(
             scope, construct_id, stack_name=deploy.stack_name("images"), description="Dropscore: the images, built here"
         )
-        removal = RemovalPolicy.RETAIN if deploy.keep_data else RemovalPolicy.DESTROY
+        removal = RemovalPolicy.RETAIN if deploy.retain_data else RemovalPolicy.DESTROY
         self._key = kms.Key(
             self, "Key", description="Dropscore: images", enable_key_rotation=True, removal_policy=removal
         )

@@ -72,7 +72,7 @@ class Alarms(Construct):
         functions = [each.metric("DeadLetterErrors", statistic="Sum") for each in self._functions]
         functions.append(self._watched.functions["announce"].metric("DestinationDeliveryFailures", statistic="Sum"))
         return self._alarm(
-            "Unkept",
+            "DeadLetterDeliveryFailed",
             _sum("Events lost", [*functions, *map(_undeliverable, self._watched.rules)]),
             1,
             "An event could neither be delivered nor kept in the dead-letter queue: it is lost.",
@@ -82,17 +82,19 @@ class Alarms(Construct):
         minutes = self._watched.stuck_minutes
         metric = self._watched.measures.of("OldestUnfinished", "Maximum", period=self._looks)
         what = f"A job has not ended {minutes} minutes after it was submitted (monitoring.stuck_minutes)."
-        return self._alarm("Stuck", metric, minutes * 60, what, missing=NO_NEWS_IS_NONE)  # between two looks
+        return self._alarm("JobsStuck", metric, minutes * 60, what, missing=NO_NEWS_IS_NONE)  # between two looks
 
     def _findings(self) -> cloudwatch.Alarm:
-        metric = self._watched.measures.of("Findings")
-        return self._alarm("Findings", metric, 1, "`reconcile` found, and mended, what events should have done.")
+        metric = self._watched.measures.of("ReconcileRepairs")
+        return self._alarm(
+            "ReconcileRepairs", metric, 1, "`reconcile` found, and mended, what events should have done."
+        )
 
     def _silent(self) -> cloudwatch.Alarm:
         metric = self._watched.functions["reconcile"].metric_invocations(period=self._looks, statistic="Sum")
         what = "`reconcile` has not run for three of its intervals, so nobody looks for what was lost. This alarm also "
         what += "stands for a moment after the first deployment."
-        return self._alarm("Silent", metric, 1, what, comparison=LESS, periods=3, missing=NO_NEWS_IS_BAD)
+        return self._alarm("ReconcileNotRunning", metric, 1, what, comparison=LESS, periods=3, missing=NO_NEWS_IS_BAD)
 
     def _errors(self) -> cloudwatch.Alarm:
         """An event is tried three times: one error may be chance, three are not."""
@@ -114,7 +116,7 @@ class Alarms(Construct):
         measures = self._watched.measures
         metric = cloudwatch.MathExpression(
             expression="100 * throttled / (throttled + FILL(answered, 0))",
-            using_metrics={"throttled": measures.of("Throttles"), "answered": measures.of("Bodies")},
+            using_metrics={"throttled": measures.of("Throttles"), "answered": measures.of("Requests")},
             label="Requests turned away, %",
             period=FIVE_MINUTES,
         )

@@ -69,7 +69,7 @@ def _title(settings: WorkerSettings) -> str:
 def _give_up(settings: WorkerSettings) -> list[batch.JobStateTimeLimitAction]:
     """A job at the head of the queue that cannot start would hold up all others."""
     minutes = {
-        Reason.INSUFFICIENT_INSTANCE_CAPACITY: settings.runnable_minutes,
+        Reason.INSUFFICIENT_INSTANCE_CAPACITY: settings.queue_timeout_minutes,
         Reason.COMPUTE_ENVIRONMENT_MAX_RESOURCE: MISCONFIGURED_MINUTES,
         Reason.JOB_RESOURCE_REQUIREMENT: MISCONFIGURED_MINUTES,
     }

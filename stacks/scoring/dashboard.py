@@ -104,7 +104,7 @@ def _throughput(shown: Shown) -> list[Row]:
         ],
         [
             _graph("Requests turned away, and repeated", [of("Throttles"), of("Retries")]),
-            _graph("Requests of one worker under way", each("InFlight", "Maximum")),
+            _graph("Requests of one worker under way", each("ConcurrentRequests", "Maximum")),
             _graph("Shards done; jobs' time in seconds", [of("ShardsDone")], right=[of("JobTime", "p90")]),
         ],
     ]

@@ -32,8 +32,14 @@ class Environments:
         _check_room(self._models + self._routes + self._inputs)
 
     def of_worker(self) -> dict[str, str]:
-        in_flight = str(self._settings.worker.in_flight)
-        return {**self.where, **self.named, "MODELS": self._models, **self._names, "IN_FLIGHT": in_flight}
+        max_concurrent_requests = str(self._settings.worker.max_concurrent_requests)
+        return {
+            **self.where,
+            **self.named,
+            "MODELS": self._models,
+            **self._names,
+            "MAX_CONCURRENT_REQUESTS": max_concurrent_requests,
+        }
 
     def of_submission(self, worker: Worker) -> dict[str, str]:
         """Of whoever submits jobs to `worker`."""
@@ -60,7 +66,7 @@ def _model(endpoint: Endpoint, names: str | None) -> dict[str, str | int | None]
     known: dict[str, str | int | None] = {
         "endpoint": endpoint.endpoint_name,
         "version": endpoint.version,
-        "body_limit_bytes": endpoint.model.body_limit_bytes,
+        "max_payload_bytes": endpoint.model.max_payload_bytes,
         "features": endpoint.model.features,
         "digest": endpoint.model.digest,
     }

@@ -38,7 +38,7 @@ class Zone:
 def zones_of(settings: NetworkSettings) -> list[Zone]:
     """Without names: the first of the region, by index, because names would need a look-up in the account at synth."""
     if not settings.zones:
-        return [Zone(index, name=Fn.select(index, Fn.get_azs())) for index in range(settings.azs)]
+        return [Zone(index, name=Fn.select(index, Fn.get_azs())) for index in range(settings.max_azs)]
     if settings.are_zone_ids:
         return [Zone(int(zone[-1]) - 1, id=zone) for zone in sorted(settings.zones)]
     return [Zone(ord(zone[-1]) - ord("a"), name=zone) for zone in sorted(settings.zones)]

@@ -126,9 +126,9 @@ def _check_window(path: Path, written: SettingsFile) -> None:
 
 def _check_zones(path: Path, written: SettingsFile) -> None:
     network = written.network
-    if network.zones and "azs" in network.model_fields_set and network.azs != len(network.zones):
+    if network.zones and "max_azs" in network.model_fields_set and network.max_azs != len(network.zones):
         raise SettingsError(
-            f"{path.name}: network.azs: {network.azs}: network.zones names {len(network.zones)} of them; take azs out"
+            f"{path.name}: network.max_azs: {network.max_azs}: network.zones names {len(network.zones)} of them; take max_azs out"
         )
 
 

@@ -33,7 +33,7 @@ class ModelSettings(Section):
     max_instances: int | None = Field(default=None, ge=1, le=100)
     invocations_per_instance: int = Field(default=60, ge=1, le=100_000)
     capture_percent: int = Field(default=0, ge=0, le=100)
-    body_limit_bytes: int | None = Field(default=None, ge=1_000, le=25_000_000)
+    max_payload_bytes: int | None = Field(default=None, ge=1_000, le=25_000_000)
 
     @property
     def fewest(self) -> int:
@@ -118,7 +118,7 @@ class ModelSettings(Section):
             raise ValueError(f"fewer than instance_count; use at least {info.data['instance_count']}")
         return most
 
-    @field_validator("body_limit_bytes")
+    @field_validator("max_payload_bytes")
     @classmethod
     def _is_taken_by_the_endpoint(cls, limit: int | None, info: ValidationInfo) -> int | None:
         serverless = info.data.get("serverless_memory_mib") is not None
@@ -150,6 +150,6 @@ class ServedModel:
         return self.artifact.digest if self.artifact else None
 
     @property
-    def body_limit_bytes(self) -> int:
+    def max_payload_bytes(self) -> int:
         default = SERVERLESS_BODY_LIMIT_BYTES if self.serving.serverless_memory_mib else BODY_LIMIT_BYTES
-        return self.serving.body_limit_bytes or default
+        return self.serving.max_payload_bytes or default

@@ -31,8 +31,8 @@ class Section(BaseModel):
 
 class Deploy(Section):
     env: str = Field(default="dev", pattern=r"^[a-z][a-z0-9-]*$", max_length=20)
-    keep_data: bool = False
-    protected: bool = False
+    retain_data: bool = False
+    termination_protection: bool = False
     images: Literal["docker", "codebuild"] = "docker"
     tags: dict[str, str] = Field(default={})
     unlisted: list[str] = Field(default=[])
@@ -40,12 +40,12 @@ class Deploy(Section):
     def stack_name(self, part: str) -> str:
         return f"dropscore-{self.env}-{part}"
 
-    @field_validator("protected")
+    @field_validator("termination_protection")
     @classmethod
-    def _keeps_its_data(cls, protected: bool, info: ValidationInfo) -> bool:
-        if protected and not info.data.get("keep_data", True):
-            raise ValueError("what is protected from deletion is also kept; add keep_data = true")
-        return protected
+    def _keeps_its_data(cls, termination_protection: bool, info: ValidationInfo) -> bool:
+        if termination_protection and not info.data.get("retain_data", True):
+            raise ValueError("what is termination_protection from deletion is also kept; add retain_data = true")
+        return termination_protection
 
     @field_validator("tags")
     @classmethod
@@ -90,7 +90,7 @@ def _is_hidden(name: str) -> bool:
 
 class NetworkSettings(Section):
     mode: Literal["endpoints", "nat"] = "endpoints"
-    azs: int = Field(default=2, ge=1, le=6)
+    max_azs: int = Field(default=2, ge=1, le=6)
     zones: list[str] = Field(default=[], max_length=6)
     flow_logs: bool = True
 

@@ -38,9 +38,9 @@ class WorkerSettings(Section):
     max_vcpus: int = Field(default=64, ge=2, le=10_000)
     timeout_minutes: int = Field(default=720, ge=1, le=20_160)  # AWS ends a Fargate job after 14 days
     attempts: int = Field(default=3, ge=1, le=10)
-    in_flight: int = Field(default=4, ge=1, le=64)
+    max_concurrent_requests: int = Field(default=4, ge=1, le=64)
     shard_mib: int = Field(default=256, ge=1, le=65_536)
-    runnable_minutes: int = Field(default=1440, ge=10, le=1440)  # what AWS Batch takes
+    queue_timeout_minutes: int = Field(default=1440, ge=10, le=1440)  # what AWS Batch takes
 
     @property
     def families(self) -> tuple[str, ...]:

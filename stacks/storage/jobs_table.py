@@ -11,7 +11,13 @@ INDEXES = ("by_file", "by_status")
 
 
 def jobs_table(
-    scope: Construct, construct_id: str, *, key: kms.IKey, removal: RemovalPolicy, expires: bool, protected: bool
+    scope: Construct,
+    construct_id: str,
+    *,
+    key: kms.IKey,
+    removal: RemovalPolicy,
+    expires: bool,
+    termination_protection: bool,
 ) -> dynamodb.Table:
     table = dynamodb.Table(
         scope,
@@ -25,7 +31,7 @@ def jobs_table(
         ),
         stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,  # no row content in either
         time_to_live_attribute="expires_at" if expires else None,
-        deletion_protection=protected,
+        deletion_protection=termination_protection,
         removal_policy=removal,
     )
     for index in INDEXES:

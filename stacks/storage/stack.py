@@ -40,7 +40,7 @@ class Storage(Stack):
         super().__init__(
             scope, construct_id, stack_name=deploy.stack_name("storage"), description="Dropscore: what must survive"
         )
-        removal = RemovalPolicy.RETAIN if deploy.keep_data else RemovalPolicy.DESTROY
+        removal = RemovalPolicy.RETAIN if deploy.retain_data else RemovalPolicy.DESTROY
         self.key = data_key(self, "Key", removal=removal)
         self.operations_key = operations_key(self, "OperationsKey", removal=removal, trail=settings.data_events)
         self.alarm_topic = AlarmTopic(self, "Alarms", key=self.operations_key, emails=emails)
@@ -52,7 +52,7 @@ class Storage(Stack):
             key=self.key,
             removal=removal,
             expires=settings.job_ttl_days > 0,
-            protected=deploy.protected,
+            termination_protection=deploy.termination_protection,
         )
         if settings.data_events:
             self._record_data_events(removal, logs)

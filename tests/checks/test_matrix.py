@@ -24,9 +24,9 @@ def test_every_setting_that_is_a_choice_takes_part() -> None:
     found = dimensions()
     assert found["network.mode"] == ("endpoints", "nat")
     assert found["network.flow_logs"] == (True, False)
-    assert found["deploy.protected"] == (False, True)
+    assert found["deploy.termination_protection"] == (False, True)
     assert set(WHOLE) <= found.keys()
-    assert "network.azs" not in found
+    assert "network.max_azs" not in found
 
 
 def test_the_sample_begins_with_the_defaults(few: list[Combination]) -> None:
@@ -41,7 +41,7 @@ def test_any_two_values_meet_in_the_sample_unless_they_exclude_each_other(few: l
         for pair in itertools.product(_choices(*one), _choices(*other))
         if not any(dict(pair).items() <= combination.items() for combination in few)
     }
-    assert missing == {frozenset({("deploy.keep_data", False), ("deploy.protected", True)})}
+    assert missing == {frozenset({("deploy.retain_data", False), ("deploy.termination_protection", True)})}
 
 
 def test_all_holds_every_combination_of_what_changes_most(all_of_them: list[Combination]) -> None:

@@ -61,7 +61,7 @@ def test_a_range_of_a_version_is_that_range(s3: S3Client, bucket: str, start: in
 def test_a_purged_version_is_gone_though_a_newer_one_stands_there(s3: S3Client, bucket: str) -> None:
     first, _ = _put(s3, bucket, b"first"), _put(s3, bucket, b"second")
     s3.delete_object(Bucket=bucket, Key=KEY, VersionId=first)
-    with pytest.raises(PermanentError, match="SOURCE_GONE"):
+    with pytest.raises(PermanentError, match="INPUT_NOT_FOUND"):
         list(_source(s3, bucket, first).chunks())
 
 

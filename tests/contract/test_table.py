@@ -45,7 +45,7 @@ def test_another_batch_job_cannot_start_a_running_job(table: JobsTable, job: Job
 
 def test_the_next_attempt_of_the_same_batch_job_takes_over_and_starts_clean(table: JobsTable, job: Job) -> None:
     first = _started(table, job)
-    assert table.report(first, rows_scored=5, code="AWS_BUSY", message="busy")
+    assert table.report(first, rows_scored=5, code="THROTTLED", message="busy")
     assert table.start(job.job_id, batch_job_id="batch-1", attempt=2, started_at="t")
     found = table.find(job.job_id)
     assert found is not None

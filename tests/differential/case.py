@@ -45,7 +45,7 @@ class Case:
     has_header: bool
     delimiter: str
     shards: int
-    body_limit_bytes: int
+    max_payload_bytes: int
     is_packed: bool = False
     damage: int | None = None
     bad_rows: frozenset[int] = field(default_factory=frozenset)
@@ -96,7 +96,7 @@ class _Maker:
             has_header=has_header,
             delimiter=delimiter,
             shards=rng.randint(1, 7),
-            body_limit_bytes=rng.choice([2 * longest + 40, 3 * longest + 100, 5_000])
+            max_payload_bytes=rng.choice([2 * longest + 40, 3 * longest + 100, 5_000])
             if longest < 2_000
             else 3 * longest,
             is_packed=rng.random() < 0.1,

@@ -103,7 +103,7 @@ def run(case: Case) -> Outcome:
             bucket=BUCKET,
             environment="test",
             models={case.model.label: _deployed(case, served.version)},
-            in_flight=2,
+            max_concurrent_requests=2,
             image="image",
             batch_job_id="batch",
             attempt=1,
@@ -135,7 +135,7 @@ def _deployed(case: Case, version: str) -> Model:
         name=case.model.label,
         endpoint="endpoint",
         version=version,
-        body_limit_bytes=case.body_limit_bytes,
+        max_payload_bytes=case.max_payload_bytes,
         features=case.model.features,
         feature_names=StoredNames(BUCKET, NAMES) if case.model.names else None,
     )

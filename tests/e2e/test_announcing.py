@@ -95,7 +95,7 @@ def test_what_workers_measure_adds_up_to_the_files_rows(hands: Hands, sample: li
     measured = totals(lines)
     assert (measured["Rows"], measured["RowsRejected"], measured["Bytes"]) == (len(rows), 0, len(body))
     assert measured["ShardsDone"] == job.shards > 1
-    assert measured["Bodies"] >= job.shards
+    assert measured["Requests"] >= job.shards
     assert measured["Latency"] > 0
     assert all(json.loads(line)["job_id"] == job.job_id for line in lines)
 

@@ -42,7 +42,7 @@ def _waiting(hands: Hands, identity: str) -> Job:
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         job = hands.find(identity)
-        if job is not None and (job.code == "AWS_BUSY" or job.status.is_final):
+        if job is not None and (job.code == "THROTTLED" or job.status.is_final):
             return job
         time.sleep(0.1)
     raise AssertionError(f"the job never waited: {hands.find(identity)}")
@@ -56,7 +56,7 @@ def test_job_waits_while_its_model_cannot_start(hands: Hands, sample: list[bytes
         assert hands.outputs("dying.csv") == []
     ended = hands.ended(identity)
 
-    assert (waiting.status, waiting.code) == (State.RUNNING, "AWS_BUSY")
+    assert (waiting.status, waiting.code) == (State.RUNNING, "THROTTLED")
     assert "the model's process is not up" in (waiting.message or "")
     assert (ended.status, ended.code, ended.message) == (State.SUCCEEDED, None, None)
     assert ended.attempt >= waiting.attempt >= 1

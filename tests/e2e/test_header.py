@@ -177,7 +177,7 @@ def test_a_packed_header_alone_is_an_empty_file(hands: Hands) -> None:
 def test_a_header_that_the_options_deny_is_refused(hands: Hands) -> None:
     hands.drop("input/forgiving/denied.csv.job.json", b'{"header": false}')
     job = hands.ended(hands.drop("input/forgiving/denied.csv", b"a,b,c,d\n1,2,3,4\n"))
-    assert (job.status, job.code) == (State.REJECTED, "UNANNOUNCED_HEADER"), job
+    assert (job.status, job.code) == (State.REJECTED, "UNEXPECTED_HEADER"), job
 
 
 def test_a_file_without_header_goes_by_position(hands: Hands, booster: xgboost.Booster, table: pd.DataFrame) -> None:

@@ -85,7 +85,7 @@ def one(name: str, act: Act | str, at: Mapping[str, Any], ends: str = DONE, atte
 
 
 def parameters(cases: list[Case]) -> list[Any]:
-    """For pytest. One case of SAMPLED is tried by `make test`, all by `make faults`."""
+    """For pytest. One case of SAMPLED is tried by `make test`, all by `make test-faults`."""
     names = [case.name for case in cases]
     assert len(names) == len(set(names)), "two cases have one name"
     return [

@@ -36,7 +36,7 @@ class Model:
 
     def __init__(self) -> None:
         self.version = "0123456789ab"
-        self.flavour = ""
+        self.flavor = ""
         self.refuses = True
         self.most_at_once = 0
         self.bodies: list[bytes] = []
@@ -59,7 +59,7 @@ class Model:
             if POISON in row and self.refuses:
                 cell = row.decode(errors="replace")
                 return model_error(400, json.dumps({**REFUSAL, "row": number, "message": f"not a number: {cell}"}))
-        return self.scored(scores(body, self.flavour))
+        return self.scored(scores(body, self.flavor))
 
     def refuse_all(self, _call: Call, _forward: Forward) -> Answer:
         return model_error(400, json.dumps({**REFUSAL, "row": 1}))

@@ -35,7 +35,7 @@ class Laboratory:
         self.order: dict[str, Any] = {"share_of_sleeps": 0.002, "timeout_seconds": 5.0}
         self.max_bad_rows: str | int = 0
         self.header: str | bool = "auto"
-        self.body_limit_bytes = 100
+        self.max_payload_bytes = 100
         self.features: int | None = None
         self.shard_bytes = 1 << 28
         self.is_real_start = False
@@ -160,7 +160,7 @@ class Laboratory:
         model = {
             "endpoint": "endpoint",
             "version": "0123456789ab",
-            "body_limit_bytes": self.body_limit_bytes,
+            "max_payload_bytes": self.max_payload_bytes,
             "features": self.features,
         }
         return {
@@ -176,7 +176,7 @@ class Laboratory:
             "MODELS": json.dumps({"fraud": model}),
             "INPUTS": json.dumps(NAMES),
             "ROUTES": json.dumps({"default": self._route()}),
-            "IN_FLIGHT": "2",
+            "MAX_CONCURRENT_REQUESTS": "2",
             "JOB_QUEUE": QUEUE,
             "JOB_DEFINITION": DEFINITION,
             "JOB_TTL_DAYS": "1",

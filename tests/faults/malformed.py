@@ -107,22 +107,22 @@ PACKED = [
 ]
 
 OPTIONS = [
-    _with("a sidecar that is no JSON", b"{canary7391", "REJECTED BAD_OPTIONS"),
-    _with("a sidecar that is a list", ["canary"], "REJECTED BAD_OPTIONS"),
-    _with("a sidecar nested too deep", b"[" * 60_000, "REJECTED BAD_OPTIONS"),
-    _with("a sidecar that is no UTF-8", b'{"id": "\xff"}', "REJECTED BAD_OPTIONS"),
-    _with("a sidecar of 65 KiB", b" " * 66_561, "REJECTED BAD_OPTIONS"),
-    _with("an option that is none", {"heder": True}, "REJECTED BAD_OPTIONS"),
-    _with("an option of the wrong type", {"header": 1}, "REJECTED BAD_OPTIONS"),
-    _with("a model that is none", {"model": "another"}, "REJECTED BAD_OPTIONS"),
+    _with("a sidecar that is no JSON", b"{canary7391", "REJECTED INVALID_OPTIONS"),
+    _with("a sidecar that is a list", ["canary"], "REJECTED INVALID_OPTIONS"),
+    _with("a sidecar nested too deep", b"[" * 60_000, "REJECTED INVALID_OPTIONS"),
+    _with("a sidecar that is no UTF-8", b'{"id": "\xff"}', "REJECTED INVALID_OPTIONS"),
+    _with("a sidecar of 65 KiB", b" " * 66_561, "REJECTED INVALID_OPTIONS"),
+    _with("an option that is none", {"heder": True}, "REJECTED INVALID_OPTIONS"),
+    _with("an option of the wrong type", {"header": 1}, "REJECTED INVALID_OPTIONS"),
+    _with("a model that is none", {"model": "another"}, "REJECTED INVALID_OPTIONS"),
     _with("a name without a header", {"id": "a"}, "REJECTED COLUMNS_NEED_HEADER"),
     _with(
         "a name that is not in the header", {"id": "z", "header": True}, "REJECTED COLUMN_MISSING", b"a,b,c\n" + GOOD
     ),
     _with("a number that is no column", {"columns": [1, 9]}, "REJECTED COLUMN_MISSING"),
-    _with("a name that is there twice", {"id": "a", "header": True}, "REJECTED COLUMN_TWICE", b"a,a,c\n" + GOOD),
+    _with("a name that is there twice", {"id": "a", "header": True}, "REJECTED DUPLICATE_COLUMN", b"a,a,c\n" + GOOD),
     _with("semicolons, and it is said so", {"delimiter": ";"}, "SUCCEEDED", GOOD.replace(b",", b";"), GOOD),
-    _with("no header, and it is said so", {"header": False}, "REJECTED UNANNOUNCED_HEADER", b"a,b,c\n" + GOOD),
+    _with("no header, and it is said so", {"header": False}, "REJECTED UNEXPECTED_HEADER", b"a,b,c\n" + GOOD),
     _with("quotes as ordinary characters", {"quote": "none"}, "REJECTED NOT_A_NUMBER", b'1,5" canary7391,3\n'),
     _with("words for missing values", {"na_values": ["NA"]}, "SUCCEEDED", b"1,NA,3\n", b"1,,3\n"),
     _with("decimal commas", {"delimiter": ";", "decimal": ","}, "SUCCEEDED", b"1,5;2;3\n", b"1.5,2,3\n"),

@@ -52,7 +52,7 @@ def run(seed: int, lab: Laboratory) -> list[str]:
     poison = chance.choice([None, chance.randint(min(2, count), count)])
     data = rows(count, poison=poison if count > 1 else None)
     lab.max_bad_rows = 1
-    lab.body_limit_bytes = chance.choice([40, 100, 1000])
+    lab.max_payload_bytes = chance.choice([40, 100, 1000])
     lab.shard_bytes = chance.choice([1 << 20, 1 << 20, 250])
     sizes = {"UPLOAD_BYTES": chance.choice([100, 400, 1 << 20]), "LEAST_UPLOAD_BYTES": chance.choice([1, 1 << 20])}
     lab.order["constants"] = {f"dropscore.aws.objects.{name}": size for name, size in sizes.items()}

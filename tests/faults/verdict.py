@@ -36,7 +36,7 @@ def item_of(lab: Laboratory, upload: Upload, sight: Sight | None = None) -> dict
 
 
 def end_of(lab: Laboratory, upload: Upload, sight: Sight | None = None) -> str:
-    """`SUCCEEDED`, `FAILED SOURCE_GONE`, or `nothing` where no job was made."""
+    """`SUCCEEDED`, `FAILED INPUT_NOT_FOUND`, or `nothing` where no job was made."""
     item = item_of(lab, upload, sight)
     return " ".join(str(item[name]) for name in ("status", "code") if name in item) or "nothing"
 

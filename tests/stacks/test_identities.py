@@ -5,7 +5,12 @@ from pathlib import Path
 
 from tests.stacks.identities import current, recorded
 
-RENAMED: Mapping[str, str] = {}
+RENAMED: Mapping[str, str] = {
+    "AlarmsUnkept01D45C94": "AlarmsDeadLetterDeliveryFailedC2546D55",
+    "AlarmsSilentEF6530A9": "AlarmsReconcileNotRunningECDF3810",
+    "AlarmsFindings83807E92": "AlarmsReconcileRepairsEDE8C8DB",
+    "AlarmsStuck93A9772D": "AlarmsJobsStuck496A9A78",
+}
 """Text in identities.txt, as it was before the packages were laid out anew, and what it is now."""
 
 

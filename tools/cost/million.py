@@ -19,7 +19,7 @@ def million(configuration: Configuration, prices: Prices) -> dict[str, float]:
     model = next(each for each in settings.models if each.name == settings.routes["default"].model)
     size = ROWS * assumed["row_bytes"]
     shards = max(1, ceil(size / (settings.worker.shard_mib << 20)))
-    bodies = max(shards, ceil(size / model.body_limit_bytes))
+    bodies = max(shards, ceil(size / model.max_payload_bytes))
     return {
         "workers, on spot": _workers(configuration, prices, shards),
         "serverless inference": _serverless(model, prices, size),

@@ -46,7 +46,7 @@ def choices(settings: Settings, prices: Prices) -> str:
 
 
 def _network(settings: Settings, prices: Prices, mode: str, compute: str, zones: int) -> float:
-    network = NetworkSettings.model_validate({"mode": mode, "azs": zones})
+    network = NetworkSettings.model_validate({"mode": mode, "max_azs": zones})
     changed = replace(settings, network=network, worker=WorkerSettings.model_validate({"compute": compute}))
     monthly = idle(synthesize("", changed), prices)
     return sum(monthly.get(name, 0.0) for name in NETWORKED) / float(prices["assumed"]["hours_a_month"])

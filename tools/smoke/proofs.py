@@ -124,8 +124,8 @@ PROOFS = (
 )
 LARGE = Proof("a large file is scored in shards, and published as one", (2, 3, 7, 12), shards)
 ONLY_ELSEWHERE = {
-    4: "killing a worker at every side effect: `make faults`",
-    11: "an endpoint that is overloaded on purpose: `make faults`",
+    4: "killing a worker at every side effect: `make test-faults`",
+    11: "an endpoint that is overloaded on purpose: `make test-faults`",
     12: "flat memory: `make test-slow`; a large file here: LARGE=1",
 }
 """Promises of which nothing here is a witness, and what is."""

@@ -74,7 +74,7 @@ class ModelServer:
         self._places = threading.Semaphore(concurrency) if concurrency else None
 
     @property
-    def body_limit_bytes(self) -> float:
+    def max_payload_bytes(self) -> float:
         return SERVERLESS_BODY_LIMIT_BYTES if self._places else math.inf
 
     def start(self) -> None:

@@ -75,11 +75,11 @@ def capabilities(subject: Subject) -> Passed:
 def port(subject: Subject) -> Passed:
     container = _container(subject)
     claims = container.image_field(f'{{{{index .Config.Labels "{PORT_LABEL}"}}}}') == "true"
-    honours = container.listens_at(OTHER_PORT)
-    if claims and not honours:
+    honors = container.listens_at(OTHER_PORT)
+    if claims and not honors:
         do = f"read the port from SAGEMAKER_BIND_TO_PORT, {PORT} when unset, or take the label away"
         raise FailedError(f"its label {PORT_LABEL} is true, but it does not listen at the port given", do)
-    if honours and not claims:
+    if honors and not claims:
         return Passed(f"listens at {PORT} and at the port given", f"say so: LABEL {PORT_LABEL}=true")
-    advice = "" if honours else "the embedded cloud needs a server that reads its port from SAGEMAKER_BIND_TO_PORT"
-    return Passed(f"listens at {PORT}" + (" and at the port given" if honours else ""), advice)
+    advice = "" if honors else "the embedded cloud needs a server that reads its port from SAGEMAKER_BIND_TO_PORT"
+    return Passed(f"listens at {PORT}" + (" and at the port given" if honors else ""), advice)

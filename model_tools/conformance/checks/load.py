@@ -32,7 +32,7 @@ def limits(subject: Subject) -> Passed:
     if low == 0:
         raise FailedError(f"even {high} bytes were answered with {refused.brief}", "take bodies of 5 MB")
     subject.limit_bytes = low
-    advice = f"set the model's body_limit_bytes = {low // 1000 * 1000} in dropscore.toml"
+    advice = f"set the model's max_payload_bytes = {low // 1000 * 1000} in dropscore.toml"
     if refused.status != 413 and refused.seconds < subject.bounds.answer_seconds:
         do = f"answer 413, for which Dropscore knows what to do, and {advice}"
         raise FailedError(f"takes {low} bytes; {high} bytes were answered with {refused.brief}", do)
@@ -83,7 +83,7 @@ def ping_under_load(subject: Subject) -> Passed:
     slowest = max(reply.seconds for reply in pings)
     if slowest > subject.bounds.ping_seconds or any(reply.status != 200 for reply in pings):
         worst = next((reply.brief for reply in pings if reply.status != 200), f"200 after {slowest:.1f} s")
-        do = "answer /ping from a thread or worker of its own, or make body_limit_bytes smaller"
+        do = "answer /ping from a thread or worker of its own, or make max_payload_bytes smaller"
         raise FailedError(f"while {AT_ONE_TIME} large bodies were scored, GET /ping was answered with {worst}", do)
     return Passed(f"{len(pings)} pings, {slowest * 1000:.0f} ms at most")
 

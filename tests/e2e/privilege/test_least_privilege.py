@@ -19,7 +19,7 @@ SEEN = [need for need in NEEDS if not isinstance(need.seen_by, str)]
 
 
 def _sampled(number: int, need: Need) -> ParameterSet:
-    """All of them are tried by `make privileges`, every sixth by `make test`."""
+    """All of them are tried by `make test-iam`, every sixth by `make test`."""
     return pytest.param(need, id=str(need), marks=[pytest.mark.slow] if number % 6 else [])
 
 

@@ -71,8 +71,8 @@ FIVES = [
     _borne("an expired token", reply(runtime_error(403, "ExpiredTokenException"))),
     _ends("500 of the container for ever", reply(model_error(500)), "FAILED MODEL_FAILED", 3),
     _ends("429 of the container for ever", reply(model_error(429)), "FAILED MODEL_FAILED", 3, is_slow=True),
-    _ends("503 of the runtime for ever", reply(runtime_error(503, "ServiceUnavailable")), "FAILED AWS_BUSY", 3),
-    _ends("throttling of the runtime for ever", reply(BUSY), "FAILED AWS_BUSY", 3, is_slow=True),
+    _ends("503 of the runtime for ever", reply(runtime_error(503, "ServiceUnavailable")), "FAILED THROTTLED", 3),
+    _ends("throttling of the runtime for ever", reply(BUSY), "FAILED THROTTLED", 3, is_slow=True),
 ]
 
 FOURS = [

@@ -151,13 +151,13 @@ CASES = [
     ),
     Case(name="overwritten before the read", story=_overwritten_before_the_read),
     Case(name="deleted before the read", story=_deleted_before_the_read),
-    Case(name="purged before the read", story=_purged_before_the_read, ends="FAILED SOURCE_GONE", attempts=0),
-    Case(name="purged before the worker reads", story=_purged_before_the_worker_reads, ends="FAILED SOURCE_GONE"),
+    Case(name="purged before the read", story=_purged_before_the_read, ends="FAILED INPUT_NOT_FOUND", attempts=0),
+    Case(name="purged before the worker reads", story=_purged_before_the_worker_reads, ends="FAILED INPUT_NOT_FOUND"),
     Case(name="overwritten during the read", story=lambda lab, data: _during_the_read(lab, data, purged=False)),
     Case(
         name="purged during the read",
         story=lambda lab, data: _during_the_read(lab, data, purged=True),
-        ends="FAILED SOURCE_GONE",
+        ends="FAILED INPUT_NOT_FOUND",
     ),
     Case(name="late and repeated words of Batch", story=_late_word_of_batch),
     Case(

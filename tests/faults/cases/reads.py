@@ -31,7 +31,7 @@ def _changed_under_the_read(lab: Laboratory, data: bytes) -> Upload:
 
 CASES = [
     one("SlowDown at the read", SLOW_DOWN, READ),
-    one("SlowDown at the read for ever", SLOW_DOWN, {**READ, "times": FOREVER}, "FAILED AWS_BUSY", 3, is_slow=True),
+    one("SlowDown at the read for ever", SLOW_DOWN, {**READ, "times": FOREVER}, "FAILED THROTTLED", 3, is_slow=True),
     one("a reset before the read", reset, READ),
     one("a reset in the middle of the read", cut(0.5), READ),
     one("a reset in the middle of the read, four times", cut(0.3), {**READ, "times": 4}),
@@ -40,7 +40,7 @@ CASES = [
     Case(
         name="another ETag when a broken read is opened again",
         story=_changed_under_the_read,
-        ends="FAILED SOURCE_CHANGED",
+        ends="FAILED INPUT_CHANGED",
     ),
     one("SlowDown at the function's look at the file", SLOW_DOWN, LOOK),
     one("the function's look at the file breaks off", cut(0.5), LOOK),

@@ -83,7 +83,7 @@ def _a_new_model(lab: Laboratory, data: bytes, *, first: int) -> Upload:
     """The endpoint gets a model of other scores in the middle: all of the output must be by one, and is by the new."""
 
     def redeploy(_call: Call, forward: Forward) -> Answer:
-        lab.model.version, lab.model.flavour = "bbbbbbbbbbbb", "b"
+        lab.model.version, lab.model.flavor = "bbbbbbbbbbbb", "b"
         return forward()
 
     lab.fault(redeploy, on="InvokeEndpoint", first=first)

@@ -21,7 +21,7 @@ def _late_publication(lab: Laboratory, data: bytes) -> Upload:
 
     def keep(call: Call, forward: Forward) -> Answer:
         late.append(forward)
-        lab.model.version, lab.model.flavour = "bbbbbbbbbbbb", "b"
+        lab.model.version, lab.model.flavor = "bbbbbbbbbbbb", "b"
         return lab.kill_before(call, forward)
 
     def land(_call: Call, forward: Forward) -> Answer:

@@ -20,7 +20,7 @@ CASES = [
         "SlowDown at the publication for ever",
         SLOW_DOWN,
         {**WRITE, "times": FOREVER},
-        "FAILED AWS_BUSY",
+        "FAILED THROTTLED",
         3,
         is_slow=True,
     ),

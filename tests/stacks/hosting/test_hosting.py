@@ -26,7 +26,7 @@ TWO_MODELS = {
     "models.credit-card.instance_count": 2,
     "routes.cards.model": "credit-card",
     "deploy.env": "prod",
-    "network.azs": 3,
+    "network.max_azs": 3,
 }
 
 

@@ -13,7 +13,7 @@ from tests.stacks.conftest import Build
 
 SLEEPING = {"models.fraud.min_instances": 0, "models.fraud.max_instances": 3, "models.fraud.instance_count": 2}
 SERVERLESS = {
-    **dict.fromkeys([f"models.fraud.{key}" for key in ("instance_type", "instance_count", "body_limit_bytes")]),
+    **dict.fromkeys([f"models.fraud.{key}" for key in ("instance_type", "instance_count", "max_payload_bytes")]),
     "models.fraud.serverless_memory_mib": 3072,
     "models.fraud.serverless_concurrency": 7,
 }
@@ -304,7 +304,7 @@ def test_everything_else_is_isolated_and_says_nothing(build_template: Build, sai
 
 
 def test_a_serverless_models_bodies_are_smaller(build_template: Build) -> None:
-    assert models(build_template(SERVERLESS))["fraud"].body_limit_bytes == 4_000_000
+    assert models(build_template(SERVERLESS))["fraud"].max_payload_bytes == 4_000_000
 
 
 def warnings(templates: Templates) -> str:

@@ -233,13 +233,13 @@ def test_old_images_go_but_none_of_a_container_that_others_have_more_of(built: T
         assert tag.startswith(f"{name}.")
 
 
-@pytest.mark.parametrize(("keep_data", "policy"), [(False, "Delete"), (True, "Retain")])
-def test_images_go_with_their_stack_unless_data_is_kept(build_template: Build, keep_data: bool, policy: str) -> None:
-    images = build_template({**BUILT, "deploy.keep_data": keep_data}).images
+@pytest.mark.parametrize(("retain_data", "policy"), [(False, "Delete"), (True, "Retain")])
+def test_images_go_with_their_stack_unless_data_is_kept(build_template: Build, retain_data: bool, policy: str) -> None:
+    images = build_template({**BUILT, "deploy.retain_data": retain_data}).images
     kept = {**resources_of(images, "AWS::ECR::Repository"), **resources_of(images, "AWS::KMS::Key")}
     assert {each["DeletionPolicy"] for each in kept.values()} == {policy}
     for repository in properties(images, "AWS::ECR::Repository").values():
-        assert repository.get("EmptyOnDelete", False) is not keep_data
+        assert repository.get("EmptyOnDelete", False) is not retain_data
 
 
 def test_a_build_ends_before_cloudformation_stops_waiting_for_it(built: Templates) -> None:

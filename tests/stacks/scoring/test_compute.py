@@ -58,7 +58,7 @@ def test_the_queue_knows_priorities(templates: Templates) -> None:
 
 
 def test_a_job_that_cannot_start_is_given_up(templates: Templates, build_template: Build) -> None:
-    for template, limit in ((templates, 86_400), (build_template({"worker.runnable_minutes": 10}), 600)):
+    for template, limit in ((templates, 86_400), (build_template({"worker.queue_timeout_minutes": 10}), 600)):
         actions = only(template.scoring, "AWS::Batch::JobQueue")["JobStateTimeLimitActions"]
         assert {(each["State"], each["Action"]) for each in actions} == {("RUNNABLE", "CANCEL")}
         assert {each["Reason"]: each["MaxTimeSeconds"] for each in actions} == {

@@ -65,13 +65,13 @@ def test_the_worker_reads_what_the_stack_writes(templates: Templates) -> None:
     settings = WorkerSettings.from_env({**_job(templates), **FROM_BATCH})
     assert "Jobs" in settings.jobs_table
     assert "Bucket" in settings.bucket
-    assert settings.in_flight == 4
+    assert settings.max_concurrent_requests == 4
     assert (len(settings.image), settings.shard) == (64, None)
     _is_the_fraud_model(settings.models["fraud"])
 
 
 def test_the_worker_reads_changed_settings(build_template: Build) -> None:
-    assert WorkerSettings.from_env({**_job(build_template(BIG)), **FROM_BATCH}).in_flight == 7
+    assert WorkerSettings.from_env({**_job(build_template(BIG)), **FROM_BATCH}).max_concurrent_requests == 7
 
 
 def test_submit_reads_the_options_of_every_route(build_template: Build) -> None:
@@ -92,7 +92,7 @@ def test_reconcile_reads_what_the_stack_writes(build_template: Build) -> None:
 
 def test_the_environments_hold_nothing_that_nobody_reads(templates: Templates) -> None:
     where = {"JOBS_TABLE", "BUCKET", "ENVIRONMENT", "MODELS"}
-    assert set(_job(templates)) == where | {"IN_FLIGHT", "WORKER_IMAGE"}
+    assert set(_job(templates)) == where | {"MAX_CONCURRENT_REQUESTS", "WORKER_IMAGE"}
     assert set(_function(templates, "Track")) == {"JOBS_TABLE", "BUCKET"}
     assert set(_function(templates, "Submit")) == where | {
         "ROUTES",
@@ -141,7 +141,7 @@ def models_of(templates: Templates) -> Mapping[str, Model]:
 
 
 def _is_the_fraud_model(model: object) -> None:
-    expected = {"name": "fraud", "version": VERSION, "body_limit_bytes": 5_000_000, "features": 30}
+    expected = {"name": "fraud", "version": VERSION, "max_payload_bytes": 5_000_000, "features": 30}
     assert {key: getattr(model, key) for key in expected} == expected
     assert getattr(model, "endpoint", "") == "dropscore-dev-fraud"
 

@@ -16,7 +16,7 @@ from tests.stacks.conftest import Build
 from tests.stacks.hosting.test_hosting import TWO_MODELS
 
 ALARMS = {
-    *("JobsFailed", "DeadLetters", "Unkept", "Stuck", "Findings", "Silent"),
+    *("JobsFailed", "DeadLetters", "DeadLetterDeliveryFailed", "JobsStuck", "ReconcileRepairs", "ReconcileNotRunning"),
     *("FunctionErrors", "FunctionThrottles", "Late", "Throttled"),
 }
 OURS = "MonitoringAlarms"
@@ -77,7 +77,7 @@ def test_alarms_and_dashboard_name_only_metrics_that_are_written(templates: Temp
     named = {name for namespace, name, _ in looked_at if namespace == NAMESPACE}
     named |= {name for namespace, name in shown if namespace == NAMESPACE}
     assert named <= set(UNITS)
-    assert named >= {"JobsFailed", "OldestUnfinished", "Findings", "Throttles", "Bodies", "Rows", "QueueTime"}
+    assert named >= {"JobsFailed", "OldestUnfinished", "ReconcileRepairs", "Throttles", "Requests", "Rows", "QueueTime"}
     own = [dimensions for namespace, _, dimensions in looked_at if namespace == NAMESPACE]
     assert own == [{"Environment": "dev"}] * len(own)
 
@@ -85,9 +85,9 @@ def test_alarms_and_dashboard_name_only_metrics_that_are_written(templates: Temp
 @pytest.mark.parametrize(
     ("name", "missing"),
     [
-        *((name, "notBreaching") for name in sorted(ALARMS - {"Stuck", "Silent"})),
-        ("Stuck", "ignore"),
-        ("Silent", "breaching"),
+        *((name, "notBreaching") for name in sorted(ALARMS - {"JobsStuck", "ReconcileNotRunning"})),
+        ("JobsStuck", "ignore"),
+        ("ReconcileNotRunning", "breaching"),
     ],
 )
 def test_silence_means_the_right_thing(templates: Templates, name: str, missing: str) -> None:
@@ -97,8 +97,8 @@ def test_silence_means_the_right_thing(templates: Templates, name: str, missing:
 def test_the_settings_say_what_is_stuck_and_how_long_silence_may_last(build_template: Build) -> None:
     changed = {"monitoring.stuck_minutes": 45, "reconcile.every_minutes": 20}
     found = alarms(build_template(changed))
-    assert (found["Stuck"]["Threshold"], found["Stuck"]["Period"]) == (45 * 60, 1200)
-    silent = found["Silent"]
+    assert (found["JobsStuck"]["Threshold"], found["JobsStuck"]["Period"]) == (45 * 60, 1200)
+    silent = found["ReconcileNotRunning"]
     assert (silent["Period"], silent["EvaluationPeriods"], silent["ComparisonOperator"]) == (
         1200,
         3,
@@ -122,14 +122,14 @@ def test_every_function_and_every_rule_is_watched(templates: Templates) -> None:
     found = alarms(templates)
     functions = set(properties(templates.scoring, "AWS::Lambda::Function"))
     rules = set(properties(templates.scoring, "AWS::Events::Rule"))
-    for name in ("FunctionErrors", "FunctionThrottles", "Unkept"):
+    for name in ("FunctionErrors", "FunctionThrottles", "DeadLetterDeliveryFailed"):
         watched = {
             dimensions.get("FunctionName", "").removeprefix("sample-") for *_, dimensions in metrics_in(found[name])
         }
         assert watched - {""} == functions, name
     watched = {
         dimensions["RuleName"].removeprefix("sample-")
-        for *_, dimensions in metrics_in(found["Unkept"])
+        for *_, dimensions in metrics_in(found["DeadLetterDeliveryFailed"])
         if "RuleName" in dimensions
     }
     assert watched == rules

@@ -12,11 +12,11 @@ WAYS_OUT = {"AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::EIP"
 
 
 def names(letters: str) -> dict[str, object]:
-    return {"network.azs": None, "network.zones": [f"eu-west-1{letter}" for letter in letters]}
+    return {"network.max_azs": None, "network.zones": [f"eu-west-1{letter}" for letter in letters]}
 
 
 def ids(*numbers: int) -> dict[str, object]:
-    return {"network.azs": None, "network.zones": [f"euw1-az{number}" for number in numbers]}
+    return {"network.max_azs": None, "network.zones": [f"euw1-az{number}" for number in numbers]}
 
 
 def test_there_is_no_way_to_or_from_the_internet(templates: Templates) -> None:
@@ -89,10 +89,10 @@ def test_workers_run_in_private_subnets_only(build_template: Build) -> None:
 @pytest.mark.parametrize(
     ("first", "then"),
     [
-        ({}, {"network.azs": 4}),
+        ({}, {"network.max_azs": 4}),
         ({}, NAT),
-        (NAT, {**NAT, "network.azs": 6}),
-        ({"network.azs": 1}, NAT),
+        (NAT, {**NAT, "network.max_azs": 6}),
+        ({"network.max_azs": 1}, NAT),
         ({}, names("ab")),
         (names("b"), names("abd")),
         (names("cd"), {**names("acd")}),

@@ -14,7 +14,7 @@ BIG = {
     "worker.max_vcpus": 9,
     "worker.attempts": 5,
     "worker.timeout_minutes": 10,
-    "worker.in_flight": 7,
+    "worker.max_concurrent_requests": 7,
     "worker.shard_mib": 3,
 }
 OUT_OF_MEMORY = Outcome(137, reason="OutOfMemoryError: Container killed due to memory usage")

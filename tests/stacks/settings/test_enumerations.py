@@ -31,7 +31,7 @@ SLIPS: dict[str, tuple[dict[str, object], str]] = {
         "worker.instance_families: 'm7ii': .* no such EC2 instance family; did you mean 'm7i'",
     ),
     "region of a zone": (
-        {"network.azs": None, "network.zones": ["eu-wst-1a", "eu-wst-1b"]},
+        {"network.max_azs": None, "network.zones": ["eu-wst-1a", "eu-wst-1b"]},
         "network.zones: 'eu-wst-1': .* no such AWS region; did you mean 'eu-west-1'",
     ),
     "region of an image": (
@@ -42,7 +42,7 @@ SLIPS: dict[str, tuple[dict[str, object], str]] = {
 NEWER: list[tuple[dict[str, object], str]] = [
     ({"models.fraud.instance_type": "ml.m99.large"}, "ml.m99.large"),
     ({**EC2, "worker.instance_families": ["m99"]}, "m99"),
-    ({"network.azs": None, "network.zones": ["eu-nowhere-1a", "eu-nowhere-1b"]}, "eu-nowhere-1"),
+    ({"network.max_azs": None, "network.zones": ["eu-nowhere-1a", "eu-nowhere-1b"]}, "eu-nowhere-1"),
     ({"models.fraud.artifact": None, "models.fraud.image": ECR.format("eu-nowhere-1")}, "eu-nowhere-1"),
 ]
 CHECKED = {"models.instance_type", "models.image", "worker.instance_families", "network.zones"}

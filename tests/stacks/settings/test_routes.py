@@ -149,7 +149,7 @@ def test_a_priority_is_one_that_batch_knows(priority: Any) -> None:
 @pytest.mark.parametrize("priority", [0, 1, 9999])
 def test_the_runtime_is_told_the_priority(priority: int) -> None:
     spelled_out = json.dumps({"default": settings({"priority": priority}).spelled_out()})
-    models = json.dumps({"fraud": {"endpoint": "e", "version": "v", "body_limit_bytes": 1}})
+    models = json.dumps({"fraud": {"endpoint": "e", "version": "v", "max_payload_bytes": 1}})
     env = {"MODELS": models, "ROUTES": spelled_out, "INPUTS": '["*.csv"]', "JOB_TTL_DAYS": "1", "SHARD_BYTES": "1"}
     env |= dict.fromkeys(("JOBS_TABLE", "BUCKET", "JOB_QUEUE", "JOB_DEFINITION", "ENVIRONMENT"), "x")
     assert SubmitSettings.from_env(env).routes["default"].priority == priority

@@ -29,15 +29,15 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         ["reconcile.window_hours: rows of the jobs table expire after 48 hours"],
     ),
     "unknown key far from any": (
-        {"storage.colour": 1},
-        ["storage.colour: unknown key", "use 'access_logs'", "'job_ttl_days'"],
+        {"storage.color": 1},
+        ["storage.color: unknown key", "use 'access_logs'", "'job_ttl_days'"],
     ),
     "unknown table": ({"wroker.vcpus": 1}, ["wroker: unknown key 'wroker'; did you mean 'worker'?"]),
     "unknown key of a model": (
         {"models.fraud.instance_typ": "x"},
         ["models.fraud.instance_typ: unknown key", "'instance_type'"],
     ),
-    "wrong type": ({"network.azs": "two"}, ["network.azs: 'two': should be a valid integer"]),
+    "wrong type": ({"network.max_azs": "two"}, ["network.max_azs: 'two': should be a valid integer"]),
     "no zone": (
         {"network.zones": ["eu-west-1a", "eu-west-1"]},
         ["network.zones: ['eu-west-1a', 'eu-west-1']: 'eu-west-1' is no zone; write names such as eu-west-1a, or ids"],
@@ -49,13 +49,16 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "zones of two regions": ({"network.zones": ["eu-west-1a", "eu-west-2b"]}, ["network.zones: ", "nor can regions"]),
     "a zone twice": ({"network.zones": ["euw1-az1", "euw1-az1"]}, ["a zone is there twice; name each once"]),
-    "zones in another number than azs": (
-        {"network.azs": 2, "network.zones": ["eu-west-1a"]},
-        ["network.azs: 2: network.zones names 1 of them; take azs out"],
+    "zones in another number than max_azs": (
+        {"network.max_azs": 2, "network.zones": ["eu-west-1a"]},
+        ["network.max_azs: 2: network.zones names 1 of them; take max_azs out"],
     ),
     "true is no number": ({"worker.attempts": True}, ["worker.attempts: True: should be a valid integer"]),
     "a number is no text": ({"deploy.env": 1}, ["deploy.env: 1: should be a valid string"]),
-    "too small": ({"worker.in_flight": 0}, ["worker.in_flight: 0: should be greater than or equal to 1"]),
+    "too small": (
+        {"worker.max_concurrent_requests": 0},
+        ["worker.max_concurrent_requests: 0: should be greater than or equal to 1"],
+    ),
     "too large": (
         {"worker.timeout_minutes": 20161},
         ["worker.timeout_minutes: 20161: should be less than or equal to 20160"],
@@ -91,9 +94,11 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         {"worker.compute": "ec2", "worker.instance_families": ["m7i", "m7g"]},
         ["worker.instance_families: ['m7i', 'm7g']: m7g is not of the architecture x86_64"],
     ),
-    "protected, and not kept": (
-        {"deploy.protected": True},
-        ["deploy.protected: True: what is protected from deletion is also kept; add keep_data = true"],
+    "termination_protection, and not kept": (
+        {"deploy.termination_protection": True},
+        [
+            "deploy.termination_protection: True: what is termination_protection from deletion is also kept; add retain_data = true"
+        ],
     ),
     "a tag of ours": ({"deploy.tags.dropscore:env": "x"}, ["'dropscore:env': AWS and Dropscore own that prefix"]),
     "no tag": ({"deploy.tags.cost*": "x"}, ["'cost*' is no tag; use letters, digits"]),
@@ -124,8 +129,8 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         ["models.fraud.serverless_memory_mib: 2000: SageMaker sells serverless endpoints of 1024, 2048"],
     ),
     "bodies that serverless does not take": (
-        {**SERVERLESS, "models.fraud.body_limit_bytes": 5_000_000},
-        ["models.fraud.body_limit_bytes: 5000000: serverless endpoints take 4 MB; use at most 4000000"],
+        {**SERVERLESS, "models.fraud.max_payload_bytes": 5_000_000},
+        ["models.fraud.max_payload_bytes: 5000000: serverless endpoints take 4 MB; use at most 4000000"],
     ),
     "an instance that cannot run the image": (
         {"models.fraud.instance_type": "ml.m6g.large"},
@@ -237,16 +242,16 @@ def test_a_wrong_value_is_named_with_the_fix(tmp_path: Path, wrong: str) -> None
 
 @pytest.mark.parametrize("zones", [["eu-west-1a", "eu-west-1c"], ["usgw1-az1", "usgw1-az3"], ["us-gov-west-1b"]])
 def test_zones_may_stand_without_azs(tmp_path: Path, zones: list[str]) -> None:
-    write_settings(tmp_path, {"network.azs": None, "network.zones": zones})
+    write_settings(tmp_path, {"network.max_azs": None, "network.zones": zones})
     assert Settings.load(tmp_path, {}).network.zones == zones
 
 
 def test_every_problem_has_its_line(tmp_path: Path) -> None:
-    write_settings(tmp_path, {"worker.in_flight": 0, "network.azs": 9})
+    write_settings(tmp_path, {"worker.max_concurrent_requests": 0, "network.max_azs": 9})
     with pytest.raises(SettingsError) as raised:
         Settings.load(tmp_path, {})
     keys = [line.split(": ")[1] for line in str(raised.value).splitlines()]
-    assert keys == ["network.azs", "worker.in_flight"]
+    assert keys == ["network.max_azs", "worker.max_concurrent_requests"]
 
 
 def test_the_projects_own_file_is_valid_and_spells_out_the_defaults(tmp_path: Path) -> None:
@@ -259,11 +264,11 @@ def test_the_projects_own_file_is_valid_and_spells_out_the_defaults(tmp_path: Pa
 
 def test_a_serverless_model_has_smaller_bodies(tmp_path: Path) -> None:
     write_settings(tmp_path, {})
-    assert Settings.load(tmp_path, {}).models[0].body_limit_bytes == 5_000_000
+    assert Settings.load(tmp_path, {}).models[0].max_payload_bytes == 5_000_000
     write_settings(tmp_path, SERVERLESS)
-    assert Settings.load(tmp_path, {}).models[0].body_limit_bytes == 4_000_000
-    write_settings(tmp_path, {**SERVERLESS, "models.fraud.body_limit_bytes": 1_000_000})
-    assert Settings.load(tmp_path, {}).models[0].body_limit_bytes == 1_000_000
+    assert Settings.load(tmp_path, {}).models[0].max_payload_bytes == 4_000_000
+    write_settings(tmp_path, {**SERVERLESS, "models.fraud.max_payload_bytes": 1_000_000})
+    assert Settings.load(tmp_path, {}).models[0].max_payload_bytes == 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,8 @@ def test_the_jobs_table_costs_by_use_and_can_be_restored(templates: Templates) -
 
 
 def test_what_is_protected_cannot_be_deleted_by_mistake(templates: Templates, build_template: Build) -> None:
-    protected = build_template({"deploy.keep_data": True, "deploy.protected": True})
-    for built, expected in ((templates, False), (protected, True)):
+    termination_protection = build_template({"deploy.retain_data": True, "deploy.termination_protection": True})
+    for built, expected in ((templates, False), (termination_protection, True)):
         assert only(built.storage, "AWS::DynamoDB::Table")["DeletionProtectionEnabled"] is expected
         manifest = json.loads((built.outdir / "manifest.json").read_text())["artifacts"].values()
         stacks = [each["properties"] for each in manifest if each["type"] == "aws:cloudformation:stack"]
@@ -109,13 +109,13 @@ def test_jobs_expire_when_a_time_is_set(templates: Templates) -> None:
 
 
 def test_jobs_stay_for_ever_when_the_time_is_zero(build_template: Build) -> None:
-    kept = build_template({"storage.job_ttl_days": 0, "deploy.keep_data": True})
+    kept = build_template({"storage.job_ttl_days": 0, "deploy.retain_data": True})
     assert "TimeToLiveSpecification" not in only(kept.storage, "AWS::DynamoDB::Table")
 
 
 def test_data_goes_with_the_stack_unless_kept(build_template: Build) -> None:
     recorded = {"storage.access_logs": True, "storage.data_events": True}
-    going, kept = build_template(recorded), build_template({**recorded, "deploy.keep_data": True})
+    going, kept = build_template(recorded), build_template({**recorded, "deploy.retain_data": True})
     for stack, policy in ((going.storage, "Delete"), (kept.storage, "Retain")):
         holders = [each for each in stack["Resources"].values() if each["Type"] in HOLDERS]
         assert {each["Type"] for each in holders} == HOLDERS

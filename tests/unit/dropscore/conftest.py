@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 BUCKET = "bucket"
-MODELS = {"fraud": Model(name="fraud", endpoint="endpoint", version="0123456789ab", body_limit_bytes=16)}
+MODELS = {"fraud": Model(name="fraud", endpoint="endpoint", version="0123456789ab", max_payload_bytes=16)}
 
 
 RETRY = Retry(attempts=3, sleep=lambda _: None)
@@ -100,7 +100,7 @@ class Account:
         key = f"assets/{digest_of(names)}.json"
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(names).encode())
         known = {"version": version, "features": len(names), "feature_names": StoredNames(BUCKET, key)}
-        self.models = {"fraud": replace(MODELS["fraud"], body_limit_bytes=100, **known)}  # type: ignore[arg-type]
+        self.models = {"fraud": replace(MODELS["fraud"], max_payload_bytes=100, **known)}  # type: ignore[arg-type]
         self.model.version, self.model.names, self.model.is_by_digest = version, names, True
 
     def put(self, data: bytes, key: str = "input/a.csv") -> Upload:
@@ -134,7 +134,7 @@ class Account:
             bucket=BUCKET,
             environment="test",
             models=self.models,
-            in_flight=2,
+            max_concurrent_requests=2,
             image="image",
             batch_job_id=batch_job_id,
             attempt=attempt,

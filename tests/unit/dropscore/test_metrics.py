@@ -36,7 +36,7 @@ def written(capsys: pytest.CaptureFixture[str]) -> Written:
 
 def test_a_line_is_of_the_environment_and_of_the_model(written: Written) -> None:
     emit({"Rows": 3, "Latency": [1.5, 2]}, environment="dev", model="fraud")
-    emit({"Findings": 1}, environment="dev")
+    emit({"ReconcileRepairs": 1}, environment="dev")
     both, one = written()
     assert metrics_of(both) == {"Rows": [3], "Latency": [1.5, 2]}
     assert '"Dimensions": [["Environment"], ["Environment", "Model"]]' in both
@@ -80,13 +80,13 @@ def test_requests_are_counted_and_timed(written: Written) -> None:
     meter.write()
     (line,) = written()
     found = metrics_of(line)
-    assert (found["Bodies"], found["Latency"], found["InFlight"]) == ([2], [250, 1500], [1])
+    assert (found["Requests"], found["Latency"], found["ConcurrentRequests"]) == ([2], [250, 1500], [1])
 
 
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (BusyError("AWS_BUSY", "x"), {"Retries": [1], "Throttles": [1]}),
+        (BusyError("THROTTLED", "x"), {"Retries": [1], "Throttles": [1]}),
         (TransientError("MODEL_FAILED", "x"), {"Retries": [1]}),
         (RowsRefusedError("BAD_ROW", "x", rows=(1, 1), reason="x"), {}),
         (PermanentError("ACCESS_DENIED", "x"), {}),
@@ -104,7 +104,7 @@ def test_a_request_that_comes_to_nothing_is_no_answered_body(
         meter.measured(ask)(None)
     meter.write()
     found = metrics_of(written()[0])
-    assert {name: found[name] for name in found if name not in ("InFlight", "WorkerTime")} == expected
+    assert {name: found[name] for name in found if name not in ("ConcurrentRequests", "WorkerTime")} == expected
 
 
 def test_the_most_requests_under_way_at_one_time_are_told_and_then_forgotten(written: Written) -> None:
@@ -125,7 +125,7 @@ def test_the_most_requests_under_way_at_one_time_are_told_and_then_forgotten(wri
         thread.join()
     meter.write()
     meter.write()
-    assert [metrics_of(line).get("InFlight") for line in written()] == [[3], [3], None]
+    assert [metrics_of(line).get("ConcurrentRequests") for line in written()] == [[3], [3], None]
 
 
 def test_a_line_has_its_bounds_however_many_requests_there_were(written: Written) -> None:
@@ -141,7 +141,7 @@ def test_a_line_has_its_bounds_however_many_requests_there_were(written: Written
     meter.write()
     (line,) = written()
     found = metrics_of(line)
-    assert (found["Bodies"], len(found["Latency"])) == ([5000], 100)
+    assert (found["Requests"], len(found["Latency"])) == ([5000], 100)
     assert 1500 < sum(found["Latency"]) / 100 < 3500, "a sample of all of them, not the first or the last hundred"
 
 
@@ -170,7 +170,7 @@ def test_what_an_attempt_measures_adds_up_to_the_file(lossy: Account, written: W
     assert (job.rows, job.rows_rejected) == (100, 14)
     assert (found["Rows"], found["RowsRejected"], found["Bytes"]) == (100, 14, len(data))
     assert found["Throttles"] == found["Retries"] == 2
-    assert found["Bodies"] > 10
+    assert found["Requests"] > 10
     assert found["QueueTime"] >= 0
 
 

@@ -5,7 +5,7 @@ import pytest
 from dropscore.errors import ConfigurationError
 from dropscore.settings import SubmitSettings, TrackSettings, WorkerSettings
 
-MODELS = '{"fraud": {"endpoint": "e", "version": "0123456789ab", "body_limit_bytes": 5000000, "features": 30}}'
+MODELS = '{"fraud": {"endpoint": "e", "version": "0123456789ab", "max_payload_bytes": 5000000, "features": 30}}'
 ENV = {
     "JOBS_TABLE": "jobs",
     "BUCKET": "bucket",
@@ -16,7 +16,7 @@ ENV = {
     "ROUTES": '{"default": {"model": "fraud"}}',
     "INPUTS": '["*.csv", "*.csv.gz"]',
     "JOB_TTL_DAYS": "90",
-    "IN_FLIGHT": "4",
+    "MAX_CONCURRENT_REQUESTS": "4",
     "SHARD_BYTES": "268435456",
     "WORKER_IMAGE": "abc",
     "AWS_BATCH_JOB_ID": "batch",
@@ -28,7 +28,7 @@ def test_each_process_reads_its_environment() -> None:
     assert SubmitSettings.from_env(ENV).routes["default"].model == "fraud"
     assert SubmitSettings.from_env(ENV).inputs.names == ("*.csv", "*.csv.gz")
     assert TrackSettings.from_env(ENV).jobs_table == "jobs"
-    assert WorkerSettings.from_env(ENV).models["fraud"].body_limit_bytes == 5_000_000
+    assert WorkerSettings.from_env(ENV).models["fraud"].max_payload_bytes == 5_000_000
 
 
 @pytest.mark.parametrize(

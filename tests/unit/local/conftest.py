@@ -170,7 +170,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     model = ModelServer(deployed.endpoints["Fraud"], images["model"], authority, around)
     found = Ground(url, authority, state, model, {"Fraud": model})
     batch = Batch(deployed, images, authority, around, Jobs(state / "jobs.json", found.told.append))
-    shim = Shim(listening, batch=batch, endpoints=found.endpoints, authority=authority, body_limit_bytes=1000)
+    shim = Shim(listening, batch=batch, endpoints=found.endpoints, authority=authority, max_payload_bytes=1000)
     thread = threading.Thread(target=shim.serve_forever)
     thread.start()
     batch.start(2)

@@ -1,4 +1,4 @@
-"""The table of guards is right, and a guard that is removed is noticed. `make faults` removes them all."""
+"""The table of guards is right, and a guard that is removed is noticed. `make test-faults` removes them all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tools.mutations.tree import ROOT, Outcome, Tree, Verdict
 
 DAY_SECONDS = 86_400
 PARTS = 12
-"""Each day's runs remove another twelfth of the guards; `make faults` removes them all."""
+"""Each day's runs remove another twelfth of the guards; `make test-faults` removes them all."""
 
 PLAN = "dropscore/jobs/plan.py"
 TEST = "tests/unit/dropscore/jobs/test_plan.py::test_a_small_or_packed_file_is_one_shard"

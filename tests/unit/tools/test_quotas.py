@@ -41,7 +41,7 @@ def test_models_on_one_type_of_instance_need_their_sum(tmp_path: Path) -> None:
 
 
 def test_serverless_models_need_no_instances(tmp_path: Path) -> None:
-    types = dict.fromkeys([f"models.fraud.{key}" for key in ("instance_type", "instance_count", "body_limit_bytes")])
+    types = dict.fromkeys([f"models.fraud.{key}" for key in ("instance_type", "instance_count", "max_payload_bytes")])
     found = _amounts(tmp_path, {**types, "models.fraud.serverless_memory_mib": 1024})
     assert not [name for name in found if "endpoint usage" in name]
 

@@ -1,4 +1,4 @@
-"""What only slow targets run can at least be collected: `make test` finds a broken import before `make faults` does."""
+"""What only slow targets run can at least be collected: `make test` finds a broken import before `make test-faults` does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-TARGETS = ("test-slow", "faults", "privileges", "test-images")
+TARGETS = ("test-slow", "test-faults", "test-iam", "test-images")
 
 
 def _commands(target: str) -> list[list[str]]:

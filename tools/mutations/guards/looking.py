@@ -62,7 +62,7 @@ GUARDS = (
         RECONCILE,
         "        if described is None and job.submitted_at > lost_before:\n            return False\n",
         "",
-        TEST + "test_a_job_that_batch_has_ended_is_ended[said2-BATCH_LOST]",
+        TEST + "test_a_job_that_batch_has_ended_is_ended[said2-BATCH_JOB_NOT_FOUND]",
     ),
     Guard(
         "one-poison-keeps-no-others-waiting",

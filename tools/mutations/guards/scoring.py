@@ -180,14 +180,14 @@ LIMITS = (
     Guard(
         "a-learned-limit-only-falls",
         "dropscore/aws/table.py",
-        ' | Attr("body_limit_bytes").gt(limit_bytes)',
-        ' | Attr("body_limit_bytes").exists()',
+        ' | Attr("max_payload_bytes").gt(limit_bytes)',
+        ' | Attr("max_payload_bytes").exists()',
         "tests/contract/test_table.py::test_the_smallest_body_limit_of_a_model_version_is_remembered[moto]",
     ),
     Guard(
         "few-bodies-are-held",
         SCORER,
-        "while window and (len(window) == self.in_flight or _unanswered(window) >= pace.size):",
+        "while window and (len(window) == self.max_concurrent_requests or _unanswered(window) >= pace.size):",
         "while False:",
         IN_SCORER + "test_bytes_are_read_only_as_they_are_needed",
     ),

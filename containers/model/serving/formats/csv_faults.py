@@ -84,7 +84,7 @@ def _text_fault(row: int, line: bytes, schema: Schema) -> Fault | None:
     bad = [number for number, cell in enumerate(line.split(b","), 1) if not is_number(cell)]
     if row == 1 and len(bad) == schema.features:
         message = "row 1 looks like a header; announce it by the content type `text/csv; header=present`"
-        return Fault(row, None, "UNANNOUNCED_HEADER", message)
+        return Fault(row, None, "UNEXPECTED_HEADER", message)
     return cell_fault(row, bad[0], "NOT_A_NUMBER") if bad else None
 
 

@@ -100,7 +100,7 @@ def _fault(refusal: RefusalError, place: str, first: int, columns: int) -> Train
     row = first + relative - 1
     if refusal.code == "WRONG_COLUMN_COUNT":
         return TrainingError(f"{place}: row {row} has not the {columns} columns that row 1 has")
-    if refusal.code == "UNANNOUNCED_HEADER":
+    if refusal.code == "UNEXPECTED_HEADER":
         return TrainingError(f"{place}: row {row} holds no number at all")
     hint = ". If row 1 is a header, set csv_header to true" if row == 1 else ""
     return TrainingError(f"{place}: " + refusal.message.replace(f"row {relative}", f"row {row}", 1) + hint)

@@ -1,4 +1,4 @@
-"""Rows to what XGBoost trains on. With `hist` only quantised bins stay in memory: one or two bytes a cell."""
+"""Rows to what XGBoost trains on. With `hist` only quantized bins stay in memory: one or two bytes a cell."""
 
 from __future__ import annotations
 

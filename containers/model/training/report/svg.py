@@ -29,13 +29,13 @@ def line_chart(
     body = [*_frame(across, up, span_x, span_y)]
     if diagonal:
         body.append(_path([(0, 0), (1, 1)], span_x, span_y, GREY, dashed=True))
-    for colour, (name, line) in zip(COLOURS, lines.items(), strict=False):
+    for color, (name, line) in zip(COLOURS, lines.items(), strict=False):
         finite = [point for point in line if math.isfinite(point[1])]
-        body.append(_path(finite, span_x, span_y, colour))
-        body += [_dot(point, span_x, span_y, colour) for point in finite] if dots else []
+        body.append(_path(finite, span_x, span_y, color))
+        body += [_dot(point, span_x, span_y, color) for point in finite] if dots else []
         if len(lines) > 1:
             at = TOP + 14 * (1 + list(lines).index(name))
-            body.append(_text(WIDTH - RIGHT - 8, at, name, anchor="end", colour=colour))
+            body.append(_text(WIDTH - RIGHT - 8, at, name, anchor="end", color=color))
     return _picture(title, HEIGHT, body)
 
 
@@ -89,17 +89,17 @@ def _place(point: Point, span_x: Point, span_y: Point) -> tuple[float, float]:
     return LEFT + share_x * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - share_y * (HEIGHT - TOP - BOTTOM)
 
 
-def _path(points: Sequence[Point], span_x: Point, span_y: Point, colour: str, *, dashed: bool = False) -> str:
+def _path(points: Sequence[Point], span_x: Point, span_y: Point, color: str, *, dashed: bool = False) -> str:
     places = (_place(point, span_x, span_y) for point in points)
     text = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     dashes = ' stroke-dasharray="5 4"' if dashed else ""
-    return f'<polyline points="{text}" fill="none" stroke="{colour}" stroke-width="2"{dashes}/>'
+    return f'<polyline points="{text}" fill="none" stroke="{color}" stroke-width="2"{dashes}/>'
 
 
-def _dot(point: Point, span_x: Point, span_y: Point, colour: str) -> str:
+def _dot(point: Point, span_x: Point, span_y: Point, color: str) -> str:
     x, y = _place(point, span_x, span_y)
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>'
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{color}"/>'
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "start", colour: str = INK) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'
+def _text(x: float, y: float, text: str, *, anchor: str = "start", color: str = INK) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}">{escape(text)}</text>'

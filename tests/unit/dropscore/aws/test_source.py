@@ -68,11 +68,11 @@ def test_a_range_that_was_ignored_is_never_taken_for_it() -> None:
 @pytest.mark.parametrize(
     ("code", "status", "kind", "said"),
     [
-        ("NoSuchVersion", 404, PermanentError, "SOURCE_GONE"),
+        ("NoSuchVersion", 404, PermanentError, "INPUT_NOT_FOUND"),
         ("AccessDenied", 403, PermanentError, "ACCESS_DENIED.*reading s3://b/k"),
-        ("SlowDown", 503, TransientError, "AWS_BUSY"),
-        ("PreconditionFailed", 412, PermanentError, "SOURCE_CHANGED"),
-        ("412", 412, PermanentError, "SOURCE_CHANGED"),  # its body was cut
+        ("SlowDown", 503, TransientError, "THROTTLED"),
+        ("PreconditionFailed", 412, PermanentError, "INPUT_CHANGED"),
+        ("412", 412, PermanentError, "INPUT_CHANGED"),  # its body was cut
     ],
 )
 def test_a_refusal_is_told_in_our_words(code: str, status: int, kind: type[Exception], said: str) -> None:
@@ -91,5 +91,5 @@ def test_an_object_that_changes_between_two_ranges_is_never_mixed() -> None:
                 raise aws_error("PreconditionFailed", status=412)
             return super().get_object(VersionId=VersionId, Range=Range)
 
-    with pytest.raises(PermanentError, match="SOURCE_CHANGED"):
+    with pytest.raises(PermanentError, match="INPUT_CHANGED"):
         list(_source(Replaced(1000)).chunks())

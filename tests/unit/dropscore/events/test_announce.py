@@ -144,7 +144,7 @@ def test_only_a_change_to_an_end_is_an_end() -> None:
         record(ended, succeeded(code="X")),  # it had ended before
         record(failed(4), a_job(4, status=State.CLAIMED, run=2)),  # a retry
         record(ended, None),  # expired
-        {"eventName": "MODIFY", "dynamodb": {"SequenceNumber": "9", "NewImage": {"body_limit_bytes": {"N": "9"}}}},
+        {"eventName": "MODIFY", "dynamodb": {"SequenceNumber": "9", "NewImage": {"max_payload_bytes": {"N": "9"}}}},
         record(a_job(), ended, sequence=7),
     ]
     (found,) = endings(records)

@@ -50,4 +50,4 @@ def test_a_claim_that_reconcile_submits_has_it_too(account: Account) -> None:
 def test_a_sidecar_may_not_say_it(account: Account) -> None:
     account.put(b'{"priority": 9}', key="input/a.csv.job.json")
     job = account.job(account.take(account.put(b"1\n")) or "")
-    assert (job.code, account.batch.submitted) == ("BAD_OPTIONS", [])
+    assert (job.code, account.batch.submitted) == ("INVALID_OPTIONS", [])

@@ -137,7 +137,7 @@ def test_shards_at_work_that_nobody_would_publish_get_a_publisher(
 
 @pytest.mark.parametrize(
     ("said", "code"),
-    [({"batch-1": "FAILED"}, "BATCH_FAILED"), ({"batch-1": "SUCCEEDED"}, "NO_RESULT"), ({}, "BATCH_LOST")],
+    [({"batch-1": "FAILED"}, "BATCH_FAILED"), ({"batch-1": "SUCCEEDED"}, "NO_RESULT"), ({}, "BATCH_JOB_NOT_FOUND")],
 )
 def test_a_job_that_batch_has_ended_is_ended(account: Account, said: dict[str, str], code: str) -> None:
     job_id = account.take(account.put(b"1\n")) or ""
@@ -186,10 +186,10 @@ def test_what_is_found_and_how_long_the_oldest_job_has_waited_is_measured(
     account.put(b"1\n", "input/lost.csv")
     _run(account)
     found = _measured(capsys)
-    assert (found["Findings"], found["Unmended"]) == ([1], [0])
+    assert (found["ReconcileRepairs"], found["RepairsFailed"]) == ([1], [0])
     assert found["OldestWaiting"][0] == found["OldestUnfinished"][0] == pytest.approx(3600, abs=60)
     _run(account, FakeBatch(**{"batch-1": "RUNNING"}))
-    assert _measured(capsys)["Findings"] == [0]
+    assert _measured(capsys)["ReconcileRepairs"] == [0]
 
 
 def test_a_running_job_is_unfinished_and_does_not_wait(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,7 +208,7 @@ def test_what_could_not_be_mended_is_measured_before_the_error(
     monkeypatch.setattr(account.batch, "submit_job", lambda **_: (_ for _ in ()).throw(aws_error("ClientException")))
     with pytest.raises(ClientError):
         _run(account)
-    assert _measured(capsys)["Unmended"] == [1]
+    assert _measured(capsys)["RepairsFailed"] == [1]
 
 
 def test_nothing_waits_where_all_have_ended(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,4 +216,4 @@ def test_nothing_waits_where_all_have_ended(account: Account, capsys: pytest.Cap
     capsys.readouterr()
     _run(account)
     found = _measured(capsys)
-    assert (found["OldestWaiting"], found["OldestUnfinished"], found["Findings"]) == ([0], [0], [0])
+    assert (found["OldestWaiting"], found["OldestUnfinished"], found["ReconcileRepairs"]) == ([0], [0], [0])

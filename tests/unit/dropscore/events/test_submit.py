@@ -130,7 +130,7 @@ def test_a_packed_file_without_csv_in_its_name_is_unpacked(account: Account) -> 
 
 @pytest.mark.parametrize(
     ("key", "sidecar", "code"),
-    [("input/a.csv", "{", "BAD_OPTIONS"), ("input/a.tsv", "{}", "NOT_AN_INPUT")],
+    [("input/a.csv", "{", "INVALID_OPTIONS"), ("input/a.tsv", "{}", "NOT_AN_INPUT")],
 )
 @pytest.mark.parametrize("is_found_by", ["event", "reconcile"])
 def test_a_refusal_that_was_cut_short_stays_one(
@@ -181,7 +181,7 @@ def test_a_file_that_is_gone_already_fails(account: Account) -> None:
     upload = account.put(b"1\n")
     account.s3.delete_object(Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id)
     job = account.job(account.take(upload) or "")
-    assert (job.status, job.code) == (State.FAILED, "SOURCE_GONE")
+    assert (job.status, job.code) == (State.FAILED, "INPUT_NOT_FOUND")
 
 
 def test_a_packed_file_is_looked_into(account: Account) -> None:
@@ -224,7 +224,7 @@ def test_a_sidecar_that_comes_later_changes_nothing(account: Account) -> None:
 def test_a_sidecar_that_cannot_be_followed_rejects_the_file(account: Account, said: str, why: str) -> None:
     _sidecar(account, said)
     job = account.job(account.take(account.put(b"1\n")) or "")
-    assert (job.status, job.code) == (State.REJECTED, "BAD_OPTIONS")
+    assert (job.status, job.code) == (State.REJECTED, "INVALID_OPTIONS")
     assert why in (job.message or "")
     assert "input/a.csv.job.json" in (job.message or "")
     assert account.batch.submitted == []
@@ -244,7 +244,7 @@ def test_a_claim_keeps_the_options_it_was_made_with(account: Account, monkeypatc
     assert account.job(upload.job_id).output_key == before.output_key
 
 
-def _ended(account: Account, upload: Upload, code: str = "AWS_BUSY") -> Job:
+def _ended(account: Account, upload: Upload, code: str = "THROTTLED") -> Job:
     job = account.job(upload.job_id)
     assert account.table.end(
         job.job_id,
@@ -290,7 +290,7 @@ def test_a_job_whose_row_has_expired_is_retried_from_the_file_alone(account: Acc
     [
         (Wish(), "NOTHING_TO_RETRY"),
         (Wish(rejected_only=True), "NOTHING_TO_RETRY"),
-        (Wish(model="none"), "BAD_OPTIONS"),
+        (Wish(model="none"), "INVALID_OPTIONS"),
     ],
 )
 def test_a_job_that_succeeded_is_left_alone(account: Account, wish: Wish, code: str) -> None:
@@ -305,7 +305,7 @@ def test_a_job_that_succeeded_is_left_alone(account: Account, wish: Wish, code: 
 def test_a_job_under_way_is_not_retried(account: Account) -> None:
     upload = account.put(b"1\n")
     account.take(upload)
-    with pytest.raises(RejectedError, match="NOT_ENDED"):
+    with pytest.raises(RejectedError, match="JOB_IN_PROGRESS"):
         account.intake().retry(upload, Wish())
     assert len(account.batch.submitted) == 1
 

@@ -42,8 +42,8 @@ def _event(
         ("ResourceInitializationError: unable to pull registry auth", {}, "START_FAILED"),
         ("Task failed to start", {"reason": "DockerTimeoutError: Could not transition to created"}, "START_FAILED"),
         (f"{GIVEN_UP}: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY", {}, "NO_CAPACITY"),
-        (f"{GIVEN_UP}: MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE", {}, "NO_ROOM"),
-        (f"{GIVEN_UP}: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT", {}, "NO_ROOM"),
+        (f"{GIVEN_UP}: MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE", {}, "RESOURCES_UNSATISFIABLE"),
+        (f"{GIVEN_UP}: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT", {}, "RESOURCES_UNSATISFIABLE"),
     ],
 )
 def test_a_failure_the_worker_could_not_tell_is_told_with_batchs_reason(
@@ -67,7 +67,7 @@ def test_a_shard_that_was_given_up_ends_its_job(account: Account) -> None:
     assert track(change, account.table, account.finish)
     job = account.job(job_id)
     assert (job.status, job.code) == (State.FAILED, "NO_CAPACITY")
-    assert "worker.runnable_minutes" in (job.message or "")
+    assert "worker.queue_timeout_minutes" in (job.message or "")
 
 
 def test_a_worker_that_ends_without_a_word_is_a_failure(account: Account) -> None:

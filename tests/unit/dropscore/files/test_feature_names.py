@@ -84,7 +84,7 @@ def test_a_file_without_header_goes_by_position(named: Account) -> None:
     [
         ("customer_id,a,b,c,d", "NOT_A_FEATURE", '`customer_id` is not a feature; add `id = "customer_id"`'),
         ("a,b,c", "COLUMN_MISSING", "the header lacks `d`"),
-        ("a,a,b,c,d", "COLUMN_TWICE", "the header has the feature `a` 2 times"),
+        ("a,a,b,c,d", "DUPLICATE_COLUMN", "the header has the feature `a` 2 times"),
     ],
 )
 def test_a_file_with_other_columns_is_rejected_at_once(named: Account, header: str, code: str, words: str) -> None:
@@ -148,7 +148,7 @@ def test_a_model_with_other_names_scores_all_shards_again(named: Account) -> Non
 
 def test_parts_of_before_the_names_were_known_are_not_mixed_in(account: Account) -> None:
     account.shard_bytes, account.model.is_by_digest, account.model.version = 300, True, "0123456789ab"
-    account.models = {"fraud": Model(**{**vars(MODELS["fraud"]), "body_limit_bytes": 100})}
+    account.models = {"fraud": Model(**{**vars(MODELS["fraud"]), "max_payload_bytes": 100})}
     job = _taken(account, _file("d,c,b,a"))
     for index in range(2):
         account.worker(f"batch-1:{index}").score_shard(job.job_id, index)

@@ -129,7 +129,7 @@ def test_a_row_with_some_of_the_features_names_is_refused(first: bytes) -> None:
 
 @pytest.mark.parametrize("first", [b"a,b,2020", b'"2020",b, a ', b"id,a,b,2020"])
 def test_the_features_names_are_never_a_row(first: bytes) -> None:
-    with pytest.raises(RejectedError, match=r"UNANNOUNCED_HEADER: .* set header = true"):
+    with pytest.raises(RejectedError, match=r"UNEXPECTED_HEADER: .* set header = true"):
         _head(first + b"\n1,2,3\n", header=False, names=NAMES)
 
 

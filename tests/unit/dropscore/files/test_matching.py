@@ -137,7 +137,7 @@ def test_a_name_that_is_nearly_a_features_is_shown(near: str) -> None:
 
 
 def test_a_feature_that_is_there_twice_is_refused() -> None:
-    assert "COLUMN_TWICE: the header has the feature `a` 2 times" in _refused("a,a,b,c,d", "1,1,2,3,4", header=True)
+    assert "DUPLICATE_COLUMN: the header has the feature `a` 2 times" in _refused("a,a,b,c,d", "1,1,2,3,4", header=True)
 
 
 @pytest.mark.parametrize(

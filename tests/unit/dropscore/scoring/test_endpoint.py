@@ -60,7 +60,7 @@ def test_a_component_is_named_and_an_endpoint_without_one_is_asked_as_before() -
 def test_an_endpoint_that_sleeps_is_busy_and_says_so() -> None:
     with pytest.raises(BusyError) as said:
         Endpoint(Runtime(after=1), "fraud", "a-component")(_body())  # type: ignore[arg-type]
-    assert said.value.code == "MODEL_ASLEEP"
+    assert said.value.code == "ENDPOINT_SCALED_TO_ZERO"
     assert "this request wakes it, which takes some minutes" in said.value.message
 
 
@@ -129,7 +129,7 @@ def test_more_in_flight_than_a_serverless_endpoint_takes_still_scores_every_row_
     endpoint = Endpoint(runtime, "fraud")  # type: ignore[arg-type]
     limit = Limit(20)
     quick = Retry(base_seconds=0.002, busy_cap_seconds=0.02)
-    scorer = Scorer(invoke=endpoint, limit=limit, in_flight=8, retry=quick, budget=Budget(most=0))
+    scorer = Scorer(invoke=endpoint, limit=limit, max_concurrent_requests=8, retry=quick, budget=Budget(most=0))
     scored = list(scorer.score(cut(ROWS, limit)))
     assert b"".join(part.lines for part in scored) == b"".join(ROWS)
     assert runtime.refused > 0

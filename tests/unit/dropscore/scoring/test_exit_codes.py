@@ -56,7 +56,7 @@ def _env(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("JOBS_TABLE", "BUCKET", "ENVIRONMENT", "WORKER_IMAGE", "AWS_BATCH_JOB_ID"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("MODELS", "{}")
-    monkeypatch.setenv("IN_FLIGHT", "1")
+    monkeypatch.setenv("MAX_CONCURRENT_REQUESTS", "1")
     monkeypatch.setenv("AWS_BATCH_JOB_ATTEMPT", "1")
     monkeypatch.setattr("signal.signal", lambda *_: None)
 

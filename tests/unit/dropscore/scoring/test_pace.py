@@ -5,7 +5,7 @@ import pytest
 from dropscore.errors import BusyError, ModelChangedError, TransientError
 from dropscore.scoring.pace import GRACE, Budget, Pace, Retry
 
-BUSY = TransientError("AWS_BUSY", "busy")
+BUSY = TransientError("THROTTLED", "busy")
 
 
 def _busy() -> bytes:
@@ -129,7 +129,7 @@ def _calls(retry: Retry, error: TransientError) -> int:
 def test_who_is_busy_is_asked_with_patience_and_without_a_budget() -> None:
     waits: list[float] = []
     retry = Retry(sleep=waits.append)
-    assert _calls(retry, BusyError("AWS_BUSY", "busy")) == retry.busy_attempts
+    assert _calls(retry, BusyError("THROTTLED", "busy")) == retry.busy_attempts
     assert max(waits) > retry.cap_seconds
     assert max(waits) <= retry.busy_cap_seconds
     assert 10 * 60 < sum(waits) < 40 * 60

@@ -27,7 +27,7 @@ INCHES = b"".join(
 @pytest.fixture
 def strict(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
     """An account whose model refuses what our container refuses, in bodies of up to 100 bytes."""
-    monkeypatch.setitem(conftest.MODELS, "fraud", replace(conftest.MODELS["fraud"], body_limit_bytes=100))
+    monkeypatch.setitem(conftest.MODELS, "fraud", replace(conftest.MODELS["fraud"], max_payload_bytes=100))
     parse = importlib.import_module("model.serving.formats.csv_rows").parse
     schema = importlib.import_module("model.serving.formats.schema").Schema
     refusal = importlib.import_module("model.serving.refusal").RefusalError

@@ -37,7 +37,7 @@ class Fed:
 
 
 def _scorer(invoke: Invoke, **changes: object) -> Fed:
-    given = {"invoke": invoke, "limit": Limit(12), "in_flight": 4, "retry": ONCE} | changes
+    given = {"invoke": invoke, "limit": Limit(12), "max_concurrent_requests": 4, "retry": ONCE} | changes
     return Fed(Scorer(**given))  # type: ignore[arg-type]
 
 
@@ -67,7 +67,7 @@ def test_scores_come_in_the_order_of_the_rows_however_late_the_replies() -> None
         time.sleep(0.004 if body.first_row % 2 else 0)
         return body.data
 
-    assert _lines(list(_scorer(later_ones_are_faster, in_flight=8).score(ROWS))) == b"".join(ROWS)
+    assert _lines(list(_scorer(later_ones_are_faster, max_concurrent_requests=8).score(ROWS))) == b"".join(ROWS)
 
 
 def test_at_most_in_flight_bodies_are_asked_for_at_one_time() -> None:
@@ -83,7 +83,7 @@ def test_at_most_in_flight_bodies_are_asked_for_at_one_time() -> None:
             asked -= 1
         return body.data
 
-    assert len(list(_scorer(invoke, in_flight=3).score(ROWS))) > 10
+    assert len(list(_scorer(invoke, max_concurrent_requests=3).score(ROWS))) > 10
     assert 1 < most <= 3
 
 
@@ -106,7 +106,7 @@ def test_a_transient_fault_that_passes_costs_nothing() -> None:
     def once(body: Body) -> bytes:
         if body.first_row not in failed:
             failed.add(body.first_row)
-            raise TransientError("AWS_BUSY", "busy")
+            raise TransientError("THROTTLED", "busy")
         return body.data
 
     quick = Retry(sleep=lambda _: None)
@@ -122,7 +122,7 @@ def test_a_permanent_fault_ends_it_at_once() -> None:
         raise PermanentError("ACCESS_DENIED", "no")
 
     with pytest.raises(PermanentError):
-        list(_scorer(refuse, in_flight=1).score(ROWS))
+        list(_scorer(refuse, max_concurrent_requests=1).score(ROWS))
     assert calls == 1
 
 
@@ -135,7 +135,7 @@ def test_a_reply_with_too_few_scores_is_never_passed_on() -> None:
 def test_the_first_bad_row_of_the_file_ends_it_where_none_is_borne(names: bool) -> None:
     for _ in range(20):
         with pytest.raises(RowsRefusedError, match=r"row 57 \(line 57, at byte \d+\): the model refuses this: no"):
-            list(_scorer(refusing({56, 58, 120}, names=names), in_flight=8).score(ROWS))
+            list(_scorer(refusing({56, 58, 120}, names=names), max_concurrent_requests=8).score(ROWS))
 
 
 @settings(deadline=None)
@@ -225,7 +225,7 @@ def test_rows_that_are_named_together_are_told_apart(bad: set[int], most: int, s
 @settings(deadline=None)
 @given(st.sets(st.integers(0, 199)), st.randoms(use_true_random=False))
 def test_no_row_is_bad_because_it_is_named(bad: set[int], chance: random.Random) -> None:
-    scorer = _scorer(inventing(bad, chance), most_bad_rows=200, limit=Limit(999), in_flight=1)
+    scorer = _scorer(inventing(bad, chance), most_bad_rows=200, limit=Limit(999), max_concurrent_requests=1)
     _assert_found(list(scorer.score(ROWS)), bad)
 
 
@@ -308,7 +308,7 @@ def test_a_body_that_is_too_large_is_halved_and_the_size_remembered() -> None:
         return body.data
 
     limit = Limit(400)
-    assert _lines(list(_scorer(small, in_flight=1, limit=limit).score(ROWS))) == b"".join(ROWS)
+    assert _lines(list(_scorer(small, max_concurrent_requests=1, limit=limit).score(ROWS))) == b"".join(ROWS)
     assert limit.bytes <= 30
     assert all(size <= 30 for size in sizes[-15:])
 
@@ -340,7 +340,7 @@ def _moody(chance: random.Random) -> Callable[[Body], bytes]:
     def invoke(body: Body) -> bytes:
         fate = chance.random()
         if fate < 0.1:
-            raise TransientError("AWS_BUSY", "busy")
+            raise TransientError("THROTTLED", "busy")
         if fate < 0.2 and len(body.data) > 8:
             raise BodyTooLargeError("BODY_TOO_LARGE", "413")
         return body.data

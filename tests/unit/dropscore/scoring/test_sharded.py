@@ -258,7 +258,7 @@ def test_parts_that_do_not_reach_the_files_end_are_not_published(sharded: Accoun
     item.update_item(
         Key={"job_id": job.job_id}, UpdateExpression="SET size_bytes = :s", ExpressionAttributeValues={":s": 691}
     )
-    with pytest.raises(PermanentError, match="PARTS_DO_NOT_FIT"):
+    with pytest.raises(PermanentError, match="SHARD_MISMATCH"):
         _publish(sharded, job)
     assert sharded.outputs() == {}
 

@@ -150,9 +150,9 @@ def test_a_failing_model_is_tried_again_by_the_next_attempt(account: Account) ->
         (aws_error("ValidationError", "Endpoint x of account 1 not found."), PermanentError, "ENDPOINT_MISSING"),
         (aws_error("ValidationError", "size", 413), RejectedError, "ROW_TOO_LARGE"),
         (model_error(413), RejectedError, "ROW_TOO_LARGE"),
-        (aws_error("ThrottlingException"), TransientError, "AWS_BUSY"),
-        (aws_error("ModelNotReadyException", status=429), TransientError, "AWS_BUSY"),
-        (aws_error("InternalFailure", status=500), TransientError, "AWS_BUSY"),
+        (aws_error("ThrottlingException"), TransientError, "THROTTLED"),
+        (aws_error("ModelNotReadyException", status=429), TransientError, "THROTTLED"),
+        (aws_error("InternalFailure", status=500), TransientError, "THROTTLED"),
         (aws_error("Strange"), PermanentError, "AWS_ERROR"),
     ],
 )
@@ -171,7 +171,7 @@ def test_a_purged_version_fails_the_job(account: Account) -> None:
     job_id = account.take(upload) or ""
     account.put(b"newer\n")
     account.s3.delete_object(Bucket=BUCKET, Key=upload.key, VersionId=upload.version_id)
-    _ends_with(account, job_id, PermanentError, "SOURCE_GONE")
+    _ends_with(account, job_id, PermanentError, "INPUT_NOT_FOUND")
 
 
 def test_progress_is_written_as_bodies_come_back(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +295,7 @@ def test_the_table_says_what_is_waited_for_and_forgets_it_once_it_came(
 
     account.model.fail = busy
     assert account.worker().score(job_id) is not None
-    assert said >= {"AWS_BUSY"}
+    assert said >= {"THROTTLED"}
     assert (account.job(job_id).status, account.job(job_id).code) == (State.SUCCEEDED, None)
 
 

@@ -23,7 +23,7 @@ def resource(kind: str, **properties: Any) -> dict[str, Any]:
 
 
 def test_error_names_type_and_stack_when_a_type_is_unknown() -> None:
-    with pytest.raises(ConfigurationError, match=r"stack/New is a AWS::New::Thing.*local/catalogue\.py"):
+    with pytest.raises(ConfigurationError, match=r"stack/New is a AWS::New::Thing.*local/deployment/catalog\.py"):
         rewritten({"New": resource("AWS::New::Thing")})
 
 

@@ -49,7 +49,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         name="fraud",
         artifact=SimpleNamespace(path=tree / "model.tar.gz"),
         container=Folder(tree / "mine"),
-        body_limit_bytes=7,
+        max_payload_bytes=7,
     )
     settings = SimpleNamespace(load=lambda *_: SimpleNamespace(models=[model]))
     monkeypatch.setattr(synthesis, "Settings", settings)
@@ -67,7 +67,7 @@ def test_stacks_come_after_what_they_depend_on_with_their_assets(root: Path, tmp
         ("first", ["b"]),
         ("last", ["a"]),
     ]
-    assert assembly.body_limit_bytes == 7
+    assert assembly.max_payload_bytes == 7
     (file,), (image,) = assembly.stacks[0].files, assembly.stacks[0].images
     home = tmp_path / "cache" / assembly.digest
     assert (file.path, file.is_zip, file.bucket, file.key) == (home / "asset.f", True, "b", "k")
@@ -112,7 +112,7 @@ def test_synthesized_again_when_a_file_of_ones_own_container_gets_another_name(r
 def test_a_model_without_an_artifact_needs_none(root: Path, tmp_path: Path) -> None:
     vars(synthesis)["Settings"].load(root).models[0].artifact = None
     (root / "model.tar.gz").unlink()
-    assert synthesize({}, root=root, cache=tmp_path / "cache").body_limit_bytes == 7
+    assert synthesize({}, root=root, cache=tmp_path / "cache").max_payload_bytes == 7
 
 
 def test_error_when_a_model_is_an_image_that_no_process_stands_for(root: Path, tmp_path: Path) -> None:

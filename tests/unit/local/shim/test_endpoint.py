@@ -172,8 +172,8 @@ def test_a_serverless_endpoint_turns_away_what_it_cannot_work_at_one_time(
 
 
 def test_a_serverless_endpoint_takes_bodies_of_4_mib(ground: Ground) -> None:
-    assert beside(ground, "free", concurrency=1).body_limit_bytes == 4_194_304
-    assert ground.model.body_limit_bytes > 1 << 40
+    assert beside(ground, "free", concurrency=1).max_payload_bytes == 4_194_304
+    assert ground.model.max_payload_bytes > 1 << 40
 
 
 def test_models_process_is_started_again_when_it_dies(ground: Ground) -> None:

@@ -66,7 +66,7 @@ def test_a_good_server_passes_every_check_but_those_of_images() -> None:
     assert {name for name, finding in found.items() if finding.outcome is Outcome.SKIP} == OF_IMAGES
     assert list(found) == [check.name for check in EVERY]
     assert "takes 10" in found["limits"].what
-    assert found["limits"].do.startswith("set the model's body_limit_bytes = 10")
+    assert found["limits"].do.startswith("set the model's max_payload_bytes = 10")
 
 
 def test_every_check_has_a_fault_that_it_finds() -> None:

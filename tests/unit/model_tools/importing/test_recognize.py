@@ -11,7 +11,7 @@ import pytest
 import xgboost
 
 from model_tools.errors import ModelImportError
-from model_tools.importing.recognize import Kind, needs_legacy, recognise, unwrap, written_by
+from model_tools.importing.recognize import Kind, needs_legacy, recognize, unwrap, written_by
 from model_tools.sandbox.budget import MIB, Budget
 from tests.unit.model_tools.conftest import zoo
 
@@ -29,23 +29,23 @@ def handle(release: str, name: str = "logistic.pickle2") -> bytes:
 
 
 def test_what_this_release_writes_is_recognised(booster: xgboost.Booster) -> None:
-    assert recognise(bytes(booster.save_raw("json"))) is Kind.JSON_MODEL
-    assert recognise(bytes(booster.save_raw("ubj"))) is Kind.UBJ_MODEL
-    assert recognise(bytes(booster.__getstate__()["handle"])) is Kind.UBJ_SNAPSHOT
-    assert recognise(pickle.dumps(booster, 0)) is Kind.PICKLE
+    assert recognize(bytes(booster.save_raw("json"))) is Kind.JSON_MODEL
+    assert recognize(bytes(booster.save_raw("ubj"))) is Kind.UBJ_MODEL
+    assert recognize(bytes(booster.__getstate__()["handle"])) is Kind.UBJ_SNAPSHOT
+    assert recognize(pickle.dumps(booster, 0)) is Kind.PICKLE
 
 
 def test_what_old_releases_wrote_is_recognised() -> None:
-    assert recognise(handle("0.90-python3.6")) is Kind.BINARY_MODEL
-    assert recognise(b"binf" + handle("0.90-python3.6")) is Kind.BINARY_MODEL
-    assert recognise(handle("0.90-python3.6", "linear.pickle2")) is Kind.BINARY_MODEL
-    assert recognise(handle("1.0.2-python3.7")) is Kind.BINARY_SNAPSHOT
-    assert recognise(handle("1.3.3-python3.8")) is Kind.JSON_SNAPSHOT
+    assert recognize(handle("0.90-python3.6")) is Kind.BINARY_MODEL
+    assert recognize(b"binf" + handle("0.90-python3.6")) is Kind.BINARY_MODEL
+    assert recognize(handle("0.90-python3.6", "linear.pickle2")) is Kind.BINARY_MODEL
+    assert recognize(handle("1.0.2-python3.7")) is Kind.BINARY_SNAPSHOT
+    assert recognize(handle("1.3.3-python3.8")) is Kind.JSON_SNAPSHOT
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"{}", b'{"a": 1}', b"1,2,3\n", bytes(600), b"\x80", b"["])
 def test_anything_else_is_not(content: bytes) -> None:
-    assert recognise(content) is None
+    assert recognize(content) is None
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_anything_else_is_not(content: bytes) -> None:
 )
 def test_known_packings_are_refused_with_advice(content: bytes) -> None:
     with pytest.raises(ModelImportError, match=r"the file is (compressed|of|a|an) "):
-        recognise(content)
+        recognize(content)
 
 
 @pytest.mark.parametrize("content", [b"tree\nversion=v4\nnum_class=1\n", b"CBM1\x00\x01"])
 def test_model_of_another_library_is_refused_with_advice(content: bytes) -> None:
     with pytest.raises(ModelImportError, match=r"is a (LightGBM|CatBoost) model.*container = … in dropscore\.toml"):
-        recognise(content)
+        recognize(content)
 
 
 @pytest.mark.parametrize("release", ["1.0.2-python3.7", "1.2.1-python3.7", "1.3.3-python3.8", "1.7.6-python3.9"])
@@ -67,7 +67,7 @@ def test_release_that_wrote_it_is_told_in_every_format(release: str) -> None:
     version = tuple(int(part) for part in release.split(".")[:2])
     for name in ("logistic.binary", "logistic.json", "logistic.pickle2"):
         found = handle(release) if "pickle" in name else zoo(release, name)
-        assert written_by(Kind(str(recognise(found))), found) == version, name
+        assert written_by(Kind(str(recognize(found))), found) == version, name
 
 
 def test_before_1_0_no_release_is_told() -> None:

@@ -64,7 +64,7 @@ def expected(row: int, line: str, columns: int = 2) -> Named | None:
     bad = [number for number, cell in enumerate(cells, 1) if not is_number(cell)]
     if bad:
         is_header = row == 1 and len(bad) == columns
-        return (1, None, "UNANNOUNCED_HEADER") if is_header else (row, bad[0], "NOT_A_NUMBER")
+        return (1, None, "UNEXPECTED_HEADER") if is_header else (row, bad[0], "NOT_A_NUMBER")
     values = [float(cell or "nan") for cell in cells]
     if abs(values[0]) > 3.5e38:
         return row, 1, "NOT_FINITE"

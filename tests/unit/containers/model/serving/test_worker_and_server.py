@@ -55,7 +55,7 @@ def test_bad_rows_are_found_in_few_requests(rows: int, share: float, requests: i
     runtime = Runtime()
     limit = Limit(len(data))
     endpoint = Endpoint(runtime, "fraud")  # type: ignore[arg-type]
-    scorer = Scorer(invoke=endpoint, limit=limit, in_flight=1, most_bad_rows=rows)
+    scorer = Scorer(invoke=endpoint, limit=limit, max_concurrent_requests=1, most_bad_rows=rows)
     (scored,) = scorer.score(cut([data], limit))
     assert {row.row - 1 for row in scored.bad} == bad
     assert scored.lines.split(b"\n")[:-1] == [b"" if number in bad else b"%d" % number for number in range(rows)]

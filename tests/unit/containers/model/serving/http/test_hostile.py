@@ -113,7 +113,7 @@ BODIES = [
 NARROW = [
     ("missing values", "text/csv", filled(b"\n"), 413, "ANSWER_TOO_LARGE"),
     ("a bad last line", "text/csv", filled(b"1\n")[:-2] + b"x", 400, "NOT_A_NUMBER"),
-    ("a thousand bad lines", "text/csv", spread(b"1", b"x"), 400, "UNANNOUNCED_HEADER"),
+    ("a thousand bad lines", "text/csv", spread(b"1", b"x"), 400, "UNEXPECTED_HEADER"),
     ("a thousand bad JSON lines", "application/jsonlines", spread(b"[1]", b"[x]"), 400, "BAD_JSON"),
     ("many JSON rows", "application/jsonlines", filled(b"[1]\n"), 413, "ANSWER_TOO_LARGE"),
     ("many rows", "application/json", b"[" + filled(b"[1],")[:-5] + b"]", 413, "ANSWER_TOO_LARGE"),
