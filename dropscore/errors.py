@@ -7,10 +7,10 @@ DropscoreError
 ├── JobError             why a job ends; carries the code of the jobs table
 │   ├── PermanentError   trying again cannot help: the job ends FAILED
 │   │   ├── RejectedError   the file itself is at fault: the job ends REJECTED
-│   │   │   ├── RowsRefusedError  the model refused a body: which rows of it is found out
-│   │   │   ├── RowTooLargeError  one row is longer than a body may be
+│   │   │   ├── RowsRefusedError  the model refused a request: which rows of it is found out
+│   │   │   ├── RowTooLargeError  one row is longer than a request may be
 │   │   │   └── StrayQuoteError   a quote where none may stand: row ends are not certain any more
-│   │   └── BodyTooLargeError  the endpoint takes less: the body is halved
+│   │   └── RequestTooLargeError  the endpoint takes less: the request is halved
 │   ├── TransientError   trying again may help: Batch starts another attempt
 │   │   ├── BusyError          overloaded, or not ready yet: it is asked again with patience
 │   │   └── ModelChangedError  the endpoint got another model in mid-file: the whole file is scored again
@@ -116,7 +116,7 @@ class RowFault(NamedTuple):
 
 
 class RowsRefusedError(RejectedError):
-    """The model refused a body. `reason` says why, and in which column of the file where that is known.
+    """The model refused a request. `reason` says why, and in which column of the file where that is known.
 
     `faults` are the rows that the model named, ascending, and nobody but the model says so. `has_more`: it said that
     there are others; None where it did not say whether.
@@ -166,7 +166,7 @@ class StrayQuoteError(RejectedError):
         )
 
 
-class BodyTooLargeError(PermanentError):
+class RequestTooLargeError(PermanentError):
     pass
 
 

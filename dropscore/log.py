@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from types import MappingProxyType
 
-from dropscore.jobs.job import now
+from dropscore.clock import now
 
 INFO, WARNING, ERROR = "INFO", "WARNING", "ERROR"
 _about: ContextVar[Mapping[str, object]] = ContextVar("about", default=MappingProxyType({}))

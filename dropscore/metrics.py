@@ -15,33 +15,7 @@ from typing import TypeVar
 
 from dropscore.errors import BusyError, TransientError
 from dropscore.log import log
-
-NAMESPACE = "Dropscore"
-UNITS: Mapping[str, str] = {
-    # of a worker, by environment and model
-    "Rows": "Count",
-    "RowsRejected": "Count",
-    "Requests": "Count",
-    "Bytes": "Bytes",
-    "Latency": "Milliseconds",
-    "Retries": "Count",
-    "Throttles": "Count",
-    "ConcurrentRequests": "Count",
-    "ShardsDone": "Count",
-    "QueueTime": "Seconds",
-    "WorkerTime": "Seconds",
-    # of `announce`, by environment and model
-    "JobsSucceeded": "Count",
-    "JobsFailed": "Count",
-    "JobsRejected": "Count",
-    "JobTime": "Seconds",
-    # of `reconcile`, by environment
-    "OldestUnfinished": "Seconds",
-    "OldestWaiting": "Seconds",
-    "ReconcileRepairs": "Count",
-    "RepairsFailed": "Count",
-}
-"""Every metric and its unit; docs/monitoring.md says what each means."""
+from schema.metrics import NAMESPACE, UNITS
 
 LINE_SECONDS = 60.0  # CloudWatch keeps a minute anyway
 MOST_VALUES = 100  # of one metric in one line: CloudWatch drops a line with more
@@ -98,10 +72,10 @@ class Meter:
     def measured(self, ask: Callable[[T], bytes]) -> Callable[[T], bytes]:
         """`ask` as it is, each call counted and timed."""
 
-        def asked(body: T) -> bytes:
+        def asked(request: T) -> bytes:
             with self._request():
                 started = self._clock()
-                answer = ask(body)
+                answer = ask(request)
                 self._answered((self._clock() - started) * 1000)
                 return answer
 

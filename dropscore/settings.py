@@ -1,4 +1,4 @@
-"""The environment of each process, read once at its edge. The stacks render these names; a test holds both ends."""
+"""The environment of each process, read once when it starts. The stacks set these variables (schema/environment.py)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any, Self
 from dropscore.errors import ConfigurationError
 from dropscore.jobs.input_keys import Inputs
 from dropscore.jobs.options import Options
-from dropscore.jobs.routes import DEFAULT_ROUTE, PRIORITIES, Model, Route, StoredNames
+from dropscore.jobs.routes import DEFAULT_ROUTE, Model, Route, StoredNames
+from schema import environment
+from schema.options import PRIORITIES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +32,16 @@ class SubmitSettings:
     def from_env(cls, env: Mapping[str, str]) -> Self:
         models = _models(env)
         return cls(
-            jobs_table=_required(env, "JOBS_TABLE"),
-            bucket=_required(env, "BUCKET"),
-            environment=_required(env, "ENVIRONMENT"),
-            job_queue=_required(env, "JOB_QUEUE"),
-            job_definition=_required(env, "JOB_DEFINITION"),
+            jobs_table=_required(env, environment.JOBS_TABLE),
+            bucket=_required(env, environment.BUCKET),
+            environment=_required(env, environment.ENVIRONMENT),
+            job_queue=_required(env, environment.JOB_QUEUE),
+            job_definition=_required(env, environment.JOB_DEFINITION),
             models=models,
             routes=_routes(env, models),
             inputs=_inputs(env),
-            job_ttl_days=_integer(env, "JOB_TTL_DAYS"),
-            shard_bytes=_integer(env, "SHARD_BYTES"),
+            job_ttl_days=_integer(env, environment.JOB_TTL_DAYS),
+            shard_bytes=_integer(env, environment.SHARD_BYTES),
         )
 
 
@@ -50,7 +52,7 @@ class TrackSettings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        return cls(jobs_table=_required(env, "JOBS_TABLE"), bucket=_required(env, "BUCKET"))
+        return cls(jobs_table=_required(env, environment.JOBS_TABLE), bucket=_required(env, environment.BUCKET))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +62,12 @@ class AnnounceSettings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        return cls(bucket=_required(env, "BUCKET"), environment=_required(env, "ENVIRONMENT"))
+        return cls(bucket=_required(env, environment.BUCKET), environment=_required(env, environment.ENVIRONMENT))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileSettings:
-    """Files older than the window are let be; what is younger than the grace is left to the events."""
+    """Files older than the window are ignored; events get the grace before `reconcile` steps in."""
 
     bucket: str
     environment: str
@@ -75,10 +77,10 @@ class ReconcileSettings:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         return cls(
-            bucket=_required(env, "BUCKET"),
-            environment=_required(env, "ENVIRONMENT"),
-            window_hours=_integer(env, "RECONCILE_WINDOW_HOURS"),
-            grace_minutes=_integer(env, "RECONCILE_GRACE_MINUTES"),
+            bucket=_required(env, environment.BUCKET),
+            environment=_required(env, environment.ENVIRONMENT),
+            window_hours=_integer(env, environment.RECONCILE_WINDOW_HOURS),
+            grace_minutes=_integer(env, environment.RECONCILE_GRACE_MINUTES),
         )
 
 
@@ -99,12 +101,12 @@ class WorkerSettings:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         return cls(
-            jobs_table=_required(env, "JOBS_TABLE"),
-            bucket=_required(env, "BUCKET"),
-            environment=_required(env, "ENVIRONMENT"),
+            jobs_table=_required(env, environment.JOBS_TABLE),
+            bucket=_required(env, environment.BUCKET),
+            environment=_required(env, environment.ENVIRONMENT),
             models=_models(env),
-            max_concurrent_requests=_integer(env, "MAX_CONCURRENT_REQUESTS"),
-            image=_required(env, "WORKER_IMAGE"),
+            max_concurrent_requests=_integer(env, environment.MAX_CONCURRENT_REQUESTS),
+            image=_required(env, environment.WORKER_IMAGE),
             batch_job_id=_required(env, "AWS_BATCH_JOB_ID"),
             attempt=_integer(env, "AWS_BATCH_JOB_ATTEMPT"),
             shard=_integer(env, "AWS_BATCH_JOB_ARRAY_INDEX") if "AWS_BATCH_JOB_ARRAY_INDEX" in env else None,
@@ -133,7 +135,7 @@ def _json(env: Mapping[str, str], name: str) -> dict[str, dict[str, Any]]:
 
 def _inputs(env: Mapping[str, str]) -> Inputs:
     try:
-        names = json.loads(_required(env, "INPUTS"))
+        names = json.loads(_required(env, environment.INPUTS))
     except ValueError:
         names = None
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
@@ -143,19 +145,19 @@ def _inputs(env: Mapping[str, str]) -> Inputs:
 
 def _models(env: Mapping[str, str]) -> dict[str, Model]:
     try:
-        return {name: _model(name, dict(fields), env) for name, fields in _json(env, "MODELS").items()}
+        return {name: _model(name, dict(fields), env) for name, fields in _json(env, environment.MODELS).items()}
     except TypeError as error:
         raise ConfigurationError(f"the environment variable MODELS is not as expected: {error}") from None
 
 
 def _model(name: str, fields: dict[str, Any], env: Mapping[str, str]) -> Model:
     key = fields.pop("feature_names", None)
-    stored = None if key is None else StoredNames(_required(env, "FEATURE_NAMES_BUCKET"), key)
+    stored = None if key is None else StoredNames(_required(env, environment.FEATURE_NAMES_BUCKET), key)
     return Model(name=name, feature_names=stored, **fields)
 
 
 def _routes(env: Mapping[str, str], models: Mapping[str, Model]) -> dict[str, Route]:
-    routes = {name: _route(name, dict(fields)) for name, fields in _json(env, "ROUTES").items()}
+    routes = {name: _route(name, dict(fields)) for name, fields in _json(env, environment.ROUTES).items()}
     if DEFAULT_ROUTE not in routes or any(route.model not in models for route in routes.values()):
         raise ConfigurationError("ROUTES needs a default route, and each route a model that MODELS names")
     return routes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
@@ -12,6 +12,20 @@ from dropscore.jobs.job import Job, State, may_move_to
 
 BY_FILE = "by_file"
 BY_STATUS = "by_status"
+
+
+class JobUpdate(TypedDict, total=False):
+    """Attributes of a job that a worker or a function writes. None removes the attribute."""
+
+    status: State
+    code: str | None
+    message: str | None
+    finished_at: str
+    rows: int
+    rows_scored: int
+    rows_rejected: int
+    rows_empty: int
+    model_version: str | None
 
 
 class JobsTable(Items):
@@ -57,10 +71,10 @@ class JobsTable(Items):
         entered = self._update(job_id, not_ended, {"status": State.RUNNING}, default={"started_at": started_at})
         return self.find(job_id) if entered else None
 
-    def note(self, job: Job, **attributes: Any) -> bool:
-        """Writes what one of the job's shards has to say. False where the job has ended, or was started anew."""
+    def note(self, job: Job, **update: Unpack[JobUpdate]) -> bool:
+        """Writes for one of the job's shards. False if the job has ended or was started again."""
         running = Attr("status").eq(State.RUNNING) & Attr("run").eq(job.run)
-        return self._update(job.job_id, running, attributes)
+        return self._update(job.job_id, running, update)
 
     def advance(self, job: Job, rows: int) -> None:
         """One shard more is done. Only a count for people to see: a kill in between leaves it short."""
@@ -72,21 +86,16 @@ class JobsTable(Items):
             ExpressionAttributeValues={":rows": rows, ":one": 1},
         )
 
-    def refuse(self, job: Job, *, status: State, code: str, message: str, finished_at: str) -> bool:
-        """Ends a job before Batch hears of it."""
-        ended = {"status": status, "code": code, "message": message, "finished_at": finished_at}
-        return self._update(job.job_id, Attr("status").eq(State.CLAIMED), ended)
-
     def claim_again(self, job: Job) -> bool:
         """Replaces a job that FAILED or was REJECTED by its next run; False where it has not, or another did so."""
         ended = Attr("status").is_in(list(may_move_to(State.CLAIMED))) & Attr("run").eq(job.run - 1)
         return self._holds(self._table.put_item, Item=item_of(job), ConditionExpression=ended)
 
-    def report(self, job: Job, **attributes: Any) -> bool:
-        """Writes what the owner has to say; None takes an attribute away. False where it owns the job no longer."""
+    def report(self, job: Job, **update: Unpack[JobUpdate]) -> bool:
+        """Writes for the attempt that owns the job. False if it no longer owns it."""
         owned = Attr("batch_job_id").eq(job.batch_job_id) & Attr("attempt").eq(job.attempt)
-        states = may_move_to(attributes["status"]) if "status" in attributes else (State.RUNNING,)
-        return self._update(job.job_id, owned & Attr("status").is_in(list(states)), attributes)
+        states = may_move_to(update["status"]) if "status" in update else (State.RUNNING,)
+        return self._update(job.job_id, owned & Attr("status").is_in(list(states)), update)
 
     def end(
         self,
@@ -117,14 +126,14 @@ class JobsTable(Items):
             remove=() if code else ("code", "message"),
         )
 
-    def body_limit(self, model: str, version: str) -> int | None:
-        """The bytes that this model's endpoint was found to take at most; None where it took all that was sent."""
+    def payload_limit(self, model: str, version: str) -> int | None:
+        """The longest request in bytes that this model's endpoint accepts; None if it has accepted all so far."""
         with faults("reading the jobs table"):
             item = self._table.get_item(Key={"job_id": _limit_key(model, version)}).get("Item")
         return int(item["max_payload_bytes"]) if item else None  # type: ignore[arg-type]
 
-    def learn_body_limit(self, model: str, version: str, limit_bytes: int) -> None:
-        """Remembers that limit for the jobs to come, unless a smaller one is known."""
+    def learn_payload_limit(self, model: str, version: str, limit_bytes: int) -> None:
+        """Keeps that limit for later jobs, unless a smaller one is there."""
         lower = Attr("max_payload_bytes").not_exists() | Attr("max_payload_bytes").gt(limit_bytes)
         self._update(_limit_key(model, version), lower, {"max_payload_bytes": limit_bytes})
 
@@ -190,4 +199,4 @@ class JobsTable(Items):
 
 def _limit_key(model: str, version: str) -> str:
     """No job has such an id, and the item lacks what the indexes list."""
-    return f"body-limit#{model}#{version}"
+    return f"payload-limit#{model}#{version}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from dropscore.jobs.job import timestamp
+from dropscore.clock import timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

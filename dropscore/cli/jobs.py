@@ -16,7 +16,8 @@ from dropscore.cli.output import printable, say, write_json
 from dropscore.cli.show import as_dict, print_job, print_jobs
 from dropscore.errors import ConfigurationError, JobFailedError
 from dropscore.jobs.job import Job, State
-from dropscore.jobs.routes import INPUT, errors_key
+from dropscore.jobs.routes import errors_key
+from schema.keys import INPUT
 
 Which = Annotated[
     str,

@@ -17,7 +17,7 @@ from dropscore.cli.score import is_clean
 from dropscore.cli.show import as_dict, print_jobs
 from dropscore.cli.watch import wait
 from dropscore.errors import CloudError, ConfigurationError, JobFailedError
-from dropscore.events.submit import Upload, Wish
+from dropscore.events.submit import RetryRequest, Upload
 
 
 def retry(
@@ -39,7 +39,7 @@ def retry(
     """
     there = deployment(target(context, local=local, profile=profile, region=region, env=env))
     upload = upload_of(there, which)
-    identity = ask(there, upload, Wish(model=model, rejected_only=rejected_only))
+    identity = ask(there, upload, RetryRequest(model=model, rejected_only=rejected_only))
     if not watch:
         write_json({"job_id": identity, "file": upload.key}) if as_json else write(identity)
         return
@@ -74,9 +74,9 @@ def upload_of(there: Deployment, which: str) -> Upload:
     return Upload(bucket=there.bucket, key=key, version_id=head["VersionId"], size_bytes=head["ContentLength"])
 
 
-def ask(there: Deployment, upload: Upload, wish: Wish) -> str:
+def ask(there: Deployment, upload: Upload, request: RetryRequest) -> str:
     """The id of the job that the deployed `submit` has made of it."""
-    event = json.dumps({"retry": {"upload": asdict(upload), "wish": asdict(wish)}})
+    event = json.dumps({"retry": {"upload": asdict(upload), "request": asdict(request)}})
     scoring = there.find_scoring()
     submit = scoring.outputs["SubmitFunctionName"]
     answer = scoring.functions.invoke(FunctionName=submit, Payload=event.encode())

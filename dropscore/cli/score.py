@@ -15,7 +15,7 @@ from dropscore.cli.uploads import Paths, drops
 from dropscore.cli.watch import wait
 from dropscore.errors import ConfigurationError
 from dropscore.jobs.job import Job, State, job_id
-from dropscore.jobs.routes import errors_key, sidecar_key
+from dropscore.jobs.routes import errors_key, job_options_key
 
 
 def score(
@@ -79,10 +79,10 @@ def is_clean(job: Job) -> bool:
 
 def upload_sidecar(there: Deployment, file: Path, key: str) -> Path | None:
     """Puts what lies beside the file and says how it is to be read, if there is such; before the file comes."""
-    sidecar = file.with_name(sidecar_key(file.name))
+    sidecar = file.with_name(job_options_key(file.name))
     if not sidecar.is_file():
         return None
-    there.s3.upload_file(str(sidecar), there.bucket, sidecar_key(key))
+    there.s3.upload_file(str(sidecar), there.bucket, job_options_key(key))
     return sidecar
 
 

@@ -12,7 +12,7 @@ import typer
 
 from dropscore.cli.output import printable, say
 from dropscore.jobs.input_keys import Inputs, why_ignored
-from dropscore.jobs.routes import INPUT
+from schema.keys import INPUT
 
 Paths = Annotated[
     list[Path],
@@ -65,10 +65,10 @@ def _below(path: Path, inputs: Inputs, folder: str) -> list[Drop]:
     taken = [drop for drop in found if _why_not(drop.key, inputs) is None]
     left = [printable(drop.file) for drop in found if drop not in taken and why_ignored(drop.key) is None]
     if not taken:
-        raise typer.BadParameter(f"{printable(path)} holds no file to score; {inputs.complaint}")
+        raise typer.BadParameter(f"{printable(path)} holds no file to score; {inputs.mismatch}")
     if left:
         more = f" and {len(left) - NAMED_AT_MOST} more" if len(left) > NAMED_AT_MOST else ""
-        say(f"not uploaded: {', '.join(left[:NAMED_AT_MOST])}{more}; {inputs.complaint}")
+        say(f"not uploaded: {', '.join(left[:NAMED_AT_MOST])}{more}; {inputs.mismatch}")
     return taken
 
 
@@ -86,4 +86,4 @@ def _why_not(key: str, inputs: Inputs) -> str | None:
         key.encode()
     except UnicodeEncodeError:
         return "its name is not UTF-8; rename it"
-    return why_ignored(key) or (None if inputs.has(key) else inputs.complaint)
+    return why_ignored(key) or (None if inputs.has(key) else inputs.mismatch)

@@ -80,7 +80,7 @@ def _input_differs(there: Deployment, job: Job, said: dict[str, Any]) -> str:
         if before["end"] != after["start"]:
             return f"between byte {before['end']} and {after['start']} there are rows that no part has, or twice"
     source = Source(there.s3, bucket=there.bucket, key=job.file, version_id=job.version_id)
-    return _differs(Input(source=source, is_packed=said["is_packed"]).read(said["parts"][0]["start"]), parts)
+    return _differs(Input(source=source, is_compressed=said["is_compressed"]).read(said["parts"][0]["start"]), parts)
 
 
 def _differs(chunks: Iterable[bytes], parts: Sequence[dict[str, Any]]) -> str:

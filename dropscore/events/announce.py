@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from dropscore.aws.items import job_of
-from dropscore.jobs.job import Job, State, seconds_between
+from dropscore.clock import seconds_between
+from dropscore.jobs.job import Job, State
 from dropscore.jobs.routes import errors_key, manifest_key
 from dropscore.log import WARNING, about, log
 from dropscore.metrics import emit
+from schema.events import JOB_FAILED, JOB_REJECTED, JOB_SUCCEEDED, SOURCE
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
-SOURCE = "dropscore"
 SCHEMA_VERSION = "1"
-TYPES = {State.SUCCEEDED: "Job Succeeded", State.FAILED: "Job Failed", State.REJECTED: "Job Rejected"}
+TYPES = {State.SUCCEEDED: JOB_SUCCEEDED, State.FAILED: JOB_FAILED, State.REJECTED: JOB_REJECTED}
 METRICS = {State.SUCCEEDED: "JobsSucceeded", State.FAILED: "JobsFailed", State.REJECTED: "JobsRejected"}
 
 ALWAYS = ("job_id", "run", "status", "file", "version_id", "route", "model", "model_version", "size_bytes")

@@ -1,4 +1,4 @@
-"""Before Batch hears of a file: its options, and whether there is any hope for it. Seconds instead of minutes."""
+"""What `submit` finds out about an input before a worker starts: an input without hope ends in seconds, not minutes."""
 
 from __future__ import annotations
 
@@ -9,68 +9,70 @@ from botocore.exceptions import ClientError
 
 from dropscore.aws.faults import fault
 from dropscore.aws.source import Source
+from dropscore.clock import now
 from dropscore.errors import ConfigurationError, RejectedError
 from dropscore.files.feature_names import read_names
 from dropscore.files.input import Input, layout_of
-from dropscore.jobs.job import Job, now
-from dropscore.jobs.options import MOST_SIDECAR_BYTES, Options, Sidecar, sidecar
-from dropscore.jobs.routes import Model, Route, is_packed, manifest_key, output_key, sidecar_key
+from dropscore.jobs.job import Job
+from dropscore.jobs.options import MAX_JOB_OPTIONS_BYTES, JobOptionsFile, Options, parse_job_options
+from dropscore.jobs.routes import Route, is_compressed, job_options_key, manifest_key, output_key
+from dropscore.settings import SubmitSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mypy_boto3_s3 import S3Client
 
-
-MOST_KEY_BYTES = 1024  # S3's own
+MAX_KEY_BYTES = 1024  # S3's own limit
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preflight:
     s3: S3Client
-    bucket: str
-    models: Mapping[str, Model]
+    settings: SubmitSettings
 
-    def options(self, key: str, route: Route) -> tuple[Options, str]:
-        """The options of one file and the name of its model: the route's, and its sidecar's word over them.
+    def resolve(self, key: str, route: Route) -> tuple[Options, str]:
+        """The options and the model's name for an input: the route's, overridden by its job options file.
 
-        Raises RejectedError INVALID_OPTIONS for a sidecar that cannot be followed, KEY_TOO_LONG for a file whose scores and
-        manifest could not be named after it.
+        Raises RejectedError: NOT_AN_INPUT if the key matches no pattern, KEY_TOO_LONG if its output could not be named
+        after it, INVALID_OPTIONS if the job options file is wrong.
         """
+        if not self.settings.inputs.has(key):
+            raise RejectedError("NOT_AN_INPUT", f"{self.settings.inputs.mismatch}, then `dropscore retry` it")
         _check_length(key)
+        file_key = job_options_key(key)
         try:
-            said = self._sidecar(sidecar_key(key))
-            options = route.options.overridden(said.options, sidecar_key(key)) if said.options else route.options
+            file = self._job_options(file_key)
+            options = route.options.overridden(file.options, file_key) if file.options else route.options
         except ConfigurationError as error:
-            raise RejectedError("INVALID_OPTIONS", f"{error}; mend it, then upload the file again") from None
-        model = said.model or route.model
-        if model not in self.models:
-            known = ", ".join(sorted(self.models))
-            raise RejectedError("INVALID_OPTIONS", f"{sidecar_key(key)}: model: {model!r} is none of {known}")
+            raise RejectedError("INVALID_OPTIONS", f"{error}; correct it, then upload the input again") from None
+        model = file.model or route.model
+        if model not in self.settings.models:
+            available = ", ".join(sorted(self.settings.models))
+            raise RejectedError("INVALID_OPTIONS", f"{file_key}: unknown model {model!r}; available: {available}")
         return options, model
 
-    def check(self, job: Job) -> None:
-        """Reads the file's first bytes. Raises RejectedError where no row of it could be scored."""
-        source = Source(self.s3, bucket=self.bucket, key=job.file, version_id=job.version_id)
-        text = Input(source=source, is_packed=is_packed(job.file))
-        model = self.models[job.model]
+    def look(self, job: Job) -> None:
+        """Reads the input's first bytes. Raises RejectedError if no row of it could be scored."""
+        source = Source(self.s3, bucket=self.settings.bucket, key=job.file, version_id=job.version_id)
+        text = Input(source=source, is_compressed=is_compressed(job.file))
+        model = self.settings.models[job.model]
         layout_of(text, job.parsed_options, model.features, read_names(self.s3, model))
 
-    def _sidecar(self, key: str) -> Sidecar:
+    def _job_options(self, key: str) -> JobOptionsFile:
+        bucket = self.settings.bucket
         try:
-            body = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"]
+            body = self.s3.get_object(Bucket=bucket, Key=key)["Body"]
         except ClientError as error:
             if error.response["Error"].get("Code") in ("NoSuchKey", "404"):
-                return Sidecar({}, None)
-            raise fault(error, f"reading s3://{self.bucket}/{key}") from error
-        return sidecar(body.read(MOST_SIDECAR_BYTES + 1), key)
+                return JobOptionsFile({}, None)
+            raise fault(error, f"reading s3://{bucket}/{key}") from error
+        return parse_job_options(body.read(MAX_JOB_OPTIONS_BYTES + 1), key)
 
 
 def _check_length(key: str) -> None:
     longest = len(manifest_key(output_key(key, now(), "0" * 32)).encode())
-    if longest > MOST_KEY_BYTES:
+    if longest > MAX_KEY_BYTES:
         raise RejectedError(
             "KEY_TOO_LONG",
-            f"the keys that belong to the file would have up to {longest} bytes, and S3 takes {MOST_KEY_BYTES}; "
-            f"upload it under a key that is {longest - MOST_KEY_BYTES} bytes shorter",
+            f"the keys of the output would have up to {longest} bytes, and S3 allows {MAX_KEY_BYTES}; "
+            f"use a key that is {longest - MAX_KEY_BYTES} bytes shorter",
         )

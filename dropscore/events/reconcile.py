@@ -17,16 +17,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dropscore.aws import reading
 from dropscore.aws.faults import AWS_ERRORS
 from dropscore.aws.table import JobsTable
+from dropscore.clock import seconds_between, timestamp
 from dropscore.errors import JobError
-from dropscore.events.submit import Intake, Upload
+from dropscore.events.submit import Submitter, Upload
 from dropscore.events.track import BatchChange, track
 from dropscore.jobs.input_keys import why_ignored
-from dropscore.jobs.job import Job, State, seconds_between, timestamp
-from dropscore.jobs.routes import INPUT
+from dropscore.jobs.job import Job, State
 from dropscore.log import ERROR, WARNING, log
 from dropscore.metrics import emit
-from dropscore.output.publish import Manifest, Publication
+from dropscore.output.manifest import Manifest
+from dropscore.output.publish import Publication
 from dropscore.settings import ReconcileSettings
+from schema.keys import INPUT
 
 if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
@@ -47,7 +49,7 @@ class Reconciliation:
     table: JobsTable
     s3: S3Client
     batch: BatchClient
-    intake: Intake
+    submitter: Submitter
 
     def run(self, moment: datetime) -> dict[str, int]:
         """Mends what it finds; how much of each. What is younger than the grace is left to the events.
@@ -57,7 +59,7 @@ class Reconciliation:
         before, errors = moment - timedelta(minutes=self.settings.grace_minutes), list[Exception]()
         found = {
             "ended": _count(self._end(before, timestamp(moment - LOST_AFTER)), errors),
-            "unsubmitted": _count(self._submit_again(before), errors),
+            "unsubmitted": _count(self._submit_claimed(before), errors),
             "lost": _count(self._take(moment - timedelta(hours=self.settings.window_hours), before), errors),
         }
         log("reconciled", **found, failed=len(errors))
@@ -73,7 +75,7 @@ class Reconciliation:
             for upload in uploads:
                 if upload.job_id not in known:
                     log("lost", WARNING, job_id=upload.job_id, key=upload.key, version_id=upload.version_id)
-                    yield partial(self.intake.take, upload)
+                    yield partial(self.submitter.submit, upload)
 
     def _uploads(self, after: datetime, before: datetime) -> Iterator[Upload]:
         for page in reading.version_pages(self.s3, bucket=self.settings.bucket, prefix=INPUT):
@@ -86,13 +88,13 @@ class Reconciliation:
                         size_bytes=version["Size"],
                     )
 
-    def _submit_again(self, before: datetime) -> Iterator[Mend]:
+    def _submit_claimed(self, before: datetime) -> Iterator[Mend]:
         """Jobs that Batch never heard of: claimed only, or with shards at work and nobody to publish them."""
         for state in (State.CLAIMED, State.RUNNING):
             for job in self._older(state, before):
                 if job.batch_job_id is None:
                     log("unsubmitted", WARNING, job_id=job.job_id, key=job.file)
-                    yield partial(self.intake.submit_again, job)
+                    yield partial(self.submitter.submit_claimed, job)
 
     def _end(self, before: datetime, lost_before: str) -> Iterator[Mend]:
         """Jobs that Batch has ended, or does not know any more, and whose rows do not say so."""

@@ -1,4 +1,4 @@
-"""An upload becomes a job: claimed once, looked at, then handed to AWS Batch."""
+"""An upload becomes a job: route and options are resolved, the file is looked at, the job is claimed and submitted."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from dropscore.aws.table import JobsTable
+from dropscore.clock import now
 from dropscore.errors import PermanentError, RejectedError
 from dropscore.events.preflight import Preflight
 from dropscore.jobs.input_keys import why_ignored
-from dropscore.jobs.job import Job, State, job_id, now
+from dropscore.jobs.job import Job, State, job_id
 from dropscore.jobs.options import Options
 from dropscore.jobs.plan import Plan
-from dropscore.jobs.routes import Route, is_packed, output_key, route_of
+from dropscore.jobs.routes import Route, is_compressed, output_key, route_of
 from dropscore.log import WARNING, log
 from dropscore.settings import SubmitSettings
 
@@ -26,13 +27,9 @@ if TYPE_CHECKING:
 
 DAY_SECONDS = 86_400
 SHARE = "scoring"
-"""All jobs are of one share: Batch compares priorities within a share only, and gives each share its part."""
-
-OF_THE_FILE = frozenset({"INVALID_OPTIONS", "KEY_TOO_LONG", "NOT_AN_INPUT"})
-"""The codes known at the claim for which the file itself is at fault; with any other code the job FAILED."""
-
+"""The fair share of all jobs: Batch compares priorities within one share only."""
 TAG = "dropscore:env"
-"""By it operators may end the jobs of their deployment and no others: a job's ARN does not say whose it is."""
+"""Operators may end only jobs with their deployment's tag: a job's ARN does not show its deployment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +43,13 @@ class Upload:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Upload:
-        """From S3's `Object Created` event. KeyError where the bucket has no versions: that is a broken deployment."""
-        thing = event["detail"]["object"]
+        """From S3's `Object Created` event. Raises KeyError if the bucket has no versions: the deployment is broken."""
+        s3_object = event["detail"]["object"]
         return cls(
             bucket=event["detail"]["bucket"]["name"],
-            key=thing["key"],
-            version_id=thing["version-id"],
-            size_bytes=int(thing["size"]),
+            key=s3_object["key"],
+            version_id=s3_object["version-id"],
+            size_bytes=int(s3_object["size"]),
         )
 
     @property
@@ -61,142 +58,50 @@ class Upload:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What a retry asks for: another model, or only the rows that were rejected."""
+class RetryRequest:
+    """How a retry differs from the first run: another model, or only the rows that were rejected."""
 
     model: str | None = None
     rejected_only: bool = False
 
 
-class Intake:
+class Submitter:
     def __init__(self, settings: SubmitSettings, table: JobsTable, batch: BatchClient, s3: S3Client) -> None:
         self._settings = settings
         self._table = table
         self._batch = batch
-        self._preflight = Preflight(s3=s3, bucket=settings.bucket, models=settings.models)
+        self._preflight = Preflight(s3=s3, settings=settings)
 
-    def take(self, upload: Upload) -> str | None:
-        """Claims the upload and submits it to Batch. Returns the job's id; None where the object is none to score.
+    def submit(self, upload: Upload) -> str | None:
+        """Claims the upload and submits it to Batch. Returns the job's id, or None if the object is not an input.
 
-        Taking the same upload again changes nothing. A claim whose submission was cut short is submitted again, at
-        worst twice: of two jobs for the same file one gets through, and shards are scored once for both. A file that
-        is no input, by the settings, gets a job that is rejected at once, so that its owner learns why.
+        Safe to repeat: a job that is there stays as it is. If an earlier call ended between claim and submission, the
+        claim is submitted now, in the worst case a second time; of two Batch jobs for one job only one gets to work.
+        An input that no worker could score becomes a job that has ended, so that its owner learns the reason.
         """
-        why = "it lies in another bucket" if upload.bucket != self._settings.bucket else why_ignored(upload.key)
+        why = "it is in another bucket" if upload.bucket != self._settings.bucket else why_ignored(upload.key)
         if why:
             log("ignored", key=upload.key, why=why)
             return None
-        job = self._new(upload, upload.job_id)
-        if not self._table.claim(job):
-            seen = self._table.find(job.job_id)
-            if seen is None or seen.status is not State.CLAIMED:
-                log("duplicate", job_id=job.job_id, key=upload.key)
-                return job.job_id
-            job = seen
-        self._launch(job)
+        job = self._job(upload, upload.job_id)
+        if self._table.claim(job):
+            self._submit_or_log(job)
+            return job.job_id
+        earlier = self._table.find(job.job_id)
+        if earlier is not None and earlier.status is State.CLAIMED:
+            self.submit_claimed(earlier)
+        else:
+            log("duplicate", job_id=job.job_id, key=upload.key)
         return job.job_id
 
-    def submit_again(self, job: Job) -> None:
-        """Submits a claim whose submission was cut short: all of it, since which half was, nobody knows."""
-        self._launch(job)
+    def submit_claimed(self, job: Job) -> None:
+        """Submits a job that was claimed but perhaps not submitted: all of it, since nobody knows how far that got.
 
-    def retry(self, upload: Upload, wish: Wish) -> str:
-        """Scores a version again, without an upload; the id of the job that does it.
-
-        A job that FAILED or was REJECTED runs once more, with the route's and the sidecar's options as they are now.
-        One that succeeded stays as it is: another model, or its rejected rows, are a job of their own.
+        One Batch job; or for several shards an array, and the job that publishes them when all are done.
         """
-        if why := why_ignored(upload.key):
-            raise RejectedError("NOT_AN_INPUT", f"{upload.key!r} is never scored: {why}")
-        if wish.model is not None and wish.model not in self._settings.models:
-            raise RejectedError(
-                "INVALID_OPTIONS", f"{wish.model!r} is none of {', '.join(sorted(self._settings.models))}"
-            )
-        earlier = self._table.find(upload.job_id)
-        if earlier is not None and earlier.status is State.SUCCEEDED:
-            return self._follow(upload, earlier, wish)
-        if wish.rejected_only:
-            raise RejectedError("NOTHING_TO_RETRY", f"job {upload.job_id} has no scores; retry all of it")
-        return self._run_again(upload, upload.job_id, earlier, wish)
-
-    def _follow(self, upload: Upload, earlier: Job, wish: Wish) -> str:
-        """A further job for a version that has its scores."""
-        if wish.rejected_only and not earlier.rows_rejected:
-            raise RejectedError("NOTHING_TO_RETRY", f"of job {earlier.job_id} no row was rejected")
-        if not wish.rejected_only and wish.model is None:
-            raise RejectedError("NOTHING_TO_RETRY", f"job {earlier.job_id} succeeded; name a model to score it by that")
-        kind = "rejected" if wish.rejected_only else "model"
-        for number in count(1):
-            identity = job_id(upload.bucket, upload.key, upload.version_id, kind, wish.model or "", str(number))
-            seen = self._table.find(identity)
-            if seen is None or seen.status is not State.SUCCEEDED:
-                break
-        return self._run_again(upload, identity, seen, wish, rejected_of=earlier.job_id if wish.rejected_only else None)
-
-    def _run_again(self, upload: Upload, identity: str, seen: Job | None, wish: Wish, **more: str | None) -> str:
-        job = replace(self._new(upload, identity, wish.model), **more)  # type: ignore[arg-type]
-        if seen is not None:  # what was published under this key by a run that was thought lost still counts, once
-            job = replace(job, run=seen.run + 1, output_key=seen.output_key)
-        if not (self._table.claim_again(job) if seen else self._table.claim(job)):
-            raise RejectedError("JOB_IN_PROGRESS", f"job {identity} is under way; it can be retried once it has ended")
-        self._launch(job)
-        return identity
-
-    def _new(self, upload: Upload, identity: str, model: str | None = None) -> Job:
-        """The job as it is claimed. What refuses the file already now stands in it as code and message.
-
-        So whoever finds a claim that goes no further knows it too, though settings or options may be others by then.
-        """
-        route = route_of(upload.key, self._settings.routes)
-        options, named, code, message = Options(), route.model, None, None
-        try:
-            options, named = self._options(upload.key, route)
-        except PermanentError as error:
-            code, message = error.code, error.message
-        deployed = self._settings.models[model or named]
-        is_one = is_packed(upload.key) or options.escape is not None
-        plan = Plan.of(upload.size_bytes, self._settings.shard_bytes, is_packed=is_one)
-        submitted_at, days = now(), self._settings.job_ttl_days
-        return Job(
-            job_id=identity,
-            file=upload.key,
-            version_id=upload.version_id,
-            route=route.name,
-            model=deployed.name,
-            model_version=deployed.version,
-            status=State.CLAIMED,
-            submitted_at=submitted_at,
-            output_key=output_key(upload.key, submitted_at, identity),
-            size_bytes=upload.size_bytes,
-            options=json.dumps(options.as_dict()),
-            shards=plan.shards,
-            shard_bytes=plan.shard_bytes,
-            code=code,
-            message=message,
-            expires_at=int(time.time()) + days * DAY_SECONDS if days else None,
-        )
-
-    def _options(self, key: str, route: Route) -> tuple[Options, str]:
-        if not self._settings.inputs.has(key):
-            raise RejectedError("NOT_AN_INPUT", f"{self._settings.inputs.complaint}, then `dropscore retry` it")
-        return self._preflight.options(key, route)
-
-    def _launch(self, job: Job) -> None:
-        try:
-            if job.status is State.CLAIMED and job.code is not None:
-                raise (RejectedError if job.code in OF_THE_FILE else PermanentError)(job.code, job.message or "")
-            self._preflight.check(job)
-        except PermanentError as error:
-            status = State.REJECTED if isinstance(error, RejectedError) else State.FAILED
-            self._table.refuse(job, status=status, code=error.code, message=error.message, finished_at=now())
-            log("refused", WARNING, job_id=job.job_id, key=job.file, code=error.code, why=error.message)
-        else:
-            self._submit(job)
-
-    def _submit(self, job: Job) -> None:
-        """One Batch job, or an array of shards and the job that publishes them once all are done."""
+        array = None
         if job.shards == 1:
-            array, last = None, self._batch_job(f"score-{job.job_id}", job)
+            last = self._batch_job(f"score-{job.job_id}", job)
         else:
             array = self._batch_job(f"score-{job.job_id}", job, arrayProperties={"size": job.shards})
             command = {"command": ["publish", "--job-id", "Ref::job_id"]}
@@ -212,6 +117,95 @@ class Intake:
             size_bytes=job.size_bytes,
             shards=job.shards,
         )
+
+    def retry(self, upload: Upload, request: RetryRequest) -> str:
+        """Scores a version again, without an upload. Returns the id of the job that does it.
+
+        A job that FAILED or was REJECTED runs again, with today's options. A job that SUCCEEDED stays as it is: scoring
+        it by another model, or scoring its rejected rows, is a separate job. Raises RejectedError if there is nothing
+        to retry, or the job is still in progress.
+        """
+        if why := why_ignored(upload.key):
+            raise RejectedError("NOT_AN_INPUT", f"{upload.key!r} is never scored: {why}")
+        models = self._settings.models
+        if request.model is not None and request.model not in models:
+            available = ", ".join(sorted(models))
+            raise RejectedError("INVALID_OPTIONS", f"unknown model {request.model!r}; available: {available}")
+        earlier = self._table.find(upload.job_id)
+        if earlier is not None and earlier.status is State.SUCCEEDED:
+            return self._follow_up(upload, earlier, request)
+        if request.rejected_only:
+            raise RejectedError("NOTHING_TO_RETRY", f"job {upload.job_id} has no scores; retry all of it")
+        return self._run_again(self._job(upload, upload.job_id, request.model), earlier)
+
+    def _follow_up(self, upload: Upload, earlier: Job, request: RetryRequest) -> str:
+        """A separate job for a version that has scores."""
+        if request.rejected_only and not earlier.rows_rejected:
+            raise RejectedError("NOTHING_TO_RETRY", f"job {earlier.job_id} has no rejected rows")
+        if not request.rejected_only and request.model is None:
+            raise RejectedError("NOTHING_TO_RETRY", f"job {earlier.job_id} succeeded; name a model to score it with")
+        purpose = "rejected" if request.rejected_only else "model"
+        for number in count(1):
+            identity = job_id(upload.bucket, upload.key, upload.version_id, purpose, request.model or "", str(number))
+            previous = self._table.find(identity)
+            if previous is None or previous.status is not State.SUCCEEDED:
+                break
+        rejected_of = earlier.job_id if request.rejected_only else None
+        job = replace(self._job(upload, identity, request.model), rejected_of=rejected_of)
+        return self._run_again(job, previous)
+
+    def _run_again(self, job: Job, previous: Job | None) -> str:
+        if previous is None:
+            is_claimed = self._table.claim(job)
+        else:
+            # The same output key: if the previous run published after all, its output still counts, once.
+            job = replace(job, run=previous.run + 1, output_key=previous.output_key)
+            is_claimed = self._table.claim_again(job)
+        if not is_claimed:
+            raise RejectedError("JOB_IN_PROGRESS", f"job {job.job_id} is in progress; retry it after it has ended")
+        self._submit_or_log(job)
+        return job.job_id
+
+    def _job(self, upload: Upload, identity: str, model: str | None = None) -> Job:
+        """The job to claim. If no worker could score the input, it has already ended, with code and message."""
+        route = route_of(upload.key, self._settings.routes)
+        job = self._new_job(upload, identity, route, Options(), model or route.model)
+        try:
+            options, named_model = self._preflight.resolve(upload.key, route)
+            job = self._new_job(upload, identity, route, options, model or named_model)
+            self._preflight.look(job)
+        except PermanentError as error:
+            status = State.REJECTED if isinstance(error, RejectedError) else State.FAILED
+            return job.move_to(status, code=error.code, message=error.message, finished_at=now())
+        return job
+
+    def _new_job(self, upload: Upload, identity: str, route: Route, options: Options, model_name: str) -> Job:
+        model = self._settings.models[model_name]
+        is_one_shard = is_compressed(upload.key) or options.escape is not None
+        plan = Plan.of(upload.size_bytes, self._settings.shard_bytes, is_one_shard=is_one_shard)
+        submitted_at, days = now(), self._settings.job_ttl_days
+        return Job(
+            job_id=identity,
+            file=upload.key,
+            version_id=upload.version_id,
+            route=route.name,
+            model=model.name,
+            model_version=model.version,
+            status=State.CLAIMED,
+            submitted_at=submitted_at,
+            output_key=output_key(upload.key, submitted_at, identity),
+            size_bytes=upload.size_bytes,
+            options=json.dumps(options.as_dict()),
+            shards=plan.shards,
+            shard_bytes=plan.shard_bytes,
+            expires_at=int(time.time()) + days * DAY_SECONDS if days else None,
+        )
+
+    def _submit_or_log(self, job: Job) -> None:
+        if job.status is State.CLAIMED:
+            self.submit_claimed(job)
+        else:
+            log("refused", WARNING, job_id=job.job_id, key=job.file, code=job.code, why=job.message)
 
     def _batch_job(self, name: str, job: Job, **more: Any) -> str:
         return self._batch.submit_job(

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dropscore.aws.table import JobsTable
+from dropscore.clock import now
 from dropscore.errors import PermanentError
-from dropscore.jobs.job import Job, State, now
+from dropscore.jobs.job import Job, State
 from dropscore.log import INFO, WARNING, log
-from dropscore.output.publish import Manifest, told_by
+from dropscore.output.manifest import Manifest, summary_of
 
 # Part of Batch's status reason or the container's reason → our code, and what to do about it.
 CAUSES = (
@@ -102,7 +103,7 @@ def track(change: BatchChange, table: JobsTable, finish: Callable[[Job], Manifes
 
 
 def _success(published: Manifest) -> dict[str, Any]:
-    return {"status": State.SUCCEEDED, "finished_at": now(), **told_by(published)}
+    return {"status": State.SUCCEEDED, "finished_at": now(), **summary_of(published)}
 
 
 def _failure(change: BatchChange, code: str, advice: str, shard: str) -> dict[str, Any]:

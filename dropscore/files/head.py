@@ -12,7 +12,7 @@ from dropscore.errors import RejectedError, StrayQuoteError
 from dropscore.files.cells import column_of, split_cells, value_of
 from dropscore.files.dialect import Dialect, Fault
 from dropscore.files.header import begins_as_header, is_header, names_all_features
-from dropscore.files.requests import Body, split_rows, stray
+from dropscore.files.requests import Request, split_rows, stray
 from dropscore.files.rows import line_of
 from dropscore.jobs.options import Options
 
@@ -87,7 +87,7 @@ def _stray(fault: Fault, data: bytes, start: int, options: Options, names: Seque
         has_header = options.header is True or bool(rows and _has_header(rows, options, names))
     except RejectedError:
         has_header = False  # the line is right all the same
-    error = stray(Body(text, 1 - has_header, 0, start, data.count(b"\n", 0, start) + 1, dialect), fault)
+    error = stray(Request(text, 1 - has_header, 0, start, data.count(b"\n", 0, start) + 1, dialect), fault)
     if has_header and rows:
         error.name(column_of(rows[0], error.column, dialect))
     return error

@@ -16,11 +16,11 @@ class Input:
     """The text of the file, unpacked where it is packed."""
 
     source: Source
-    is_packed: bool
+    is_compressed: bool
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """The bytes from `start` on; `stop` is for files that are not packed."""
-        return _from(start, unzipped(self.source.chunks())) if self.is_packed else self.source.chunks(start, stop)
+        return _from(start, unzipped(self.source.chunks())) if self.is_compressed else self.source.chunks(start, stop)
 
     def head(self) -> bytes:
         """The first HEAD_BYTES, or the whole file where it has fewer."""

@@ -1,4 +1,4 @@
-"""How the rows of one file are read and sent: found out once from its first bytes, then applied to every body."""
+"""How the rows of one file are read and sent: found out once from its first bytes, then applied to every request."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Layout:
         return self.choice is None and self.values.is_plain
 
     def payload(self, data: bytes) -> bytes:
-        """Raw rows of the file, from the start of one, as the body of a request: a line a row, blank lines left out."""
+        """Raw rows of the file, from the start of one, as the request of a request: a line a row, blank lines left out."""
         text = tidied(data, self.dialect)
         return self.values.of_lines(self.choice.of(text)) if self.choice else self.values.of_text(text)
 

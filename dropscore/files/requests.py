@@ -1,8 +1,8 @@
-"""Line-aligned bodies out of a byte stream. A row ends at a newline outside double quotes; no row is ever split.
+"""Requests out of a byte stream. A row ends at a newline outside double quotes, and no row is ever split.
 
-A line of nothing (or of a carriage return) is no row: it is carried along with the row after it, and never counted.
-A quote that stands where none may stand makes row ends uncertain, and ends the reading with StrayQuoteError.
-Work is done on whole blocks by bytes methods (find, count, split): the cost is a few scans of memory.
+A blank line (empty, or one carriage return) is not a row: it stays with the row after it and is never counted.
+A quote in an illegal place makes row ends uncertain, and ends the reading with StrayQuoteError.
+The work is done on whole blocks by bytes methods (find, count, split): it costs a few scans of memory.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Protocol
 
 from dropscore.errors import RowTooLargeError, StrayQuoteError
 from dropscore.files.cells import split_cells
@@ -21,10 +22,10 @@ _LINE = re.compile(rb'(?:[^"\n]++|"[^"]*+(?:"|\Z))*+\n?')
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
-    """Whole rows: `rows` of them, the first being row `first_row` (1-based), at byte `offset` of the file.
+class Request:
+    """Whole rows that are sent together: `rows` rows, starting with row `first_row` (1-based) of the file.
 
-    `line` is the number that an editor gives to the first line of the body.
+    `offset` is the request's first byte in the file, `line` the line number that an editor shows there.
     """
 
     data: bytes
@@ -40,7 +41,7 @@ class Body:
 
     @property
     def first_row_offset(self) -> int:
-        """Where the first row itself stands in the file, past the blank lines before it."""
+        """The byte of the file at which the first row starts, after the blank lines before it."""
         return self.offset + self.dialect.end_of_blank_lines(self.data)
 
     @property
@@ -48,61 +49,115 @@ class Body:
         return self.line + self.data.count(b"\n", 0, self.dialect.end_of_blank_lines(self.data))
 
 
-class Limit:
-    """How many bytes a body may have; falls when an endpoint turns out to take less. A single row may have `most`."""
+class Requests(Protocol):
+    """Where the scorer gets its requests from."""
 
-    def __init__(self, limit_bytes: int) -> None:
-        self.bytes = self.most = limit_bytes
+    def next(self, limit_bytes: int) -> Request | None:
+        """The next request, of at most `limit_bytes` or one row; None at the end."""
 
-    def refused(self, size_bytes: int) -> None:
-        """A body of this size was too large: half of it is tried next."""
-        self.bytes = min(self.bytes, max(1, size_bytes // 2))
+
+class Cutter:
+    """Cuts a byte stream into requests whose concatenation is the stream. Memory: one request and one chunk.
+
+    The stream begins at byte `offset` and line `line` of the file. No row may be longer than `max_bytes`.
+    `next` raises RowTooLargeError or StrayQuoteError after a request with the rows before the fault.
+    """
+
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        max_bytes: int,
+        dialect: Dialect = RFC_4180,
+        *,
+        offset: int = 0,
+        line: int = 1,
+    ) -> None:
+        self._chunks = chain(filter(None, chunks), (b"",))
+        self.max_bytes = max_bytes
+        self._dialect = dialect
+        self._offset, self._line, self._row = offset, line, 1
+        self._buffer = bytearray()
+        self._is_read = False
+        self._error: RowTooLargeError | StrayQuoteError | None = None
+
+    def __iter__(self) -> Iterator[Request]:
+        while request := self.next(self.max_bytes):
+            yield request
+
+    def next(self, limit_bytes: int) -> Request | None:
+        if self._error:
+            raise self._error
+        limit_bytes = min(limit_bytes, self.max_bytes)
+        end = self._end_of_request(limit_bytes)
+        while not end and not self._is_read and len(self._buffer) <= self.max_bytes:
+            self._read()
+            end = self._end_of_request(limit_bytes)
+        return self._take(end) if self._buffer else None
+
+    def _read(self) -> None:
+        chunk = next(self._chunks)
+        self._buffer += chunk
+        self._is_read = not chunk
+
+    def _end_of_request(self, limit_bytes: int) -> int:
+        """The end of the next request: as many rows as fit, else one row; 0 if more must be read first."""
+        if len(self._buffer) <= limit_bytes:
+            return len(self._buffer) if self._is_read else 0
+        marks = self._dialect.marks(self._buffer)
+        end = _end_of_last_row(marks, limit_bytes) or _end_of_first_row(marks, self.max_bytes)
+        return end or (len(marks) if self._is_read and len(marks) <= self.max_bytes else 0)
+
+    def _take(self, end: int) -> Request | None:
+        """Takes the request out of the buffer. Without an `end`, the buffer begins with a row that is too long."""
+        dialect = self._dialect
+        data = bytes(memoryview(self._buffer)[: end or len(self._buffer)])
+        outline = dialect.outline(data)
+        request = Request(data, self._row, _count(data, outline, dialect), self._offset, self._line, dialect)
+        fault = None if dialect.is_sound(outline) else dialect.fault(data, is_whole=bool(end))
+        if fault:
+            self._error = stray(request, fault)
+            return _sound_rows(request, fault) or self.next(self.max_bytes)
+        if not end:
+            self._error = too_large(self._row, request.first_row_offset, self.max_bytes, request.first_row_line)
+            raise self._error
+        del self._buffer[:end]
+        self._row, self._offset = self._row + request.rows, self._offset + end
+        self._line += data.count(b"\n")
+        return request
+
+
+class Picked:
+    """Single rows of other requests: those at `offsets` (ascending, in bytes of the file), numbered from 1."""
+
+    def __init__(self, requests: Iterable[Request], offsets: Iterable[int]) -> None:
+        self._rows = pick(requests, offsets)
+
+    def next(self, limit_bytes: int) -> Request | None:
+        return next(self._rows, None)
 
 
 def cut(
-    chunks: Iterable[bytes], limit: Limit, dialect: Dialect = RFC_4180, *, offset: int = 0, line: int = 1
-) -> Iterator[Body]:
-    """Bodies of at most `limit`, as long as they can be, whose concatenation is the input.
-
-    The input begins at byte `offset` and line `line` of the file. Memory: one body and one chunk.
-    Raises RowTooLargeError and StrayQuoteError, after a body of the rows before.
-    """
-    buffer, row = bytearray(), 1
-    for chunk in chain(filter(None, chunks), (b"",)):
-        buffer += chunk
-        while buffer and (len(buffer) > limit.bytes or not chunk):
-            end = _end_of_body(dialect.marks(buffer), limit, is_whole=not chunk)
-            if not end and len(buffer) <= limit.most:
-                break  # the row goes on in the next chunk
-            data = bytes(memoryview(buffer)[: end or len(buffer)])
-            outline = dialect.outline(data)
-            body = Body(data, row, _count(data, outline, dialect), offset, line, dialect)
-            fault = None if dialect.is_sound(outline) else dialect.fault(data, is_whole=bool(end))
-            if fault:
-                yield from _sound_rows(body, fault)
-                raise stray(body, fault)
-            if not end:
-                raise too_large(row, body.first_row_offset, limit.most, body.first_row_line)
-            yield body
-            row, offset, line = row + body.rows, offset + end, line + data.count(b"\n")
-            del buffer[:end]
+    chunks: Iterable[bytes], max_bytes: int, dialect: Dialect = RFC_4180, *, offset: int = 0, line: int = 1
+) -> Iterator[Request]:
+    """The requests of a `Cutter` whose limit does not change."""
+    return iter(Cutter(chunks, max_bytes, dialect, offset=offset, line=line))
 
 
-def pick(bodies: Iterable[Body], offsets: Iterable[int]) -> Iterator[Body]:
-    """Of all rows only those that stand at these offsets (ascending, in bytes of the file), each a body of its own.
+def pick(requests: Iterable[Request], offsets: Iterable[int]) -> Iterator[Request]:
+    """Of all rows only those that stand at these offsets (ascending, in bytes of the file), each a request of its own.
 
     They are numbered from 1, as if they were the file.
     """
     wanted, row = iter(offsets), 0
     offset = next(wanted, None)
-    for body in bodies:
-        while offset is not None and offset < body.offset + len(body.data):
-            start = offset - body.offset
-            line = _LINE.match(body.dialect.marks(body.data), start) if start >= 0 else None
+    for request in requests:
+        while offset is not None and offset < request.offset + len(request.data):
+            start = offset - request.offset
+            line = _LINE.match(request.dialect.marks(request.data), start) if start >= 0 else None
             if line:
                 row += 1
-                number = body.line + body.data.count(b"\n", 0, start)
-                yield Body(body.data[start : line.end()], row, 1, offset, number, body.dialect)
+                number = request.line + request.data.count(b"\n", 0, start)
+                yield Request(request.data[start : line.end()], row, 1, offset, number, request.dialect)
             offset = next(wanted, None)
 
 
@@ -152,14 +207,6 @@ def _count(data: bytes, outline: bytes, dialect: Dialect) -> int:
     return outline.count(b"\n") + (not outline.endswith(b"\n") and outline != b"")
 
 
-def _end_of_body(marks: bytes | bytearray, limit: Limit, *, is_whole: bool) -> int:
-    """Where the next body ends: as late as the limit allows, else after one row; 0 where that row has no end yet."""
-    if len(marks) <= limit.bytes:
-        return len(marks)
-    end = _end_of_last_row(marks, limit.bytes) or _end_of_first_row(marks, limit.most)
-    return end or (len(marks) if is_whole and len(marks) <= limit.most else 0)
-
-
 def _end_of_first_row(marks: bytes | bytearray, limit: int) -> int:
     end, quotes = 0, 0
     while newline := marks.find(b"\n", end, limit) + 1:
@@ -181,23 +228,22 @@ def _end_of_last_row(marks: bytes | bytearray, limit: int) -> int:
     return end
 
 
-def _sound_rows(body: Body, fault: Fault) -> Iterator[Body]:
-    """The rows before the fault, so that whatever is wrong with them is found first."""
-    start = _end_of_last_row(body.dialect.marks(body.data), fault.certain)
-    data = body.data[:start]
-    rows = count_rows(data, body.dialect)
-    if rows:
-        yield Body(data, body.first_row, rows, body.offset, body.line, body.dialect)
+def _sound_rows(request: Request, fault: Fault) -> Request | None:
+    """The rows before the fault, so that an error in them is reported first; None if there are none."""
+    start = _end_of_last_row(request.dialect.marks(request.data), fault.certain)
+    data = request.data[:start]
+    rows = count_rows(data, request.dialect)
+    return Request(data, request.first_row, rows, request.offset, request.line, request.dialect) if rows else None
 
 
-def stray(body: Body, fault: Fault) -> StrayQuoteError:
+def stray(request: Request, fault: Fault) -> StrayQuoteError:
     """Says in which row, column and line of the file it is."""
-    data, dialect = body.data, body.dialect
+    data, dialect = request.data, request.dialect
     start = _end_of_last_row(dialect.marks(data), fault.certain)
-    row = body.first_row + count_rows(data[:start], dialect)
+    row = request.first_row + count_rows(data[:start], dialect)
     column = len(split_cells(data[start : fault.certain], dialect))
-    line = body.line + data.count(b"\n", 0, fault.position)
-    return StrayQuoteError(fault.what, row=row, column=column, line=line, offset=body.offset + fault.position)
+    line = request.line + data.count(b"\n", 0, fault.position)
+    return StrayQuoteError(fault.what, row=row, column=column, line=line, offset=request.offset + fault.position)
 
 
 def too_large(row: int, offset: int, limit_bytes: int, line: int | None = None) -> RowTooLargeError:

@@ -1,7 +1,7 @@
-"""Which objects under input/ are files to score, which are rejected, and which nobody means.
+"""Which objects under input/ are inputs, which are rejected, and which are ignored.
 
-`[inputs] names` of dropscore.toml lists patterns for the files to score. Names that tools use for what is hidden or
-not finished are never files to score, whatever the patterns are: such an object gets no job.
+`[inputs] names` of dropscore.toml lists patterns for the inputs. Names that tools give to hidden or unfinished files are
+ignored, whatever the patterns are: such an object gets no job.
 """
 
 from __future__ import annotations
@@ -10,43 +10,38 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from dropscore.jobs.routes import INPUT, SIDECAR
-
-NAMES = ("*.csv", "*.csv.gz")
-FOLDER_MARKERS = ("/", "_$folder$")
-UNFINISHED = ("~", ".tmp", ".part", ".partial", ".filepart", ".crdownload", "._copying_")
-"""How editors, browsers, WinSCP and Hadoop end the names of files that they still write."""
+from schema.keys import FOLDER_MARKERS, INPUT, INPUT_PATTERNS, JOB_OPTIONS, UNFINISHED, is_hidden
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The patterns as the settings have them. Upper and lower case do not differ."""
+    """The patterns of the settings. Matching ignores case."""
 
-    names: tuple[str, ...] = NAMES
+    names: tuple[str, ...] = INPUT_PATTERNS
 
     def has(self, key: str) -> bool:
-        """A pattern with a slash is compared with all that stands after input/, any other with the last name alone."""
+        """Whether the key matches: a pattern with a slash all that follows input/, any other pattern the last name."""
         path = key.removeprefix(INPUT).lower()
         name = path.rpartition("/")[2]
         return any(fnmatchcase(path if "/" in pattern else name, pattern.lower()) for pattern in self.names)
 
     @property
-    def complaint(self) -> str:
-        """Of a file that fits no pattern: why, and which setting decides."""
+    def mismatch(self) -> str:
+        """For a file that matches no pattern: the reason, and the setting that decides."""
         return (
-            f"the name fits none of the patterns {listed(self.names)}, which `names` of [inputs] in dropscore.toml "
+            f"the name matches none of the patterns {listed(self.names)}, which `names` of [inputs] in dropscore.toml "
             "lists; rename the file, or add a pattern there and deploy"
         )
 
 
 def why_ignored(key: str) -> str | None:
-    """Why an object is none that anybody wants scored; None for one that gets a job, be it only to be rejected."""
+    """Why an object gets no job; None if it gets one, even if only to be rejected."""
     if not key.startswith(INPUT):
-        return "it does not lie under input/"
+        return "it is not under input/"
     if key.endswith(FOLDER_MARKERS):
         return "it marks a folder"
-    if key.endswith(SIDECAR):
-        return f"names that end in {SIDECAR} hold the options of other files"
+    if key.endswith(JOB_OPTIONS):
+        return f"a name that ends in {JOB_OPTIONS} is a job options file"
     return _why_hidden(key.removeprefix(INPUT))
 
 
@@ -56,13 +51,8 @@ def listed(names: Iterable[str]) -> str:
 
 def _why_hidden(path: str) -> str | None:
     name = path.rpartition("/")[2].lower()
-    if any(map(_is_hidden, path.split("/"))):
-        return "files and folders whose names begin with a point or an underscore are hidden"
+    if any(map(is_hidden, path.split("/"))):
+        return "files and folders whose names start with a point or an underscore are hidden"
     if name.startswith("~$") or name.endswith(UNFINISHED):
-        return "its name is that of a temporary file"
+        return "its name is the name of a temporary file"
     return None
-
-
-def _is_hidden(name: str) -> bool:
-    """As Hive and Spark see it: `_temporary`, `_SUCCESS`, `._x.csv`; `_c0=7` is a partition by the column `_c0`."""
-    return name.startswith(".") or (name.startswith("_") and "=" not in name)

@@ -1,4 +1,4 @@
-"""A job: one version of one file on its way to its scores, and the moves it may make.
+"""A job: one version of one input on its way to its scores, and the changes of status it may make.
 
 CLAIMED ─► SUBMITTED ─► RUNNING ─► SUCCEEDED
    ▲└──────────┴───────────┴─────► FAILED | REJECTED
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from dropscore.errors import IllegalMoveError
@@ -19,12 +18,12 @@ from dropscore.jobs.plan import Plan
 
 
 class State(StrEnum):
-    CLAIMED = "CLAIMED"  # the file's event was taken; nobody else will take it
-    SUBMITTED = "SUBMITTED"  # AWS Batch has it
-    RUNNING = "RUNNING"  # an attempt owns it (also between two attempts)
-    SUCCEEDED = "SUCCEEDED"  # the output is published, whole
+    CLAIMED = "CLAIMED"  # an event was accepted; no other event can start the job
+    SUBMITTED = "SUBMITTED"  # it is in the queue of AWS Batch
+    RUNNING = "RUNNING"  # an attempt owns it, also between two attempts
+    SUCCEEDED = "SUCCEEDED"  # the whole output is published
     FAILED = "FAILED"  # nothing was published; `code` and `message` say why
-    REJECTED = "REJECTED"  # as FAILED, and the file itself is at fault
+    REJECTED = "REJECTED"  # as FAILED, and the input itself is the cause
 
     @property
     def is_final(self) -> bool:
@@ -42,7 +41,7 @@ MOVES: dict[State, frozenset[State]] = {
 
 
 def may_move_to(state: State) -> tuple[State, ...]:
-    """The states from which `state` can be reached; the condition of every update that sets it."""
+    """The states that may change to `state`: the condition of every update that sets it."""
     return tuple(source for source, targets in MOVES.items() if state in targets)
 
 
@@ -50,8 +49,8 @@ def may_move_to(state: State) -> tuple[State, ...]:
 class Job:
     """One item of the jobs table. Times are ISO-8601 UTC with milliseconds; sizes bytes.
 
-    `options` is the JSON of what the route, and the file's sidecar, said when the job was claimed; `rejected_of` is the
-    job whose rejected rows this one scores again.
+    `options` is the JSON of the options when the job was claimed. `rejected_of` is the job whose rejected rows this one
+    scores again.
     """
 
     job_id: str
@@ -89,7 +88,7 @@ class Job:
 
     @property
     def parsed_options(self) -> Options:
-        return Options.parse(json.loads(self.options), "the job's row")
+        return Options.parse(json.loads(self.options), "the job's options")
 
     def move_to(self, state: State, **changes: str | int | None) -> Job:
         if state not in MOVES.get(self.status, frozenset()):
@@ -98,19 +97,5 @@ class Job:
 
 
 def job_id(bucket: str, key: str, version_id: str, *more: str) -> str:
-    """32 hex digits that name this version of this file; `more` names a retry that is a job of its own."""
+    """32 hex digits for this version of this input. `more` distinguishes a retry that is a separate job."""
     return hashlib.sha256("\0".join([bucket, key, version_id, *more]).encode()).hexdigest()[:32]
-
-
-def timestamp(moment: datetime) -> str:
-    """ISO-8601 UTC with milliseconds: 2026-11-21T01:40:19.123Z. Sorts as text."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def now() -> str:
-    return timestamp(datetime.now(UTC))
-
-
-def seconds_between(earlier: str, later: str) -> float:
-    """Of two timestamps; negative where the clocks of two machines say so."""
-    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()

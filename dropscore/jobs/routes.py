@@ -7,15 +7,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dropscore.jobs.options import Options
+from schema.keys import CSV, GZIP, INPUT, JOB_OPTIONS, OUTPUT
 
-INPUT = "input/"
-OUTPUT = "output/"
-PARTS = "parts/"
 DEFAULT_ROUTE = "default"
-SUFFIX = ".csv"
-PACKED = ".gz"
-SIDECAR = ".job.json"
-PRIORITIES = range(9999 + 1)  # what AWS Batch knows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +47,13 @@ class Model:
     """None where the names are unknown."""
 
 
-def is_packed(key: str) -> bool:
-    return key.lower().endswith(PACKED)
+def is_compressed(key: str) -> bool:
+    return key.lower().endswith(GZIP)
 
 
-def sidecar_key(key: str) -> str:
+def job_options_key(key: str) -> str:
     """input/a.csv → input/a.csv.job.json: the options of this one file."""
-    return key + SIDECAR
+    return key + JOB_OPTIONS
 
 
 def route_of(key: str, routes: Mapping[str, Route]) -> Route:
@@ -77,16 +71,16 @@ def output_key(key: str, submitted_at: str, job_id: str) -> str:
     folder, _, name = key.removeprefix(INPUT).rpartition("/")
     moment = submitted_at.removesuffix("Z").translate(str.maketrans("", "", "-:."))
     stamp = f"{moment}{int(job_id[:8], 16) % 1_000_000:06}Z"
-    plain = name[: -len(PACKED)] if is_packed(name) else name
-    suffix = "" if plain.lower().endswith(SUFFIX) else SUFFIX
+    plain = name[: -len(GZIP)] if is_compressed(name) else name
+    suffix = "" if plain.lower().endswith(CSV) else CSV
     return f"{OUTPUT}{folder + '/' if folder else ''}{stamp}-{plain}{suffix}"
 
 
 def errors_key(output_key: str) -> str:
     """output/a/20261121T014019123Z-b.csv → output/a/20261121T014019123Z-b.errors.csv."""
-    return f"{output_key[: -len(SUFFIX)]}.errors{SUFFIX}"
+    return f"{output_key[: -len(CSV)]}.errors{CSV}"
 
 
 def manifest_key(output_key: str) -> str:
     """output/a/20261121T014019123Z-b.csv → output/a/20261121T014019123Z-b.manifest.json."""
-    return f"{output_key[: -len(SUFFIX)]}.manifest.json"
+    return f"{output_key[: -len(CSV)]}.manifest.json"

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from dropscore.aws import objects, reading
 from dropscore.jobs.job import Job
-from dropscore.jobs.routes import PARTS
+from schema.keys import PARTS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

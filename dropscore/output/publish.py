@@ -1,26 +1,32 @@
-"""A job's output: it appears whole, once, or not at all, and what belongs beside it follows from it.
+"""A job's output: it appears whole and once, or not at all, and so do the objects beside it.
 
-Before the one conditional write that makes the scores visible, the list of bad rows and the manifest are put aside
-under parts/, and the output's own metadata names them. So whoever finds the output published, in whichever attempt,
-can bring exactly what belongs to these scores and to no others.
+Before the one conditional write that makes the scores visible, the list of bad rows and the manifest are kept under
+parts/, and the output's own metadata names them. So any attempt that finds the output published can write beside it
+exactly what belongs to these scores.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from dropscore.aws import objects, reading
 from dropscore.errors import PermanentError
 from dropscore.jobs.job import Job
 from dropscore.jobs.routes import errors_key, manifest_key
+from dropscore.output.manifest import Manifest
 from dropscore.output.parts import Parts
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-Manifest = dict[str, Any]
+
+class Record(TypedDict):
+    """What belongs beside an output: its manifest, and the key of its list of bad rows, None if no row was bad."""
+
+    manifest: Manifest
+    errors: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,73 +42,64 @@ class Publication:
         return cls(s3=s3, bucket=bucket, job=job, record_key=record_key)
 
     def writer(self) -> objects.Writer:
-        """For the scores; nothing is visible of them before `commit`."""
-        said = {"job-id": self.job.job_id, "record": self.record_key}
-        return objects.Writer(self.s3, bucket=self.bucket, key=self.job.output_key, metadata=said)
+        """A writer for the scores. None of them is visible before `commit`."""
+        metadata = {"job-id": self.job.job_id, "record": self.record_key}
+        return objects.Writer(self.s3, bucket=self.bucket, key=self.job.output_key, metadata=metadata)
 
     def commit(self, scores: objects.Writer, errors: objects.Writer | None, manifest: Manifest) -> Manifest:
-        """Publishes the scores and what belongs beside them; the manifest of what is published now.
+        """Publishes the scores and what belongs beside them. Returns the manifest of what is published then.
 
-        That is another attempt's where it was faster. Raises PermanentError OUTPUT_EXISTS where it is a stranger's.
+        That may be another attempt's, if it was faster. Raises PermanentError OUTPUT_EXISTS if another job's output is
+        at the key.
         """
         if errors is not None:
             errors.commit()
-        record = {"manifest": manifest, "errors": errors.key if errors else None}
+        record: Record = {"manifest": manifest, "errors": errors.key if errors else None}
         objects.put(self.s3, bucket=self.bucket, key=self.record_key, data=json.dumps(record).encode())
         scores.commit()
         published = self.finish()
         if published is None:
             raise PermanentError(
-                "OUTPUT_EXISTS", f"{self._name} vanished as soon as it was written; who deletes there?"
+                "OUTPUT_EXISTS", f"{self._name} was deleted as soon as it was written; find out what deletes there"
             )
         return published
 
     def finish(self) -> Manifest | None:
-        """Brings what belongs beside the output, if that is published; None if not. Doing it again changes nothing."""
-        said = reading.metadata(self.s3, bucket=self.bucket, key=self.job.output_key)
-        if said is None:
+        """If the output is published, writes what belongs beside it and returns its manifest. Safe to repeat.
+
+        Raises PermanentError OUTPUT_EXISTS if another job's output is at the key.
+        """
+        metadata = reading.metadata(self.s3, bucket=self.bucket, key=self.job.output_key)
+        if metadata is None:
             return None
-        if said.get("job-id") != self.job.job_id:
-            raise PermanentError(
-                "OUTPUT_EXISTS", f"{self._name} is there already and not of this job; it was left alone"
-            )
-        return self._brought() or self._bring(self._json(said["record"]))
+        if metadata.get("job-id") != self.job.job_id:
+            raise PermanentError("OUTPUT_EXISTS", f"{self._name} exists and belongs to another job; it was not changed")
+        return self._existing_manifest() or self._write_beside(self._json(metadata["record"]))
 
-    def _brought(self) -> Manifest | None:
-        """The manifest, if it stands beside the output: all else was brought before it."""
+    def _existing_manifest(self) -> Manifest | None:
+        """The manifest beside the output, if it is there: everything else was written before it."""
         key = manifest_key(self.job.output_key)
-        is_there = reading.metadata(self.s3, bucket=self.bucket, key=key) is not None
-        return self._json(key) if is_there else None
+        if reading.metadata(self.s3, bucket=self.bucket, key=key) is None:
+            return None
+        manifest: Manifest = self._json(key)
+        return manifest
 
-    def _bring(self, record: dict[str, Any]) -> Manifest:
-        manifest: Manifest = record["manifest"]
-        if record["errors"]:
-            self._bring_errors(record["errors"], manifest["errors"]["bytes"])
+    def _write_beside(self, record: Record) -> Manifest:
+        manifest = record["manifest"]
+        if record["errors"] and manifest["errors"]:
+            self._write_errors(record["errors"], manifest["errors"]["bytes"])
         text = json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n"
         objects.put(self.s3, bucket=self.bucket, key=manifest_key(self.job.output_key), data=text)
         return manifest
 
-    def _bring_errors(self, key: str, size_bytes: int) -> None:
-        with objects.Writer(self.s3, bucket=self.bucket, key=errors_key(self.job.output_key)) as listed:
-            listed.copy(key, size_bytes)
-            listed.commit()
+    def _write_errors(self, key: str, size_bytes: int) -> None:
+        with objects.Writer(self.s3, bucket=self.bucket, key=errors_key(self.job.output_key)) as errors:
+            errors.copy(key, size_bytes)
+            errors.commit()
 
-    def _json(self, key: str) -> dict[str, Any]:
-        said: dict[str, Any] = json.loads(b"".join(reading.read(self.s3, bucket=self.bucket, key=key)))
-        return said
+    def _json(self, key: str) -> Any:
+        return json.loads(b"".join(reading.read(self.s3, bucket=self.bucket, key=key)))
 
     @property
     def _name(self) -> str:
         return f"s3://{self.bucket}/{self.job.output_key}"
-
-
-def told_by(manifest: Manifest) -> dict[str, Any]:
-    """What the jobs table says of a published output: its rows, and the model that scored them."""
-    rows = manifest["rows"]
-    return {
-        "rows": rows["in"],
-        "rows_scored": rows["scored"],
-        "rows_rejected": rows["rejected"],
-        "rows_empty": rows.get("empty", 0),
-        "model_version": manifest["model"]["version"],
-    }

@@ -1,4 +1,4 @@
-"""Which rows of a body are bad: found out by asking for parts of it, in few requests where the model names them."""
+"""Which rows of a request are bad: found out by asking for parts of it, in few requests where the model names them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import accumulate, chain, pairwise
 from typing import NamedTuple
 
 from dropscore.errors import RejectedError, RowFault, RowsRefusedError
-from dropscore.files.requests import Body, row_ends, too_large
+from dropscore.files.requests import Request, row_ends, too_large
 from dropscore.position import Column
 
 SPARSE = 4  # a rest so many times as long as the rows that named it full will be refused often: it is halved at once
@@ -34,9 +34,9 @@ def as_said(_row: bytes, fault: RowFault) -> Explained:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some rows of a body in their order, as one request. `places` count from 0 in the body."""
+    """Some rows of a request in their order, as one request. `places` count from 0 in the request."""
 
-    body: Body
+    request: Request
     places: Sequence[int]
     is_named: bool = False
     """The model said of just these rows that they are bad."""
@@ -44,27 +44,27 @@ class Part:
     @property
     def span(self) -> tuple[int, int]:
         """The first and the last row, as the file numbers them."""
-        before = self.body.first_row - self.places[0]
+        before = self.request.first_row - self.places[0]
         return self.places[0] + before, self.places[-1] + before
 
 
 class Search:
-    """The parts of one body that are still to be asked for, and what is known of its rows.
+    """The parts of one request that are still to be asked for, and what is known of its rows.
 
     What the model says of its rows is only a hint. A row is good once a request with it was answered, and bad once
     every row of a request with it was refused by name, or it was refused alone. A model that named a good row is not
     believed again.
     """
 
-    def __init__(self, body: Body, explain: Explain = as_said) -> None:
+    def __init__(self, request: Request, explain: Explain = as_said) -> None:
         self._explain = explain
         self.refusals = 0
         self.bad: dict[int, RowFault] = {}
-        self._body = body
+        self._request = request
         self._is_believed = True
         self._scores: list[bytes] = []
         self._lines: bytes | None = None
-        self._parts = [Part(body, range(body.rows))] if body.rows else []
+        self._parts = [Part(request, range(request.rows))] if request.rows else []
 
     @property
     def lines(self) -> bytes:
@@ -77,7 +77,7 @@ class Search:
         return self._parts.pop() if self._parts else None
 
     def answered(self, part: Part, lines: bytes) -> None:
-        if part.body is self._body:
+        if part.request is self._request:
             self._lines = lines
             return
         self._is_believed &= not part.is_named
@@ -87,7 +87,7 @@ class Search:
     def halve(self, part: Part) -> None:
         """Asks for the part in two. Raises RowTooLargeError for a part of one row."""
         if len(part.places) == 1:
-            row = part.body
+            row = part.request
             raise too_large(row.first_row, row.first_row_offset, len(row.data) - 1, row.first_row_line) from None
         self._ask_for(*_halves(part.places))
 
@@ -109,7 +109,7 @@ class Search:
 
     def error(self, place: int) -> RowsRefusedError:
         """Why this bad row is refused."""
-        row = self._part([place]).body
+        row = self._part([place]).request
         why = self._explain(row.data, self.bad[place])
         return RowsRefusedError(
             why.code,
@@ -122,15 +122,15 @@ class Search:
         )
 
     def gave_up(self) -> RejectedError:
-        """The error of a body whose bad rows take too many requests."""
+        """The error of a request whose bad rows take too many requests."""
         return RejectedError(
             "TOO_MANY_REQUESTS",
             f"finding the bad rows takes too many requests: of these rows {self.refusals} were refused, which found "
             f"{len(self.bad)} bad rows. Correct the file and upload it again, or let the model container name all bad "
             "rows of a request (`rows` in docs/model-container.md); max_bad_rows = 0 stops at the first",
-            rows=(self._body.first_row, self._body.last_row),
-            offset=self._body.first_row_offset,
-            line=self._body.first_row_line,
+            rows=(self._request.first_row, self._request.last_row),
+            offset=self._request.first_row_offset,
+            line=self._request.first_row_line,
         )
 
     def _follow(self, places: Sequence[int], named: list[int], *, has_more: bool) -> None:
@@ -151,18 +151,18 @@ class Search:
     def _part(self, places: Sequence[int]) -> Part:
         data = b"".join([self._rows[place] for place in places])
         first = places[0]
-        body = replace(
-            self._body,
+        request = replace(
+            self._request,
             data=data,
             rows=len(places),
-            first_row=self._body.first_row + first,
-            offset=self._body.offset + self._starts[first],
-            line=self._body.line + self._lines_before[first],
+            first_row=self._request.first_row + first,
+            offset=self._request.offset + self._starts[first],
+            line=self._request.line + self._lines_before[first],
         )
-        return Part(body, places)
+        return Part(request, places)
 
     def _split(self) -> None:
-        self._scores = self._scores or [b""] * self._body.rows
+        self._scores = self._scores or [b""] * self._request.rows
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -174,9 +174,9 @@ class Search:
 
     @cached_property
     def _rows(self) -> list[bytes]:
-        """Each with the blank lines before it, so that together they are the body."""
-        data = self._body.data
-        return [data[start:end] for start, end in pairwise(chain((0,), row_ends(data, self._body.dialect)))]
+        """Each with the blank lines before it, so that together they are the request."""
+        data = self._request.data
+        return [data[start:end] for start, end in pairwise(chain((0,), row_ends(data, self._request.dialect)))]
 
 
 def _halves(places: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:

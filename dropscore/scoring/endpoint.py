@@ -11,16 +11,16 @@ from botocore.exceptions import ClientError
 
 from dropscore.aws.faults import AWS_ERRORS, fault
 from dropscore.errors import (
-    BodyTooLargeError,
     BusyError,
     JobError,
     ModelChangedError,
     PermanentError,
+    RequestTooLargeError,
     RowFault,
     RowsRefusedError,
     TransientError,
 )
-from dropscore.files.requests import Body
+from dropscore.files.requests import Request
 from dropscore.scoring.refusal import Named, parse
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Endpoint:
         self._component: Any = {"InferenceComponentName": component} if component else {}
         self._lock = Lock()
 
-    def __call__(self, body: Body) -> bytes:
+    def __call__(self, body: Request) -> bytes:
         try:
             answer = self._runtime.invoke_endpoint(
                 EndpointName=self._name, ContentType="text/csv", Accept="text/csv", Body=body.data, **self._component
@@ -104,7 +104,7 @@ class Endpoint:
                 "nothing was published, and the whole file is scored again by one model",
             )
 
-    def _fault(self, error: ClientError, body: Body) -> JobError:
+    def _fault(self, error: ClientError, body: Request) -> JobError:
         code, said = error.response["Error"].get("Code"), error.response["Error"].get("Message", "")
         if code == "ModelError":
             return self._model_error(error.response, body)
@@ -116,7 +116,7 @@ class Endpoint:
             return _too_large(body)
         return fault(error, f"asking endpoint {self._name}")
 
-    def _model_error(self, response: Any, body: Body) -> JobError:
+    def _model_error(self, response: Any, body: Request) -> JobError:
         status = int(response.get("OriginalStatusCode", 500))
         if status == 413:
             return _too_large(body)
@@ -132,8 +132,8 @@ class Endpoint:
         return _bad_row(status, response.get("OriginalMessage", ""), body)
 
 
-def _too_large(body: Body) -> BodyTooLargeError:
-    return BodyTooLargeError(
+def _too_large(body: Request) -> RequestTooLargeError:
+    return RequestTooLargeError(
         "BODY_TOO_LARGE",
         f"the endpoint does not take a body of {len(body.data)} bytes; lower the model's max_payload_bytes",
     )
@@ -151,7 +151,7 @@ _WORDS = {
 }
 
 
-def _bad_row(status: int, said: str, body: Body) -> RowsRefusedError:
+def _bad_row(status: int, said: str, body: Request) -> RowsRefusedError:
     """Of the container's words only known codes and numbers are used: anything else might quote the row."""
     refusal = parse(said, body.rows)
     faults = [_fault_of(status, named) for named in refusal.rows]

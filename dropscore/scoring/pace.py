@@ -1,4 +1,4 @@
-"""How fast an endpoint is asked: as many bodies in flight as it takes gladly, and no more retries than it can bear."""
+"""How fast an endpoint is asked: as many requests in flight as it takes gladly, and no more retries than it can bear."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GRACE = 8  # answers before latency is judged at all
 
 
 class Pace:
-    """Additive increase, multiplicative decrease of the bodies in flight, between 1 and `most`.
+    """Additive increase, multiplicative decrease of the requests in flight, between 1 and `most`.
 
     A quick answer adds 1/size, so that a full round of them adds one; a transient fault, or an answer SLOW times
     slower per byte than the best one, halves it. What was sent before the last halving says nothing new.

@@ -1,12 +1,12 @@
-"""One pass over rows of a job's file: read, cut, scored, rendered and written, in bounded memory."""
+"""The way of a file's rows: read, cut into requests, scored, rendered and written, in bounded memory."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dropscore.aws import objects, reading
 from dropscore.aws.source import Source
@@ -16,12 +16,14 @@ from dropscore.files.dialect import Dialect
 from dropscore.files.feature_names import Names, digest_of, read_names
 from dropscore.files.input import Input, layout_of
 from dropscore.files.layout import Layout
-from dropscore.files.requests import Body, Limit, count_empty_rows, cut, pick
+from dropscore.files.requests import Cutter, Picked, Request, Requests, count_empty_rows
 from dropscore.files.shard_bounds import first_row_at, owned
+from dropscore.jobs.bad_rows import BadRowLimit
 from dropscore.jobs.job import Job
 from dropscore.jobs.options import Options
-from dropscore.jobs.routes import Model, errors_key, is_packed
+from dropscore.jobs.routes import Model, errors_key, is_compressed
 from dropscore.metrics import Meter
+from dropscore.output.manifest import Columns, Manifest, manifest_of
 from dropscore.output.parts import Part
 from dropscore.scoring.bad_row_search import Explained
 from dropscore.scoring.endpoint import Endpoint
@@ -29,7 +31,7 @@ from dropscore.scoring.pace import Retry
 from dropscore.scoring.rejected_rows import explained
 from dropscore.scoring.render import Renderer
 from dropscore.scoring.scorer import Scored, Scorer
-from dropscore.scoring.tally import Allowance, Borne, errors_csv
+from dropscore.scoring.tally import Tally, errors_csv
 from dropscore.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -37,18 +39,19 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 
-class Watch(Protocol):
-    """Hears of the rows just scored, by which model version where the endpoint says it, and of waiting; may raise."""
+class Listener(Protocol):
+    """Follows the work of a pipeline, and may raise to end it."""
 
-    def __call__(self, rows: int, version: str | None) -> None: ...
-    def wait(self, error: BusyError | None) -> None: ...
+    def scored(self, rows: int, version: str | None) -> None: ...
+    def waiting(self, error: BusyError | None) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tally:
-    """What a pass brought; `end` is the byte after its last row, `version` the model's as the endpoint said it.
+class Run:
+    """What one run of the pipeline did, beside what its tally counted.
 
-    `lines` are line ends, `empty` rows of empty cells alone.
+    `end` is the byte after its last row, `lines` the line ends it read, `empty` its rows of empty cells, `columns` the
+    scores of a row if any row was scored, `version` that of the model, as the endpoint reported it.
     """
 
     end: int
@@ -58,29 +61,33 @@ class Tally:
     input_sha256: str
     version: str
 
-    def part(self, index: int, start: int, borne: Borne, scores: objects.Writer, errors: objects.Writer | None) -> Part:
-        first = borne.first
+    def as_part(
+        self, index: int, start: int, tally: Tally, scores: objects.Writer, errors: objects.Writer | None
+    ) -> Part:
+        first = tally.first
         return Part(
             index=index,
             start=start,
             end=self.end,
-            rows=borne.rows,
+            rows=tally.rows,
             lines=self.lines,
             empty=self.empty,
-            bad=borne.bad,
+            bad=tally.bad,
             columns=self.columns,
             model_version=self.version,
             scores=scores.key,
             bytes=scores.bytes,
             sha256=scores.sha256,
             input_sha256=self.input_sha256,
-            errors=errors.key if errors and borne.bad else None,
+            errors=errors.key if errors and tally.bad else None,
             first_bad=(first.row, first.offset, first.code, first.reason, first.line) if first else None,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pass:
+class Pipeline:
+    """Everything that scoring one job's file needs. Each property is found out once, when it is first needed."""
+
     settings: WorkerSettings
     table: JobsTable
     s3: S3Client
@@ -107,41 +114,36 @@ class Pass:
         return Dialect.of(self.options)
 
     @cached_property
-    def allowance(self) -> Allowance:
-        """Rows that were rejected once may be so again: they are listed, whatever the route bears."""
-        return Allowance.parse("100%" if self.job.rejected_of else self.options.max_bad_rows)
+    def bad_row_limit(self) -> BadRowLimit:
+        """Rows that were rejected before may be rejected again: then they are listed, whatever the route allows."""
+        return BadRowLimit.parse("100%" if self.job.rejected_of else self.options.max_bad_rows)
 
     @cached_property
-    def text(self) -> Input:
+    def input(self) -> Input:
         job = self.job
         source = Source(self.s3, bucket=self.settings.bucket, key=job.file, version_id=job.version_id)
-        return Input(source=source, is_packed=is_packed(job.file))
+        return Input(source=source, is_compressed=is_compressed(job.file))
 
     @cached_property
     def layout(self) -> Layout:
-        return layout_of(self.text, self.options, self.model.features, self.names)
+        return layout_of(self.input, self.options, self.model.features, self.feature_names)
 
     @cached_property
-    def names(self) -> Names:
-        """Of the model's features; none where they are unknown."""
+    def feature_names(self) -> Names:
+        """The names of the model's features; empty if they are unknown."""
         return read_names(self.s3, self.model)
 
     @property
     def matched_names(self) -> str | None:
-        """Stands for the names by which the file's columns were matched; None where they go by position."""
-        return digest_of(self.names) if self.layout.matching.is_by_name else None
-
-    def columns(self) -> dict[str, Any]:
-        """How the file's columns came to the model's features, for the manifest."""
-        said = self.layout.matching.as_dict()
-        return {**said, "feature_names": self.matched_names} if self.matched_names else said
+        """A digest of the names by which the columns were matched to features; None if they go by position."""
+        return digest_of(self.feature_names) if self.layout.matching.is_by_name else None
 
     def start_of(self, index: int) -> int:
-        """Where the first row of shard `index` starts."""
+        """The byte at which the first row of shard `index` starts."""
         if index == 0:
             return self.layout.data_offset
         found = first_row_at(
-            self.text.read,
+            self.input.read,
             self.job.plan.bounds(index)[0],
             self.job.size_bytes,
             most_bytes=self.model.max_payload_bytes,
@@ -150,101 +152,123 @@ class Pass:
         return max(found, self.layout.data_offset)
 
     def rows_from(self, index: int, start: int) -> Iterator[bytes]:
-        """The bytes of the rows that shard `index` owns, the first of which starts at `start`."""
+        """The bytes of the rows that shard `index` owns. Its first row starts at byte `start`."""
         plan = self.job.plan
-        return (
-            self.text.read(start)
-            if plan.shards == 1
-            else owned(self.text.read, start, plan.bounds(index)[1], self.dialect)
-        )
+        if plan.shards == 1:
+            return self.input.read(start)
+        return owned(self.input.read, start, plan.bounds(index)[1], self.dialect)
 
-    def bodies(self, chunks: Iterable[bytes], limit: Limit, *, offset: int, line: int = 1) -> Iterator[Body]:
-        """The rows in `chunks`, the first of which starts at byte `offset` and line `line` of the file."""
-        try:
-            yield from cut(chunks, limit, self.dialect, offset=offset, line=line)
-        except StrayQuoteError as error:
-            error.name(self.layout.column(error.column))
-            raise
+    def requests(self, chunks: Iterable[bytes], *, offset: int, line: int = 1) -> NamedCutter:
+        """Requests of the rows in `chunks`, which start at byte `offset` and line `line` of the file."""
+        return NamedCutter(
+            Cutter(chunks, self.model.max_payload_bytes, self.dialect, offset=offset, line=line), self.layout
+        )
 
     def run(
         self,
         chunks: Iterable[bytes],
         start: int,
+        *,
         scores: objects.Writer,
         errors: objects.Writer,
-        borne: Borne,
-        watch: Watch,
+        tally: Tally,
+        progress: Listener,
         line: int = 1,
-    ) -> Tally:
-        """Scores the rows in `chunks`, the first of which starts at byte `start`.
+    ) -> Run:
+        """Scores the rows in `chunks`, the first of which starts at byte `start` and line `line`.
 
-        `line` is that of the file's first row; a shard's lines are numbered from 1 until the shards are put together.
+        The lines of a shard count from 1 until all shards are assembled. Raises JobError.
         """
-        limit, read = self._limit(), _Digest(start)
+        digest = _Digest(start)
         endpoint = Endpoint(self.runtime, self.model.endpoint, self.model.component, names=self.matched_names)
+        scorer = self._scorer(endpoint, tally.limit, progress)
         renderer = Renderer(self.layout, self.options)
-        scorer = Scorer(
-            invoke=self.meter.measured(endpoint),
-            limit=limit,
-            max_concurrent_requests=self.settings.max_concurrent_requests,
-            payload=self.layout.payload,
-            explain=self._explained,
-            most_bad_rows=borne.allowance.most_in_a_body,
-            meanwhile=watch.wait,
-            retry=self.retry,
-        )
-        bodies = self._wanted(self.bodies(read.watch(chunks), limit, offset=start, line=line))
+        requests = self._selected(self.requests(digest.watch(chunks), offset=start, line=line))
         empty = 0
-        for scored in borne.watch(self._learning(scorer.score(bodies), limit)):
+        for scored in tally.watch(self._learn_limit(scorer.score(requests), scorer.limit_bytes)):
             rendered = renderer.render(scored.data, scored.lines)
-            if borne.is_whole and scored.rows and not scores.bytes:
+            if tally.is_whole and scored.rows and not scores.bytes:
                 scores.write(renderer.header())
             scores.write(rendered)
             empty += count_empty_rows(scored.data, self.dialect)
             errors.write(errors_csv(scored.bad))
             self.meter.count(Rows=scored.rows, RowsRejected=len(scored.bad), Bytes=len(scored.data))
-            watch(scored.rows, endpoint.version)
-        version = endpoint.version or self.job.model_version
-        return Tally(
-            end=read.position,
-            lines=read.lines,
+            progress.scored(scored.rows, endpoint.version)
+        return Run(
+            end=digest.position,
+            lines=digest.lines,
             empty=empty,
-            columns=_known(renderer),
-            input_sha256=read.sha256,
-            version=version,
+            columns=None if renderer.is_guess else renderer.columns,
+            input_sha256=digest.sha256,
+            version=endpoint.version or self.job.model_version,
+        )
+
+    def manifest(self, parts: Sequence[Part], errors: objects.Writer | None, header: bytes = b"") -> Manifest:
+        """The manifest of an output that consists of `header` and `parts`."""
+        return manifest_of(self.job, self.model, self.settings, parts, errors, columns=self._columns(), header=header)
+
+    def _columns(self) -> Columns:
+        """How the file's columns were matched to the model's features."""
+        columns = self.layout.matching.as_dict()
+        return {**columns, "feature_names": self.matched_names} if self.matched_names else columns
+
+    def _scorer(self, endpoint: Endpoint, limit: BadRowLimit, progress: Listener) -> Scorer:
+        max_bytes = self.model.max_payload_bytes
+        learned = self.table.payload_limit(self.model.name, self.model.version)
+        return Scorer(
+            invoke=self.meter.measured(endpoint),
+            max_bytes=max_bytes,
+            limit_bytes=max_bytes if learned is None else min(max_bytes, learned),
+            max_concurrent_requests=self.settings.max_concurrent_requests,
+            payload=self.layout.payload,
+            explain=self._explained,
+            max_bad_rows=limit.max_in_a_request,
+            meanwhile=progress.waiting,
+            retry=self.retry,
         )
 
     def _explained(self, row: bytes, fault: RowFault) -> Explained:
         return explained(row, fault, self.layout)
 
-    def _wanted(self, bodies: Iterator[Body]) -> Iterator[Body]:
+    def _selected(self, requests: NamedCutter) -> Requests:
+        """All rows; of a job that retries the rejected rows of another, those rows only."""
         if self.job.rejected_of is None:
-            return bodies
+            return requests
         earlier = self.table.find(self.job.rejected_of)
         if earlier is None:
             raise PermanentError("NOTHING_TO_RETRY", "the job whose rows were rejected is no longer in the jobs table")
         listed = reading.lines(self.s3, bucket=self.settings.bucket, key=errors_key(earlier.output_key))
-        return pick(bodies, _offsets(listed))
+        return Picked(requests, _offsets(listed))
 
-    def _limit(self) -> Limit:
-        limit = Limit(self.model.max_payload_bytes)
-        learned = self.table.body_limit(self.model.name, self.model.version)
-        if learned is not None:
-            limit.bytes = min(limit.bytes, learned)
-        return limit
-
-    def _learning(self, scores: Iterator[Scored], limit: Limit) -> Iterator[Scored]:
-        """Remembers for the jobs to come how much the endpoint takes."""
-        known = limit.bytes
-        for scored in scores:
-            if limit.bytes < known:
-                known = limit.bytes
-                self.table.learn_body_limit(self.model.name, self.model.version, known)
+    def _learn_limit(self, results: Iterator[Scored], limit_bytes: int) -> Iterator[Scored]:
+        """Keeps for later jobs how long a request the endpoint accepts."""
+        for scored in results:
+            if scored.limit_bytes < limit_bytes:
+                limit_bytes = scored.limit_bytes
+                self.table.learn_payload_limit(self.model.name, self.model.version, limit_bytes)
             yield scored
 
 
+class NamedCutter:
+    """A Cutter whose errors name the column as the file does."""
+
+    def __init__(self, cutter: Cutter, layout: Layout) -> None:
+        self._cutter, self._layout = cutter, layout
+
+    def __iter__(self) -> Iterator[Request]:
+        while request := self.next(self._cutter.max_bytes):
+            yield request
+
+    def next(self, limit_bytes: int) -> Request | None:
+        try:
+            return self._cutter.next(limit_bytes)
+        except StrayQuoteError as error:
+            error.name(self._layout.column(error.column))
+            raise
+
+
 class _Digest:
-    """Of the bytes that went by, how far they reach, and how many lines end in them."""
+    """The SHA-256 of the bytes that pass, the position after them, and the number of line ends in them."""
 
     def __init__(self, position: int) -> None:
         self.position = position
@@ -263,11 +287,7 @@ class _Digest:
             yield chunk
 
 
-def _known(renderer: Renderer) -> int | None:
-    return None if renderer.is_guess else renderer.columns
-
-
 def _offsets(lines: Iterator[bytes]) -> Iterator[int]:
-    """Where the rows stand that a list of bad rows names, in the order of the file."""
+    """The offsets of the rows in a list of bad rows, in the order of the file."""
     next(lines, None)  # the header
     return (int(line.split(b",", 2)[1]) for line in lines)

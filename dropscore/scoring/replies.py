@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from dropscore.errors import PermanentError
-from dropscore.files.requests import Body
+from dropscore.files.requests import Request
 
 # The one grammar of a score, in text and in JSON: ASCII digits, no spaces, no underscores, no infinity. Possessive
 # quantifiers never backtrack, so a check is one pass over the reply, whatever is in it.
@@ -18,20 +18,20 @@ _NUMBER = re.compile(rb"[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+")
 _SHORT = rb"[+-]?+\d{1,99}+(?:\.\d{1,99}+)?+(?:[eE][+-]?+\d{1,2}+)?+"
 
 
-def scores_of(reply: bytes, body: Body) -> bytes:
-    """The scores of a body as one line a row, each line ended; the text of each number is kept as it came.
+def scores_of(reply: bytes, request: Request) -> bytes:
+    """The scores of a request as one line a row, each line ended; the text of each number is kept as it came.
 
     Understood are: a line a row, one comma-joined line, a JSON list of numbers or of lists of numbers (one a row), such
     a list under `predictions`, and JSON lines. Several numbers a row are several outputs. Anything else, and any other
     number of rows, raises PermanentError BAD_RESPONSE.
     """
     if reply.lstrip()[:1] in (b"[", b"{"):
-        return _checked(_json_rows(reply.strip(), body), body)
-    text = _normalized(reply, body.rows)
-    if _is_plain(text, body.rows):
+        return _checked(_json_rows(reply.strip(), request), request)
+    text = _normalized(reply, request.rows)
+    if _is_plain(text, request.rows):
         return text
     lines = text.split(b"\n")[:-1] if text != b"\n" else []
-    return _checked([[cell.strip(b" ") for cell in line.split(b",")] for line in lines], body)
+    return _checked([[cell.strip(b" ") for cell in line.split(b",")] for line in lines], request)
 
 
 def _normalized(reply: bytes, rows: int) -> bytes:
@@ -42,18 +42,18 @@ def _normalized(reply: bytes, rows: int) -> bytes:
     return text.replace(b",", b"\n") if rows != 1 and text.count(b"\n") == 1 else text
 
 
-def _checked(rows: list[list[bytes]], body: Body) -> bytes:
+def _checked(rows: list[list[bytes]], request: Request) -> bytes:
     """The cells of each row as lines. All are looked at together; one by one only where that is not enough."""
     text = b"".join([b",".join(cells) + b"\n" for cells in rows])
     commas = sum(map(len, rows)) - len(rows)  # a cell with a comma or a line end in it is no number
-    if len(rows) == body.rows and text.count(b",") == commas and _is_plain(text, body.rows):
+    if len(rows) == request.rows and text.count(b",") == commas and _is_plain(text, request.rows):
         return text
-    if len(rows) != body.rows:
-        raise _bad(body, f"{len(rows)} scores came back for {body.rows} rows")
+    if len(rows) != request.rows:
+        raise _bad(request, f"{len(rows)} scores came back for {request.rows} rows")
     if not all(_is_score(cell) for cells in rows for cell in cells):
-        raise _bad(body, "a score is not a finite number")
+        raise _bad(request, "a score is not a finite number")
     if len({len(cells) for cells in rows}) > 1:
-        raise _bad(body, "the rows have different numbers of scores")
+        raise _bad(request, "the rows have different numbers of scores")
     return text
 
 
@@ -70,9 +70,9 @@ def _plain_lines(commas: int) -> re.Pattern[bytes]:
     return re.compile(b"(?:%b%b\n)++" % (_SHORT, more))
 
 
-def _json_rows(reply: bytes, body: Body) -> list[list[bytes]]:
+def _json_rows(reply: bytes, request: Request) -> list[list[bytes]]:
     """The cells of each row, not yet checked."""
-    values = [_parsed(document, body) for document in _documents(reply)]
+    values = [_parsed(document, request) for document in _documents(reply)]
     if len(values) == 1:
         value = values[0]
         value = value["predictions"] if isinstance(value, dict) and "predictions" in value else value
@@ -87,13 +87,13 @@ def _documents(reply: bytes) -> list[bytes]:
     return lines if len(lines) > 1 and all(line[:1] in (b"[", b"{") for line in lines) and all(ended) else [reply]
 
 
-def _parsed(document: bytes, body: Body) -> Any:
+def _parsed(document: bytes, request: Request) -> Any:
     """Numbers are read as text, so that none is rounded, and none is too large to be read."""
     try:
         text = document.decode()  # of bytes json.loads would guess the encoding
         return json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
-        raise _bad(body, "the reply starts like JSON and cannot be read as JSON") from None
+        raise _bad(request, "the reply starts like JSON and cannot be read as JSON") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -116,10 +116,10 @@ def _is_score(cell: bytes) -> bool:
     return _NUMBER.fullmatch(cell) is not None and math.isfinite(float(cell))
 
 
-def _bad(body: Body, what: str) -> PermanentError:
+def _bad(request: Request, what: str) -> PermanentError:
     return PermanentError(
         "BAD_RESPONSE",
         f"{what}; nothing was published. Check that the model container answers text/csv with one line a row",
-        rows=(body.first_row, body.last_row),
-        offset=body.offset,
+        rows=(request.first_row, request.last_row),
+        offset=request.offset,
     )

@@ -1,4 +1,4 @@
-"""Bodies → endpoint → scores: several in flight, results in order, large bodies halved, bad rows isolated."""
+"""Sends requests to the endpoint: several at a time, results in order, large requests halved, bad rows isolated."""
 
 from __future__ import annotations
 
@@ -8,88 +8,80 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 from dropscore.errors import (
-    BodyTooLargeError,
     BusyError,
     JobError,
+    RequestTooLargeError,
     RowsRefusedError,
     RowTooLargeError,
     StrayQuoteError,
 )
-from dropscore.files.requests import Body, Limit
-from dropscore.position import Column
+from dropscore.files.requests import Request, Requests
+from dropscore.jobs.bad_rows import BadRow
 from dropscore.scoring.bad_row_search import Explain, Search, as_said
 from dropscore.scoring.pace import Budget, Pace, Retry
 from dropscore.scoring.replies import scores_of
 
-Invoke = Callable[[Body], bytes]
+Invoke = Callable[[Request], bytes]
 UncertainError = RowTooLargeError | StrayQuoteError
 
-MOST_REFUSALS = 1000  # of the requests for one body; a model that names its bad rows needs a few dozen
+MAX_REFUSALS = 1000  # for the rows of one request; a model that names its bad rows needs a few dozen
 LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row that the model refused: its number, byte offset and line in the file, never what is in it.
-
-    `column` is where the cell at fault stands in the file, None where that is not known.
-    """
-
-    row: int
-    offset: int
-    code: str
-    reason: str
-    line: int | None = None
-    column: Column | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Scored:
-    """The rows as they stand in the file, and a line of scores for each of them, ended; that of a bad row is empty."""
+    """A request that was scored: its rows as they are in the file, and a line of scores for each, empty for a bad row.
+
+    `limit_bytes` is how long a request may be, as far as the endpoint has shown by then.
+    """
 
     data: bytes
     lines: bytes
     rows: int
     bad: tuple[BadRow, ...] = ()
+    limit_bytes: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Scorer:
-    """Scores bodies with one endpoint. `payload` makes a request of rows, one line of it for each row.
+    """Scores requests with one endpoint. `payload` turns rows into the bytes to send, with one line for each row.
 
-    More than `most_bad_rows` in one body raise RowsRefusedError; a search for them that takes too many requests raises
-    RejectedError TOO_MANY_REQUESTS.
+    Raises RowsRefusedError for more than `max_bad_rows` bad rows in one request, and RejectedError TOO_MANY_REQUESTS if
+    the search for them takes too many requests.
     """
 
     invoke: Invoke
-    limit: Limit
+    max_bytes: int
+    """The longest request that the endpoint is ever sent."""
+    limit_bytes: int
+    """The longest request that it is sent from now on. Falls whenever the endpoint refuses one as too large."""
     max_concurrent_requests: int
     payload: Callable[[bytes], bytes] = bytes
     explain: Explain = as_said
-    most_bad_rows: int = 0
+    max_bad_rows: int = 0
     meanwhile: Callable[[BusyError | None], None] = lambda _: None
-    """Called every second or so that no answer comes, with what the endpoint said if it is busy; may raise."""
+    """Called every second while no reply comes, with the endpoint's error if it is busy. It may raise."""
     retry: Retry = field(default_factory=Retry)
     budget: Budget = field(default_factory=Budget)
-    most_refusals: int = MOST_REFUSALS
+    max_refusals: int = MAX_REFUSALS
     effort: Budget = field(default_factory=lambda: Budget(most=10_000, cost=1, gain=100))
-    """Requests that may be refused in all while bad rows are looked for: 10,000 and, for each body, 100 more."""
+    """How many requests may be refused while bad rows are searched for: 10,000 and, for each request, 100 more."""
 
-    def score(self, bodies: Iterable[Body]) -> Iterator[Scored]:
-        """The scores in the order of the rows, a body at a time.
+    def score(self, requests: Requests) -> Iterator[Scored]:
+        """The scores in the order of the rows, one result for each request.
 
-        At most `max_concurrent_requests` bodies are held; how many of them are asked for at one time follows `Pace`. The first error
-        in the order of the rows ends it; what was not sent by then is dropped.
+        Holds at most `max_concurrent_requests` requests; `Pace` decides how many of them are sent at a time. The first
+        error in the order of the rows is raised, and what was not sent by then is dropped.
         """
         pace = Pace(self.max_concurrent_requests)
         window: deque[Future[Scored]] = deque()
         errors: list[UncertainError] = []
         pool = ThreadPoolExecutor(self.max_concurrent_requests, thread_name_prefix="invoke")
         try:
-            for body in _up_to_error(bodies, errors):
+            for request in self._up_to_error(requests, errors):
                 while window and (len(window) == self.max_concurrent_requests or _unanswered(window) >= pace.size):
                     yield self._next(window, pace)
-                window.append(pool.submit(self._score, body, pace))
+                window.append(pool.submit(self._score, request, pace))
             while window:
                 yield self._next(window, pace)
             if errors:
@@ -97,25 +89,33 @@ class Scorer:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
+    def _up_to_error(self, requests: Requests, errors: list[UncertainError]) -> Iterator[Request]:
+        """The requests before a row that cannot be read. Its error waits until all rows before it are scored."""
+        try:
+            while request := requests.next(self.limit_bytes):
+                yield request
+        except (RowTooLargeError, StrayQuoteError) as error:
+            errors.append(error)
+
     def _next(self, window: deque[Future[Scored]], pace: Pace) -> Scored:
         while not wait([window[0]], timeout=LOOK_SECONDS).done:
             self.meanwhile(pace.waiting_for)
         return window.popleft().result()
 
-    def _score(self, body: Body, pace: Pace) -> Scored:
-        """The body's scores, in as many requests as it takes; the parts of it are asked for one after the other."""
-        search = Search(body, self.explain)
+    def _score(self, request: Request, pace: Pace) -> Scored:
+        """The request's scores, in as many requests as it takes; the parts of it are asked for one after the other."""
+        search = Search(request, self.explain)
         while part := search.next_part():
             # A request holds no blank lines: it begins with its first row.
-            offset, line = part.body.first_row_offset, part.body.first_row_line
-            sent = replace(part.body, data=self.payload(part.body.data), offset=offset, line=line)
-            if len(sent.data) > self.limit.most:  # a request may come out longer than the rows that it is made of
+            offset, line = part.request.first_row_offset, part.request.first_row_line
+            sent = replace(part.request, data=self.payload(part.request.data), offset=offset, line=line)
+            if len(sent.data) > self.max_bytes:  # a request may come out longer than the rows that it is made of
                 search.halve(part)
                 continue
             try:
                 search.answered(part, scores_of(self._ask(sent, pace), sent))
-            except BodyTooLargeError:
-                self.limit.refused(len(part.body.data))
+            except RequestTooLargeError:
+                self._refused_as_too_large(len(part.request.data))
                 search.halve(part)
             except RowsRefusedError as refusal:
                 search.refused(part, refusal)
@@ -126,30 +126,25 @@ class Scorer:
                 raise
         self.effort.earn()
         bad = [_bad_row(search.error(place)) for place in sorted(search.bad)]
-        return Scored(body.data, search.lines, body.rows, tuple(bad))
+        return Scored(request.data, search.lines, request.rows, tuple(bad), self.limit_bytes)
+
+    def _refused_as_too_large(self, size_bytes: int) -> None:
+        self.limit_bytes = min(self.limit_bytes, max(1, size_bytes // 2))
 
     def _check(self, search: Search) -> None:
-        """Raises where the body has more bad rows, or they cost more requests, than is allowed."""
-        if len(search.bad) > self.most_bad_rows:
-            raise search.error(sorted(search.bad)[self.most_bad_rows])
-        if search.refusals > self.most_refusals or not self.effort.take():
+        """Raises where the request has more bad rows, or they cost more requests, than is allowed."""
+        if len(search.bad) > self.max_bad_rows:
+            raise search.error(sorted(search.bad)[self.max_bad_rows])
+        if search.refusals > self.max_refusals or not self.effort.take():
             raise search.gave_up()
 
-    def _ask(self, sent: Body, pace: Pace) -> bytes:
+    def _ask(self, sent: Request, pace: Pace) -> bytes:
         return self.retry(lambda: self.invoke(sent), len(sent.data), pace, self.budget)
 
 
 def _bad_row(error: RowsRefusedError) -> BadRow:
     row, offset = error.rows or (0, 0), error.offset or 0
     return BadRow(row[0], offset, error.code, error.reason, error.line, error.column)
-
-
-def _up_to_error(bodies: Iterable[Body], errors: list[UncertainError]) -> Iterator[Body]:
-    """The bodies before a row that cannot be read; the error is kept until all before it is scored."""
-    try:
-        yield from bodies
-    except (RowTooLargeError, StrayQuoteError) as error:
-        errors.append(error)
 
 
 def _unanswered(window: Iterable[Future[Scored]]) -> int:

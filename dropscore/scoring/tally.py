@@ -1,65 +1,23 @@
-"""How many rows of a file may be bad before the file is: `max_bad_rows` of its route."""
+"""Counts the rows of a file, or of one shard, and its bad rows; and the list of bad rows beside an output."""
 
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from dropscore.errors import ConfigurationError, RejectedError
 from dropscore.files.cells import quoted
-from dropscore.scoring.scorer import BadRow, Scored
+from dropscore.jobs.bad_rows import BadRow, BadRowLimit
+from dropscore.scoring.scorer import Scored
 
 HOPELESS_ROWS = 1000  # so many bad rows, and most rows bad: a percentage need not wait for the end of the file
-NO_LIMIT = 1 << 62
-
-
-@dataclass(frozen=True, kw_only=True)
-class Allowance:
-    """`rows` bad rows, or `percent` of all the file's rows."""
-
-    rows: int | None = None
-    percent: float = 0.0
-
-    @classmethod
-    def parse(cls, text: str | int) -> Allowance:
-        """`0`, `25` or `"0.5%"`."""
-        said = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?)%", str(text))
-        if said is None or float(said[2] or 0) > 100:
-            raise ConfigurationError(
-                f"max_bad_rows is {text!r}; write a number of rows, or a percentage such as '0.5%'"
-            )
-        return cls(rows=int(said[1])) if said[1] else cls(percent=float(said[2]))
-
-    @property
-    def most_in_a_body(self) -> int:
-        return NO_LIMIT if self.rows is None else self.rows
-
-    def __str__(self) -> str:
-        return f"{self.percent:g}%" if self.rows is None else str(self.rows)
-
-    def check(self, rows: int, bad: int, first: BadRow | None) -> None:
-        """Raises RejectedError where `bad` of a whole file's `rows` are more than the allowance has."""
-        if first and (bad * 100 > self.percent * rows if self.rows is None else bad > self.rows):
-            raise self.exceeded(rows, bad, first)
-
-    def exceeded(self, rows: int, bad: int, first: BadRow) -> RejectedError:
-        return RejectedError(
-            first.code,
-            f"the model refuses it: {first.reason}. It is the first of {bad} bad rows in {rows} rows looked at, and "
-            f"max_bad_rows is {self}; mend the file and upload it again, or allow more",
-            rows=(first.row, first.row),
-            offset=first.offset,
-            line=first.line,
-        )
 
 
 @dataclass
-class Borne:
-    """Watches a file's scores, or one shard's, go by; raises RejectedError once it is sure that the file is bad."""
+class Tally:
+    """Counts rows as they are scored. Raises RejectedError as soon as it is certain that too many are bad."""
 
-    allowance: Allowance
+    limit: BadRowLimit
     is_whole: bool = True
     rows: int = 0
     bad: int = 0
@@ -73,16 +31,16 @@ class Borne:
             self._check()
             yield scored
         if self.is_whole:
-            self.allowance.check(self.rows, self.bad, self.first)
+            self.limit.check(self.rows, self.bad, self.first)
 
     def _check(self) -> None:
-        most = self.allowance.rows
+        most = self.limit.rows
         if most is not None:
             is_over = self.bad > most
         else:
-            is_over = self.bad >= HOPELESS_ROWS and self.bad * 100 > max(self.allowance.percent, 50) * self.rows
+            is_over = self.bad >= HOPELESS_ROWS and self.bad * 100 > max(self.limit.percent, 50) * self.rows
         if is_over and self.first:
-            raise self.allowance.exceeded(self.rows, self.bad, self.first)
+            raise self.limit.exceeded(self.rows, self.bad, self.first)
 
 
 ERRORS_HEADER = b"row,offset,code,reason,line,column,column_name\n"

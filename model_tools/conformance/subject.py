@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from dropscore.errors import JobError
-from dropscore.files.requests import Body
+from dropscore.files.requests import Request
 from dropscore.scoring.replies import scores_of
 from model_tools.conformance.client import Client, Reply
 from model_tools.conformance.findings import FailedError
@@ -78,7 +78,7 @@ def scores(reply: Reply, content: bytes, count: int) -> Scores:
         do = "look into the server's log; the sample must be rows that the model can score"
         raise FailedError(f"{count} good rows were answered with {reply.brief}", do)
     try:
-        lines = scores_of(reply.said, Body(content, 1, count, 0))
+        lines = scores_of(reply.said, Request(content, 1, count, 0))
     except JobError as error:
         do = "answer text/csv with one line a row, several numbers separated by commas"
         raise FailedError(error.message.partition("; ")[0], do) from None

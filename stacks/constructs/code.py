@@ -12,13 +12,13 @@ from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from stacks.constructs.imports import imported_files
 from stacks.settings.container import ROOT, Container, EcrImage
 
 LEFTOVERS = ["**/__pycache__", "**/*.pyc", "**/.*_cache"]
 DOCKER_MANIFEST = "type=docker,oci-mediatypes=false"
 """What `docker build --output` is given: SageMaker refuses OCI manifests, which a current Docker makes unless it is
 told not to (decision 0153)."""
-NOT_IN_THE_CLOUD = ["dropscore/cli", "model_tools/environments.py"]
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,12 @@ def worker_source(architecture: str) -> Source:
     return Source("worker", ROOT, architecture, "containers/worker/Dockerfile")
 
 
-def function_code(name: str) -> lambda_.AssetCode:
-    """The Lambda `name`: the runtime core and its doorway in `lambdas/<name>`."""
-    allowed = ["*", "!dropscore", "!lambdas/__init__.py", f"!lambdas/{name}"]
+def function_code(path: str) -> lambda_.AssetCode:
+    """The code of the Lambda function in `lambdas/<path>`, such as `scoring/submit`: its handler and what it imports.
+
+    So a change to one system changes no function of another.
+    """
+    files = imported_files(ROOT / "lambdas" / path / "handler.py", ROOT, ("dropscore", "lambdas", "schema"))
     return lambda_.Code.from_asset(
-        str(ROOT), exclude=[*allowed, *NOT_IN_THE_CLOUD, *LEFTOVERS], ignore_mode=IgnoreMode.DOCKER
+        str(ROOT), exclude=["*", *(f"!{file}" for file in files)], ignore_mode=IgnoreMode.DOCKER
     )

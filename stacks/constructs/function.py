@@ -21,8 +21,8 @@ TRACING = "xray:PutTraceSegments and xray:PutTelemetryRecords, by which Lambda r
 
 
 @dataclass(frozen=True)
-class Upkeep:
-    """What every function needs to be looked after: where its failed events go, and how its log is kept."""
+class Operations:
+    """Where a function's failed events go, and how its log is kept."""
 
     dead_letters: sqs.IQueue
     log_days: int
@@ -30,9 +30,9 @@ class Upkeep:
 
 
 class Function(Construct):
-    """`lambdas/<name>/handler.py`; it may write its own log and traces, leave what failed in the queue, and no more.
+    """The function in `lambdas/<path>/handler.py`. It may write its log, its traces and its dead letters, and nothing else.
 
-    `unscoped` holds further actions that know no resource, and why the function needs them.
+    `unscoped` are further actions that cannot be limited to a resource, each with the reason for it.
     """
 
     def __init__(
@@ -40,30 +40,30 @@ class Function(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        name: str,
+        path: str,
         environment: Mapping[str, str],
-        upkeep: Upkeep,
+        operations: Operations,
         timeout: Duration | None = None,
         unscoped: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.log_group = log_group(self, "Logs", days=upkeep.log_days, key=upkeep.logs_key)
+        self.log_group = log_group(self, "Logs", days=operations.log_days, key=operations.logs_key)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.log_group.grant_write(self.role)
-        grant_send(self.role, upkeep.dead_letters)
+        grant_send(self.role, operations.dead_letters)
         self.resource = lambda_.Function(
             self,
             "Function",
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
-            handler=f"lambdas.{name}.handler.handler",
-            code=function_code(name),
+            handler=f"lambdas.{path.replace('/', '.')}.handler.handler",
+            code=function_code(path),
             environment=environment,
             role=self.role,
             log_group=self.log_group,
             logging_format=lambda_.LoggingFormat.JSON,
             tracing=lambda_.Tracing.ACTIVE,
-            dead_letter_queue=upkeep.dead_letters,
+            dead_letter_queue=operations.dead_letters,
             memory_size=256,
             timeout=timeout or Duration.seconds(60),
         )

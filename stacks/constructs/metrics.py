@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-NAMESPACE = "Dropscore"
+from schema.metrics import NAMESPACE
+
 FIVE_MINUTES = Duration.minutes(5)
 
 

@@ -12,11 +12,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from schema.events import SOURCE
 from stacks.constructs.function import Function, Upkeep
 from stacks.constructs.grants import grant
 
 ENDS = ["SUCCEEDED", "FAILED", "REJECTED"]
-SOURCE = "dropscore"
 KINDS = ["Job Succeeded", "Job Failed", "Job Rejected"]
 AT_ONCE = 10
 """What one call of PutEvents takes: a batch is published by one call."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from schema import environment
 from stacks.hosting.endpoint import Endpoint
 from stacks.scoring.feature_names import FeatureNames
 from stacks.scoring.worker import Worker
@@ -24,8 +25,8 @@ class Environments:
         self, settings: Settings, storage: Storage, endpoints: Sequence[Endpoint], names: FeatureNames
     ) -> None:
         self._settings = settings
-        self.where = {"JOBS_TABLE": storage.jobs.table_name, "BUCKET": storage.bucket.bucket_name}
-        self.named = {"ENVIRONMENT": settings.deploy.env, "BUCKET": storage.bucket.bucket_name}
+        self.where = {environment.JOBS_TABLE: storage.jobs.table_name, environment.BUCKET: storage.bucket.bucket_name}
+        self.named = {environment.ENVIRONMENT: settings.deploy.env, environment.BUCKET: storage.bucket.bucket_name}
         self._models, self._routes = _models(endpoints, names.keys), _routes(settings.routes)
         self._inputs = json.dumps(settings.inputs.names)
         self._names = names.environment
@@ -36,9 +37,9 @@ class Environments:
         return {
             **self.where,
             **self.named,
-            "MODELS": self._models,
+            environment.MODELS: self._models,
             **self._names,
-            "MAX_CONCURRENT_REQUESTS": max_concurrent_requests,
+            environment.MAX_CONCURRENT_REQUESTS: max_concurrent_requests,
         }
 
     def of_submission(self, worker: Worker) -> dict[str, str]:
@@ -46,14 +47,14 @@ class Environments:
         return {
             **self.where,
             **self.named,
-            "MODELS": self._models,
+            environment.MODELS: self._models,
             **self._names,
-            "ROUTES": self._routes,
-            "INPUTS": self._inputs,
-            "JOB_QUEUE": worker.queue.job_queue_arn,
-            "JOB_DEFINITION": worker.job_definition.job_definition_arn,
-            "JOB_TTL_DAYS": str(self._settings.storage.job_ttl_days),
-            "SHARD_BYTES": str(self._settings.worker.shard_mib << 20),
+            environment.ROUTES: self._routes,
+            environment.INPUTS: self._inputs,
+            environment.JOB_QUEUE: worker.queue.job_queue_arn,
+            environment.JOB_DEFINITION: worker.job_definition.job_definition_arn,
+            environment.JOB_TTL_DAYS: str(self._settings.storage.job_ttl_days),
+            environment.SHARD_BYTES: str(self._settings.worker.shard_mib << 20),
         }
 
 

@@ -14,6 +14,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
+from schema import environment as names
 from stacks.constructs.grants import asset_arn, grant_read_asset
 from stacks.settings import ServedModel
 
@@ -30,7 +31,7 @@ class FeatureNames(Construct):
     def environment(self) -> dict[str, str]:
         """What a process needs to know besides the keys; nothing where no model has names."""
         first = next(iter(self._assets.values()), None)
-        return {} if first is None else {"FEATURE_NAMES_BUCKET": first.s3_bucket_name}
+        return {} if first is None else {names.FEATURE_NAMES_BUCKET: first.s3_bucket_name}
 
     @property
     def arns(self) -> list[str]:

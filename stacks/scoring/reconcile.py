@@ -8,6 +8,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from constructs import Construct
 
+from schema import environment as names
 from stacks.constructs.delivery import to_function
 from stacks.constructs.function import Function, Upkeep
 from stacks.settings.sections import ReconcileSettings
@@ -30,8 +31,8 @@ class Reconciliation(Construct):
             name="reconcile",
             environment={
                 **environment,
-                "RECONCILE_WINDOW_HOURS": str(settings.window_hours),
-                "RECONCILE_GRACE_MINUTES": str(settings.grace_minutes),
+                names.RECONCILE_WINDOW_HOURS: str(settings.window_hours),
+                names.RECONCILE_GRACE_MINUTES: str(settings.grace_minutes),
             },
             upkeep=upkeep,
             timeout=Duration.minutes(15),

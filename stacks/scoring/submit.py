@@ -8,10 +8,9 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from schema.keys import INPUT
 from stacks.constructs.delivery import to_function
 from stacks.constructs.function import Function, Upkeep
-
-PREFIX = "input/"
 
 
 class Intake(Construct):
@@ -31,11 +30,11 @@ class Intake(Construct):
         self.rule = events.Rule(
             self,
             "Dropped",
-            description=f"A file appeared under {PREFIX}",
+            description=f"A file appeared under {INPUT}",
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],
-                detail={"bucket": {"name": [bucket.bucket_name]}, "object": {"key": [{"prefix": PREFIX}]}},
+                detail={"bucket": {"name": [bucket.bucket_name]}, "object": {"key": [{"prefix": INPUT}]}},
             ),
             targets=[to_function(self.function.resource, upkeep.dead_letters)],
         )

@@ -13,6 +13,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from schema.keys import INPUT
+
 GATEWAYS = {
     "S3": ec2.GatewayVpcEndpointAwsService.S3,
     "DynamoDb": ec2.GatewayVpcEndpointAwsService.DYNAMODB,
@@ -69,7 +71,7 @@ class Doors:
         `names` are the ARNs of the objects that name the models' features.
         """
         written = [bucket.arn_for_objects(f"{prefix}/*") for prefix in ("parts", "output")]
-        self._let("S3", ["s3:GetObjectVersion"], [bucket.arn_for_objects("input/*")])
+        self._let("S3", ["s3:GetObjectVersion"], [bucket.arn_for_objects(f"{INPUT}*")])
         self._let("S3", ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"], written)
         if names:
             self._let("S3", ["s3:GetObject"], names)

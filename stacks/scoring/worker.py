@@ -13,6 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from schema import environment as names
 from stacks.constructs.code import Image
 from stacks.constructs.findings import accept_resource
 from stacks.constructs.grants import grant, service_principal
@@ -98,7 +99,7 @@ class Worker(Construct):
             "cpu": settings.vcpus,
             "memory": Size.mebibytes(settings.memory_mib),
             "command": ["score", "--job-id", "Ref::job_id"],
-            "environment": {**environment, "WORKER_IMAGE": image.version},
+            "environment": {**environment, names.WORKER_IMAGE: image.version},
             "job_role": self.role,
             "execution_role": self._execution_role,
             "logging": ecs.LogDriver.aws_logs(stream_prefix="score", log_group=self.log_group),

@@ -8,14 +8,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from schema.keys import FOLDER_MARKERS, INPUT, INPUT_PATTERNS, JOB_OPTIONS, UNFINISHED, is_hidden
+
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """The retentions that Amazon CloudWatch Logs knows."""
 
 GRAVITON = re.compile(r"[a-z]+\d+g[a-z]*|a1")
 """Families of instances with processors of the architecture arm64."""
 
-NEVER_INPUTS = ("~", ".tmp", ".part", ".partial", ".filepart", ".crdownload", "._copying_", "_$folder$", ".job.json")
-"""As the runtime has it, in dropscore/jobs/input_keys.py; a test holds the two together."""
+NEVER_INPUTS = (*UNFINISHED, FOLDER_MARKERS[1], JOB_OPTIONS)
 _ZONE_NAME = re.compile(r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)[a-f]")
 _ZONE_ID = re.compile(r"(?P<region>[a-z]{2,8}\d+)-az[1-6]")
 
@@ -44,7 +45,7 @@ class Deploy(Section):
     @classmethod
     def _keeps_its_data(cls, termination_protection: bool, info: ValidationInfo) -> bool:
         if termination_protection and not info.data.get("retain_data", True):
-            raise ValueError("what is termination_protection from deletion is also kept; add retain_data = true")
+            raise ValueError("data of a protected deployment must be kept too; add retain_data = true")
         return termination_protection
 
     @field_validator("tags")
@@ -67,7 +68,7 @@ class StorageSettings(Section):
 class InputSettings(Section):
     """Which files are scored; `dropscore/jobs/input_keys.py` compares their names with these patterns."""
 
-    names: list[str] = Field(default=["*.csv", "*.csv.gz"], min_length=1)
+    names: list[str] = Field(default=[*INPUT_PATTERNS], min_length=1)
 
     @field_validator("names")
     @classmethod
@@ -75,17 +76,13 @@ class InputSettings(Section):
         for name in names:
             if not name or not name.isprintable() or name.strip("/") != name:
                 raise ValueError(f'{name!r} is no pattern; write one such as "*.tsv" or "unload/*"')
-            if name.startswith("input/"):
+            if name.startswith(INPUT):
                 raise ValueError(f"{name!r}: patterns begin after input/; write {name.removeprefix('input/')!r}")
-            if any(map(_is_hidden, name.split("/"))) or name.lower().endswith(NEVER_INPUTS):
+            if any(map(is_hidden, name.split("/"))) or name.lower().endswith(NEVER_INPUTS):
                 raise ValueError(
                     f"{name!r} fits only hidden or temporary names, which are never scored; docs/formats.md lists them"
                 )
         return names
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or (name.startswith("_") and "=" not in name)
 
 
 class NetworkSettings(Section):

@@ -14,6 +14,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from schema.keys import INPUT, OUTPUT
 from stacks.constructs.findings import accept
 from stacks.constructs.grants import grant, grant_describe
 from stacks.storage.jobs_table import INDEXES
@@ -45,10 +46,10 @@ class Access(Construct):
             description="Dropscore: reads scores, tries again, redrives, ends jobs",
         )
         outputs = {
-            "UploadersPolicyArn": self._uploaders("Uploaders", "input/*").managed_policy_arn,
+            "UploadersPolicyArn": self._uploaders("Uploaders", f"{INPUT}*").managed_policy_arn,
             **{
                 f"UploadersPolicyArnOf{route}": self._uploaders(
-                    f"UploadersOf{route}", f"input/{route}/*"
+                    f"UploadersOf{route}", f"{INPUT}{route}/*"
                 ).managed_policy_arn
                 for route in upload_routes
             },
@@ -70,7 +71,7 @@ class Access(Construct):
         policy = iam.ManagedPolicy(
             self, "Readers", description="Dropscore: reads scores and the jobs table", roles=[self.operators]
         )
-        self._let(policy, ["s3:GetObject"], "output/*")
+        self._let(policy, ["s3:GetObject"], f"{OUTPUT}*")
         grant(policy, ["dynamodb:GetItem"], self._jobs.table_arn)
         grant(policy, ["dynamodb:Query"], *(f"{self._jobs.table_arn}/index/{index}" for index in INDEXES))
         self._let_use_key(policy, ["kms:Decrypt"], ["s3", "dynamodb"])

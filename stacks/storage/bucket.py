@@ -11,6 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from schema.keys import CAPTURE, PARTS
 from stacks.constructs.findings import accept
 
 LONGEST_JOB = Duration.days(15)
@@ -93,7 +94,7 @@ def _lifecycle() -> list[s3.LifecycleRule]:
         noncurrent_version_expiration=Duration.days(90),
         expired_object_delete_marker=True,
     )
-    return [everything, _forget("parts/", LONGEST_JOB), _forget("capture/", CAPTURED_FOR)]
+    return [everything, _forget(PARTS, LONGEST_JOB), _forget(CAPTURE, CAPTURED_FOR)]
 
 
 def _forget(prefix: str, after: Duration) -> s3.LifecycleRule:

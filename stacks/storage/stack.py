@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from schema.keys import INPUT, OUTPUT, PARTS
 from stacks.constructs.findings import accept_resource
 from stacks.constructs.grants import grant, grant_key_use
 from stacks.constructs.log_group import log_group
@@ -102,24 +103,24 @@ class Storage(Stack):
     def grant_read_input(self, role: iam.Role) -> None:
         """Let `role` read the versions of dropped files, and be told 404 instead of 403 where there is none."""
         grant(role, ["s3:ListBucket"], self.bucket.bucket_arn)
-        self._grant_objects(role, ["s3:GetObjectVersion"], "input/*", "read any dropped file")
+        self._grant_objects(role, ["s3:GetObjectVersion"], f"{INPUT}*", "read any dropped file")
 
     def grant_read_sidecars(self, role: iam.Role) -> None:
         """Let `role` read what was dropped before a file, whichever version that is now."""
-        self._grant_objects(role, ["s3:GetObject"], "input/*", "read what was dropped before any file")
+        self._grant_objects(role, ["s3:GetObject"], f"{INPUT}*", "read what was dropped before any file")
 
     def grant_write_output(self, role: iam.Role) -> None:
-        self._grant_objects(role, WRITE, "output/*", "write the scores of any of them")
+        self._grant_objects(role, WRITE, f"{OUTPUT}*", "write the scores of any of them")
 
     def grant_finish(self, role: iam.Role) -> None:
         """Let `role` see whether scores are published, and bring what belongs beside them."""
         grant(role, ["s3:ListBucket"], self.bucket.bucket_arn)
-        self._grant_objects(role, ["s3:GetObject"], "parts/*", "read what was put aside for any output")
-        self._grant_objects(role, ["s3:GetObject", "s3:PutObject"], "output/*", "put the manifest beside any output")
+        self._grant_objects(role, ["s3:GetObject"], f"{PARTS}*", "read what was put aside for any output")
+        self._grant_objects(role, ["s3:GetObject", "s3:PutObject"], f"{OUTPUT}*", "put the manifest beside any output")
 
     def grant_write_parts(self, role: iam.Role) -> None:
         """Let `role` keep the scores of shards, and read them again to put them together."""
-        self._grant_objects(role, WRITE, "parts/*", "keep the parts of any output until all are there")
+        self._grant_objects(role, WRITE, f"{PARTS}*", "keep the parts of any output until all are there")
 
     def grant_capture(self, role: iam.Role, model: str) -> None:
         """Let `role` keep what `model` was asked and answered, and read none of it."""

@@ -112,9 +112,9 @@ def test_a_fault_of_the_table_is_told_in_our_words(table: JobsTable, broken_tabl
 
 
 def test_the_smallest_body_limit_of_a_model_version_is_remembered(table: JobsTable) -> None:
-    assert table.body_limit("fraud", "v1") is None
+    assert table.payload_limit("fraud", "v1") is None
     for limit in (4000, 1000, 2000):
-        table.learn_body_limit("fraud", "v1", limit)
-    assert table.body_limit("fraud", "v1") == 1000
-    assert table.body_limit("fraud", "v2") is None
+        table.learn_payload_limit("fraud", "v1", limit)
+    assert table.payload_limit("fraud", "v1") == 1000
+    assert table.payload_limit("fraud", "v2") is None
     assert table.by_status(State.CLAIMED, limit=9) == []

@@ -46,17 +46,17 @@ class Case:
     delimiter: str
     shards: int
     max_payload_bytes: int
-    is_packed: bool = False
+    is_compressed: bool = False
     damage: int | None = None
     bad_rows: frozenset[int] = field(default_factory=frozenset)
 
     @property
     def key(self) -> str:
-        return "input/a.csv.gz" if self.is_packed else "input/a.csv"
+        return "input/a.csv.gz" if self.is_compressed else "input/a.csv"
 
     @property
     def dropped(self) -> bytes:
-        return gzip.compress(self.data, mtime=0) if self.is_packed else self.data
+        return gzip.compress(self.data, mtime=0) if self.is_compressed else self.data
 
 
 def case_of(seed: int) -> Case:
@@ -99,7 +99,7 @@ class _Maker:
             max_payload_bytes=rng.choice([2 * longest + 40, 3 * longest + 100, 5_000])
             if longest < 2_000
             else 3 * longest,
-            is_packed=rng.random() < 0.1,
+            is_compressed=rng.random() < 0.1,
             damage=damage,
             bad_rows=frozenset(bad_rows),
         )

@@ -143,7 +143,7 @@ def _deployed(case: Case, version: str) -> Model:
 
 def _job(case: Case, version: str) -> Job:
     size = len(case.dropped)
-    plan = Plan.of(size, max(1, -(-size // case.shards)), is_packed=case.is_packed)
+    plan = Plan.of(size, max(1, -(-size // case.shards)), is_one_shard=case.is_compressed)
     return Job(
         job_id="0" * 32,
         file=case.key,

@@ -33,7 +33,7 @@ def test_cases_are_of_every_kind() -> None:
     kinds = Counter(
         {
             "damaged": sum(case.damage is not None for case in cases),
-            "packed": sum(case.is_packed for case in cases),
+            "packed": sum(case.is_compressed for case in cases),
             "shards": sum(case.shards > 1 for case in cases),
             "bad rows": sum(bool(case.bad_rows) for case in cases),
             "quotes": sum(b'"' in case.data for case in cases),

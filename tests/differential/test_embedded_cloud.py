@@ -42,7 +42,7 @@ def hands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
 
 
 def _dropped(hands: Hands, case: Case) -> str:
-    key = f"input/{case.model.label}/{case.seed}.csv" + (".gz" if case.is_packed else "")
+    key = f"input/{case.model.label}/{case.seed}.csv" + (".gz" if case.is_compressed else "")
     hands.drop(f"{key}.job.json", json.dumps(case.options).encode())
     return hands.drop(key, case.dropped)
 

@@ -13,7 +13,7 @@ import pytest
 from dropscore.cli.retry import ask
 from dropscore.cli.verify import look
 from dropscore.errors import JobFailedError
-from dropscore.events.submit import Upload, Wish
+from dropscore.events.submit import RetryRequest, Upload
 from dropscore.jobs.job import Job, State
 from dropscore.jobs.routes import errors_key
 from local.run import deployment
@@ -106,7 +106,7 @@ def test_rejected_rows_alone_are_scored_again(hands: Hands, rows: list[bytes]) -
     assert [int(row["row"]) - 1 for row in listed] == numbers
     _verified(hands, job)
 
-    again = hands.ended(ask(deployment(hands.cloud), _upload(hands, job), Wish(rejected_only=True)))
+    again = hands.ended(ask(deployment(hands.cloud), _upload(hands, job), RetryRequest(rejected_only=True)))
     assert (again.status, again.rows, again.rows_rejected) == (State.SUCCEEDED, 3, 3), again
     assert (again.rejected_of, hands.read(again.output_key)) == (job.job_id, b"\n\n\n")
     _verified(hands, again)
@@ -119,12 +119,12 @@ def test_a_rejected_file_is_retried_with_other_options_and_no_upload(hands: Hand
     hands.drop("input/again.csv.job.json", b'{"exclude": [1]}')
 
     upload = _upload(hands, job)
-    assert ask(deployment(hands.cloud), upload, Wish()) == job.job_id
+    assert ask(deployment(hands.cloud), upload, RetryRequest()) == job.job_id
     again = hands.ended(job.job_id)
     assert (again.status, again.rows, again.run) == (State.SUCCEEDED, len(sample), 2), again
     _verified(hands, again)
     with pytest.raises(JobFailedError, match="NOTHING_TO_RETRY"):
-        ask(deployment(hands.cloud), upload, Wish())
+        ask(deployment(hands.cloud), upload, RetryRequest())
 
 
 def _upload(hands: Hands, job: Job) -> Upload:

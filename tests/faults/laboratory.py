@@ -12,7 +12,7 @@ from typing import Any
 
 from moto import mock_aws
 
-from dropscore.jobs.input_keys import NAMES
+from schema.keys import INPUT_PATTERNS as NAMES
 from tests.faults.batch import DEFINITION, QUEUE, Batch
 from tests.faults.cloud import BUCKET, REGION, TABLE, Cloud
 from tests.faults.endpoint import Model

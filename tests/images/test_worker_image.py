@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from dropscore.jobs.job import Job, State, now
+from dropscore.clock import now
+from dropscore.jobs.job import Job, State
 from dropscore.jobs.routes import output_key
 from local.run import deployment
 from tests.e2e.conftest import Hands

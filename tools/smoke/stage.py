@@ -11,7 +11,7 @@ from typing import Any
 
 from dropscore.cli.deployment import Deployment, Scoring
 from dropscore.jobs.job import Job, State, job_id
-from dropscore.jobs.routes import INPUT
+from schema.keys import INPUT
 from tools.smoke.expected import Scores
 
 POLL_SECONDS = 1.0

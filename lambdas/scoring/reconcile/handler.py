@@ -10,7 +10,7 @@ import boto3
 
 from dropscore.aws.table import JobsTable
 from dropscore.events.reconcile import Reconciliation
-from dropscore.events.submit import Intake
+from dropscore.events.submit import Submitter
 from dropscore.log import invocation
 from dropscore.settings import ReconcileSettings, SubmitSettings
 
@@ -25,7 +25,7 @@ def _reconciliation() -> Reconciliation:
         table=table,
         s3=s3,
         batch=batch,
-        intake=Intake(settings, table, batch, s3),
+        submitter=Submitter(settings, table, batch, s3),
     )
 
 

@@ -10,27 +10,27 @@ import boto3
 
 from dropscore.aws.table import JobsTable
 from dropscore.errors import JobError
-from dropscore.events.submit import Intake, Upload, Wish
+from dropscore.events.submit import RetryRequest, Submitter, Upload
 from dropscore.log import invocation
 from dropscore.settings import SubmitSettings
 
 
 @cache
-def _intake() -> Intake:
+def _submitter() -> Submitter:
     settings = SubmitSettings.from_env(os.environ)
     table = JobsTable(boto3.resource("dynamodb").Table(settings.jobs_table))
-    return Intake(settings, table, boto3.client("batch"), boto3.client("s3"))
+    return Submitter(settings, table, boto3.client("batch"), boto3.client("s3"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str | None]:
     with invocation(context):
         if "retry" in event:
             return _retry(event["retry"])
-        return {"job_id": _intake().take(Upload.from_event(event))}
+        return {"job_id": _submitter().submit(Upload.from_event(event))}
 
 
 def _retry(asked: dict[str, Any]) -> dict[str, str | None]:
     try:
-        return {"job_id": _intake().retry(Upload(**asked["upload"]), Wish(**asked["wish"]))}
+        return {"job_id": _submitter().retry(Upload(**asked["upload"]), RetryRequest(**asked["request"]))}
     except JobError as error:
         return {"code": error.code, "message": error.message}

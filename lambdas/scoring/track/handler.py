@@ -12,7 +12,8 @@ from dropscore.aws.table import JobsTable
 from dropscore.events.track import BatchChange, track
 from dropscore.jobs.job import Job
 from dropscore.log import invocation
-from dropscore.output.publish import Manifest, Publication
+from dropscore.output.manifest import Manifest
+from dropscore.output.publish import Publication
 from dropscore.settings import TrackSettings
 
 

@@ -14,7 +14,8 @@ from typing import Any
 from boto3.dynamodb.types import TypeSerializer
 
 from dropscore.aws.items import item_of
-from dropscore.jobs.job import Job, State, now
+from dropscore.clock import now
+from dropscore.jobs.job import Job, State
 from dropscore.jobs.routes import errors_key, manifest_key
 from tests.e2e.builds import Images, waiting_stack
 from tests.e2e.conftest import WAIT_SECONDS

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dropscore.metrics import NAMESPACE, UNITS
+from schema.metrics import NAMESPACE, UNITS
 from stacks.constructs import metrics as measures
 from tests.stacks.building import ROOT, Json, Templates, only, properties, rendered
 from tests.stacks.conftest import Build

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from dropscore.jobs.input_keys import FOLDER_MARKERS, NAMES, UNFINISHED
-from dropscore.jobs.routes import SIDECAR
+from schema.keys import JOB_OPTIONS as SIDECAR
 from stacks.settings import SECTIONS, Settings
 from stacks.settings.artifact import Artifact
 from stacks.settings.problems import SettingsError
+from schema.keys import FOLDER_MARKERS, INPUT_PATTERNS, JOB_OPTIONS, UNFINISHED
 from stacks.settings.sections import NEVER_INPUTS, InputSettings
 from stacks.settings.workers import FAMILIES
 from tests.stacks.building import MODEL_SHA256, ROOT, VERSION, digest_of, pack, write_settings
@@ -94,10 +94,10 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         {"worker.compute": "ec2", "worker.instance_families": ["m7i", "m7g"]},
         ["worker.instance_families: ['m7i', 'm7g']: m7g is not of the architecture x86_64"],
     ),
-    "termination_protection, and not kept": (
+    "protected, and not kept": (
         {"deploy.termination_protection": True},
         [
-            "deploy.termination_protection: True: what is termination_protection from deletion is also kept; add retain_data = true"
+            "deploy.termination_protection: True: data of a protected deployment must be kept too; add retain_data = true"
         ],
     ),
     "a tag of ours": ({"deploy.tags.dropscore:env": "x"}, ["'dropscore:env': AWS and Dropscore own that prefix"]),

@@ -94,8 +94,8 @@ def test_the_jobs_table_costs_by_use_and_can_be_restored(templates: Templates) -
 
 
 def test_what_is_protected_cannot_be_deleted_by_mistake(templates: Templates, build_template: Build) -> None:
-    termination_protection = build_template({"deploy.retain_data": True, "deploy.termination_protection": True})
-    for built, expected in ((templates, False), (termination_protection, True)):
+    protected = build_template({"deploy.retain_data": True, "deploy.termination_protection": True})
+    for built, expected in ((templates, False), (protected, True)):
         assert only(built.storage, "AWS::DynamoDB::Table")["DeletionProtectionEnabled"] is expected
         manifest = json.loads((built.outdir / "manifest.json").read_text())["artifacts"].values()
         stacks = [each["properties"] for each in manifest if each["type"] == "aws:cloudformation:stack"]

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from dropscore.metrics import UNITS
+from schema.metrics import UNITS
 from tests.events import complaints
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "monitoring.md").read_text()

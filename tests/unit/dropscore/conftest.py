@@ -15,17 +15,19 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from dropscore.aws.table import JobsTable
-from dropscore.events.submit import Intake, Upload
+from dropscore.events.submit import Submitter, Upload
 from dropscore.files.feature_names import digest_of
 from dropscore.files.requests import split_rows
-from dropscore.jobs.input_keys import NAMES, Inputs
+from dropscore.jobs.input_keys import Inputs
 from dropscore.jobs.job import Job
 from dropscore.jobs.options import Options
 from dropscore.jobs.routes import Model, Route, StoredNames, manifest_key
-from dropscore.output.publish import Manifest, Publication
+from dropscore.output.manifest import Manifest
+from dropscore.output.publish import Publication
 from dropscore.scoring.pace import Retry
 from dropscore.scoring.worker import Worker
 from dropscore.settings import SubmitSettings, WorkerSettings
+from schema.keys import INPUT_PATTERNS as NAMES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -47,12 +49,12 @@ class FakeModel:
         self.is_by_digest = False
         self.fail: Callable[[bytes], None] = lambda _body: None
 
-    def invoke_endpoint(self, *, Body: bytes, **_: str) -> dict[str, Any]:  # noqa: N803
+    def invoke_endpoint(self, *, Request: bytes, **_: str) -> dict[str, Any]:  # noqa: N803
         self.calls += 1
-        self.fail(Body)
+        self.fail(Request)
         names = f";feature-names={digest_of(self.names)}" if self.names else ""
         said = {"CustomAttributes": f"model-version={self.version}{names}"} if self.version else {}
-        rows = [b"%d" % crc32(row) for row in split_rows(Body)] if self.is_by_digest else Body.split()
+        rows = [b"%d" % crc32(row) for row in split_rows(Request)] if self.is_by_digest else Request.split()
         return {"Body": io.BytesIO(b"".join(b"0.%s\n" % row for row in rows)), **said}
 
 
@@ -108,9 +110,9 @@ class Account:
         return Upload(bucket=BUCKET, key=key, version_id=version, size_bytes=len(data))
 
     def take(self, upload: Upload) -> str | None:
-        return self.intake().take(upload)
+        return self.submitter().submit(upload)
 
-    def intake(self) -> Intake:
+    def submitter(self) -> Submitter:
         settings = SubmitSettings(
             jobs_table="jobs",
             bucket=BUCKET,
@@ -126,7 +128,7 @@ class Account:
             job_ttl_days=1,
             shard_bytes=self.shard_bytes,
         )
-        return Intake(settings, self.table, self.batch, self.s3)  # type: ignore[arg-type]
+        return Submitter(settings, self.table, self.batch, self.s3)  # type: ignore[arg-type]
 
     def worker(self, batch_job_id: str = "batch-1", attempt: int = 1) -> Worker:
         settings = WorkerSettings(

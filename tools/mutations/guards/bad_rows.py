@@ -12,14 +12,14 @@ PLACES = UNIT + "scoring/test_positions.py::"
 
 ALLOWING = (
     Guard(
-        "bad-rows-of-a-body-are-held-against-the-number",
+        "bad-rows-of-a-request-are-held-against-the-number",
         SCORER,
         "if len(search.bad) > self.most_bad_rows:",
         "if False:",
         UNIT + "scoring/test_scorer.py::test_more_bad_rows_in_a_body_than_are_borne_end_it",
     ),
     Guard(
-        "the-search-in-a-body-is-bounded",
+        "the-search-in-a-request-is-bounded",
         SCORER,
         "if search.refusals > self.most_refusals or not self.effort.take():",
         "if not self.effort.take():",

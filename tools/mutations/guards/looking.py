@@ -11,7 +11,7 @@ GUARDS = (
     Guard(
         "lost-files-are-looked-for",
         RECONCILE,
-        "                    yield partial(self.intake.take, upload)\n",
+        "                    yield partial(self.submitter.submit, upload)\n",
         "                    yield partial(bool, upload)\n",
         TEST + "test_a_file_whose_event_was_lost_is_found_and_scored",
     ),
@@ -39,7 +39,7 @@ GUARDS = (
     Guard(
         "the-unsubmitted-are-submitted",
         RECONCILE,
-        "                    yield partial(self.intake.submit_again, job)\n",
+        "                    yield partial(self.submitter.submit_claimed, job)\n",
         "                    yield partial(bool, job)\n",
         TEST + "test_a_claim_that_was_never_submitted_is_submitted",
     ),

@@ -98,7 +98,7 @@ CUTTING = (
         UNIT + "files/test_requests.py::test_blank_lines_are_no_rows_and_no_byte_is_lost",
     ),
     Guard(
-        "bodies-stay-under-the-limit",
+        "requests-stay-under-the-limit",
         LINES,
         "_end_of_last_row(marks, limit.bytes) or",
         "_end_of_last_row(marks, len(marks)) or",
@@ -166,8 +166,8 @@ QUOTING = (
     Guard(
         "files-with-escapes-are-not-divided",
         "dropscore/events/submit.py",
-        "is_packed(upload.key) or options.escape is not None",
-        "is_packed(upload.key)",
+        "is_compressed(upload.key) or options.escape is not None",
+        "is_compressed(upload.key)",
         PLACES + "test_escaped_quotes_are_read_when_the_option_says_so",
     ),
 )
@@ -229,7 +229,7 @@ DIVIDING = (
     Guard(
         "packed-files-are-not-divided",
         "dropscore/jobs/plan.py",
-        "if is_packed or size_bytes <= shard_bytes:",
+        "if is_compressed or size_bytes <= shard_bytes:",
         "if size_bytes <= shard_bytes:",
         UNIT + "jobs/test_plan.py::test_a_small_or_packed_file_is_one_shard",
     ),

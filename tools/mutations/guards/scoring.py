@@ -1,4 +1,4 @@
-"""Bodies to the endpoint and scores back: as many as rows, in their order, by one model, at a pace that it bears."""
+"""Requests to the endpoint and scores back: as many as rows, in their order, by one model, at a pace that it bears."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REPLIES = (
     Guard(
         "as-many-scores-as-rows",
         SCORES,
-        "    if len(rows) != body.rows:\n        raise",
+        "    if len(rows) != request.rows:\n        raise",
         "    if False:\n        raise",
         UNIT + "scoring/test_replies.py::test_anything_else_is_a_bad_response",
     ),
@@ -99,8 +99,8 @@ REPLIES = (
     Guard(
         "scores-in-the-rows-order",
         SCORER,
-        "window.append(pool.submit(self._score, body, pace))",
-        "window.appendleft(pool.submit(self._score, body, pace))",
+        "window.append(pool.submit(self._score, request, pace))",
+        "window.appendleft(pool.submit(self._score, request, pace))",
         IN_SCORER + "test_scores_come_in_the_order_of_the_rows_however_late_the_replies",
     ),
     Guard(
@@ -166,14 +166,14 @@ LIMITS = (
     Guard(
         "413-is-remembered-in-the-file",
         SCORER,
-        "                self.limit.refused(len(part.body.data))\n",
+        "                self.limit.refused(len(part.request.data))\n",
         "",
         IN_SCORER + "test_a_body_that_is_too_large_is_halved_and_the_size_remembered",
     ),
     Guard(
         "413-is-remembered-for-the-next-job",
         "dropscore/scoring/pipeline.py",
-        "self.table.learn_body_limit(self.model.name, self.model.version, known)",
+        "self.table.learn_payload_limit(self.model.name, self.model.version, known)",
         "pass",
         UNIT + "scoring/test_worker.py::test_a_body_limit_that_was_learned_spares_the_next_job_the_refusals",
     ),
@@ -185,7 +185,7 @@ LIMITS = (
         "tests/contract/test_table.py::test_the_smallest_body_limit_of_a_model_version_is_remembered[moto]",
     ),
     Guard(
-        "few-bodies-are-held",
+        "few-requests-are-held",
         SCORER,
         "while window and (len(window) == self.max_concurrent_requests or _unanswered(window) >= pace.size):",
         "while False:",

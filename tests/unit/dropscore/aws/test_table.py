@@ -68,11 +68,6 @@ def test_of_two_retries_of_the_same_run_one_gets_through(table: JobsTable) -> No
     assert _found(table) == ended
 
 
-def test_a_job_that_batch_has_is_not_refused(table: JobsTable) -> None:
-    assert not table.refuse(JOB, status=State.REJECTED, code="X", message="x", finished_at="t")
-    assert _found(table).status is State.RUNNING
-
-
 def test_progress_is_added_to_a_running_run_alone(table: JobsTable) -> None:
     table.advance(JOB, 5)
     assert (_found(table).rows_scored, _found(table).shards_done) == (5, 1)

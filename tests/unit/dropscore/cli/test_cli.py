@@ -380,7 +380,7 @@ def test_retry_asks_for_the_version_of_the_job(cli: Commands, monkeypatch: pytes
     job, functions = cli.job(1, State.FAILED, job_id=_own_id(cli)), Functions({"job_id": "again"})
     assert _retry(cli, monkeypatch, functions, job.job_id, "--model", "other")[:2] == (0, "again\n")
     upload = {"bucket": cli.bucket, "key": "input/march.csv", "version_id": "v", "size_bytes": 1}
-    assert functions.asked == [{"upload": upload, "wish": {"model": "other", "rejected_only": False}}]
+    assert functions.asked == [{"upload": upload, "request": {"model": "other", "rejected_only": False}}]
 
 
 def test_retry_of_an_expired_job_takes_the_files_newest_version(cli: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,7 +389,7 @@ def test_retry_of_an_expired_job_takes_the_files_newest_version(cli: Commands, m
     assert _retry(cli, monkeypatch, functions, "old.csv", "--rejected-only")[0] == 0
     (asked,) = functions.asked
     assert (asked["upload"]["version_id"], asked["upload"]["size_bytes"]) == (version, 2)
-    assert asked["wish"]["rejected_only"]
+    assert asked["request"]["rejected_only"]
 
 
 def _with_follow_ups(cli: Commands) -> Job:

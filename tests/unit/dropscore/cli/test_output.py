@@ -44,7 +44,7 @@ MANIFEST: dict[str, Any] = {
     "rows": {"in": TEXT, TEXT: 1},
     "output": {"key": TEXT, "bytes": 1, "parts": [{"rows": 1, "bytes": 1, "sha256": TEXT}]},
     "errors": None,
-    "input": {"is_packed": False, "parts": [{"start": 0, "end": 1, "sha256": TEXT}]},
+    "input": {"is_compressed": False, "parts": [{"start": 0, "end": 1, "sha256": TEXT}]},
 }
 Runs = list[list[str]]
 

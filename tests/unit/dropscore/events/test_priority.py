@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dropscore.events.submit import Wish
+from dropscore.events.submit import RetryRequest
 from dropscore.events.track import BatchChange, track
 from tests.unit.dropscore.conftest import Account
 
@@ -37,13 +37,13 @@ def test_a_retry_has_the_priority_that_the_route_has_now(account: Account) -> No
     failed = {"jobId": "batch-1", "status": "FAILED", "parameters": {"job_id": job_id}}
     assert track(BatchChange.from_event({"detail": failed}), account.table, account.finish)
     account.priority = 3
-    account.intake().retry(upload, Wish())
+    account.submitter().retry(upload, RetryRequest())
     assert _asked(account) == [("scoring", 9), ("scoring", 3)]
 
 
 def test_a_claim_that_reconcile_submits_has_it_too(account: Account) -> None:
     job_id = account.take(account.put(b"1\n", key=KEY))
-    account.intake().submit_again(account.job(job_id or ""))
+    account.submitter().submit_claimed(account.job(job_id or ""))
     assert _asked(account) == [("scoring", 9)] * 2
 
 

@@ -35,7 +35,7 @@ def _run(account: Account, batch: FakeBatch | None = None, after: timedelta = LA
         table=account.table,
         s3=account.s3,
         batch=batch or FakeBatch(),  # type: ignore[arg-type]
-        intake=account.intake(),
+        submitter=account.submitter(),
     )
     return one.run(datetime.now(UTC) + after)
 

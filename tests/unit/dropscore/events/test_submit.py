@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dropscore.errors import RejectedError
-from dropscore.events.submit import Upload, Wish
+from dropscore.events.submit import RetryRequest, Upload
 from dropscore.jobs.job import Job, State
 from dropscore.jobs.options import Options
 from tests.unit.dropscore.conftest import Account, model_error
@@ -89,7 +89,7 @@ def test_an_object_that_is_nobodys_file_is_ignored(account: Account, key: str) -
     upload = account.put(b"1\n", key)
     assert account.take(upload) is None
     with pytest.raises(RejectedError, match="NOT_AN_INPUT"):
-        account.intake().retry(upload, Wish())
+        account.submitter().retry(upload, RetryRequest())
     assert account.table.find(upload.job_id) is None
     assert account.batch.submitted == []
 
@@ -110,7 +110,7 @@ def test_a_file_is_scored_once_the_settings_list_it(account: Account) -> None:
     upload = account.put(b"1\n2\n", "input/x/0000_part_00")
     account.take(upload)
     account.names = ("*_part_*",)
-    account.intake().retry(upload, Wish())
+    account.submitter().retry(upload, RetryRequest())
     job = account.job(upload.job_id)
     assert (job.status, job.run, job.code, job.message) == (State.SUBMITTED, 2, None, None)
     account.worker().score(job.job_id)
@@ -149,7 +149,7 @@ def test_a_refusal_that_was_cut_short_stays_one(
     if is_found_by == "event":
         account.take(upload)
     else:
-        account.intake().submit_again(account.job(upload.job_id))
+        account.submitter().submit_claimed(account.job(upload.job_id))
     assert (account.job(upload.job_id).status, account.job(upload.job_id).code) == (State.REJECTED, code)
     assert account.batch.submitted == []
 
@@ -262,7 +262,7 @@ def test_a_failed_job_runs_again_under_its_own_id(account: Account) -> None:
     upload = account.put(b"1\n2\n")
     account.take(upload)
     first = _ended(account, upload)
-    assert account.intake().retry(upload, Wish()) == first.job_id
+    assert account.submitter().retry(upload, RetryRequest()) == first.job_id
     again = account.job(first.job_id)
     assert (again.status, again.run, again.code) == (State.SUBMITTED, 2, None)
     assert again.output_key == first.output_key
@@ -276,29 +276,29 @@ def test_a_retry_takes_the_options_as_they_are_now(account: Account) -> None:
     account.take(upload)
     assert account.job(upload.job_id).code == "EMPTY_FILE"
     account.options = Options(header=False)
-    account.intake().retry(upload, Wish())
+    account.submitter().retry(upload, RetryRequest())
     assert account.job(upload.job_id).status is State.SUBMITTED
 
 
 def test_a_job_whose_row_has_expired_is_retried_from_the_file_alone(account: Account) -> None:
     upload = account.put(b"1\n")
-    assert account.job(account.intake().retry(upload, Wish())).status is State.SUBMITTED
+    assert account.job(account.submitter().retry(upload, RetryRequest())).status is State.SUBMITTED
 
 
 @pytest.mark.parametrize(
-    ("wish", "code"),
+    ("request", "code"),
     [
-        (Wish(), "NOTHING_TO_RETRY"),
-        (Wish(rejected_only=True), "NOTHING_TO_RETRY"),
-        (Wish(model="none"), "INVALID_OPTIONS"),
+        (RetryRequest(), "NOTHING_TO_RETRY"),
+        (RetryRequest(rejected_only=True), "NOTHING_TO_RETRY"),
+        (RetryRequest(model="none"), "INVALID_OPTIONS"),
     ],
 )
-def test_a_job_that_succeeded_is_left_alone(account: Account, wish: Wish, code: str) -> None:
+def test_a_job_that_succeeded_is_left_alone(account: Account, request: RetryRequest, code: str) -> None:
     upload = account.put(b"1\n")
     account.worker().score(account.take(upload) or "")
     before = account.job(upload.job_id)
     with pytest.raises(RejectedError, match=code):
-        account.intake().retry(upload, wish)
+        account.submitter().retry(upload, request)
     assert account.job(upload.job_id) == before
 
 
@@ -306,17 +306,17 @@ def test_a_job_under_way_is_not_retried(account: Account) -> None:
     upload = account.put(b"1\n")
     account.take(upload)
     with pytest.raises(RejectedError, match="JOB_IN_PROGRESS"):
-        account.intake().retry(upload, Wish())
+        account.submitter().retry(upload, RetryRequest())
     assert len(account.batch.submitted) == 1
 
 
 def test_another_model_is_another_job(account: Account) -> None:
     upload = account.put(b"1\n")
     account.worker().score(account.take(upload) or "")
-    ids = [account.intake().retry(upload, Wish(model="fraud"))]
+    ids = [account.submitter().retry(upload, RetryRequest(model="fraud"))]
     assert account.job(ids[0]).status is State.SUBMITTED
     account.worker("batch-2").score(ids[0])
-    ids.append(account.intake().retry(upload, Wish(model="fraud")))
+    ids.append(account.submitter().retry(upload, RetryRequest(model="fraud")))
     assert len({upload.job_id, *ids}) == 3
     assert len(account.outputs()) == 2
 
@@ -338,7 +338,7 @@ def test_only_the_rejected_rows_are_scored_again(account: Account) -> None:
     refused.remove(b"13")
     refused.remove(b"47")
     calls = account.model.calls
-    again = account.job(account.intake().retry(upload, Wish(rejected_only=True)))
+    again = account.job(account.submitter().retry(upload, RetryRequest(rejected_only=True)))
     assert (again.job_id != upload.job_id, again.rejected_of) == (True, upload.job_id)
     account.worker("batch-2").score(again.job_id)
     again = account.job(again.job_id)

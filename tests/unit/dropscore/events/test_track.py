@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dropscore.events.submit import Wish
+from dropscore.events.submit import RetryRequest
 from dropscore.events.track import BatchChange, track
 from dropscore.jobs.job import State
 from tests.unit.dropscore.conftest import Account
@@ -166,6 +166,6 @@ def test_word_of_an_earlier_run_ends_nothing(account: Account) -> None:
     with pytest.MonkeyPatch.context() as patched:  # the next run is claimed, and not yet submitted
         patched.setattr(account.batch, "submit_job", lambda **_: (_ for _ in ()).throw(TimeoutError))
         with pytest.raises(TimeoutError):
-            account.intake().retry(upload, Wish())
+            account.submitter().retry(upload, RetryRequest())
     track(failed, account.table, account.finish)
     assert (account.job(job_id).status, account.job(job_id).run) == (State.CLAIMED, 2)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dropscore.errors import StrayQuoteError
 from dropscore.files.cells import content_of, split_cells
 from dropscore.files.dialect import RFC_4180, Dialect
-from dropscore.files.requests import Limit, count_empty_rows, count_rows, cut, split_rows
+from dropscore.files.requests import count_empty_rows, count_rows, cut, split_rows
 from dropscore.files.rows import line_of
 from tests.unit.dropscore.files.rfc4180 import is_sound, parsed, texts
 
@@ -78,7 +78,7 @@ def test_without_quotes_text_has_the_lines_of_csv(data: bytes) -> None:
     read = csv.reader(io.StringIO(data.decode(), newline=""), quoting=csv.QUOTE_NONE)
     assert [[cell.decode() for cell in row] for row in rows] == [row for row in read if row]
     assert count_rows(data, BARE) == len(rows)
-    assert b"".join(body.data for body in cut([data], Limit(1 << 20), BARE)) == data
+    assert b"".join(request.data for request in cut([data], 1 << 20, BARE)) == data
 
 
 @given(texts('1,"\n'), st.integers(1, 9), st.integers(12, 60))
@@ -87,9 +87,9 @@ def test_without_quotes_text_has_the_lines_of_csv(data: bytes) -> None:
 def test_first_stray_quote_ends_the_reading_wherever_bodies_end(data: bytes, chunk: int, limit: int) -> None:
     rows, found = 0, None
     try:
-        for body in cut((data[at : at + chunk] for at in range(0, len(data), chunk)), Limit(limit * 10)):
-            assert is_sound(body.data)
-            rows += body.rows
+        for request in cut((data[at : at + chunk] for at in range(0, len(data), chunk)), limit * 10):
+            assert is_sound(request.data)
+            rows += request.rows
     except StrayQuoteError as error:
         found = error
     if is_sound(data):
@@ -121,7 +121,7 @@ def test_stray_quote_is_named_where_it_stands(
     data: bytes, row: int, column: int, line: int, offset: int, what: str
 ) -> None:
     with pytest.raises(StrayQuoteError) as caught:
-        list(cut([data], Limit(1000)))
+        list(cut([data], 1000))
     error = caught.value
     assert (error.rows, error.column, error.line, error.offset) == ((row, row), column, line, offset)
     assert error.message.startswith(f"row {row} (line {line}, at byte {offset}): column {column}: {what}. ")
@@ -131,13 +131,13 @@ def test_stray_quote_is_named_where_it_stands(
 
 def test_backslash_before_delimiter_is_refused_when_it_escapes() -> None:
     with pytest.raises(StrayQuoteError, match="a backslash stands outside quotes before a delimiter"):
-        list(cut([b"1,a\\,b\n"], Limit(1000), ESCAPED))
-    assert [body.rows for body in cut([b"1,a\\,b\n"], Limit(1000))] == [1]
+        list(cut([b"1,a\\,b\n"], 1000, ESCAPED))
+    assert [request.rows for request in cut([b"1,a\\,b\n"], 1000)] == [1]
 
 
 def test_stray_quote_is_found_before_a_row_is_too_large() -> None:
     with pytest.raises(StrayQuoteError, match=r"^STRAY_QUOTE: row 3 \(line 3, at byte 11\): column 2"):
-        list(cut([b"1,2\n", b'3,4\n5,6" pipe\n', b"7,8\n" * 100], Limit(40)))
+        list(cut([b"1,2\n", b'3,4\n5,6" pipe\n', b"7,8\n" * 100], 40))
 
 
 rows = st.lists(
@@ -148,14 +148,14 @@ rows = st.lists(
 @given(rows.map(b"".join), st.integers(1, 9), st.integers(30, 80))
 def test_empty_rows_are_blank_lines_when_they_are_skipped(data: bytes, chunk: int, limit: int) -> None:
     kept = [row for row in parsed(data) if any(row)]
-    bodies = list(cut((data[at : at + chunk] for at in range(0, len(data), chunk)), Limit(limit), SKIPPING))
-    assert b"".join(body.data for body in bodies) == data
-    assert sum(body.rows for body in bodies) == len(kept) == count_rows(data, SKIPPING)
-    found = [row for body in bodies for row in split_rows(body.data, SKIPPING)]
+    requests = list(cut((data[at : at + chunk] for at in range(0, len(data), chunk)), limit, SKIPPING))
+    assert b"".join(request.data for request in requests) == data
+    assert sum(request.rows for request in requests) == len(kept) == count_rows(data, SKIPPING)
+    found = [row for request in requests for row in split_rows(request.data, SKIPPING)]
     assert [parsed(row)[0] for row in found] == kept
     for dialect in (RFC_4180, SKIPPING):
         assert count_empty_rows(data, dialect) == len(parsed(data)) - len(kept)
-    for body in bodies:
-        if body.rows:
-            assert data[body.first_row_offset :].startswith(split_rows(body.data, SKIPPING)[0])
-            assert body.first_row_line == data.count(b"\n", 0, body.first_row_offset) + 1
+    for request in requests:
+        if request.rows:
+            assert data[request.first_row_offset :].startswith(split_rows(request.data, SKIPPING)[0])
+            assert request.first_row_line == data.count(b"\n", 0, request.first_row_offset) + 1

@@ -9,7 +9,7 @@ from zlib import crc32
 import pytest
 
 from dropscore.errors import PermanentError, TransientError
-from dropscore.events.submit import Wish
+from dropscore.events.submit import RetryRequest
 from dropscore.files.feature_names import digest_of, read_names
 from dropscore.jobs.job import Job, State
 from dropscore.jobs.options import Options
@@ -95,14 +95,14 @@ def test_a_file_with_other_columns_is_rejected_at_once(named: Account, header: s
 
 
 @pytest.mark.parametrize("data", [b"a,b,c,d", b"a,b,c,d\n", b"\xef\xbb\xbfd,c,b,a\r\n", b"a,b,c,d\r\n\r\n"])
-@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.parametrize("is_compressed", [False, True])
 @pytest.mark.parametrize("shard_bytes", [1 << 20, 3])
-def test_a_header_alone_is_an_empty_file(account: Account, data: bytes, is_packed: bool, shard_bytes: int) -> None:
+def test_a_header_alone_is_an_empty_file(account: Account, data: bytes, is_compressed: bool, shard_bytes: int) -> None:
     account.shard_bytes = shard_bytes
     for names in ((), NAMES):
         if names:
             account.deploy(*names)
-        job = _taken(account, gzip.compress(data) if is_packed else data, "input/a.csv" + ".gz" * is_packed)
+        job = _taken(account, gzip.compress(data) if is_compressed else data, "input/a.csv" + ".gz" * is_compressed)
         assert (job.status, job.code) == (State.REJECTED, "EMPTY_FILE"), job
 
 
@@ -165,7 +165,7 @@ def test_a_retry_by_another_model_matches_its_names(named: Account) -> None:
     first = named.models
     named.deploy("b", "a", "d", "c", version="ba9876543210")
     named.models = {**first, "other": Model(**{**vars(named.models["fraud"]), "name": "other"})}
-    again = named.job(named.intake().retry(upload, Wish(model="other")))
+    again = named.job(named.submitter().retry(upload, RetryRequest(model="other")))
     assert named.read(_run(named, again).output_key) == _scores("badc")
 
 

@@ -13,7 +13,7 @@ import pytest
 import xgboost
 
 from dropscore.files.layout import Layout
-from dropscore.files.requests import Limit, cut
+from dropscore.files.requests import cut
 from dropscore.jobs.options import Options
 
 NAMES = ["amount", "größe", "x y", 'a"b', "v,1", "2020"]
@@ -29,10 +29,10 @@ def booster() -> xgboost.Booster:
 
 @pytest.fixture
 def parse(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What our container makes of a body."""
+    """What our container makes of a request."""
     schema = importlib.import_module("model.serving.formats.schema").Schema(features=len(NAMES))
     reader = importlib.import_module("model.serving.formats.csv_rows").parse
-    return lambda body: reader(body, schema)
+    return lambda request: reader(request, schema)
 
 
 def _table(chance: random.Random) -> tuple[pd.DataFrame, list[str]]:
@@ -71,8 +71,8 @@ def test_scores_are_those_of_the_booster_in_whatever_order(seed: int, booster: x
         options = _options(chance, table, added, delimiter)
 
         layout = Layout.of(file, options, features=len(NAMES), is_whole=True, names=NAMES)
-        bodies = cut([file[layout.data_offset :]], Limit(chance.choice([300, 1 << 20])), layout.dialect)
-        scored = [score for body in bodies for score in _predict(booster, parse(layout.payload(body.data)))]
+        requests = cut([file[layout.data_offset :]], chance.choice([300, 1 << 20]), layout.dialect)
+        scored = [score for request in requests for score in _predict(booster, parse(layout.payload(request.data)))]
 
         assert scored == _predict(booster, table[NAMES].to_numpy(dtype=float)), (seed, number, text)
         assert layout.matching.is_by_name

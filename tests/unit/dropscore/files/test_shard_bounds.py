@@ -45,7 +45,7 @@ class File:
 
 
 def _shards(file: File, shard_bytes: int, most_bytes: int) -> Iterable[tuple[int, bytes]]:
-    plan = Plan.of(len(file.data), shard_bytes, is_packed=False)
+    plan = Plan.of(len(file.data), shard_bytes, is_one_shard=False)
     for index in range(plan.shards):
         start, stop = plan.bounds(index)
         first = first_row_at(file.read, start, len(file.data), most_bytes=most_bytes)

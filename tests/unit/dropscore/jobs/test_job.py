@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from dropscore.clock import timestamp
 from dropscore.errors import IllegalMoveError
-from dropscore.jobs.job import ENDS, Job, State, job_id, may_move_to, timestamp
+from dropscore.jobs.job import ENDS, Job, State, job_id, may_move_to
 
 JOB = Job(
     job_id="j",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dropscore.errors import ConfigurationError
-from dropscore.jobs.options import MOST_SIDECAR_BYTES, Options, sidecar
+from dropscore.jobs.options import MAX_JOB_OPTIONS_BYTES, Options, parse_job_options
 
 ALL: dict[str, Any] = {
     "max_bad_rows": "0.5%",
@@ -170,9 +170,9 @@ def test_the_digest_does_not_follow_how_many_rows_may_be_bad() -> None:
 
 
 def test_a_sidecar_says_options_and_a_model() -> None:
-    found = sidecar(b'\xef\xbb\xbf{"model": "fraud", "header": true}', "x")
+    found = parse_job_options(b'\xef\xbb\xbf{"model": "fraud", "header": true}', "x")
     assert found == ({"header": True}, "fraud")
-    assert sidecar(b"{}", "x").model is None
+    assert parse_job_options(b"{}", "x").model is None
 
 
 @pytest.mark.parametrize(
@@ -181,18 +181,18 @@ def test_a_sidecar_says_options_and_a_model() -> None:
         (b"", "is not JSON"),
         (b"{secret}", "is not JSON"),
         (b"\xff", "is not JSON"),
-        (b"[" * MOST_SIDECAR_BYTES, "is not JSON"),
+        (b"[" * MAX_JOB_OPTIONS_BYTES, "is not JSON"),
         (b'["secret"]', "is not a JSON object"),
         (b'{"model": 3}', "model: write the name of a model"),
-        (b"{" + b" " * MOST_SIDECAR_BYTES + b"}", "is 65538 bytes long; 65536 is the most"),
+        (b"{" + b" " * MAX_JOB_OPTIONS_BYTES + b"}", "is 65538 bytes long; 65536 is the most"),
     ],
 )
 def test_what_a_sidecar_may_not_be(text: bytes, complaint: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        sidecar(text, "input/a.csv.job.json")
+        parse_job_options(text, "input/a.csv.job.json")
     assert str(caught.value).startswith(f"input/a.csv.job.json: {complaint}")
     assert "secret" not in str(caught.value)
 
 
 def test_the_largest_sidecar_is_read() -> None:
-    assert sidecar(b"{" + b" " * (MOST_SIDECAR_BYTES - 2) + b"}", "x") == ({}, None)
+    assert parse_job_options(b"{" + b" " * (MAX_JOB_OPTIONS_BYTES - 2) + b"}", "x") == ({}, None)

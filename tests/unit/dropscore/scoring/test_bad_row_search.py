@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dropscore.errors import RowFault, RowsRefusedError, RowTooLargeError
-from dropscore.files.requests import Body, count_rows, split_rows
+from dropscore.files.requests import Request, count_rows, split_rows
 from dropscore.scoring.bad_row_search import Search
 
 LINES = [b"1,2\n", b"3,4\r\n", b"\n", b"\r\n", b'"a\n\nb",3\r\n', b'"",\n', b"bad,1\n", b'"bad\n",2\n']
@@ -24,16 +24,16 @@ def _refused(part: bytes, named: int) -> RowsRefusedError:
 @given(gappy, st.integers(0, 4), st.integers(1, 9))
 def test_every_row_is_found_good_or_bad_at_its_place(data: bytes, named: int, limit: int) -> None:
     rows = split_rows(data)
-    search = Search(Body(data, first_row=11, rows=len(rows), offset=1000))
+    search = Search(Request(data, first_row=11, rows=len(rows), offset=1000))
     while part := search.next_part():
-        sent = split_rows(part.body.data)
-        assert len(sent) == part.body.rows == len(part.places)
+        sent = split_rows(part.request.data)
+        assert len(sent) == part.request.rows == len(part.places)
         assert sent == [rows[place] for place in part.places]
         assert part.span == (11 + part.places[0], 11 + part.places[-1])
         if len(sent) > limit:
             search.halve(part)
         elif any(b"bad" in row for row in sent):
-            search.refused(part, _refused(part.body.data, named))
+            search.refused(part, _refused(part.request.data, named))
         else:
             search.answered(part, b"".join(b"%d\n" % len(row) for row in sent))
     bad = {place for place, row in enumerate(rows) if b"bad" in row}
@@ -48,7 +48,7 @@ def test_every_row_is_found_good_or_bad_at_its_place(data: bytes, named: int, li
 
 
 def test_one_row_cannot_be_halved() -> None:
-    search = Search(Body(b"\n123\n", first_row=3, rows=1, offset=10))
+    search = Search(Request(b"\n123\n", first_row=3, rows=1, offset=10))
     part = search.next_part()
     assert part
     with pytest.raises(RowTooLargeError, match=r"row 3 \(line 2, at byte 11\)"):
@@ -56,13 +56,13 @@ def test_one_row_cannot_be_halved() -> None:
 
 
 def test_a_model_that_named_a_good_row_is_not_believed_again() -> None:
-    search = Search(Body(b"1\n2\n3\n4\n5\nbad\n", first_row=1, rows=6, offset=0))
+    search = Search(Request(b"1\n2\n3\n4\n5\nbad\n", first_row=1, rows=6, offset=0))
     wrong = RowsRefusedError("X", "x", rows=(1, 1), reason="x", faults=[RowFault(0, "X", "x")])
     asked = []
     while part := search.next_part():
         asked.append(list(part.places))
-        if b"bad" in part.body.data:
-            search.refused(part, wrong if part.body.rows > 1 else _refused(part.body.data, 1))
+        if b"bad" in part.request.data:
+            search.refused(part, wrong if part.request.rows > 1 else _refused(part.request.data, 1))
         else:
-            search.answered(part, b"1\n" * part.body.rows)
+            search.answered(part, b"1\n" * part.request.rows)
     assert asked == [[0, 1, 2, 3, 4, 5], [0], [1, 2, 3, 4, 5], [1, 2], [3, 4, 5], [3], [4, 5], [4], [5]]

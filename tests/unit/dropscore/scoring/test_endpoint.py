@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dropscore.errors import BusyError, PermanentError, RowFault, RowsRefusedError
-from dropscore.files.requests import Body, Limit, cut
+from dropscore.files.requests import Cutter, Request, cut
 from dropscore.scoring.endpoint import Endpoint
 from dropscore.scoring.pace import Budget, Pace, Retry
 from dropscore.scoring.scorer import Scorer
@@ -44,8 +44,8 @@ class Runtime:
         self.now += seconds
 
 
-def _body(data: bytes = b"1\n") -> Body:
-    (body,) = cut([data], Limit(100))
+def _body(data: bytes = b"1\n") -> Request:
+    (body,) = cut([data], 100)
     return body
 
 
@@ -127,9 +127,10 @@ class Serverless(Runtime):
 def test_more_in_flight_than_a_serverless_endpoint_takes_still_scores_every_row_in_order() -> None:
     runtime = Serverless(most=2)
     endpoint = Endpoint(runtime, "fraud")  # type: ignore[arg-type]
-    limit = Limit(20)
     quick = Retry(base_seconds=0.002, busy_cap_seconds=0.02)
-    scorer = Scorer(invoke=endpoint, limit=limit, max_concurrent_requests=8, retry=quick, budget=Budget(most=0))
-    scored = list(scorer.score(cut(ROWS, limit)))
+    scorer = Scorer(
+        invoke=endpoint, max_bytes=20, limit_bytes=20, max_concurrent_requests=8, retry=quick, budget=Budget(most=0)
+    )
+    scored = list(scorer.score(Cutter(ROWS, 20)))
     assert b"".join(part.lines for part in scored) == b"".join(ROWS)
     assert runtime.refused > 0

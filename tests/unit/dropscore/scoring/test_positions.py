@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dropscore.errors import RejectedError
-from dropscore.events.submit import Wish
+from dropscore.events.submit import RetryRequest
 from dropscore.jobs.job import Job, State
 from dropscore.jobs.options import Options
 from dropscore.jobs.routes import errors_key
@@ -159,7 +159,7 @@ def test_rows_of_a_list_with_columns_are_scored_again(strict: Account) -> None:
     upload = strict.put(b'a,"b,\nc"\n1,2\n1,oops\n\n1,3\n1,oops\n')
     first = _finished(strict, strict.take(upload) or "")
     assert [bad["line"] for bad in _listed(strict, first)] == ["4", "7"]
-    again = _finished(strict, strict.intake().retry(upload, Wish(rejected_only=True)))
+    again = _finished(strict, strict.submitter().retry(upload, RetryRequest(rejected_only=True)))
     assert (again.status, again.rows, again.rows_rejected) == (State.SUCCEEDED, 2, 2)
     assert [(bad["row"], bad["line"], bad["column_name"]) for bad in _listed(strict, again)] == [
         ("1", "4", "b,�c"),

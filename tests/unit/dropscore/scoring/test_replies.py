@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dropscore.errors import PermanentError
-from dropscore.files.requests import Body
+from dropscore.files.requests import Request
 from dropscore.scoring.replies import scores_of
 
-THREE = Body(b"1\n2\n3\n", first_row=11, rows=3, offset=0)
-ONE = Body(b"1\n", first_row=1, rows=1, offset=0)
+THREE = Request(b"1\n2\n3\n", first_row=11, rows=3, offset=0)
+ONE = Request(b"1\n", first_row=1, rows=1, offset=0)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_json_replies_keep_the_text_of_each_number(reply: bytes) -> None:
     "number", ["1", "-1.5", "+2", ".5", "5.", "1e-3", "1E+30", "0" * 200, "1" * 300, "1e-400", "1e300"]
 )
 def test_every_number_is_kept_as_it_came(number: str) -> None:
-    two = Body(b"1\n2\n", first_row=1, rows=2, offset=0)
+    two = Request(b"1\n2\n", first_row=1, rows=2, offset=0)
     assert scores_of(f"{number}\n0.5\n".encode(), two) == f"{number}\n0.5\n".encode()
     assert scores_of(json.dumps([number, "0.5"]).encode(), two) == f"{number}\n0.5\n".encode()
 
@@ -140,7 +140,7 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False).map(repr)
 @given(st.data(), st.sampled_from(sorted(SHAPES)), st.integers(2, 6), st.integers(1, 4))
 def test_what_a_model_says_is_what_is_written(data: st.DataObject, shape: str, rows: int, outputs: int) -> None:
     table = [data.draw(st.lists(NUMBERS, min_size=outputs, max_size=outputs)) for _ in range(rows)]
-    lines = scores_of(SHAPES[shape](table).encode(), Body(b"", first_row=1, rows=rows, offset=0))
+    lines = scores_of(SHAPES[shape](table).encode(), Request(b"", first_row=1, rows=rows, offset=0))
     written = list(csv.reader(io.StringIO(lines.decode("ascii"))))
     assert [[float(cell) for cell in row] for row in written] == [[float(cell) for cell in row] for row in table]
 
@@ -173,7 +173,7 @@ REPLIES = (
 def test_no_reply_is_passed_on_unless_it_is_scores(reply: bytes, rows: int) -> None:
     code: str | None = None
     try:
-        lines = scores_of(reply, Body(b"", first_row=1, rows=rows, offset=0))
+        lines = scores_of(reply, Request(b"", first_row=1, rows=rows, offset=0))
     except PermanentError as error:
         code = error.code
     else:

@@ -11,16 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dropscore.errors import (
-    BodyTooLargeError,
     PermanentError,
     RejectedError,
+    RequestTooLargeError,
     RowFault,
     RowsRefusedError,
     TransientError,
 )
-from dropscore.files.requests import Body, Limit, cut
+from dropscore.files.requests import Cutter, Request
+from dropscore.jobs.bad_rows import BadRow
 from dropscore.scoring.pace import Budget, Retry
-from dropscore.scoring.scorer import BadRow, Invoke, Scored, Scorer
+from dropscore.scoring.scorer import Invoke, Scored, Scorer
 
 ONCE = Retry(attempts=1)
 ROWS = [f"{number}\n".encode() for number in range(200)]
@@ -28,44 +29,45 @@ ROWS = [f"{number}\n".encode() for number in range(200)]
 
 @dataclass
 class Fed:
-    """A scorer that is fed with bytes, which are cut under its own limit."""
+    """A scorer and the bytes that are cut for it."""
 
     scorer: Scorer
 
     def score(self, chunks: Iterable[bytes]) -> Iterator[Scored]:
-        return self.scorer.score(cut(chunks, self.scorer.limit))
+        return self.scorer.score(Cutter(chunks, self.scorer.max_bytes))
 
 
 def _scorer(invoke: Invoke, **changes: object) -> Fed:
-    given = {"invoke": invoke, "limit": Limit(12), "max_concurrent_requests": 4, "retry": ONCE} | changes
-    return Fed(Scorer(**given))  # type: ignore[arg-type]
+    size = changes.pop("size", 12)
+    given = {"max_bytes": size, "limit_bytes": size, "max_concurrent_requests": 4, "retry": ONCE} | changes
+    return Fed(Scorer(invoke=invoke, **given))  # type: ignore[arg-type]
 
 
 def _lines(scored: list[Scored]) -> bytes:
     return b"".join(part.lines for part in scored)
 
 
-def echo(body: Body) -> bytes:
-    return body.data
+def echo(request: Request) -> bytes:
+    return request.data
 
 
 def refusing(bad: set[int], *, names: bool) -> Invoke:
-    """Refuses a body that holds one of the `bad` numbers; row n holds number n - 1."""
+    """Refuses a request that holds one of the `bad` numbers; row n holds number n - 1."""
 
-    def invoke(body: Body) -> bytes:
-        found = [row for row, number in enumerate(body.data.split(), body.first_row) if int(number) in bad]
+    def invoke(request: Request) -> bytes:
+        found = [row for row, number in enumerate(request.data.split(), request.first_row) if int(number) in bad]
         if found:
-            faults = [RowFault(found[0] - body.first_row, "NOT_A_NUMBER", "no")] if names else []
+            faults = [RowFault(found[0] - request.first_row, "NOT_A_NUMBER", "no")] if names else []
             raise RowsRefusedError("NOT_A_NUMBER", "no", rows=(found[0], found[0]), reason="no", faults=faults)
-        return body.data
+        return request.data
 
     return invoke
 
 
 def test_scores_come_in_the_order_of_the_rows_however_late_the_replies() -> None:
-    def later_ones_are_faster(body: Body) -> bytes:
-        time.sleep(0.004 if body.first_row % 2 else 0)
-        return body.data
+    def later_ones_are_faster(request: Request) -> bytes:
+        time.sleep(0.004 if request.first_row % 2 else 0)
+        return request.data
 
     assert _lines(list(_scorer(later_ones_are_faster, max_concurrent_requests=8).score(ROWS))) == b"".join(ROWS)
 
@@ -73,7 +75,7 @@ def test_scores_come_in_the_order_of_the_rows_however_late_the_replies() -> None
 def test_at_most_in_flight_bodies_are_asked_for_at_one_time() -> None:
     asked, most, lock = 0, 0, threading.Lock()
 
-    def invoke(body: Body) -> bytes:
+    def invoke(request: Request) -> bytes:
         nonlocal asked, most
         with lock:
             asked += 1
@@ -81,7 +83,7 @@ def test_at_most_in_flight_bodies_are_asked_for_at_one_time() -> None:
         time.sleep(0.002)
         with lock:
             asked -= 1
-        return body.data
+        return request.data
 
     assert len(list(_scorer(invoke, max_concurrent_requests=3).score(ROWS))) > 10
     assert 1 < most <= 3
@@ -103,11 +105,11 @@ def test_bytes_are_read_only_as_they_are_needed() -> None:
 def test_a_transient_fault_that_passes_costs_nothing() -> None:
     failed: set[int] = set()
 
-    def once(body: Body) -> bytes:
-        if body.first_row not in failed:
-            failed.add(body.first_row)
+    def once(request: Request) -> bytes:
+        if request.first_row not in failed:
+            failed.add(request.first_row)
             raise TransientError("THROTTLED", "busy")
-        return body.data
+        return request.data
 
     quick = Retry(sleep=lambda _: None)
     assert _lines(list(_scorer(once, retry=quick).score(ROWS[:40]))) == b"".join(ROWS[:40])
@@ -116,7 +118,7 @@ def test_a_transient_fault_that_passes_costs_nothing() -> None:
 def test_a_permanent_fault_ends_it_at_once() -> None:
     calls = 0
 
-    def refuse(_body: Body) -> bytes:
+    def refuse(_request: Request) -> bytes:
         nonlocal calls
         calls += 1
         raise PermanentError("ACCESS_DENIED", "no")
@@ -128,7 +130,7 @@ def test_a_permanent_fault_ends_it_at_once() -> None:
 
 def test_a_reply_with_too_few_scores_is_never_passed_on() -> None:
     with pytest.raises(PermanentError, match="BAD_RESPONSE"):
-        list(_scorer(lambda body: body.data.split(b"\n", 1)[1]).score(ROWS))
+        list(_scorer(lambda request: request.data.split(b"\n", 1)[1]).score(ROWS))
 
 
 @pytest.mark.parametrize("names", [True, False])
@@ -141,7 +143,7 @@ def test_the_first_bad_row_of_the_file_ends_it_where_none_is_borne(names: bool) 
 @settings(deadline=None)
 @given(st.sets(st.integers(0, 199)), st.booleans(), st.integers(8, 200))
 def test_bad_rows_are_told_from_good_ones(bad: set[int], names: bool, limit: int) -> None:
-    scorer = _scorer(refusing(bad, names=names), most_bad_rows=200, limit=Limit(limit))
+    scorer = _scorer(refusing(bad, names=names), max_bad_rows=200, size=limit)
     scored = list(scorer.score(ROWS))
     assert _lines(scored).split(b"\n")[:-1] == [b"" if n in bad else b"%d" % n for n in range(200)]
     assert [row.row for part in scored for row in part.bad] == [n + 1 for n in sorted(bad)]
@@ -151,24 +153,24 @@ def test_bad_rows_are_told_from_good_ones(bad: set[int], names: bool, limit: int
 
 def test_more_bad_rows_in_a_body_than_are_borne_end_it() -> None:
     bad = refusing({1, 2, 3}, names=True)
-    assert sum(len(part.bad) for part in _scorer(bad, most_bad_rows=3, limit=Limit(999)).score(ROWS)) == 3
+    assert sum(len(part.bad) for part in _scorer(bad, max_bad_rows=3, size=999).score(ROWS)) == 3
     with pytest.raises(RowsRefusedError, match="row 4"):
-        list(_scorer(bad, most_bad_rows=2, limit=Limit(999)).score(ROWS))
+        list(_scorer(bad, max_bad_rows=2, size=999).score(ROWS))
 
 
 def test_a_bad_row_is_known_by_its_number_its_place_its_code_and_its_reason() -> None:
-    (scored,) = _scorer(refusing({2}, names=False), most_bad_rows=1, limit=Limit(999)).score(ROWS[:5])
+    (scored,) = _scorer(refusing({2}, names=False), max_bad_rows=1, size=999).score(ROWS[:5])
     assert scored.bad == (BadRow(row=3, offset=4, code="NOT_A_NUMBER", reason="no", line=3),)
 
 
 def test_a_model_that_names_the_wrong_row_is_not_believed() -> None:
-    def liar(body: Body) -> bytes:
-        if b"7" in body.data.split():
+    def liar(request: Request) -> bytes:
+        if b"7" in request.data.split():
             fault = RowFault(0, "BAD_ROW", "no")
-            raise RowsRefusedError("BAD_ROW", "no", rows=(body.first_row,) * 2, reason="no", faults=[fault])
-        return body.data
+            raise RowsRefusedError("BAD_ROW", "no", rows=(request.first_row,) * 2, reason="no", faults=[fault])
+        return request.data
 
-    scored = list(_scorer(liar, most_bad_rows=1, limit=Limit(999)).score(ROWS[:20]))
+    scored = list(_scorer(liar, max_bad_rows=1, size=999).score(ROWS[:20]))
     assert [row.row for part in scored for row in part.bad] == [8]
 
 
@@ -178,39 +180,39 @@ def test_many_bad_rows_cost_few_bytes(names: bool) -> None:
     rows = [b"%06d\n" % n for n in range(4096)]
     inner = refusing(set(range(0, 4096, 4)), names=names)
 
-    def counted(body: Body) -> bytes:
+    def counted(request: Request) -> bytes:
         nonlocal sent
-        sent += len(body.data)
-        return inner(body)
+        sent += len(request.data)
+        return inner(request)
 
-    list(_scorer(counted, most_bad_rows=4096, most_refusals=9999, limit=Limit(1 << 20)).score(rows))
+    list(_scorer(counted, max_bad_rows=4096, max_refusals=9999, size=1 << 20).score(rows))
     assert sent < 20 * sum(map(len, rows))
 
 
 def naming(bad: set[int], most: int, *, says_more: bool = True) -> Invoke:
-    """Refuses a body that holds one of the `bad` numbers, and names the first `most` of them."""
+    """Refuses a request that holds one of the `bad` numbers, and names the first `most` of them."""
 
-    def invoke(body: Body) -> bytes:
-        found = [place for place, number in enumerate(body.data.split()) if int(number) in bad]
+    def invoke(request: Request) -> bytes:
+        found = [place for place, number in enumerate(request.data.split()) if int(number) in bad]
         if found:
             faults = [RowFault(place, "NOT_A_NUMBER", "no") for place in found[:most]]
             more = len(found) > most and says_more
             raise RowsRefusedError("NOT_A_NUMBER", "no", rows=(1, 1), reason="no", faults=faults, has_more=more)
-        return body.data
+        return request.data
 
     return invoke
 
 
 def inventing(bad: set[int], chance: random.Random) -> Invoke:
-    """Refuses a body that holds one of the `bad` numbers, and names any rows but never all."""
+    """Refuses a request that holds one of the `bad` numbers, and names any rows but never all."""
 
-    def invoke(body: Body) -> bytes:
-        if any(int(number) in bad for number in body.data.split()):
-            named = sorted(chance.sample(range(body.rows), chance.randrange(body.rows)))
+    def invoke(request: Request) -> bytes:
+        if any(int(number) in bad for number in request.data.split()):
+            named = sorted(chance.sample(range(request.rows), chance.randrange(request.rows)))
             faults = [RowFault(place, "NOT_A_NUMBER", "no") for place in named]
             more = chance.choice([True, False, None])
             raise RowsRefusedError("BAD_ROW", "no", rows=(1, 1), reason="no", faults=faults, has_more=more)
-        return body.data
+        return request.data
 
     return invoke
 
@@ -218,14 +220,14 @@ def inventing(bad: set[int], chance: random.Random) -> Invoke:
 @settings(deadline=None)
 @given(st.sets(st.integers(0, 199)), st.integers(1, 50), st.booleans(), st.integers(8, 999))
 def test_rows_that_are_named_together_are_told_apart(bad: set[int], most: int, says_more: bool, limit: int) -> None:
-    scorer = _scorer(naming(bad, most, says_more=says_more), most_bad_rows=200, limit=Limit(limit))
+    scorer = _scorer(naming(bad, most, says_more=says_more), max_bad_rows=200, size=limit)
     _assert_found(list(scorer.score(ROWS)), bad)
 
 
 @settings(deadline=None)
 @given(st.sets(st.integers(0, 199)), st.randoms(use_true_random=False))
 def test_no_row_is_bad_because_it_is_named(bad: set[int], chance: random.Random) -> None:
-    scorer = _scorer(inventing(bad, chance), most_bad_rows=200, limit=Limit(999), max_concurrent_requests=1)
+    scorer = _scorer(inventing(bad, chance), max_bad_rows=200, size=999, max_concurrent_requests=1)
     _assert_found(list(scorer.score(ROWS)), bad)
 
 
@@ -239,7 +241,7 @@ def _assert_found(scored: list[Scored], bad: set[int]) -> None:
     ("rows", "every", "most", "requests", "times"),
     [
         (20_833, 1, 1000, 70, 10),  # all rows bad, as many named as one reply holds
-        (83_000, 100, 1000, 3, 2.1),  # 1% of a body of 5 MB
+        (83_000, 100, 1000, 3, 2.1),  # 1% of a request of 5 MB
         (83_000, 100, 200, 20, 5),
         (83_000, 100, 42, 100, 8),
         (20_833, 20_000, 1, 7, 3),  # the usual container of one's own: one hint, two bad rows
@@ -252,12 +254,12 @@ def test_bad_rows_that_are_named_cost_few_requests(
     bad = set(range(0, rows, every))
     inner = naming(bad, most)
 
-    def counted(body: Body) -> bytes:
-        sizes.append(len(body.data))
-        return inner(body)
+    def counted(request: Request) -> bytes:
+        sizes.append(len(request.data))
+        return inner(request)
 
     data = b"".join(b"%059d\n" % n for n in range(rows))
-    (scored,) = _scorer(counted, most_bad_rows=rows, limit=Limit(len(data))).score([data])
+    (scored,) = _scorer(counted, max_bad_rows=rows, size=len(data)).score([data])
     assert len(scored.bad) == len(bad)
     assert len(sizes) <= requests
     assert sum(sizes) <= times * len(data)
@@ -268,56 +270,56 @@ def test_a_search_that_costs_too_much_ends(names: bool) -> None:
     asked = 0
     inner = refusing(set(range(20_833)), names=names)
 
-    def counted(body: Body) -> bytes:
+    def counted(request: Request) -> bytes:
         nonlocal asked
         asked += 1
-        return inner(body)
+        return inner(request)
 
     data = b"".join(b"%059d\n" % n for n in range(20_833))
     with pytest.raises(RejectedError, match=r"TOO_MANY_REQUESTS: rows 1 to 20833 .* let the model container name"):
-        list(_scorer(counted, most_bad_rows=20_833, limit=Limit(len(data))).score([data]))
+        list(_scorer(counted, max_bad_rows=20_833, size=len(data)).score([data]))
     assert asked < 2100
 
 
 def test_the_search_through_a_whole_file_is_bounded() -> None:
     few = Budget(most=100, cost=1, gain=1)
     with pytest.raises(RejectedError, match="TOO_MANY_REQUESTS"):
-        list(_scorer(refusing(set(range(200)), names=False), most_bad_rows=200, effort=few).score(ROWS))
+        list(_scorer(refusing(set(range(200)), names=False), max_bad_rows=200, effort=few).score(ROWS))
     enough = Budget(most=100, cost=1, gain=9)
-    scored = list(_scorer(refusing(set(range(200)), names=False), most_bad_rows=200, effort=enough).score(ROWS))
+    scored = list(_scorer(refusing(set(range(200)), names=False), max_bad_rows=200, effort=enough).score(ROWS))
     assert sum(len(part.bad) for part in scored) == 200
 
 
 def test_a_fault_of_rows_asked_for_together_names_their_span() -> None:
     bad = naming({3, 9}, 2)
 
-    def invoke(body: Body) -> bytes:
-        return b"x" if body.data.startswith(b"0\n1\n2\n4\n") else bad(body)
+    def invoke(request: Request) -> bytes:
+        return b"x" if request.data.startswith(b"0\n1\n2\n4\n") else bad(request)
 
     with pytest.raises(PermanentError, match=r"BAD_RESPONSE: rows 1 to 20 \("):
-        list(_scorer(invoke, most_bad_rows=9, limit=Limit(999)).score(ROWS[:20]))
+        list(_scorer(invoke, max_bad_rows=9, size=999).score(ROWS[:20]))
 
 
 def test_a_body_that_is_too_large_is_halved_and_the_size_remembered() -> None:
     sizes: list[int] = []
 
-    def small(body: Body) -> bytes:
-        sizes.append(len(body.data))
-        if len(body.data) > 30:
-            raise BodyTooLargeError("BODY_TOO_LARGE", "413")
-        return body.data
+    def small(request: Request) -> bytes:
+        sizes.append(len(request.data))
+        if len(request.data) > 30:
+            raise RequestTooLargeError("BODY_TOO_LARGE", "413")
+        return request.data
 
-    limit = Limit(400)
-    assert _lines(list(_scorer(small, max_concurrent_requests=1, limit=limit).score(ROWS))) == b"".join(ROWS)
-    assert limit.bytes <= 30
+    scored = list(_scorer(small, max_concurrent_requests=1, size=400).score(ROWS))
+    assert _lines(scored) == b"".join(ROWS)
+    assert scored[-1].limit_bytes <= 30
     assert all(size <= 30 for size in sizes[-15:])
 
 
 def test_a_single_row_that_is_too_large_is_rejected_by_its_number() -> None:
-    def tiny(body: Body) -> bytes:
-        if len(body.data) > 3:
-            raise BodyTooLargeError("BODY_TOO_LARGE", "413")
-        return body.data
+    def tiny(request: Request) -> bytes:
+        if len(request.data) > 3:
+            raise RequestTooLargeError("BODY_TOO_LARGE", "413")
+        return request.data
 
     with pytest.raises(RejectedError, match=r"ROW_TOO_LARGE: row 101 \(line 101, at byte 290\)"):
         list(_scorer(tiny).score(ROWS))
@@ -336,14 +338,14 @@ def test_random_faults_lose_and_reorder_nothing() -> None:
         assert _lines(list(_scorer(_moody(chance), retry=Retry(sleep=lambda _: None)).score(ROWS))) == b"".join(ROWS)
 
 
-def _moody(chance: random.Random) -> Callable[[Body], bytes]:
-    def invoke(body: Body) -> bytes:
+def _moody(chance: random.Random) -> Callable[[Request], bytes]:
+    def invoke(request: Request) -> bytes:
         fate = chance.random()
         if fate < 0.1:
             raise TransientError("THROTTLED", "busy")
-        if fate < 0.2 and len(body.data) > 8:
-            raise BodyTooLargeError("BODY_TOO_LARGE", "413")
-        return body.data
+        if fate < 0.2 and len(request.data) > 8:
+            raise RequestTooLargeError("BODY_TOO_LARGE", "413")
+        return request.data
 
     return invoke
 
@@ -351,9 +353,9 @@ def _moody(chance: random.Random) -> Callable[[Body], bytes]:
 def test_no_request_is_over_the_limit_though_it_is_longer_than_its_rows() -> None:
     sizes: list[int] = []
 
-    def invoke(body: Body) -> bytes:
-        sizes.append(len(body.data))
-        return body.data.replace(b",0000", b"")
+    def invoke(request: Request) -> bytes:
+        sizes.append(len(request.data))
+        return request.data.replace(b",0000", b"")
 
     longer = _scorer(invoke, payload=lambda data: data.replace(b"\n", b",0000\n"))
     assert _lines(list(longer.score(ROWS))) == b"".join(ROWS)

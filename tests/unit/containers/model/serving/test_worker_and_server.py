@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from dropscore.files.requests import Limit, cut
+from dropscore.files.requests import Cutter
 from dropscore.scoring.endpoint import Endpoint
 from dropscore.scoring.refusal import parse
 from dropscore.scoring.scorer import Scorer
@@ -28,10 +28,10 @@ class Runtime:
     def __init__(self) -> None:
         self.sizes: list[int] = []
 
-    def invoke_endpoint(self, *, Body: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's name for it
-        self.sizes.append(len(Body))
+    def invoke_endpoint(self, *, Request: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's name for it
+        self.sizes.append(len(Request))
         try:
-            matrix = csv_rows.parse(Body, Schema(features=FEATURES))
+            matrix = csv_rows.parse(Request, Schema(features=FEATURES))
         except RefusalError as refusal:
             said = refusal.to_json().decode()
             assert len(said) <= CHARACTERS
@@ -53,10 +53,11 @@ def test_bad_rows_are_found_in_few_requests(rows: int, share: float, requests: i
     bad = set(chance.sample(range(rows), round(rows * share)))
     data = b"".join(_row(number, chance.randrange(FEATURES) if number in bad else None) for number in range(rows))
     runtime = Runtime()
-    limit = Limit(len(data))
     endpoint = Endpoint(runtime, "fraud")  # type: ignore[arg-type]
-    scorer = Scorer(invoke=endpoint, limit=limit, max_concurrent_requests=1, most_bad_rows=rows)
-    (scored,) = scorer.score(cut([data], limit))
+    scorer = Scorer(
+        invoke=endpoint, max_bytes=len(data), limit_bytes=len(data), max_concurrent_requests=1, max_bad_rows=rows
+    )
+    (scored,) = scorer.score(Cutter([data], len(data)))
     assert {row.row - 1 for row in scored.bad} == bad
     assert scored.lines.split(b"\n")[:-1] == [b"" if number in bad else b"%d" % number for number in range(rows)]
     assert len(runtime.sizes) <= requests, len(runtime.sizes)
