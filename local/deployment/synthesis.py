@@ -22,7 +22,7 @@ from stacks.settings.problems import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".dropscore" / "synth"
-TREES = ("app.py", "cdk.json", "uv.lock", "stacks", "dropscore", "lambdas", "containers")
+TREES = ("app.py", "cdk.json", "uv.lock", "schema", "stacks", "dropscore", "lambdas", "containers")
 KEPT_ASSEMBLIES = 5
 
 

@@ -10,7 +10,7 @@ from constructs import Construct, IConstruct
 
 from stacks.constructs.code import Image, Source
 from stacks.constructs.delivery import dead_letter_queue, to_function
-from stacks.constructs.function import Function, Upkeep
+from stacks.constructs.function import Function, Operations
 from stacks.constructs.grants import grant
 from stacks.images.build import ImageBuild
 from stacks.settings.sections import Deploy, MonitoringSettings
@@ -43,8 +43,8 @@ class Images(Stack):
         storage.keep_log("BuildLogs", name=self._log, days=monitoring.log_days)
         self.add_stack_dependency(storage)  # it is known by its name, which makes no dependency
         self._dead_letters = dead_letter_queue(self, "DeadLetters", key=storage.operations_key)
-        upkeep = Upkeep(self._dead_letters, monitoring.log_days, storage.operations_key)
-        self._function = Function(self, "Build", name="builder", environment={}, upkeep=upkeep)
+        operations = Operations(self._dead_letters, monitoring.log_days, storage.operations_key)
+        self._function = Function(self, "Build", path="images/builder", environment={}, operations=operations)
         self._ended = events.Rule(
             self,
             "Ended",

@@ -9,17 +9,17 @@ from constructs import Construct
 
 from stacks.constructs.code import ImageMaker, worker_source
 from stacks.constructs.delivery import dead_letter_queue
-from stacks.constructs.function import Upkeep
+from stacks.constructs.function import Operations
 from stacks.hosting.endpoint import Endpoint
-from stacks.scoring.announce import Announcing
 from stacks.scoring.environment import Environments
 from stacks.scoring.feature_names import FeatureNames
-from stacks.scoring.monitoring import Monitoring
+from stacks.scoring.functions.announce import Announce
+from stacks.scoring.functions.reconcile import Reconcile
+from stacks.scoring.functions.submit import Submit
+from stacks.scoring.functions.track import Track
+from stacks.scoring.monitoring.monitoring import Monitoring
 from stacks.scoring.network import Network
 from stacks.scoring.operators import Operating
-from stacks.scoring.reconcile import Reconciliation
-from stacks.scoring.submit import Intake
-from stacks.scoring.track import Tracking
 from stacks.scoring.worker import Worker
 from stacks.settings import Settings
 from stacks.storage.stack import Storage
@@ -46,7 +46,7 @@ class Scoring(Stack):
         self._names = FeatureNames(self, "FeatureNames", models=settings.models)
         environments = Environments(settings, storage, endpoints, self._names)
         self._dead_letters = dead_letter_queue(self, "DeadLetters", key=storage.operations_key)
-        self._upkeep = Upkeep(
+        self._operations = Operations(
             dead_letters=self._dead_letters, log_days=settings.monitoring.log_days, logs_key=storage.operations_key
         )
         self._make_workers(environments, images)
@@ -57,14 +57,14 @@ class Scoring(Stack):
         self._tell()
 
     def _make_workers(self, environments: Environments, images: ImageMaker) -> None:
-        settings, upkeep = self._settings, self._upkeep
+        settings, operations = self._settings, self._operations
         self._network = Network(
             self,
             "Network",
             settings=settings.network,
             compute=settings.worker.compute,
-            log_days=upkeep.log_days,
-            logs_key=upkeep.logs_key,
+            log_days=operations.log_days,
+            logs_key=operations.logs_key,
         )
         self._worker = Worker(
             self,
@@ -73,39 +73,41 @@ class Scoring(Stack):
             network=self._network,
             settings=settings.worker,
             environment=environments.of_worker(),
-            log_days=upkeep.log_days,
-            logs_key=upkeep.logs_key,
+            log_days=operations.log_days,
+            logs_key=operations.logs_key,
         )
 
     def _make_functions(self, environments: Environments) -> None:
-        storage, upkeep, submission = self._storage, self._upkeep, environments.of_submission(self._worker)
-        self._intake = Intake(self, "Intake", bucket=storage.bucket, environment=submission, upkeep=upkeep)
-        self._reconciliation = Reconciliation(
-            self, "Reconciliation", settings=self._settings.reconcile, environment=submission, upkeep=upkeep
+        storage, operations, submission = self._storage, self._operations, environments.of_submission(self._worker)
+        self._submit = Submit(self, "Intake", bucket=storage.bucket, environment=submission, operations=operations)
+        self._reconcile = Reconcile(
+            self, "Reconciliation", settings=self._settings.reconcile, environment=submission, operations=operations
         )
         queue = self._worker.queue.job_queue_arn
-        self._tracking = Tracking(self, "Tracking", job_queue_arn=queue, environment=environments.where, upkeep=upkeep)
-        self._announcing = Announcing(
+        self._track = Track(
+            self, "Tracking", job_queue_arn=queue, environment=environments.where, operations=operations
+        )
+        self._announce = Announce(
             self,
             "Announcing",
             table=storage.jobs,
             table_key=storage.key,
             environment=environments.named,
-            upkeep=upkeep,
+            operations=operations,
         )
 
     def _grant_functions(self) -> None:
         storage = self._storage
-        for role in (self._intake.role, self._reconciliation.role):
+        for role in (self._submit.role, self._reconcile.role):
             storage.grant_claim(role)
             storage.grant_read_input(role)
             storage.grant_read_sidecars(role)
             self._names.grant_read(role)
             self._worker.grant_submit(role)
-        storage.grant_look_for_lost(self._reconciliation.role)
-        for role in (self._tracking.role, self._reconciliation.role):
+        storage.grant_look_for_lost(self._reconcile.role)
+        for role in (self._track.role, self._reconcile.role):
             storage.grant_finish(role)
-        storage.grant_move(self._tracking.role)
+        storage.grant_move(self._track.role)
 
     def _grant_worker(self) -> None:
         storage, role = self._storage, self._worker.role
@@ -129,12 +131,12 @@ class Scoring(Stack):
             storage=self._storage,
             endpoints=self._endpoints,
             functions={
-                "submit": self._intake.function,
-                "track": self._tracking.function,
-                "reconcile": self._reconciliation.function,
-                "announce": self._announcing.function,
+                "submit": self._submit.function,
+                "track": self._track.function,
+                "reconcile": self._reconcile.function,
+                "announce": self._announce.function,
             },
-            rules=[self._intake.rule, self._tracking.rule, self._reconciliation.rule],
+            rules=[self._submit.rule, self._track.rule, self._reconcile.rule],
             worker_log_group=self._worker.log_group,
             dead_letters=self._dead_letters,
         )
@@ -147,10 +149,10 @@ class Scoring(Stack):
             functions=[
                 function.resource
                 for function in (
-                    self._intake.function,
-                    self._tracking.function,
-                    self._announcing.function,
-                    self._reconciliation.function,
+                    self._submit.function,
+                    self._track.function,
+                    self._announce.function,
+                    self._reconcile.function,
                 )
             ],
             dead_letters=self._dead_letters,
@@ -161,10 +163,10 @@ class Scoring(Stack):
         told = {
             "JobQueueArn": self._worker.queue.job_queue_arn,
             "JobDefinitionArn": self._worker.job_definition.job_definition_arn,
-            "SubmitFunctionName": self._intake.function_name,
-            "ReconcileFunctionName": self._reconciliation.function_name,
-            "TrackFunctionName": self._tracking.function_name,
-            "AnnounceFunctionName": self._announcing.function.resource.function_name,
+            "SubmitFunctionName": self._submit.function_name,
+            "ReconcileFunctionName": self._reconcile.function_name,
+            "TrackFunctionName": self._track.function_name,
+            "AnnounceFunctionName": self._announce.function.resource.function_name,
             "DashboardName": self._monitoring.dashboard.dashboard_name,
             "DeadLetterQueueUrl": self._dead_letters.queue_url,
         }

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = shlex.split(os.environ.get("DROPSCORE_ENGINE", "docker"))
 CONTEXTS = {"model": ROOT / "containers" / "model", "worker": ROOT}
-COPIED = {"model": (".",), "worker": ("containers/worker", "dropscore")}  # of each context
+COPIED = {"model": (".",), "worker": ("containers/worker", "dropscore", "schema")}  # of each context
 READ_ALL = "import pathlib; print(len([path.read_bytes() for path in pathlib.Path('/app').rglob('*.py')]))"
 
 

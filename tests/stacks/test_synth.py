@@ -54,10 +54,13 @@ def test_two_synths_give_the_same_templates_and_assets(templates: Templates, tmp
 def test_a_function_holds_the_runtime_and_its_own_doorway_only(templates: Templates) -> None:
     for name, other in (("Submit", "track"), ("Track", "submit")):
         files = _asset(templates, only(templates.scoring, "AWS::Lambda::Function", name)["Code"]["S3Key"])
-        assert {f"lambdas/{name.lower()}/handler.py", "dropscore/settings.py"} <= files
-        assert {path.split("/")[0] for path in files} == {"dropscore", "lambdas"}
-        assert not [path for path in files if path.startswith((f"lambdas/{other}", "dropscore/cli"))]
-        assert "model_tools/environments.py" not in files
+        assert {f"lambdas/scoring/{name.lower()}/handler.py", "dropscore/settings.py"} <= files
+        assert {path.split("/")[0] for path in files} == {"dropscore", "lambdas", "schema"}
+        assert not [
+            path
+            for path in files
+            if path.startswith((f"lambdas/scoring/{other}", "lambdas/images", "dropscore/scoring", "dropscore/cli"))
+        ]
         assert not [path for path in files if "__pycache__" in path]
 
 
@@ -65,9 +68,8 @@ def test_the_worker_image_is_built_from_the_runtime_and_its_own_folder_only(temp
     image = only(templates.scoring, "AWS::Batch::JobDefinition")["ContainerProperties"]["Image"]["Fn::Sub"]
     files = _asset(templates, image.rpartition(":")[2])
     assert {"containers/worker/Dockerfile", "containers/worker/main.py", "dropscore/settings.py"} <= files
-    assert {path.split("/")[0] for path in files} <= {"dropscore", "containers", ".dockerignore"}
+    assert {path.split("/")[0] for path in files} <= {"dropscore", "schema", "containers", ".dockerignore"}
     assert not [path for path in files if path.startswith(("containers/model", "dropscore/cli"))]
-    assert "model_tools/environments.py" not in files
     assert not [path for path in files if "__pycache__" in path]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from dropscore.events.announce import AT_ONCE, TYPES
-from schema.events import SOURCE
 from dropscore.settings import AnnounceSettings
+from schema.events import SOURCE
 from tests.stacks.building import Templates, listed, only, properties, rendered, statements
 
 

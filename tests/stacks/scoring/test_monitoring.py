@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from schema.metrics import NAMESPACE, UNITS
-from stacks.constructs import metrics as measures
 from tests.stacks.building import ROOT, Json, Templates, only, properties, rendered
 from tests.stacks.conftest import Build
 from tests.stacks.hosting.test_hosting import TWO_MODELS
@@ -66,7 +65,6 @@ def test_the_endpoints_alarms_are_heard_too(templates: Templates) -> None:
 
 
 def test_alarms_and_dashboard_name_only_metrics_that_are_written(templates: Templates) -> None:
-    assert measures.NAMESPACE == NAMESPACE
     looked_at = [metric for alarm in alarms(templates).values() for metric in metrics_in(alarm)]
     shown = [
         (metric[0], metric[1])

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from schema.keys import JOB_OPTIONS as SIDECAR
+from schema.keys import FOLDER_MARKERS, INPUT_PATTERNS, JOB_OPTIONS, UNFINISHED
 from stacks.settings import SECTIONS, Settings
 from stacks.settings.artifact import Artifact
 from stacks.settings.problems import SettingsError
-from schema.keys import FOLDER_MARKERS, INPUT_PATTERNS, JOB_OPTIONS, UNFINISHED
 from stacks.settings.sections import NEVER_INPUTS, InputSettings
 from stacks.settings.workers import FAMILIES
 from tests.stacks.building import MODEL_SHA256, ROOT, VERSION, digest_of, pack, write_settings
@@ -347,5 +346,5 @@ def test_every_key_is_documented_with_its_default() -> None:
 
 
 def test_the_runtime_ignores_the_same_names() -> None:
-    assert {*NEVER_INPUTS, "/"} == {*UNFINISHED, *FOLDER_MARKERS, SIDECAR}
-    assert tuple(InputSettings().names) == NAMES
+    assert {*NEVER_INPUTS, "/"} == {*UNFINISHED, *FOLDER_MARKERS, JOB_OPTIONS}
+    assert tuple(InputSettings().names) == INPUT_PATTERNS

@@ -1,4 +1,4 @@
-"""Reconciliation: on a schedule, the Lambda `reconcile` looks for what events should have done and did not."""
+"""Reconcile: on a schedule, the Lambda `reconcile` looks for what events should have done and did not."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from constructs import Construct
 
 from schema import environment as names
 from stacks.constructs.delivery import to_function
-from stacks.constructs.function import Function, Upkeep
+from stacks.constructs.function import Function, Operations
 from stacks.settings.sections import ReconcileSettings
 
 
-class Reconciliation(Construct):
+class Reconcile(Construct):
     def __init__(
         self,
         scope: Construct,
@@ -22,19 +22,19 @@ class Reconciliation(Construct):
         *,
         settings: ReconcileSettings,
         environment: Mapping[str, str],
-        upkeep: Upkeep,
+        operations: Operations,
     ) -> None:
         super().__init__(scope, construct_id)
         self.function = Function(
             self,
             "Reconcile",
-            name="reconcile",
+            path="scoring/reconcile",
             environment={
                 **environment,
                 names.RECONCILE_WINDOW_HOURS: str(settings.window_hours),
                 names.RECONCILE_GRACE_MINUTES: str(settings.grace_minutes),
             },
-            upkeep=upkeep,
+            operations=operations,
             timeout=Duration.minutes(15),
             unscoped={"batch:DescribeJobs": "it reads, and only what jobs became."},
         )
@@ -45,5 +45,5 @@ class Reconciliation(Construct):
             "Schedule",
             description="Look for what events should have done and did not",
             schedule=events.Schedule.rate(Duration.minutes(settings.every_minutes)),
-            targets=[to_function(self.function.resource, upkeep.dead_letters)],
+            targets=[to_function(self.function.resource, operations.dead_letters)],
         )

@@ -12,8 +12,8 @@ from constructs import Construct
 from stacks.constructs.function import Function
 from stacks.constructs.metrics import Measures
 from stacks.hosting.endpoint import Endpoint
-from stacks.scoring.alarms import Alarms, Watched
-from stacks.scoring.dashboard import Shown, dashboard
+from stacks.scoring.monitoring.alarms import Alarms, Watched
+from stacks.scoring.monitoring.dashboard import Shown, dashboard
 from stacks.settings import Settings
 from stacks.storage.stack import Storage
 

@@ -1,4 +1,4 @@
-"""Intake: a file that appears under `input/` reaches the Lambda `submit`, or the dead-letter queue."""
+"""Submit: a file that appears under `input/` reaches the Lambda `submit`, or the dead-letter queue."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from constructs import Construct
 
 from schema.keys import INPUT
 from stacks.constructs.delivery import to_function
-from stacks.constructs.function import Function, Upkeep
+from stacks.constructs.function import Function, Operations
 
 
-class Intake(Construct):
+class Submit(Construct):
     def __init__(
         self,
         scope: Construct,
@@ -21,10 +21,10 @@ class Intake(Construct):
         *,
         bucket: s3.IBucket,
         environment: Mapping[str, str],
-        upkeep: Upkeep,
+        operations: Operations,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.function = Function(self, "Submit", name="submit", environment=environment, upkeep=upkeep)
+        self.function = Function(self, "Submit", path="scoring/submit", environment=environment, operations=operations)
         self.function_name = self.function.resource.function_name
         self.role = self.function.role
         self.rule = events.Rule(
@@ -36,5 +36,5 @@ class Intake(Construct):
                 detail_type=["Object Created"],
                 detail={"bucket": {"name": [bucket.bucket_name]}, "object": {"key": [{"prefix": INPUT}]}},
             ),
-            targets=[to_function(self.function.resource, upkeep.dead_letters)],
+            targets=[to_function(self.function.resource, operations.dead_letters)],
         )

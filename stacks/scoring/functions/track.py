@@ -1,4 +1,4 @@
-"""Tracking: what Batch says of our jobs reaches the Lambda `track`, or the dead-letter queue."""
+"""Track: what Batch says of our jobs reaches the Lambda `track`, or the dead-letter queue."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from stacks.constructs.delivery import to_function
-from stacks.constructs.function import Function, Upkeep
+from stacks.constructs.function import Function, Operations
 
 
-class Tracking(Construct):
+class Track(Construct):
     def __init__(
         self,
         scope: Construct,
@@ -19,10 +19,10 @@ class Tracking(Construct):
         *,
         job_queue_arn: str,
         environment: Mapping[str, str],
-        upkeep: Upkeep,
+        operations: Operations,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.function = Function(self, "Track", name="track", environment=environment, upkeep=upkeep)
+        self.function = Function(self, "Track", path="scoring/track", environment=environment, operations=operations)
         self.function_name = self.function.resource.function_name
         self.role = self.function.role
         self.rule = events.Rule(
@@ -34,5 +34,5 @@ class Tracking(Construct):
                 detail_type=["Batch Job State Change"],
                 detail={"jobQueue": [job_queue_arn]},
             ),
-            targets=[to_function(self.function.resource, upkeep.dead_letters)],
+            targets=[to_function(self.function.resource, operations.dead_letters)],
         )

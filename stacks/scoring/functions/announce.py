@@ -1,4 +1,4 @@
-"""Announcing: each end of a job, as the jobs table's stream tells it, reaches EventBridge by the Lambda `announce`."""
+"""Announce: each end of a job, as the jobs table's stream tells it, reaches EventBridge by the Lambda `announce`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from schema.events import SOURCE
-from stacks.constructs.function import Function, Upkeep
+from stacks.constructs.function import Function, Operations
 from stacks.constructs.grants import grant
 
 ENDS = ["SUCCEEDED", "FAILED", "REJECTED"]
@@ -25,7 +25,7 @@ TRIED_FOR_SECONDS = 12 * 3600
 """Of the 24 hours that the stream keeps a record; the other half is for whoever comes to the dead letter."""
 
 
-class Announcing(Construct):
+class Announce(Construct):
     def __init__(
         self,
         scope: Construct,
@@ -34,15 +34,15 @@ class Announcing(Construct):
         table: dynamodb.ITable,
         table_key: kms.IKey,
         environment: Mapping[str, str],
-        upkeep: Upkeep,
+        operations: Operations,
     ) -> None:
         super().__init__(scope, construct_id)
         self.function = Function(
             self,
             "Announce",
-            name="announce",
+            path="scoring/announce",
             environment=environment,
-            upkeep=upkeep,
+            operations=operations,
             unscoped={"dynamodb:ListStreams": "it knows no resource, and Lambda wants it of whoever reads a stream."},
         )
         self._let_publish(self.function.role)
@@ -50,7 +50,7 @@ class Announcing(Construct):
         read = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
         grant(self.function.role, read, stream)
         grant(self.function.role, ["kms:Decrypt"], table_key.key_arn)
-        mapping = self._mapping(stream, upkeep)
+        mapping = self._mapping(stream, operations)
         mapping.node.add_dependency(self.function.role)  # Lambda looks whether the role may read, and else refuses
 
     def _let_publish(self, role: iam.Role) -> None:
@@ -63,11 +63,11 @@ class Announcing(Construct):
             )
         )
 
-    def _mapping(self, stream: str, upkeep: Upkeep) -> lambda_.CfnEventSourceMapping:
+    def _mapping(self, stream: str, operations: Operations) -> lambda_.CfnEventSourceMapping:
         """From the oldest record on: a stack that is made anew announces a day's ends twice rather than some never."""
         mapping = lambda_.CfnEventSourceMapping
         ends = {"eventName": ["MODIFY"], "dynamodb": {"NewImage": {"status": {"S": ENDS}}}}
-        kept = mapping.OnFailureProperty(destination=upkeep.dead_letters.queue_arn)
+        kept = mapping.OnFailureProperty(destination=operations.dead_letters.queue_arn)
         return mapping(
             self,
             "Stream",
