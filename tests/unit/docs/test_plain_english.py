@@ -18,7 +18,7 @@ BANNED = (
     # riddles that this project once used
     *("no row is lost, doubled or moved", "every role may what", "of ours", "in peace", "side by side"),
     *("none of churn", "comes? to nothing", "came to nothing", "have a say", "has its word", "has to say"),
-    *("let be", "are let", "so much for", "it is no", "is told", "are told", "is said", "what is said", "says it of"),
+    *("let be", "are let", "so much for", "it is no", "are told", "is said", "what is said", "says it of"),
     # odd words for usual ones
     *("it wants", "wants to", "mend", "mended", "heed", "bears?", "borne", "upkeep", "whoever", "somebody", "nobody"),
     *("doorways?", "doors", "rooms", "kin", "takes? away", "took away", "made anew", "anew", "meanwhile"),
