@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-LEFT_OUT = {
-    ROOT / "docs" / "glossary.md",  # explains the words that it replaces
-    *(ROOT / "docs" / "decisions").glob("*.md"),
-}
-PAGES = sorted({ROOT / "README.md", *(ROOT / "docs").rglob("*.md")} - LEFT_OUT)
+PAGES = sorted(
+    {ROOT / "README.md", *(ROOT / "docs").rglob("*.md")}
+    - set((ROOT / "docs" / "decisions").glob("*.md"))  # not rewritten yet: delete this line when they are
+)
 
 BANNED = (
     # riddles that this project once used
