@@ -125,6 +125,8 @@ def job_of(there: Deployment, which: str) -> Job:
 
 def find(there: Deployment, which: str) -> Job | None:
     """The job of that id, or the newest one of that file that is about all of its rows."""
+    # A follow-up of `retry --rejected-only` is newer, but has lines for rejected rows only, not for the whole file.
+    # The two are not merged, because an output never changes once it is published.
     job = there.table.find(which) if re.fullmatch(r"[0-9a-f]{32}", which) else None
     return job or there.table.newest_of(key_of(which))
 

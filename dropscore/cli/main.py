@@ -35,6 +35,8 @@ app.command("result")(jobs.result)
 app.command("verify")(verify.verify)
 app.command("retry")(retry.retry)
 app.command("redrive")(redrive.redrive)
+# `local`, `model` and `train` join by entry point: the core must not import them, because they load the CDK, the
+# emulator and XGBoost. Their modules must be cheap to import, since `dropscore --help` loads them all.
 for _entry in sorted(entry_points(group="dropscore.commands"), key=lambda entry: entry.name):
     _loaded = _entry.load()
     if isinstance(_loaded, typer.Typer):

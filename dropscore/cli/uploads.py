@@ -39,6 +39,7 @@ def drops(paths: Sequence[Path], inputs: Inputs, folder: str = "") -> list[Drop]
     `folder` is below input/ and ends in a slash, or is empty.
     """
     found = [drop for path in paths for drop in _of(path, inputs, folder)]
+    # Two versions of one key would be two jobs, and `dropscore result` would fetch only the second one's scores.
     first: dict[str, Path] = {}
     for drop in found:
         if drop.key in first:

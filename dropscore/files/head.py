@@ -20,6 +20,7 @@ HEAD_BYTES = 1 << 16
 SAMPLE_ROWS = 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _OTHER_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # UTF-16 and UTF-32
+# Skipped if it agrees with `delimiter`; otherwise the file is rejected, because one of the two must be wrong.
 _SEPARATOR_LINE = re.compile(rb'(")?sep=([^\r\n])(?(1)")(?:\r?\n|\r?\Z)', re.IGNORECASE)
 
 

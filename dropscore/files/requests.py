@@ -192,6 +192,7 @@ def count_rows(data: bytes, dialect: Dialect = RFC_4180) -> int:
     return _count(data, dialect.outline(data), dialect)
 
 
+# They count as rows: a row of missing values is valid, and users who join scores to rows by line need its line.
 def count_empty_rows(data: bytes, dialect: Dialect = RFC_4180) -> int:
     """Lines that hold empty cells and nothing else, as spreadsheets leave them; blank lines are none."""
     if not dialect.may_have_empty_rows(data):

@@ -28,6 +28,8 @@ def explained(row: bytes, fault: RowFault, layout: Layout) -> Explained:
     cells = split_cells(line_of(sent), RFC_4180)
     column = None if fault.column is None else layout.sent_column(fault.column, len(cells))
     code, reason, hint = fault.code, fault.reason, ""
+    # Only cells that are sent are checked: no UTF-8 or Latin-1 character contains a delimiter, a quote or a line end,
+    # so a broken byte in another column cannot change a score.
     if not _is_utf_8(sent):
         code, reason = "ENCODING", "it is not UTF-8 text"
         hint = "perhaps it is Latin-1 or Windows-1252: save the file as UTF-8"

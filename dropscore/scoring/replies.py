@@ -11,6 +11,8 @@ from typing import Any
 from dropscore.errors import PermanentError
 from dropscore.files.requests import Request
 
+# Python's `float` also accepts `1_0`, tabs and line ends: '{"predictions": ["0.1\n", "0.2"]}' became three lines for
+# two rows.
 # The one grammar of a score, in text and in JSON: ASCII digits, no spaces, no underscores, no infinity. Possessive
 # quantifiers never backtrack, so a check is one pass over the reply, whatever is in it.
 _NUMBER = re.compile(rb"[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+")

@@ -43,6 +43,8 @@ class Tally:
             raise self.limit.exceeded(self.rows, self.bad, self.first)
 
 
+# Places are the file's, not the request's: `id`, `columns` and `exclude` shift columns, and users look for a fault in
+# an editor. New columns go to the end, so that programs that read by position keep working.
 ERRORS_HEADER = b"row,offset,code,reason,line,column,column_name\n"
 
 

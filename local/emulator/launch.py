@@ -44,6 +44,8 @@ from local.emulator.signature import RefusedError
 
 RELEASE = "1.5.33"
 ACCOUNT = "000000000000"
+# Without a limit, 200 files made 200 cold starts on two cores: 516 invocations timed out, and their events became
+# dead letters.
 EVENTS_PER_CORE = 2  # of one function, under way at a time
 
 

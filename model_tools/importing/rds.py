@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from model_tools.errors import Code, ModelImportError
 from model_tools.sandbox.budget import Budget
 
+# `rdata` from PyPI reads all of R, but brings xarray and pandas.
 MAGIC = (b"X\n\x00\x00\x00\x02", b"X\n\x00\x00\x00\x03")
 HAS_ATTRIBUTES, HAS_TAG = 0x200, 0x400
 SYMBOL, PAIRLIST, CALL, STRING, POINTER, LIST, EXPRESSION, RAW = 1, 2, 6, 9, 22, 19, 20, 24

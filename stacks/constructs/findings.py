@@ -28,6 +28,8 @@ EVERYWHERE = {
         "A deployment lives in one region; S3 keeps each object in three zones, and overwritten versions for 90 days. "
         "Files are dropped by someone who has them, and can be scored again."
     ),
+    # Security Hub reports this as EC2.2. "@aws-cdk/aws-ec2:restrictDefaultSecurityGroup": true in cdk.json closes the
+    # group, by a custom resource with a Lambda function.
     "NIST.800.53.R5-VPCDefaultSecurityGroupClosed": (
         "CloudFormation cannot close the default group without a custom resource; nothing is in it (decision 0107)."
     ),

@@ -34,6 +34,7 @@ class Images(Stack):
         self._key = kms.Key(
             self, "Key", description="Dropscore: images", enable_key_rotation=True, removal_policy=removal
         )
+        # Not one for each model: another stack imports its export, so that a model could never be removed.
         self._repositories = {
             # Two, so that a model's build, which runs its author's commands, can push no worker.
             "model": self._repository("Models", removal),

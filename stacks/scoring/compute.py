@@ -55,6 +55,7 @@ class Compute(Construct):
 
 def pools(settings: WorkerSettings) -> dict[str, int]:
     """vCPUs by pool, in the order in which they fill up: a quarter, and at least one worker, never waits for spot."""
+    # Batch limits each pool, not the queue: with `max_vcpus` on both, twice as many workers could reach the endpoint.
     on_demand = max(-(-settings.max_vcpus // 4), -int(-settings.vcpus // 1))
     return {"Spot": settings.max_vcpus - on_demand, "OnDemand": on_demand}
 
@@ -68,6 +69,7 @@ def _title(settings: WorkerSettings) -> str:
 
 def _give_up(settings: WorkerSettings) -> list[batch.JobStateTimeLimitAction]:
     """A job at the head of the queue that cannot start would hold up all others."""
+    # Waiting behind other jobs is not among the reasons, so a long queue loses nothing.
     minutes = {
         Reason.INSUFFICIENT_INSTANCE_CAPACITY: settings.queue_timeout_minutes,
         Reason.COMPUTE_ENVIRONMENT_MAX_RESOURCE: MISCONFIGURED_MINUTES,

@@ -100,6 +100,7 @@ class Scoring(Stack):
         storage = self._storage
         for role in (self._submit.role, self._reconcile.role):
             storage.grant_claim(role)
+            # Only a submitter can ask Batch for an array, and the input's first bytes decide whether it can be cut.
             storage.grant_read_input(role)
             storage.grant_read_sidecars(role)
             self._names.grant_read(role)

@@ -12,6 +12,8 @@ from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 from schema.options import CHECKS, DEFAULTS, PRIORITIES, conflicts
 from stacks.settings.sections import Section
 
+# The rules exist twice because stacks and runtime do not import each other: synth reports all faults of the settings
+# at once, and the runtime checks again because a job options file may change options.
 RouteName = Annotated[str, Field(pattern=r"^[^/]+$", max_length=100)]
 Column = str | int
 

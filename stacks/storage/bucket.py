@@ -67,6 +67,7 @@ def _foreign_encryption(key: kms.IKey) -> dict[str, Mapping[str, Mapping[str, st
 
     A negated condition is also true of a header that is absent: hence the `Null` beside each.
     """
+    # The usual policy denies every put without the header. It predates default encryption: most clients send none now.
     return {
         "OtherAlgorithm": {"Null": {ALGORITHM: "false"}, "StringNotEquals": {ALGORITHM: "aws:kms"}},
         "OtherKey": {"Null": {KEY_ID: "false"}, "StringNotEquals": {KEY_ID: key.key_arn}},
@@ -94,6 +95,7 @@ def _lifecycle() -> list[s3.LifecycleRule]:
         noncurrent_version_expiration=Duration.days(90),
         expired_object_delete_marker=True,
     )
+    # Parts expire because no role may delete objects; a slow job's parts are needed for as long as Fargate runs it.
     return [everything, _forget(PARTS, LONGEST_JOB), _forget(CAPTURE, CAPTURED_FOR)]
 
 

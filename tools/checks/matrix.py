@@ -52,6 +52,7 @@ def dimensions() -> dict[str, tuple[Any, ...]]:
     return {**found, "models": tuple(MODELS)}
 
 
+# All combinations are thousands, and one costs a third of a second. --all finds faults that need three values.
 def sample() -> list[Combination]:
     """A few, the defaults first, in which any two values of two settings meet if they may."""
     candidates = list(_candidates())

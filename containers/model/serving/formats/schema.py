@@ -32,6 +32,7 @@ class Schema:
 
     def order(self, names: Sequence[str]) -> list[int]:
         """For each feature the place of its column. Names that are none of the model's say nothing: by position."""
+        # By position, columns that have the model's names in another order would be scored wrongly without an error.
         known = set(self.names)
         if not known.intersection(names):
             return list(range(self.features))
