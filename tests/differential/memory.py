@@ -45,8 +45,8 @@ class MemoryS3:
     def head_object(self, *, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         return {"Metadata": self._found(Key, "HeadObject")[1]}
 
-    def put_object(self, *, Key: str, Request: bytes, **more: Any) -> dict[str, Any]:  # noqa: N803
-        self._put(Key, Request, more)
+    def put_object(self, *, Key: str, Body: bytes, **more: Any) -> dict[str, Any]:  # noqa: N803
+        self._put(Key, Body, more)
         return {}
 
     def create_multipart_upload(self, *, Key: str, **more: Any) -> dict[str, str]:  # noqa: N803
@@ -55,8 +55,8 @@ class MemoryS3:
         self.objects[identity] = (b"", more.get("Metadata", {}))
         return {"UploadId": identity}
 
-    def upload_part(self, *, UploadId: str, Request: bytes, **_: Any) -> dict[str, str]:  # noqa: N803
-        self.uploads[UploadId].append(Request)
+    def upload_part(self, *, UploadId: str, Body: bytes, **_: Any) -> dict[str, str]:  # noqa: N803
+        self.uploads[UploadId].append(Body)
         return {"ETag": "part"}
 
     def complete_multipart_upload(self, *, Key: str, UploadId: str, **more: Any) -> None:  # noqa: N803
@@ -134,11 +134,11 @@ class MemoryRuntime:
 
     model: Model
 
-    def invoke_endpoint(self, *, Request: bytes, ContentType: str, Accept: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def invoke_endpoint(self, *, Body: bytes, ContentType: str, Accept: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         fields = {"content-type": (ContentType,), "accept": (Accept,)}
         asked = Invocation.of(Head("POST", "/invocations", "1.1", fields))
         try:
-            matrix = asked.read(Request, self.model.schema, 1)
+            matrix = asked.read(Body, self.model.schema, 1)
             reply = asked.write(self.model.answer(matrix, asked.wanted))
         except RefusalError as refusal:
             raise _model_error(refusal.status, refusal.to_json().decode()) from None

@@ -205,19 +205,19 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "output by an id that is not named": (
         {"routes.default.output": "id"},
-        ["dropscore.toml: routes.default.output: 'id': say by id which column that is"],
+        ["dropscore.toml: routes.default.output: 'id': needs the option `id`, which names that column"],
     ),
     "labels without a threshold": (
         {"routes.default.labels": ["good", "bad"]},
-        ["routes.default.labels: ['good', 'bad']: labels go with a threshold; add one such as threshold = 0.5"],
+        ["routes.default.labels: ['good', 'bad']: need a threshold; add one such as threshold = 0.5"],
     ),
     "a wrong id with an output that needs one": (
         {"routes.default.id": 0, "routes.default.output": "id"},
-        ["routes.default.id: 0: write a column's name, of at most 200 letters"],
+        ["routes.default.id: 0: write a column's name"],
     ),
     "a wrong threshold with labels that need one": (
         {"routes.default.threshold": "high", "routes.default.labels": ["good", "bad"]},
-        ["routes.default.threshold: 'high': write a number such as 0.5"],
+        ["routes.default.threshold: 'high': write a finite number such as 0.5"],
     ),
     "no default route": ({"routes": {}}, ['routes.default: is missing; add [routes.default] with model = "fraud"']),
     "a route to no model": (

@@ -49,12 +49,12 @@ class FakeModel:
         self.is_by_digest = False
         self.fail: Callable[[bytes], None] = lambda _body: None
 
-    def invoke_endpoint(self, *, Request: bytes, **_: str) -> dict[str, Any]:  # noqa: N803
+    def invoke_endpoint(self, *, Body: bytes, **_: str) -> dict[str, Any]:  # noqa: N803
         self.calls += 1
-        self.fail(Request)
+        self.fail(Body)
         names = f";feature-names={digest_of(self.names)}" if self.names else ""
         said = {"CustomAttributes": f"model-version={self.version}{names}"} if self.version else {}
-        rows = [b"%d" % crc32(row) for row in split_rows(Request)] if self.is_by_digest else Request.split()
+        rows = [b"%d" % crc32(row) for row in split_rows(Body)] if self.is_by_digest else Body.split()
         return {"Body": io.BytesIO(b"".join(b"0.%s\n" % row for row in rows)), **said}
 
 

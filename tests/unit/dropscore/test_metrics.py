@@ -13,7 +13,7 @@ from dropscore import metrics
 from dropscore.errors import BusyError, JobError, PermanentError, RowsRefusedError, TransientError
 from dropscore.jobs.options import Options
 from dropscore.metrics import Meter, emit, metered
-from dropscore.scoring import worker as work
+from dropscore.scoring import progress
 from tests.emf import metrics_of, totals
 from tests.unit.dropscore.conftest import Account, aws_error, model_error
 
@@ -196,7 +196,7 @@ def test_a_long_attempt_is_heard_of_before_it_ends(
     account: Account, written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "LINE_SECONDS", 0.0)
-    monkeypatch.setattr(work, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "WHOLE_SECONDS", 0.0)
     job_id = account.take(account.put(b"".join(b"%d\n" % row for row in range(40)))) or ""
     account.worker().score(job_id)
     lines = [line for line in written() if "Rows" in metrics_of(line)]

@@ -22,8 +22,8 @@ CLAIMING = (
     Guard(
         "event-names-the-version",
         INTAKE,
-        'thing["version-id"]',
-        'thing.get("version-id", "null")',
+        's3_object["version-id"]',
+        's3_object.get("version-id", "null")',
         UNIT + "events/test_submit.py::test_an_event_without_a_version_is_an_error",
     ),
     Guard(
@@ -36,21 +36,21 @@ CLAIMING = (
     Guard(
         "duplicate-events-end-at-the-claim",
         INTAKE,
-        "if seen is None or seen.status is not State.CLAIMED:",
-        "if seen is None:",
+        "if earlier is not None and earlier.status is State.CLAIMED:",
+        "if earlier is not None:",
         UNIT + "events/test_submit.py::test_the_same_event_again_changes_nothing",
     ),
     Guard(
         "a-claim-keeps-its-plan",
         INTAKE,
-        "            job = seen\n",
-        "",
+        "            self.submit_claimed(earlier)\n",
+        "            self.submit_claimed(job)\n",
         UNIT + "events/test_submit.py::test_a_claim_is_submitted_by_the_plan_it_was_made_with",
     ),
     Guard(
         "only-our-bucket",
         INTAKE,
-        '"it lies in another bucket" if upload.bucket != self._settings.bucket else why_ignored(upload.key)',
+        '"it is in another bucket" if upload.bucket != self._settings.bucket else why_ignored(upload.key)',
         "why_ignored(upload.key)",
         UNIT + "events/test_submit.py::test_another_bucket_is_ignored",
     ),
@@ -58,7 +58,7 @@ CLAIMING = (
         "only-inputs",
         "dropscore/jobs/input_keys.py",
         """    if not key.startswith(INPUT):
-        return "it does not lie under input/"
+        return "it is not under input/"
 """,
         "",
         UNIT + "events/test_submit.py::test_an_object_that_is_nobodys_file_is_ignored",
@@ -72,17 +72,17 @@ CLAIMING = (
     ),
     Guard(
         "a-file-that-is-no-input-is-rejected",
-        INTAKE,
-        "if not self._settings.inputs.has(key):",
+        "dropscore/events/preflight.py",
+        "if not self.settings.inputs.has(key):",
         "if False:",
         UNIT + "events/test_submit.py::test_a_file_that_fits_no_pattern_is_rejected_once",
     ),
     Guard(
         "a-refusal-stands-in-the-claim",
         INTAKE,
-        "            code=code,\n            message=message,\n",
-        "",
-        UNIT + "events/test_submit.py::test_a_refusal_that_was_cut_short_stays_one",
+        "return job.move_to(status, code=error.code, message=error.message, finished_at=now())",
+        "return job",
+        UNIT + "events/test_submit.py::test_a_refusal_is_written_by_the_claim_itself",
     ),
     Guard(
         "a-lost-file-that-is-no-input-is-rejected-too",
@@ -94,7 +94,7 @@ CLAIMING = (
     Guard(
         "preflight",
         INTAKE,
-        "self._preflight.check(job)",
+        "self._preflight.look(job)",
         "pass",
         UNIT + "events/test_submit.py::test_a_hopeless_file_is_rejected_before_batch_hears_of_it",
     ),
@@ -104,13 +104,6 @@ CLAIMING = (
         'Attr("status").is_in([State.CLAIMED]), {',
         f"{ANY}, {{",
         CONTRACT + "test_submission_is_recorded_only_on_a_claim[moto]",
-    ),
-    Guard(
-        "refused-only-on-a-claim",
-        TABLE,
-        'Attr("status").eq(State.CLAIMED), ended',
-        f"{ANY}, ended",
-        UNIT + "aws/test_table.py::test_a_job_that_batch_has_is_not_refused",
     ),
     Guard(
         "retry-only-of-what-has-ended",
@@ -129,8 +122,8 @@ CLAIMING = (
     Guard(
         "retry-keeps-the-output-key",
         INTAKE,
-        "run=seen.run + 1, output_key=seen.output_key",
-        "run=seen.run + 1",
+        "run=previous.run + 1, output_key=previous.output_key",
+        "run=previous.run + 1",
         UNIT + "events/test_submit.py::test_a_failed_job_runs_again_under_its_own_id",
     ),
 )

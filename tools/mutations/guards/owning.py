@@ -33,8 +33,8 @@ STARTING = (
     Guard(
         "a-worker-asks-before-it-starts",
         WORK,
-        "started_at=now(), keep_progress=keep_progress):  # type: ignore[arg-type]",
-        "started_at=now(), keep_progress=keep_progress) or True:",
+        "        if is_owner:",
+        "        if True:",
         UNIT + "scoring/test_worker.py::test_a_second_batch_job_for_the_same_file_does_nothing",
     ),
     Guard(
@@ -50,15 +50,15 @@ WRITING = (
     Guard(
         "report-only-by-the-owner",
         TABLE,
-        'owned & Attr("status").is_in(list(states)), attributes',
-        'Attr("status").is_in(list(states)), attributes',
+        'owned & Attr("status").is_in(list(states)), update',
+        'Attr("status").is_in(list(states)), update',
         CONTRACT + "test_a_stalled_attempt_that_wakes_up_writes_nothing[moto]",
     ),
     Guard(
         "report-on-no-ended-job",
         TABLE,
-        'owned & Attr("status").is_in(list(states)), attributes',
-        "owned, attributes",
+        'owned & Attr("status").is_in(list(states)), update',
+        "owned, update",
         CONTRACT + "test_a_final_state_stays[moto-SUCCEEDED]",
     ),
     Guard(
@@ -87,22 +87,22 @@ WRITING = (
 STOPPING = (
     Guard(
         "who-lost-the-job-stops",
-        WORK,
-        "if not (table.report(job, **more) if self._shard is None else table.note(job, **more)):",
-        "if (table.report(job, **more) if self._shard is None else table.note(job, **more)) is None:",
+        "dropscore/scoring/progress.py",
+        "if not (self._table.report(self._job, **update) if is_whole else self._table.note(self._job, **update)):",
+        "if (self._table.report(self._job, **update) if is_whole else self._table.note(self._job, **update)) is None:",
         UNIT + "scoring/test_worker.py::test_an_attempt_that_lost_the_job_stops_and_publishes_nothing",
     ),
     Guard(
         "a-shard-of-an-ended-job-stops",
-        WORK,
-        "if self._shard is None else table.note(job, **more)):",
-        "if self._shard is None else (table.note(job, **more) or True)):",
+        "dropscore/scoring/progress.py",
+        "if is_whole else self._table.note(self._job, **update)):",
+        "if is_whole else (self._table.note(self._job, **update) or True)):",
         UNIT + "scoring/test_assembly.py::test_a_shard_stops_in_its_midst_when_the_job_ends",
     ),
     Guard(
         "the-last-moment-of-a-file",
         WORK,
-        "            watch.write()  # the last moment",
+        "            progress.confirm()  # the last moment",
         "            pass  # the last moment",
         UNIT
         + "scoring/test_worker.py::test_an_attempt_that_was_replaced_while_its_last_body_stalled_publishes_nothing",
@@ -110,7 +110,7 @@ STOPPING = (
     Guard(
         "the-last-moment-of-shards",
         "dropscore/scoring/assembly.py",
-        "            progress.write()  # the last moment",
+        "            progress.confirm()  # the last moment",
         "            pass  # the last moment",
         UNIT + "scoring/test_sharded.py::test_a_publisher_that_was_replaced_publishes_nothing",
     ),
@@ -120,15 +120,15 @@ ENDING = (
     Guard(
         "a-transient-fault-ends-no-job",
         WORK,
-        "if isinstance(error, PermanentError):\n            said",
-        "if isinstance(error, JobError):\n            said",
+        "if isinstance(error, PermanentError):\n            update",
+        "if isinstance(error, JobError):\n            update",
         UNIT + "scoring/test_worker.py::test_a_failing_model_is_tried_again_by_the_next_attempt",
     ),
     Guard(
         "a-permanent-error-ends-the-job",
         WORK,
-        "if isinstance(error, PermanentError):\n            said",
-        "if False:\n            said",
+        "if isinstance(error, PermanentError):\n            update",
+        "if False:\n            update",
         UNIT + "scoring/test_worker.py::test_a_bad_row_rejects_the_file_by_the_rows_number_in_the_file",
     ),
     Guard(

@@ -16,7 +16,7 @@ KEYS = (
     Guard(
         "a-lost-reply-is-looked-into",
         "dropscore/aws/objects.py",
-        "not in (TAKEN, UPLOAD_GONE):",
+        'not in (TAKEN, UPLOAD_GONE, "404"):',
         "not in (TAKEN,):",
         "tests/unit/dropscore/aws/test_objects.py::test_a_joining_whose_reply_was_lost_counts",
     ),
@@ -79,9 +79,9 @@ FITTING = (
         ASSEMBLY,
         """            scores.commit()
             errors.commit()
-            part = self.parts.put(tally.part(index, start, borne, scores, errors))
+            part = self.parts.put(run.as_part(index, start, tally, scores, errors))
 """,
-        """            part = self.parts.put(tally.part(index, start, borne, scores, errors))
+        """            part = self.parts.put(run.as_part(index, start, tally, scores, errors))
             scores.commit()
             errors.commit()
 """,
@@ -163,22 +163,22 @@ APPEARING = (
     Guard(
         "an-output-of-another-job-is-left-alone",
         PUBLISH,
-        'if said.get("job-id") != self.job.job_id:',
+        'if metadata.get("job-id") != self.job.job_id:',
         "if False:",
         UNIT + "output/test_publish.py::test_the_output_of_another_job_is_left_alone",
     ),
     Guard(
         "what-is-published-is-not-scored-again",
         "dropscore/scoring/worker.py",
-        "publication.finish() or run(job, publication)",
-        "run(job, publication)",
+        "manifest = publication.finish() or self._score_whole(",
+        "manifest = self._score_whole(",
         UNIT + "scoring/test_worker.py::test_an_attempt_after_a_kill_between_publication_and_status_only_says_so",
     ),
     Guard(
         "the-outputs-own-record-is-followed",
         PUBLISH,
-        'self._bring(self._json(said["record"]))',
-        "self._bring(self._json(self.record_key))",
+        'self._write_beside(self._json(metadata["record"]))',
+        "self._write_beside(self._json(self.record_key))",
         UNIT + "output/test_publish.py::test_what_belongs_to_scores_that_have_appeared_is_brought_by_the_next_attempt",
     ),
     Guard(
@@ -195,10 +195,10 @@ APPEARING = (
     Guard(
         "the-manifest-comes-last",
         PUBLISH,
-        "return self._brought() or self._bring",
+        "return self._existing_manifest() or self._write_beside",
         "objects.put(self.s3, bucket=self.bucket, key=manifest_key(self.job.output_key), "
-        'data=json.dumps(self._json(said["record"])["manifest"]).encode())\n'
-        "        return self._brought() or self._bring",
+        'data=json.dumps(self._json(metadata["record"])["manifest"]).encode())\n'
+        "        return self._existing_manifest() or self._write_beside",
         UNIT + "output/test_publish.py::test_a_kill_at_the_list_of_bad_rows_loses_nothing",
     ),
 )

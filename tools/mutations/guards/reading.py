@@ -100,15 +100,15 @@ CUTTING = (
     Guard(
         "requests-stay-under-the-limit",
         LINES,
-        "_end_of_last_row(marks, limit.bytes) or",
+        "_end_of_last_row(marks, limit_bytes) or",
         "_end_of_last_row(marks, len(marks)) or",
         UNIT + "files/test_requests.py::test_bodies_joined_are_the_input_and_each_is_under_the_limit",
     ),
     Guard(
         "a-row-over-the-limit-is-told",
         LINES,
-        "if not end and len(buffer) <= limit.most:",
-        "if not end:",
+        "and len(self._buffer) <= self.max_bytes:",
+        ":",
         UNIT + "files/test_requests.py::test_a_row_over_the_limit_is_rejected_by_its_number",
     ),
     Guard(
@@ -229,14 +229,14 @@ DIVIDING = (
     Guard(
         "packed-files-are-not-divided",
         "dropscore/jobs/plan.py",
-        "if is_compressed or size_bytes <= shard_bytes:",
+        "if is_one_shard or size_bytes <= shard_bytes:",
         "if size_bytes <= shard_bytes:",
         UNIT + "jobs/test_plan.py::test_a_small_or_packed_file_is_one_shard",
     ),
     Guard(
         "no-more-shards-than-batch-takes",
         "dropscore/jobs/plan.py",
-        "shard_bytes = max(shard_bytes, -(-size_bytes // MOST_SHARDS))",
+        "shard_bytes = max(shard_bytes, -(-size_bytes // MAX_SHARDS))",
         "shard_bytes = max(shard_bytes, 1)",
         UNIT + "jobs/test_plan.py::test_five_terabytes_are_planned_in_next_to_no_memory",
     ),

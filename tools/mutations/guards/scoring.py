@@ -150,9 +150,9 @@ REPLIES = (
 
 LIMITS = (
     Guard(
-        "requests-stay-under-the-limit",
+        "no-request-is-longer-than-the-limit",
         SCORER,
-        "if len(sent.data) > self.limit.most:",
+        "if len(sent.data) > self.max_bytes:",
         "if False:",
         IN_SCORER + "test_no_request_is_over_the_limit_though_it_is_longer_than_its_rows",
     ),
@@ -166,14 +166,14 @@ LIMITS = (
     Guard(
         "413-is-remembered-in-the-file",
         SCORER,
-        "                self.limit.refused(len(part.request.data))\n",
+        "                self._refused_as_too_large(len(part.request.data))\n",
         "",
         IN_SCORER + "test_a_body_that_is_too_large_is_halved_and_the_size_remembered",
     ),
     Guard(
         "413-is-remembered-for-the-next-job",
         "dropscore/scoring/pipeline.py",
-        "self.table.learn_payload_limit(self.model.name, self.model.version, known)",
+        "self.table.learn_payload_limit(self.model.name, self.model.version, limit_bytes)",
         "pass",
         UNIT + "scoring/test_worker.py::test_a_body_limit_that_was_learned_spares_the_next_job_the_refusals",
     ),

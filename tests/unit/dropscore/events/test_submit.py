@@ -132,25 +132,17 @@ def test_a_packed_file_without_csv_in_its_name_is_unpacked(account: Account) -> 
     ("key", "sidecar", "code"),
     [("input/a.csv", "{", "INVALID_OPTIONS"), ("input/a.tsv", "{}", "NOT_AN_INPUT")],
 )
-@pytest.mark.parametrize("is_found_by", ["event", "reconcile"])
-def test_a_refusal_that_was_cut_short_stays_one(
-    account: Account, monkeypatch: pytest.MonkeyPatch, key: str, sidecar: str, code: str, is_found_by: str
+def test_a_refusal_is_written_by_the_claim_itself(
+    account: Account, monkeypatch: pytest.MonkeyPatch, key: str, sidecar: str, code: str
 ) -> None:
+    """A function that is killed in between leaves no claim that nobody will submit."""
     account.options = Options(header=True)
     account.put(sidecar.encode(), f"{key}.job.json")
     upload = account.put(b"a\n1\n", key)
-    with monkeypatch.context() as killed:
-        killed.setattr(account.table, "refuse", lambda *_, **__: (_ for _ in ()).throw(TimeoutError))
-        with pytest.raises(TimeoutError):
-            account.take(upload)
-    assert account.job(upload.job_id).status is State.CLAIMED
-    account.put(b"{}", f"{key}.job.json")  # what refused it is gone by now, and its options were never read
-    account.names = ("*",)
-    if is_found_by == "event":
-        account.take(upload)
-    else:
-        account.submitter().submit_claimed(account.job(upload.job_id))
-    assert (account.job(upload.job_id).status, account.job(upload.job_id).code) == (State.REJECTED, code)
+    monkeypatch.setattr(account.table, "_update", lambda *_, **__: pytest.fail("a second write"))
+    account.take(upload)
+    job = account.job(upload.job_id)
+    assert (job.status, job.code, job.finished_at is None) == (State.REJECTED, code, False)
     assert account.batch.submitted == []
 
 
@@ -216,7 +208,7 @@ def test_a_sidecar_that_comes_later_changes_nothing(account: Account) -> None:
     [
         ("header: true", "is not JSON"),
         ('{"hedaer": true}', "did you mean header"),
-        ('{"model": "none"}', "'none' is none of fraud"),
+        ('{"model": "none"}', "unknown model 'none'; available: fraud"),
         ('{"max_bad_rows": "all"}', "max_bad_rows"),
         ("[1]", "is not a JSON object"),
     ],
@@ -286,19 +278,19 @@ def test_a_job_whose_row_has_expired_is_retried_from_the_file_alone(account: Acc
 
 
 @pytest.mark.parametrize(
-    ("request", "code"),
+    ("asked", "code"),
     [
         (RetryRequest(), "NOTHING_TO_RETRY"),
         (RetryRequest(rejected_only=True), "NOTHING_TO_RETRY"),
         (RetryRequest(model="none"), "INVALID_OPTIONS"),
     ],
 )
-def test_a_job_that_succeeded_is_left_alone(account: Account, request: RetryRequest, code: str) -> None:
+def test_a_job_that_succeeded_is_left_alone(account: Account, asked: RetryRequest, code: str) -> None:
     upload = account.put(b"1\n")
     account.worker().score(account.take(upload) or "")
     before = account.job(upload.job_id)
     with pytest.raises(RejectedError, match=code):
-        account.submitter().retry(upload, request)
+        account.submitter().retry(upload, asked)
     assert account.job(upload.job_id) == before
 
 

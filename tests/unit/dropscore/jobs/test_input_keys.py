@@ -47,7 +47,7 @@ def test_patterns_decide_when_settings_list_them(key: str, expected: bool) -> No
         ("input/", "marks a folder"),
         ("input/x/", "marks a folder"),
         ("input/a_$folder$", "marks a folder"),
-        ("input/a.csv.job.json", "options of other files"),
+        ("input/a.csv.job.json", "job options file"),
         ("input/_SUCCESS", "hidden"),
         ("input/x/_temporary/0/part-0000.csv", "hidden"),
         ("input/._x.csv", "hidden"),

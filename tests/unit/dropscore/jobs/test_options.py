@@ -74,18 +74,18 @@ def test_options_survive_json(said: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("said", "complaint"),
     [
-        ({"haeder": True}, "route fraud: 'haeder' is no option; did you mean header?"),
-        ({"x" * 99: True}, "route fraud: '" + "x" * 40 + "…' is no option; known are max_bad_rows, header"),
+        ({"haeder": True}, "route fraud: unknown option 'haeder'; did you mean header?"),
+        ({"x" * 99: True}, "route fraud: unknown option '" + "x" * 40 + "…'; the options are max_bad_rows, header"),
         ({"quote": '"'}, 'quote: write "double"'),
         ({"escape": "/"}, r'escape: write "\\", a backslash'),
-        ({"escape": "\\", "quote": "none"}, "escape: goes with quotes"),
-        ({"escape": "\\", "delimiter": "\\"}, "delimiter: a backslash cannot be both"),
+        ({"escape": "\\", "quote": "none"}, "escape: needs quotes"),
+        ({"escape": "\\", "delimiter": "\\"}, "escape: a backslash cannot be both"),
         ({"decimal": ";"}, 'decimal: write "." or ","'),
-        ({"decimal": ","}, 'decimal: is "," and so is the delimiter'),
+        ({"decimal": ","}, "decimal: is the delimiter too"),
         ({"na_values": "NA"}, "na_values: write a list"),
         ({"na_values": ["NA", "NA"]}, "na_values: write each word once"),
         ({"na_values": [""]}, "na_values: write words"),
-        ({"na_values": ["a,b"]}, "na_values: a word holds the delimiter"),
+        ({"na_values": ["a,b"]}, "na_values: a word contains the delimiter"),
         ({"na_values": [str(number) for number in range(51)]}, "at most 50"),
         ({"skip_empty_rows": 1}, "skip_empty_rows: write true or false"),
         ({"header": "yes"}, 'route fraud: header: write true, false or "auto"'),
@@ -98,31 +98,31 @@ def test_options_survive_json(said: dict[str, Any]) -> None:
         ({"columns": [True]}, "columns: write a column's name"),
         ({"columns": [0]}, "columns: write a column's name"),
         ({"columns": [" "]}, "columns: write a column's name"),
-        ({"columns": ["a", 1, "a"]}, "columns: a column is named twice"),
-        ({"columns": ["a" * 201]}, "columns: a word of 201 letters is too long"),
-        ({"columns": ["\ud800"]}, "columns: a word holds half a character"),
-        ({"exclude": [1, 1]}, "exclude: a column is named twice"),
+        ({"columns": ["a", 1, "a"]}, "columns: a column is listed twice"),
+        ({"columns": ["a" * 201]}, "columns: a word has 201 characters"),
+        ({"columns": ["\ud800"]}, "columns: a word contains half a character"),
+        ({"exclude": [1, 1]}, "exclude: a column is listed twice"),
         ({"id": 0}, "id: write a column's name"),
         ({"id": False}, "id: write a column's name"),
         ({"id": ["a"]}, "id: write a column's name"),
         ({"output": "ids"}, 'output: write "scores", "id" or "append"'),
-        ({"output": "id"}, 'output: is "id": say by `id` which column'),
+        ({"output": "id"}, "output: needs the option `id`"),
         ({"score_names": "a"}, "score_names: write a list"),
-        ({"score_names": ["a", "a"]}, "score_names: a name is there twice"),
+        ({"score_names": ["a", "a"]}, "score_names: a name occurs twice"),
         ({"score_names": [""]}, "score_names: write words"),
         ({"score_names": ['a"']}, "score_names: write words"),
         ({"score_names": ["a\nb"]}, "score_names: write words"),
-        ({"score_names": ["a,b"]}, "score_names: a name holds the delimiter"),
-        ({"score_names": ["a;b"], "delimiter": ";"}, "score_names: a name holds the delimiter"),
+        ({"score_names": ["a,b"]}, "score_names: a name contains the delimiter"),
+        ({"score_names": ["a;b"], "delimiter": ";"}, "score_names: a name contains the delimiter"),
         ({"threshold": True}, "threshold: write a finite number"),
         ({"threshold": "0.5"}, "threshold: write a finite number"),
         ({"threshold": float("nan")}, "threshold: write a finite number"),
         ({"threshold": 10**400}, "threshold: write a finite number"),
-        ({"labels": ["no", "yes"]}, "labels: go with a threshold"),
+        ({"labels": ["no", "yes"]}, "labels: need a threshold"),
         ({"labels": ["no"], "threshold": 1}, "labels: write two words"),
         ({"labels": ["no", 1], "threshold": 1}, "labels: write words"),
-        ({"labels": ["n,o", "yes"], "threshold": 1, "delimiter": ";"}, "labels: a label holds a comma"),
-        ({"labels": ["n;o", "yes"], "threshold": 1, "delimiter": ";"}, "labels: a label holds a comma"),
+        ({"labels": ["n,o", "yes"], "threshold": 1, "delimiter": ";"}, "labels: a label contains a comma"),
+        ({"labels": ["n;o", "yes"], "threshold": 1, "delimiter": ";"}, "labels: a label contains a comma"),
     ],
 )
 def test_what_an_option_may_not_be(said: dict[str, Any], complaint: str) -> None:
@@ -150,7 +150,7 @@ def test_a_sidecar_has_its_word_over_the_route() -> None:
 
 
 def test_a_sidecar_that_does_not_go_with_the_route_is_refused_by_its_name() -> None:
-    with pytest.raises(ConfigurationError, match=r"^claims\.csv\.job\.json: output: is \"id\""):
+    with pytest.raises(ConfigurationError, match=r"^claims\.csv\.job\.json: output: needs the option"):
         _parse().overridden({"output": "id"}, "claims.csv.job.json")
 
 
@@ -184,7 +184,7 @@ def test_a_sidecar_says_options_and_a_model() -> None:
         (b"[" * MAX_JOB_OPTIONS_BYTES, "is not JSON"),
         (b'["secret"]', "is not a JSON object"),
         (b'{"model": 3}', "model: write the name of a model"),
-        (b"{" + b" " * MAX_JOB_OPTIONS_BYTES + b"}", "is 65538 bytes long; 65536 is the most"),
+        (b"{" + b" " * MAX_JOB_OPTIONS_BYTES + b"}", "has 65538 bytes; the limit is 65536"),
     ],
 )
 def test_what_a_sidecar_may_not_be(text: bytes, complaint: str) -> None:

@@ -79,8 +79,8 @@ def test_a_first_bad_row_in_a_later_shard_is_named_by_its_number_in_the_file(acc
 def test_shards_with_different_numbers_of_scores_are_not_put_together(
     account: Account, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def two_columns(*, Request: bytes, **_: str) -> dict[str, Any]:  # noqa: N803
-        return {"Body": io.BytesIO(b"0.1,0.9\n" * len(Request.split()))}
+    def two_columns(*, Body: bytes, **_: str) -> dict[str, Any]:  # noqa: N803
+        return {"Body": io.BytesIO(b"0.1,0.9\n" * len(Body.split()))}
 
     _score(account, job, 0, 1, 2, 3)
     monkeypatch.setattr(account.model, "invoke_endpoint", two_columns)

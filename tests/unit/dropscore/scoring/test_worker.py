@@ -11,8 +11,7 @@ import pytest
 from dropscore.errors import JobError, PermanentError, RejectedError, TransientError
 from dropscore.jobs.job import State
 from dropscore.jobs.options import Options
-from dropscore.scoring import scorer
-from dropscore.scoring import worker as work
+from dropscore.scoring import progress, scorer, worker
 from tests.unit.dropscore.conftest import BUCKET, Account, aws_error, model_error
 
 ROWS = b"".join(b"%d\n" % row for row in range(40))
@@ -60,7 +59,7 @@ def test_an_attempt_after_a_kill_between_publication_and_status_only_says_so(
 ) -> None:
     job_id = _taken(account)
     with monkeypatch.context() as killed:
-        killed.setattr(work.Worker, "_report", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        killed.setattr(worker.Worker, "_report", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             account.worker().score(job_id)
     assert account.job(job_id).status is State.RUNNING
@@ -75,7 +74,7 @@ def test_an_attempt_that_lost_the_job_stops_and_publishes_nothing(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = _taken(account)
-    monkeypatch.setattr(work, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "WHOLE_SECONDS", 0.0)
 
     def taken_over(_body: bytes) -> None:
         account.table.start(job_id, batch_job_id="batch-1", attempt=2, started_at="t")
@@ -175,7 +174,7 @@ def test_a_purged_version_fails_the_job(account: Account) -> None:
 
 
 def test_progress_is_written_as_bodies_come_back(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "WHOLE_SECONDS", 0.0)
     job_id, seen = _taken(account), set()
 
     def look(_body: bytes) -> None:
@@ -270,7 +269,7 @@ def test_a_killed_attempts_bad_rows_are_counted_by_the_next(account: Account, mo
     _refusing(account, 3)
     job_id = _taken(account)
     with monkeypatch.context() as killed:
-        killed.setattr(work.Worker, "_report", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        killed.setattr(worker.Worker, "_report", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             account.worker().score(job_id)
     account.worker(attempt=2).score(job_id)
@@ -281,7 +280,7 @@ def test_a_killed_attempts_bad_rows_are_counted_by_the_next(account: Account, mo
 def test_the_table_says_what_is_waited_for_and_forgets_it_once_it_came(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "WHOLE_SECONDS", 0.0)
     monkeypatch.setattr(scorer, "LOOK_SECONDS", 0.01)
     job_id, said, tries = _taken(account), set(), 0
 
@@ -300,7 +299,7 @@ def test_the_table_says_what_is_waited_for_and_forgets_it_once_it_came(
 
 
 def test_an_attempt_that_was_replaced_stops_while_it_waits(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "WHOLE_SECONDS", 0.0)
     monkeypatch.setattr(scorer, "LOOK_SECONDS", 0.01)
     job_id, over = _taken(account), threading.Event()
 

@@ -28,10 +28,10 @@ class Runtime:
     def __init__(self) -> None:
         self.sizes: list[int] = []
 
-    def invoke_endpoint(self, *, Request: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's name for it
-        self.sizes.append(len(Request))
+    def invoke_endpoint(self, *, Body: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's name for it
+        self.sizes.append(len(Body))
         try:
-            matrix = csv_rows.parse(Request, Schema(features=FEATURES))
+            matrix = csv_rows.parse(Body, Schema(features=FEATURES))
         except RefusalError as refusal:
             said = refusal.to_json().decode()
             assert len(said) <= CHARACTERS
