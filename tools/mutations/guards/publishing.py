@@ -32,7 +32,7 @@ KEYS = (
         "dropscore/aws/objects.py",
         "if code_of(error) != CONFLICT or attempt == CONFLICTS - 1:",
         "if error:",
-        "tests/unit/dropscore/aws/test_objects.py::test_a_conflict_is_no_answer_and_asked_again[1]",
+        "tests/unit/dropscore/aws/test_objects.py::test_a_conflict_is_no_answer_and_asked_again[1-ConditionalRequestConflict]",
     ),
     Guard(
         "parts-keyed-by-job",
