@@ -65,8 +65,8 @@ def send(talk: socket.socket, data: bytes) -> None:
 def rest_of(talk: socket.socket) -> bytes:
     answer, end = b"", time.monotonic() + PATIENCE_SECONDS
     with contextlib.suppress(ConnectionError):
-        while time.monotonic() < end and (piece := talk.recv(1 << 16)):
-            answer += piece
+        while time.monotonic() < end and (chunk := talk.recv(1 << 16)):
+            answer += chunk
     return answer
 
 

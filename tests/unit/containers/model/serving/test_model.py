@@ -11,10 +11,10 @@ import pytest
 import xgboost
 
 from dropscore.files.feature_names import digest_of
-from model.serving import parallel as pieces
+from model.serving import parallel
 from model.serving.loading import BadArtifactError, load
-from model.serving.model import MAX_ANSWER_CELLS
-from model.serving.output_kind import Wanted
+from model.serving.model import MAX_REPLY_CELLS
+from model.serving.output_type import OutputType
 from model.serving.refusal import RefusalError
 from tests.unit.containers.model.serving.conftest import Rows, train, write
 
@@ -33,10 +33,10 @@ KINDS: dict[str, dict[str, Any]] = {
     "quantiles": {"objective": "reg:quantileerror", "quantile_alpha": [0.1, 0.5, 0.9]},
     "tweedie": {"objective": "reg:tweedie"},
 }
-ASKED: dict[Wanted, dict[str, bool]] = {
-    Wanted.MARGIN: {"output_margin": True},
-    Wanted.CONTRIBUTIONS: {"pred_contribs": True},
-    Wanted.LEAVES: {"pred_leaf": True},
+ASKED: dict[OutputType, dict[str, bool]] = {
+    OutputType.MARGIN: {"output_margin": True},
+    OutputType.CONTRIBUTIONS: {"pred_contribs": True},
+    OutputType.LEAVES: {"pred_leaf": True},
 }
 
 
@@ -162,27 +162,27 @@ def test_scores_of_many_threads_are_those_of_one(kind: str, rows: Rows, tmp_path
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("wanted", ASKED)
 def test_explanations_are_those_of_booster_predict_to_the_bit(
-    kind: str, wanted: Wanted, rows: Rows, tmp_path: Path
+    kind: str, output_type: OutputType, rows: Rows, tmp_path: Path
 ) -> None:
     booster = train(rows, **KINDS[kind])
     model = load(write(tmp_path, booster, iterations=3))
-    if kind == "linear" and wanted is Wanted.LEAVES:
+    if kind == "linear" and output_type is OutputType.LEAVES:
         with pytest.raises(RefusalError, match="has no leaves: its booster is gblinear"):
-            model.answer(rows, wanted)
+            model.compute(rows, output_type)
         return
     rounds = (0, 0 if kind == "linear" else 3)
-    expected = booster.predict(xgboost.DMatrix(rows, nthread=1), iteration_range=rounds, **ASKED[wanted])
-    assert same_bits(model.answer(rows, wanted), expected)
-    assert model.widths[wanted] == expected[0].size
+    expected = booster.predict(xgboost.DMatrix(rows, nthread=1), iteration_range=rounds, **ASKED[output_type])
+    assert same_bits(model.compute(rows, output_type), expected)
+    assert model.widths[output_type] == expected[0].size
 
 
 @pytest.mark.parametrize("kind", ["logistic", "softprob", "dart", "linear"])
-@pytest.mark.parametrize("wanted", [Wanted.SCORES, Wanted.CONTRIBUTIONS])
-def test_answer_by_several_cores_is_that_of_one(kind: str, wanted: Wanted, rows: Rows, tmp_path: Path) -> None:
+@pytest.mark.parametrize("wanted", [OutputType.SCORES, OutputType.CONTRIBUTIONS])
+def test_answer_by_several_cores_is_that_of_one(kind: str, output_type: OutputType, rows: Rows, tmp_path: Path) -> None:
     many = np.tile(rows, (300, 1))
-    assert pieces.count(many.nbytes, 3) == 3
+    assert parallel.count(many.nbytes, 3) == 3
     model = load(write(tmp_path, train(rows, **KINDS[kind])))
-    assert same_bits(model.answer(many, wanted, cores=3), model.answer(many, wanted))
+    assert same_bits(model.compute(many, output_type, cores=3), model.compute(many, output_type))
 
 
 def test_vector_leaves_have_no_contributions(rows: Rows, tmp_path: Path) -> None:
@@ -190,18 +190,18 @@ def test_vector_leaves_have_no_contributions(rows: Rows, tmp_path: Path) -> None
     parameters = {"multi_strategy": "multi_output_tree", "tree_method": "hist", "nthread": 1}
     booster = xgboost.train(parameters, xgboost.DMatrix(rows, labels, nthread=1), 3)
     model = load(write(tmp_path, booster))
-    assert same_bits(model.answer(rows, Wanted.SCORES), booster.predict(xgboost.DMatrix(rows, nthread=1)))
+    assert same_bits(model.compute(rows, OutputType.SCORES), booster.predict(xgboost.DMatrix(rows, nthread=1)))
     with pytest.raises(RefusalError, match="has no contributions") as raised:
-        model.answer(rows, Wanted.CONTRIBUTIONS)
+        model.compute(rows, OutputType.CONTRIBUTIONS)
     assert raised.value.status == 400
 
 
 def test_answer_that_would_not_fit_is_refused_before_it_is_made(booster: xgboost.Booster, tmp_path: Path) -> None:
     model = load(write(tmp_path, booster))
-    most = MAX_ANSWER_CELLS // model.widths[Wanted.LEAVES]
+    most = MAX_REPLY_CELLS // model.widths[OutputType.LEAVES]
     rows = np.zeros((most + 1, 3), np.float32)
     with pytest.raises(RefusalError, match=f"send at most {most} rows at a time for leaves") as raised:
-        model.answer(rows, Wanted.LEAVES)
+        model.compute(rows, OutputType.LEAVES)
     assert (raised.value.status, raised.value.code) == (413, "ANSWER_TOO_LARGE")
 
 
@@ -228,12 +228,12 @@ def test_scores_in_place_that_differ_stop_the_start(
         load(write(tmp_path, booster))
 
 
-@pytest.mark.parametrize("wanted", [Wanted.CONTRIBUTIONS, Wanted.LEAVES])
+@pytest.mark.parametrize("wanted", [OutputType.CONTRIBUTIONS, OutputType.LEAVES])
 def test_explanations_of_many_threads_are_those_of_one(
-    wanted: Wanted, booster: xgboost.Booster, rows: Rows, tmp_path: Path
+    output_type: OutputType, booster: xgboost.Booster, rows: Rows, tmp_path: Path
 ) -> None:
     model = load(write(tmp_path, booster))
-    expected = model.answer(rows, wanted)
+    expected = model.compute(rows, output_type)
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: model.answer(rows, wanted), range(40)))
+        found = list(pool.map(lambda _: model.compute(rows, output_type), range(40)))
     assert all(same_bits(one, expected) for one in found)

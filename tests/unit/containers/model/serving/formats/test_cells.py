@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pyarrow import csv
 
-from model.serving import parallel as pieces
+from model.serving import parallel
 from model.serving.formats import cells
 
 Rows = NDArray[np.float32]
@@ -78,7 +78,7 @@ def test_lines_of_other_lengths_are_no_rows(text: bytes) -> None:
 def test_text_is_read_in_blocks_that_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     text = b"".join(b"%d,,%d.5\n" % (number, number % 7) for number in range(3000))
     whole = cells.numbers(text, 3)
-    monkeypatch.setattr(pieces, "SMALLEST_BYTES", 1)
+    monkeypatch.setattr(parallel, "SMALLEST_BYTES", 1)
     monkeypatch.setattr(cells, "BLOCK_BYTES", 64)
     assert np.array_equal(cells.numbers(memoryview(text), 3), whole, equal_nan=True)
     assert np.array_equal(whole[:, 0], np.arange(3000))

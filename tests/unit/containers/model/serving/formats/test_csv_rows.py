@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.serving import parallel as pieces
+from model.serving import parallel
 from model.serving.formats import cells, csv_rows
 from model.serving.formats.schema import Schema
 from model.serving.refusal import RefusalError
@@ -151,7 +151,7 @@ def test_body_cut_for_several_cores_gives_the_same(cores: int, bad: int | None) 
     if bad is not None:
         lines[bad] = b"1,x,3"
     body = b"\n".join(lines)
-    assert len(pieces.lines(body, cores)) > 1
+    assert len(parallel.lines(body, cores)) > 1
 
     def result(cores: int) -> bytes | RefusalError:
         found = outcome(body, 3, cores)
@@ -164,11 +164,11 @@ def test_body_cut_for_several_cores_gives_the_same(cores: int, bad: int | None) 
 @pytest.mark.parametrize("text", [b"", b"1", b"\n" * 40, b"1" * 40, b"1,2\n" * 20, b"1\n" + b"2" * 40])
 @pytest.mark.parametrize("cores", [1, 2, 5, 100])
 def test_pieces_are_the_whole(text: bytes, cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "SMALLEST_BYTES", 1)
-    found = pieces.lines(text, cores)
+    monkeypatch.setattr(parallel, "SMALLEST_BYTES", 1)
+    found = parallel.lines(text, cores)
     assert b"".join(found) == text
     assert 1 <= len(found) <= cores
-    assert all(bytes(piece).endswith(b"\n") for piece in found[:-1])
+    assert all(bytes(chunk).endswith(b"\n") for chunk in found[:-1])
 
 
 def test_line_longer_than_a_block_is_read() -> None:

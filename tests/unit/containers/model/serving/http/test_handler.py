@@ -16,7 +16,7 @@ import pytest
 import xgboost
 from pyarrow import parquet
 
-from model.serving.http.admission import Gate
+from model.serving.http.admission import Admission
 from model.serving.http.contract import Server, Service
 from model.serving.loading import load
 from model.serving.model import Model
@@ -40,7 +40,9 @@ class Answer:
 @pytest.fixture(scope="module")
 def server(booster: xgboost.Booster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     model = load(write(tmp_path_factory.mktemp("model"), booster))
-    service = Service(model=model, gate=Gate(running=2, waiting=2, memory_bytes=4 * LIMIT), max_body_bytes=LIMIT)
+    service = Service(
+        model=model, admission=Admission(running=2, waiting=2, memory_bytes=4 * LIMIT), max_body_bytes=LIMIT
+    )
     with Server(("127.0.0.1", 0), service) as running:
         threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield running
@@ -192,8 +194,8 @@ def raw(server: Server, request: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as talk:
         talk.sendall(request)
         answer = b""
-        while piece := talk.recv(65536):
-            answer += piece
+        while chunk := talk.recv(65536):
+            answer += chunk
     return answer
 
 
@@ -237,10 +239,10 @@ def test_client_that_waits_for_100_continue_is_asked_for_its_body(server: Server
 def test_full_server_says_when_to_come_back_and_still_answers_ping(
     server: Server, connection: http.client.HTTPConnection
 ) -> None:
-    assert server.service.gate.is_idle_within(5)  # an earlier request may still be on its way out
+    assert server.service.admission.is_idle_within(5)  # an earlier request may still be on its way out
     with ExitStack() as held:
         for _ in range(4):
-            held.enter_context(server.service.gate.place())
+            held.enter_context(server.service.admission.place())
         answer = ask(connection, body=b"1,2,3\n")
         assert (answer.status, answer.fields["code"], answer.headers["Retry-After"]) == (503, "BUSY", "1")
         assert ask(connection, "GET", "/ping").status == 200

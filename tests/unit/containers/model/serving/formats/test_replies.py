@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from model.serving.formats.answers import csv_of, json_lines_of, json_of
+from model.serving.formats.replies import csv_of, json_lines_of, json_of
 
 ONE = np.array([0.5, 1e-20], np.float32)
 THREE = np.array([[0.5, 0.25, 0.25], [1, 0, 0]], np.float32)
