@@ -114,7 +114,8 @@ def _build(booster: xgboost.Booster, sha256: str, manifest: dict[str, Any]) -> M
     schema = _schema(booster, manifest.get("feature_names", ()))
     if manifest.get("features", schema.features) != schema.features:
         raise BadArtifactError(
-            f"{MANIFEST} says {manifest['features']} features, but the model has {schema.features}: import the model again"
+            f"{MANIFEST} says {manifest['features']} features, but the model has {schema.features}: "
+            "import the model again"
         )
     return Model(
         booster=booster,

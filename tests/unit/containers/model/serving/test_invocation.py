@@ -14,7 +14,7 @@ def headers(**fields: str) -> Head:
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "output_type"),
     [
         ("", OutputType.SCORES),
         ("margin=true", OutputType.MARGIN),

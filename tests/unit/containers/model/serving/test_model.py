@@ -84,13 +84,13 @@ def test_early_stopping_is_honoured_without_a_manifest(rows: Rows, tmp_path: Pat
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"sha256": "0" * 64}, "has sha256 .*, manifest.json says 000"),
-        ({"features": 4}, "says 4 features, the model has 3"),
+        ({"sha256": "0" * 64}, "has sha256 .*, but manifest.json says 000"),
+        ({"features": 4}, "says 4 features, but the model has 3"),
         ({"iterations": 99}, "cannot predict with 99 rounds"),
-        ({"format": 2}, "is of format 2"),
-        ({"model": "other.ubj"}, "must hold one model"),
+        ({"format": 2}, "has format 2"),
+        ({"model": "other.ubj"}, "must contain one model"),
         ({"missing": "x"}, "cannot be read"),
-        ({"feature_names": ["a", "b"]}, "other feature_names than the model"),
+        ({"feature_names": ["a", "b"]}, "different feature_names than the model"),
     ],
 )
 def test_artifact_that_does_not_match_its_manifest_is_refused(
@@ -109,12 +109,12 @@ def test_manifest_with_other_names_than_the_model_is_refused(booster: xgboost.Bo
     named = booster.copy()
     named.feature_names = ["a", "b", "c"]
     assert load(write(tmp_path, named, feature_names=["a", "b", "c"])).schema.names == ("a", "b", "c")
-    with pytest.raises(BadArtifactError, match="other feature_names than the model"):
+    with pytest.raises(BadArtifactError, match="different feature_names than the model"):
         load(write(tmp_path, named, feature_names=["c", "b", "a"]))
 
 
 def test_answers_name_the_features_by_their_digest(booster: xgboost.Booster, tmp_path: Path) -> None:
-    """As dropscore/files/feature_names.py has it: by this a worker knows that its rows go to the features they are meant for."""
+    """The digest is that of dropscore/files/feature_names.py, by which a worker checks where its columns go."""
     names = ["größe", "a b", '"c"']
     served = load(write(tmp_path, booster, feature_names=names))
     assert served.attributes == f"model-version={served.version};feature-names={digest_of(names)}"
@@ -124,7 +124,7 @@ def test_answers_name_the_features_by_their_digest(booster: xgboost.Booster, tmp
 def test_manifest_cannot_name_a_file_elsewhere(booster: xgboost.Booster, tmp_path: Path) -> None:
     folder = write(tmp_path / "model", booster, model="../outside.ubj")
     (folder / "model.ubj").rename(tmp_path / "outside.ubj")
-    with pytest.raises(BadArtifactError, match="must hold one model"):
+    with pytest.raises(BadArtifactError, match="must contain one model"):
         load(folder)
 
 
@@ -160,7 +160,7 @@ def test_scores_of_many_threads_are_those_of_one(kind: str, rows: Rows, tmp_path
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("wanted", ASKED)
+@pytest.mark.parametrize("output_type", ASKED)
 def test_explanations_are_those_of_booster_predict_to_the_bit(
     kind: str, output_type: OutputType, rows: Rows, tmp_path: Path
 ) -> None:
@@ -177,7 +177,7 @@ def test_explanations_are_those_of_booster_predict_to_the_bit(
 
 
 @pytest.mark.parametrize("kind", ["logistic", "softprob", "dart", "linear"])
-@pytest.mark.parametrize("wanted", [OutputType.SCORES, OutputType.CONTRIBUTIONS])
+@pytest.mark.parametrize("output_type", [OutputType.SCORES, OutputType.CONTRIBUTIONS])
 def test_answer_by_several_cores_is_that_of_one(kind: str, output_type: OutputType, rows: Rows, tmp_path: Path) -> None:
     many = np.tile(rows, (300, 1))
     assert parallel.count(many.nbytes, 3) == 3
@@ -228,7 +228,7 @@ def test_scores_in_place_that_differ_stop_the_start(
         load(write(tmp_path, booster))
 
 
-@pytest.mark.parametrize("wanted", [OutputType.CONTRIBUTIONS, OutputType.LEAVES])
+@pytest.mark.parametrize("output_type", [OutputType.CONTRIBUTIONS, OutputType.LEAVES])
 def test_explanations_of_many_threads_are_those_of_one(
     output_type: OutputType, booster: xgboost.Booster, rows: Rows, tmp_path: Path
 ) -> None:

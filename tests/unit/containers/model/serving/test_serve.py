@@ -208,7 +208,7 @@ def test_nothing_of_dropscore_is_imported(start: Start, booster: xgboost.Booster
     """The folder alone serves: the container has nothing else."""
     lines = (path.read_text() for path in CONTAINER.rglob("*.py"))
     imports = {line.split()[1].split(".")[0] for text in lines for line in text.splitlines() if _is_import(line)}
-    allowed = {*sys.stdlib_module_names, "serving", "train", "training_job", "numpy", "pyarrow", "xgboost"}
+    allowed = {*sys.stdlib_module_names, "model", "numpy", "pyarrow", "xgboost"}
     assert imports - allowed == set()
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import xgboost
 
+from model.training.cluster import Hosts
 from model.training.errors import TrainingError
-from model.training.hosts import Hosts
 from tests.unit.containers.model.training.conftest import Home, Table, csv_of, table
 
 TWO = {"hosts": ["127.0.0.1", "127.0.0.2"], "current_host": "127.0.0.1"}

@@ -11,12 +11,12 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from pyarrow import parquet
 
+from model.training.cluster import Hosts
 from model.training.data import csv_file, parquet_file
 from model.training.data.channels import channel
 from model.training.data.rows import Block, Rows, rows_of
 from model.training.errors import TrainingError
 from model.training.folders import Folders
-from model.training.hosts import Hosts
 from model.training.hyperparameters.hyperparameters import parse
 from tests.unit.containers.model.training.conftest import Home, Table, csv_of, table
 

@@ -173,7 +173,7 @@ import os, sys
 sys.path.insert(0, sys.argv[1])
 from model.training import boosting, main
 seen = []
-boosting.say_round = lambda *_: seen.append(len(os.listdir("/proc/self/task")))
+boosting.print_round = lambda *_: seen.append(len(os.listdir("/proc/self/task")))
 assert main.main() == 0
 print(seen[-1])
 """

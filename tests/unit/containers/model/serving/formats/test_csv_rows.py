@@ -188,7 +188,7 @@ def test_header_with_the_models_names_puts_columns_in_its_order() -> None:
     names = ("a", "b", "c")
     assert parse(b"c,a,b\n3,1,2\n", 3, names=names, has_header=True).tolist() == [[1, 2, 3]]
     assert parse(b"x,y,z\n1,2,3\n", 3, names=names, has_header=True).tolist() == [[1, 2, 3]]
-    with pytest.raises(RefusalError, match="name all of them") as raised:
+    with pytest.raises(RefusalError, match="name all columns") as raised:
         parse(b"c,a,secret\n3,1,2\n", 3, names=names, has_header=True)
     assert raised.value.code == "WRONG_COLUMN_NAMES"
 
@@ -203,11 +203,11 @@ def test_refusal_behind_a_header_counts_rows_and_the_bodys_own_columns() -> None
 @pytest.mark.parametrize(
     ("body", "code", "message"),
     [
-        (b"a,b\n1,2,3\n", "BAD_HEADER", "has 2 names, the model needs 3"),
-        (b"1,2,3\n4,5,6\n", "BAD_HEADER", "the first line holds numbers; is it a row"),
-        (b"1,,3\n4,5,6\n", "BAD_HEADER", "the first line holds numbers; is it a row"),
-        (b"\xff,b,c\n1,2,3\n", "BAD_HEADER", "not CSV in UTF-8"),
-        (b'"a,b,c\n1,2,3\n', "BAD_HEADER", "not CSV in UTF-8"),
+        (b"a,b\n1,2,3\n", "BAD_HEADER", "has 2 names, but the model has 3 features"),
+        (b"1,2,3\n4,5,6\n", "BAD_HEADER", "the first line holds numbers; if it is a row, send header=absent"),
+        (b"1,,3\n4,5,6\n", "BAD_HEADER", "the first line holds numbers; if it is a row, send header=absent"),
+        (b"\xff,b,c\n1,2,3\n", "BAD_HEADER", "not UTF-8 or not CSV"),
+        (b'"a,b,c\n1,2,3\n', "BAD_HEADER", "not UTF-8 or not CSV"),
         (b"a,b,c\n", "EMPTY_BODY", "is empty"),
         (b"a,b,c", "EMPTY_BODY", "is empty"),
         (b"", "BAD_HEADER", "has 0 names"),
@@ -220,10 +220,10 @@ def test_header_that_is_none_is_refused(body: bytes, code: str, message: str) ->
 
 
 MESSAGE = re.compile(
-    r"the body is empty; send at least one row|row \d+ has \d+ columns?, the model needs \d+|"
-    r"row 1 looks like a header; announce it by the content type `text/csv; header=present`|"
+    r"the request is empty; send at least one row|row \d+ has \d+ columns?, but the model has \d+ features|"
+    r"row 1 looks like a header; if it is, send the content type `text/csv; header=present`|"
     r"row \d+(, column \d+)? (is not a number|is infinite, or too large for a 32-bit float|"
-    r"holds (a carriage return that does not end the line|"
+    r"has (a carriage return that does not end the line|"
     r"a quote that does not enclose one whole cell))"
 )
 WORDS = ["1", "", "nan", '"', "\r", "\n", "inf", "secret"]
