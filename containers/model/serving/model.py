@@ -61,7 +61,7 @@ class Model:
         Raises a RefusalError if the model does not support the output, or there are too many rows.
         """
         if output_type not in self.widths:
-            raise RefusalError(400, "BAD_ATTRIBUTES", f"a {self.booster_type} model does not support {output_type}")
+            raise RefusalError(400, "BAD_ATTRIBUTES", f"this {self.booster_type} model does not support {output_type}")
         most = self.most_rows(output_type)
         if len(matrix) > most:
             raise RefusalError(413, "ANSWER_TOO_LARGE", f"send at most {most} rows in a request for {output_type}")

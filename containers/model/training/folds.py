@@ -1,4 +1,4 @@
-"""k-fold: train k times, each time without one fold of the rows, and measure on it. Finished folds survive a spot kill."""
+"""k-fold: train k times, each time without one fold of the rows, and measure on it. A resumed job keeps its folds."""
 
 from __future__ import annotations
 

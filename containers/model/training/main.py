@@ -1,6 +1,6 @@
 """`train`: one SageMaker training job in the folders below /opt/ml.
 
-Exit codes: 0 the model is saved; 1 training failed, and output/failure has the reason; 143 SIGTERM, checkpoints are kept.
+Exit codes: 0 the model is saved; 1 training failed, and output/failure has the reason; 143 SIGTERM, checkpoints kept.
 """
 
 from __future__ import annotations

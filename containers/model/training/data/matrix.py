@@ -1,4 +1,4 @@
-"""Build the matrices that XGBoost trains on. With `hist`, only quantized bins stay in memory: one or two bytes per cell."""
+"""Build the matrices that XGBoost trains on. With `hist`, memory holds only quantized bins: 1 or 2 bytes per cell."""
 
 from __future__ import annotations
 

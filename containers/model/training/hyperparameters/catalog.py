@@ -87,7 +87,7 @@ ALIASES = {
     "_kfold": "kfold",
 }
 # Hyperparameters of the built-in algorithm and of old scripts, with what to do instead.
-NOT_TAKEN = {
+NOT_SUPPORTED = {
     "updater": "XGBoost chooses it from tree_method; remove it",
     "process_type": "models are trained from the start; remove it",
     "refresh_leaf": "models are trained from the start; remove it",

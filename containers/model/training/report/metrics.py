@@ -65,7 +65,7 @@ def auc(counts: Counts) -> float:
 
 
 def average_precision(counts: Counts) -> float:
-    """Return the area under the precision-recall curve as a sum of steps: linear interpolation would overestimate it."""
+    """Return the area under the precision-recall curve as a sum of steps; interpolation would overestimate it."""
     return float(np.sum(np.diff(counts.recall) * counts.precision[1:]))
 
 

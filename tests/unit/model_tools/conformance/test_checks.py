@@ -147,7 +147,7 @@ def test_rows_are_made_for_a_model_with_codes_for_its_categories() -> None:
         verified_rows=0,
         categorical=(2,),
     )
-    made = Sample.made_for(manifest)
+    made = Sample.for_model(manifest)
     assert {row.split(b",")[1] for row in made.rows} == {b"0", b"1"}
     assert made.columns == 3
     assert len(set(made.rows)) == len(made.rows)

@@ -18,7 +18,7 @@ from typing import IO
 import pytest
 
 from model_tools.conformance.checks import EVERY
-from model_tools.conformance.container import Container, Manner, Recipe, start_as_strictly_as_possible
+from model_tools.conformance.container import Container, Recipe, Restrictions, start_as_strictly_as_possible
 from model_tools.conformance.engine import Engine
 from model_tools.conformance.examination import examine
 from model_tools.conformance.findings import Outcome
@@ -158,7 +158,7 @@ def test_every_right_is_taken_away_at_first(recipe: Recipe) -> None:
 
 def test_only_the_rule_that_hurts_is_left_out(recipe: Recipe) -> None:
     with closing(start_as_strictly_as_possible(with_fault(recipe, "writes"))) as container:
-        assert container.manner == Manner(read_only=False)
+        assert container.restrictions == Restrictions(read_only=False)
 
 
 def test_an_image_that_no_rule_keeps_from_starting_is_not_checked(recipe: Recipe) -> None:

@@ -11,7 +11,7 @@ import pytest
 import xgboost
 
 from model_tools.errors import ModelImportError
-from model_tools.importing.recognize import Kind, needs_legacy, recognize, unwrap, written_by
+from model_tools.importing.recognize import FileFormat, needs_legacy, recognize, unwrap, written_by
 from model_tools.sandbox.budget import MIB, Budget
 from tests.unit.model_tools.conftest import zoo
 
@@ -29,18 +29,18 @@ def handle(release: str, name: str = "logistic.pickle2") -> bytes:
 
 
 def test_what_this_release_writes_is_recognised(booster: xgboost.Booster) -> None:
-    assert recognize(bytes(booster.save_raw("json"))) is Kind.JSON_MODEL
-    assert recognize(bytes(booster.save_raw("ubj"))) is Kind.UBJ_MODEL
-    assert recognize(bytes(booster.__getstate__()["handle"])) is Kind.UBJ_SNAPSHOT
-    assert recognize(pickle.dumps(booster, 0)) is Kind.PICKLE
+    assert recognize(bytes(booster.save_raw("json"))) is FileFormat.JSON_MODEL
+    assert recognize(bytes(booster.save_raw("ubj"))) is FileFormat.UBJ_MODEL
+    assert recognize(bytes(booster.__getstate__()["handle"])) is FileFormat.UBJ_SNAPSHOT
+    assert recognize(pickle.dumps(booster, 0)) is FileFormat.PICKLE
 
 
 def test_what_old_releases_wrote_is_recognised() -> None:
-    assert recognize(handle("0.90-python3.6")) is Kind.BINARY_MODEL
-    assert recognize(b"binf" + handle("0.90-python3.6")) is Kind.BINARY_MODEL
-    assert recognize(handle("0.90-python3.6", "linear.pickle2")) is Kind.BINARY_MODEL
-    assert recognize(handle("1.0.2-python3.7")) is Kind.BINARY_SNAPSHOT
-    assert recognize(handle("1.3.3-python3.8")) is Kind.JSON_SNAPSHOT
+    assert recognize(handle("0.90-python3.6")) is FileFormat.BINARY_MODEL
+    assert recognize(b"binf" + handle("0.90-python3.6")) is FileFormat.BINARY_MODEL
+    assert recognize(handle("0.90-python3.6", "linear.pickle2")) is FileFormat.BINARY_MODEL
+    assert recognize(handle("1.0.2-python3.7")) is FileFormat.BINARY_SNAPSHOT
+    assert recognize(handle("1.3.3-python3.8")) is FileFormat.JSON_SNAPSHOT
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"{}", b'{"a": 1}', b"1,2,3\n", bytes(600), b"\x80", b"["])
@@ -71,18 +71,18 @@ def test_release_that_wrote_it_is_told_in_every_format(release: str) -> None:
 
 
 def test_before_1_0_no_release_is_told() -> None:
-    assert written_by(Kind.BINARY_MODEL, handle("0.90-python3.6")) == (0, 0)
+    assert written_by(FileFormat.BINARY_MODEL, handle("0.90-python3.6")) == (0, 0)
 
 
 def test_release_that_wrote_it_decides_who_reads_it(booster: xgboost.Booster) -> None:
     ours = bytes(booster.save_raw("json"))
-    assert not needs_legacy(Kind.JSON_MODEL, ours)
-    assert not needs_legacy(Kind.UBJ_MODEL, bytes(booster.save_raw("ubj")))
-    assert not needs_legacy(Kind.UBJ_SNAPSHOT, bytes(booster.__getstate__()["handle"]))
-    assert needs_legacy(Kind.JSON_MODEL, ours.replace(b'"version":[3,2,0]', b'"version":[3,0,5]'))
-    assert needs_legacy(Kind.JSON_SNAPSHOT, handle("1.3.3-python3.8"))
-    assert needs_legacy(Kind.UBJ_SNAPSHOT, handle("1.7.6-python3.9", "classifier.pickle0"))
-    assert needs_legacy(Kind.BINARY_MODEL, handle("0.90-python3.6"))
+    assert not needs_legacy(FileFormat.JSON_MODEL, ours)
+    assert not needs_legacy(FileFormat.UBJ_MODEL, bytes(booster.save_raw("ubj")))
+    assert not needs_legacy(FileFormat.UBJ_SNAPSHOT, bytes(booster.__getstate__()["handle"]))
+    assert needs_legacy(FileFormat.JSON_MODEL, ours.replace(b'"version":[3,2,0]', b'"version":[3,0,5]'))
+    assert needs_legacy(FileFormat.JSON_SNAPSHOT, handle("1.3.3-python3.8"))
+    assert needs_legacy(FileFormat.UBJ_SNAPSHOT, handle("1.7.6-python3.9", "classifier.pickle0"))
+    assert needs_legacy(FileFormat.BINARY_MODEL, handle("0.90-python3.6"))
 
 
 @pytest.mark.parametrize("pack", PACKS)
