@@ -48,9 +48,8 @@ class Client:
         began = time.monotonic()
         try:
             with closing(self._connect(timeout)) as connection:
-                with contextlib.suppress(
-                    BrokenPipeError, ConnectionResetError
-                ):  # the server may refuse before it has read everything
+                # The server may refuse a request before it has read all of it.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     connection.request(method, urlsplit(self.url).path.rstrip("/") + path, body, headers or {})
                 answer = connection.getresponse()
                 content = answer.read()

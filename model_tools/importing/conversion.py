@@ -1,4 +1,4 @@
-"""Convert a model to `.ubj` with the XGBoost release that reads it best, and verify that our release scores the same."""
+"""Convert a model to `.ubj` with the XGBoost release that reads it best; verify that our release scores the same."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def _result(here: Path, order: dict[str, object]) -> Converted:
     facts, verified = (json.loads((here / name).read_text()) for name in ("facts.json", "verified.json"))
     if verified["wrong"]:
         raise ModelImportError(
-            f"the imported model scores {verified['wrong']} of {verified['rows']} random rows differently than the original, or "
-            "in place, so nothing was written. Please report the model's XGBoost version and objective",
+            f"old and new XGBoost, or two ways to predict, disagree on {verified['wrong']} of {verified['rows']} "
+            "random rows; nothing was written. Please report the model's XGBoost version and objective",
             code=Code.SCORES_DIFFER,
         )
     return Converted(

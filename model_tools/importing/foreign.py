@@ -90,7 +90,8 @@ def _find_in_tar(plain: bytes, budget: Budget) -> Found:
     if len(formats) != 1:
         among = ", ".join(sorted(formats or models)) or "no files"
         raise ModelImportError(
-            f"the archive must contain one XGBoost model, but has {len(formats)} (of {among[:300]}). Supported: {SUPPORTED}",
+            f"the archive must contain one XGBoost model, but has {len(formats)} (of {among[:300]}). "
+            f"Supported: {SUPPORTED}",
             code=Code.NOT_A_MODEL,
         )
     name, file_format = formats.popitem()

@@ -1,4 +1,4 @@
-"""Read the raw vectors of a file that R's `saveRDS` wrote. An `xgb.Booster` has its model in one; `xgb.save.raw` is one.
+"""Read the raw vectors of a file that R's `saveRDS` wrote: an `xgb.Booster` has its model in one.
 
 Follows "Serialization Formats" of R Internals as far as needed to reach the model's bytes: big-endian XDR, versions 2
 and 3. Creates only bytes; R's functions and environments are refused.
@@ -88,6 +88,6 @@ class _Reader:
             self.take(0 if flags >> 8 else 4)
         else:
             raise ModelImportError(
-                f"the RDS file has an R object of type {item_type} before any model. In R: xgb.save(model, 'model.ubj')",
+                f"the RDS file has an R object of type {item_type} before a model. In R: xgb.save(model, 'model.ubj')",
                 code=Code.UNSUPPORTED,
             )

@@ -26,8 +26,8 @@ _LOGITRAW_VERSIONS = ((1, 0), (1, 1), (1, 2))
 def repair(file_format: FileFormat, content: bytes) -> bytes:
     if _VECTOR_LEAF.search(content) and written_by(file_format, content) < (3, 2):
         raise ModelImportError(
-            "the model has vector leaves (multi_strategy='multi_output_tree') from before XGBoost 3.2, which 3.2 cannot "
-            "read. Train it with multi_strategy='one_output_per_tree' or with XGBoost 3.2, or serve it from "
+            "the model has vector leaves (multi_strategy='multi_output_tree') from before XGBoost 3.2, which 3.2 "
+            "cannot read. Train it with multi_strategy='one_output_per_tree' or with XGBoost 3.2, or serve it from "
             "your own container: container = … in dropscore.toml",
             code=Code.UNSUPPORTED,
         )

@@ -21,7 +21,7 @@ _PYTHON_2 = {"copy_reg": "copyreg", "__builtin__": "builtins"}
 
 
 class ModelUnpickler(pickle._Unpickler):
-    """The pure-Python unpickler, which allocates only what is in the file; this class replaces all steps with effects."""
+    """The pure-Python unpickler, which allocates only what is in the file, with safe versions of steps with effects."""
 
     stack: list[Any]
     append: Callable[[Any], None]

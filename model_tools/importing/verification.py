@@ -1,7 +1,7 @@
 """`main(FOLDER, …)`: verify that our XGBoost predicts FOLDER/expected.npy for FOLDER/rows.npy.
 
-Checks both ways in which the server predicts: from a matrix and, for gbtree, in place. Writes the result and the model's
-description to FOLDER/verified.json. Runs in a separate process, because a model can crash XGBoost.
+Checks both ways in which the server predicts: from a matrix and, for gbtree, in place. Writes the result and the
+model's description to FOLDER/verified.json. Runs in a separate process, because a model can crash XGBoost.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Limits:
         return cls(cpu_seconds=6 + size, wall_seconds=60 + 10 * size, address_bytes=2048 * MIB + 4 * artifact_bytes)
 
     def resident_bytes(self, read_bytes: int) -> int:
-        """Return the limit for a process that reads so many bytes: XGBoost uses 11 times the size of JSON, 4 of UBJSON."""
+        """Return the limit for a process that reads so much: XGBoost uses 11 times the size of JSON, 4 of UBJSON."""
         return max(self.base_resident_bytes, 128 * MIB + self.resident_factor * read_bytes)
 
 

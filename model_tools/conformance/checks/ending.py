@@ -33,7 +33,7 @@ def _stop(subject: Subject, server: Server) -> Passed:
         took = time.monotonic() - started
         if code is None:
             server.close()
-            do = "handle SIGTERM: a container's first process ignores it by default, and so does a shell that starts the server"
+            do = "handle SIGTERM: a container's first process ignores it by default, even if it is a shell"
             raise FailedError(f"it was still running {seconds:.0f} s after SIGTERM", do)
         reply = answer.result()
     if code != 0:

@@ -78,7 +78,7 @@ def load(content: bytearray, order: dict[str, Any]) -> xgboost.Booster:
 
 
 def check(learner: dict[str, Any]) -> None:
-    """Check the trees. XGBoost trusts them: a node that points at itself, or past the end, would hang or crash the server.
+    """Check the trees. XGBoost trusts them: a node that points at itself, or past the end, would hang or crash it.
 
     Raises ModelImportError.
     """

@@ -70,14 +70,14 @@ def test_a_host_that_fails_stops_the_others(rows: Path, tmp_path: Path) -> None:
     one = tmp_path / "one.csv"
     one.write_text("1,2\n")
     job = LocalJob(train=one, validation=None, hyperparameters={}, hosts=2)
-    with pytest.raises(TrainingFailedError, match="no row for this host"):
+    with pytest.raises(TrainingFailedError, match="no rows for this host"):
         job.run(tmp_path / "home")
 
 
 def test_a_folder_without_data_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     job = LocalJob(train=tmp_path / "empty", validation=None, hyperparameters={})
-    with pytest.raises(ConfigurationError, match=r"holds no file that ends in \.csv"):
+    with pytest.raises(ConfigurationError, match=r"has no file that ends in \.csv"):
         job.run(tmp_path / "home")
 
 

@@ -56,7 +56,7 @@ def _two_classes(labels: Numbers, scores: Numbers, weights: Numbers, settings: H
 
 
 def _cheapest(counts: Counts, settings: Hyperparameters) -> dict[str, float | None]:
-    """Return the threshold with the lowest cost of errors. Scores of at least that count as positive; None: no score."""
+    """Return the threshold with the lowest cost of errors. Scores from it on count as positive; None: no score does."""
     costs = metrics.cost(
         counts, false_positive=settings.cost_false_positive, false_negative=settings.cost_false_negative
     )

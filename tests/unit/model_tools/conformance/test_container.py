@@ -124,7 +124,7 @@ def free_port() -> int:
 @pytest.fixture
 def recipe(tmp_path: Path) -> Iterator[Recipe]:
     engine = StandIn(("stand-in",), folder=tmp_path)
-    yield Recipe(engine, "image", tmp_path, BOUNDS.patience_seconds)
+    yield Recipe(engine, "image", tmp_path, BOUNDS.start_timeout_seconds)
     assert engine.running == {}
 
 
@@ -167,7 +167,7 @@ def test_an_image_that_no_rule_keeps_from_starting_is_not_checked(recipe: Recipe
 
 
 def test_an_image_that_is_never_healthy_is_tried_once(recipe: Recipe) -> None:
-    impatient = replace(with_fault(recipe, "never-healthy"), patience_seconds=0.5)
+    impatient = replace(with_fault(recipe, "never-healthy"), start_timeout_seconds=0.5)
     with pytest.raises(NeverReadyError):
         start_as_strictly_as_possible(impatient)
     assert isinstance(impatient.engine, StandIn)

@@ -88,4 +88,4 @@ def test_a_server_that_ends_by_itself_is_not_checked() -> None:
 
 def test_a_server_that_is_never_healthy_is_not_checked() -> None:
     with pytest.raises(NeverReadyError, match="gave no 200 within 1 s"):
-        served("never-healthy", dataclasses.replace(BOUNDS, patience_seconds=1.0))
+        served("never-healthy", dataclasses.replace(BOUNDS, start_timeout_seconds=1.0))

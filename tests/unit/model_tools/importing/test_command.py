@@ -267,15 +267,15 @@ def test_nothing_is_written_when_old_and_new_disagree(
 def test_random_rows_reach_every_leaf(
     booster: xgboost.Booster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else agreement on them would say little."""
+    """Otherwise, equal scores would prove little."""
     seen: list[Rows] = []
-    finish = conversion._converted
+    finish = conversion._result
 
     def spy(here: Path, *rest: Any) -> Converted:
         seen.append(np.load(here / "rows.npy"))
         return finish(here, *rest)
 
-    monkeypatch.setattr(conversion, "_converted", spy)
+    monkeypatch.setattr(conversion, "_result", spy)
     convert_all([find(bytes(booster.save_raw("ubj")))])
     reached = booster.predict(xgboost.DMatrix(seen[0]), pred_leaf=True)
     leaves = [tree.count("leaf=") for tree in booster.get_dump()]

@@ -67,7 +67,7 @@ def test_release_that_wrote_it_is_told_in_every_format(release: str) -> None:
     version = tuple(int(part) for part in release.split(".")[:2])
     for name in ("logistic.binary", "logistic.json", "logistic.pickle2"):
         found = handle(release) if "pickle" in name else zoo(release, name)
-        assert written_by(Kind(str(recognize(found))), found) == version, name
+        assert written_by(FileFormat(str(recognize(found))), found) == version, name
 
 
 def test_before_1_0_no_release_is_told() -> None:

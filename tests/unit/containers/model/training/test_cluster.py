@@ -97,14 +97,14 @@ def test_kfold_on_several_hosts_is_refused(ready: Home) -> None:
     ready.order(kfold="3")
     ready.config("resourceconfig", TWO)
     assert ready.train() == 1
-    assert "kfold runs on one host" in ready.failure
+    assert "kfold needs one host" in ready.failure
 
 
 def test_a_host_that_gets_no_row_is_told_so(ready: Home) -> None:
     ready.put("train", "1,2,3,4,5\n")
     ready.config("resourceconfig", TWO | {"current_host": "127.0.0.2"})
     assert ready.train() == 1
-    assert ready.failure.startswith("channel train has no row for this host")
+    assert ready.failure.startswith("channel train has no rows for this host")
 
 
 @pytest.mark.parametrize("late", ["tracker", "name"])

@@ -111,7 +111,10 @@ def test_a_first_row_with_a_number_is_data_and_refused_not_skipped(home: Home) -
         ("y,a,b\n1,2,3\n4,5,secret\n", "train/rows.csv: row 3, column 3 is not a number"),
         ("1,2,3\nsecret,secret,secret\n", "train/rows.csv: row 2, column 1 is not a number"),
         ("1,2,3\n1,inf,2\n", "train/rows.csv: row 2, column 2 is infinite"),
-        ("1,2,3\n,5,6\n", "the label is missing: it must be the first column of train/rows.csv; row 2 has another"),
+        (
+            "1,2,3\n,5,6\n",
+            "the label is missing: it must be the first column of train/rows.csv; row 2 does not have one",
+        ),
         ("1;2;3\n1;2;3\n", "train/rows.csv: cells must be separated by commas; row 1 has none"),
         ("1\n2\n", "train/rows.csv: one row has 1 columns, at least 2 are needed; label first"),
         ("y,a,a\n1,2,3\n", "train/rows.csv: two columns have the same name"),
@@ -168,7 +171,7 @@ def test_a_label_the_objective_cannot_take_is_refused_by_row(
     order = {"objective": objective} | ({"num_class": "3"} if objective.startswith("multi") else {})
     message = refusal(lambda: joined(rows_in(home, ALONE, **order)))
     assert wanted in message
-    assert message.endswith("row 2 has another")
+    assert message.endswith("row 2 does not have one")
 
 
 def test_weights_are_the_second_column_when_asked_for(home: Home) -> None:
@@ -242,5 +245,5 @@ def test_what_tools_leave_beside_the_data_is_no_data(home: Home) -> None:
 
 def test_an_empty_channel_is_refused_and_an_absent_one_is_none(home: Home, tmp_path: Path) -> None:
     home.config("inputdataconfig", {"train": {}})
-    assert "channel train holds no file" in refusal(lambda: rows_in(home))
+    assert "channel train has no file" in refusal(lambda: rows_in(home))
     assert channel(Folders(tmp_path), "validation") is None

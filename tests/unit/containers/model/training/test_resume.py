@@ -122,7 +122,7 @@ def test_a_checkpoint_of_another_job_is_refused(ready: Home, change: str) -> Non
     else:
         ready.order(checkpoint_every="2", eta="0.1")
     assert ready.train() == 1
-    assert "is of another job" in ready.failure
+    assert "belongs to another job" in ready.failure
 
 
 def test_more_rounds_go_on_where_the_last_job_ended(ready: Home, capfd: pytest.CaptureFixture[str]) -> None:
@@ -157,5 +157,5 @@ def test_the_error_of_a_foreign_checkpoint_names_the_file(ready: Home) -> None:
     ready.order(checkpoint_every="8")
     assert ready.train() == 0
     foreign = Checkpoints(folder=ready.root / "checkpoints", run="other", every=1)
-    with pytest.raises(TrainingError, match=r"checkpoints/checkpoint-000008\.ubj is of another job"):
+    with pytest.raises(TrainingError, match=r"checkpoints/checkpoint-000008\.ubj belongs to another job"):
         foreign.newest()

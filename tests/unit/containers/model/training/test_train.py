@@ -232,7 +232,7 @@ def test_bad_rows_fail_without_their_content(ready: Home, capfd: pytest.CaptureF
 def test_what_xgboost_refuses_is_told_in_one_line(ready: Home) -> None:
     ready.order(monotone_constraints="(1,1,1,1,1,1,1)")
     assert ready.train() == 1
-    assert ready.failure.startswith("XGBoost refused: ")
+    assert ready.failure.startswith("XGBoost failed: ")
     assert "monotone" in ready.failure
     assert "\n" not in ready.failure
     assert "Stack trace" not in ready.failure
