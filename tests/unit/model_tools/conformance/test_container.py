@@ -162,7 +162,7 @@ def test_only_the_rule_that_hurts_is_left_out(recipe: Recipe) -> None:
 
 
 def test_an_image_that_no_rule_keeps_from_starting_is_not_checked(recipe: Recipe) -> None:
-    with pytest.raises(NotStartedError, match="ended by itself; its log ends: broken hurts"):
+    with pytest.raises(NotStartedError, match="ended during its start; the last lines of its log: broken hurts"):
         start_as_strictly_as_possible(with_fault(recipe, "broken"))
 
 

@@ -65,7 +65,7 @@ def test_a_good_server_passes_every_check_but_those_of_images() -> None:
     assert failed(found) == set()
     assert {name for name, finding in found.items() if finding.outcome is Outcome.SKIP} == OF_IMAGES
     assert list(found) == [check.name for check in EVERY]
-    assert "takes 10" in found["limits"].what
+    assert "accepts 10" in found["limits"].what
     assert found["limits"].do.startswith("set the model's max_payload_bytes = 10")
 
 
@@ -81,11 +81,11 @@ def test_what_needs_scores_is_not_tried_where_there_are_none() -> None:
 
 
 def test_a_server_that_ends_by_itself_is_not_checked() -> None:
-    with pytest.raises(NotStartedError, match=r"ended by itself; its log ends: ImportError: no such thing") as raised:
+    with pytest.raises(NotStartedError, match=r"ended during its start; the last lines of its log: ImportError: no such thing") as raised:
         served("never-starts")
     assert raised.value.exit_code == 3
 
 
 def test_a_server_that_is_never_healthy_is_not_checked() -> None:
-    with pytest.raises(NeverReadyError, match="gave no 200 within 1 s"):
+    with pytest.raises(NeverReadyError, match="did not reply 200 within 1 s"):
         served("never-healthy", dataclasses.replace(BOUNDS, start_timeout_seconds=1.0))

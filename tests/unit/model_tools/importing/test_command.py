@@ -146,7 +146,7 @@ def test_manifest_that_states_what_the_model_is_not_is_refused(
     manifest = import_artifact(tmp_path / "ours", tmp_path / "true.tar.gz")
     lying = replace(manifest, **{field: LIES[field]})
     _, model = load((tmp_path / "true.tar.gz").read_bytes())
-    refuse(served_as(lying, model, tmp_path / "lie"), tmp_path, f"WRONG_MANIFEST: its manifest states {field} ")
+    refuse(served_as(lying, model, tmp_path / "lie"), tmp_path, f"WRONG_MANIFEST: its manifest says {field} ")
 
 
 @pytest.mark.parametrize("cut", [0, 100, 2000])
@@ -161,7 +161,7 @@ def test_artifact_of_ours_around_an_older_model_is_refused(booster: xgboost.Boos
     (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
     manifest = import_artifact(tmp_path / "ours", tmp_path / "true.tar.gz")
     older = served_as(manifest, zoo("2.0.3-python3.9", "logistic.ubj"), tmp_path / "older")
-    refuse(older, tmp_path, "^WRONG_MANIFEST: .* that today's XGBoost wrote")
+    refuse(older, tmp_path, "^WRONG_MANIFEST: .* not written by a current XGBoost")
 
 
 def test_verification_compares_both_ways_to_predict(
@@ -191,29 +191,29 @@ def test_tar_with_two_models_is_refused_by_their_names(booster: xgboost.Booster,
         for name in ("a.json", "b.json", "read me.txt", "._a.json"):
             (tmp_path / name).write_bytes(booster.save_raw("json"))
             archive.add(tmp_path / name, name)
-    refuse((tmp_path / "tar").read_bytes(), tmp_path, r"holds 2 \(of a.json, b.json\)")
+    refuse((tmp_path / "tar").read_bytes(), tmp_path, r"but has 2 \(of a.json, b.json\)")
 
 
 def test_tar_without_a_model_is_refused(tmp_path: Path) -> None:
     as_tar(b"1,2\n", tmp_path / "tar", "w", "data.csv")
-    refuse((tmp_path / "tar").read_bytes(), tmp_path, r"holds 0 \(of data.csv\)")
+    refuse((tmp_path / "tar").read_bytes(), tmp_path, r"but has 0 \(of data.csv\)")
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"1,2,3\n4,5,6\n"])
 def test_file_that_is_no_model_is_refused(content: bytes, tmp_path: Path) -> None:
-    refuse(content, tmp_path, "no XGBoost model that is known here")
+    refuse(content, tmp_path, "not an XGBoost model in a supported format")
 
 
 def test_damaged_model_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
     for kind in ("ubj", "json"):
         content = bytes(booster.save_raw(kind))
-        refuse(content[: len(content) // 2], tmp_path, "DAMAGED: the model's end is missing: the file was cut short")
+        refuse(content[: len(content) // 2], tmp_path, "DAMAGED: the file is truncated: the end of the model is missing")
     refuse(b'{"learner":{}}', tmp_path, r"DAMAGED: XGBoost cannot read the model \(XGBoost JSON\): \S")
 
 
 def test_pickle_without_model_bytes_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
     wrapper = object.__new__(xgboost.XGBClassifier)
-    refuse(pickle.dumps(wrapper), tmp_path, "carries no state|without a booster")
+    refuse(pickle.dumps(wrapper), tmp_path, "has no state|without a booster")
     wrapper.__dict__["n_estimators"] = 3
     refuse(pickle.dumps(wrapper), tmp_path, "without a booster")
 
