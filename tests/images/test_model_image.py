@@ -225,7 +225,7 @@ def test_the_model_that_the_deployment_pinned_is_served(artifact: Path, tmp_path
         assert len(running.score(sample)) == len(sample.splitlines())
 
 
-def test_another_model_than_the_pinned_one_is_not_served_and_it_says_so(artifact: Path, tmp_path: Path) -> None:
+def test_model_that_is_not_pinned_is_refused_with_reason(artifact: Path, tmp_path: Path) -> None:
     pin = sha256(b"the model that was deployed").hexdigest()
     folder = unpacked(artifact / "model.tar.gz", tmp_path / "model")
     with started(folder, "serve", DROPSCORE_MODEL_SHA256=pin) as running:

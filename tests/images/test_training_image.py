@@ -99,7 +99,7 @@ def test_docker_run_trains_a_model_and_a_report(tmp_path: Path) -> None:
     assert (home / "output" / "data" / "roc.svg").stat().st_size > 500
 
 
-def test_what_it_trained_it_serves(tmp_path: Path) -> None:
+def test_the_image_serves_the_model_it_trained(tmp_path: Path) -> None:
     home = lay_out(tmp_path / "ml")
     Job(home).finished()
     ask = (
@@ -140,7 +140,7 @@ def test_two_containers_train_one_model(tmp_path: Path, two_hosts: str) -> None:
 
 
 @pytest.mark.parametrize(("signal", "code"), [("KILL", 137), ("TERM", 143)])
-def test_a_container_taken_away_goes_on_to_the_same_bytes(tmp_path: Path, signal: str, code: int) -> None:
+def test_a_resumed_job_gives_the_same_bytes(tmp_path: Path, signal: str, code: int) -> None:
     order = {"num_round": "150", "checkpoint_every": "5"}
     home = lay_out(tmp_path / "ml", **order)
     job = Job(home)
@@ -155,7 +155,7 @@ def test_a_container_taken_away_goes_on_to_the_same_bytes(tmp_path: Path, signal
     assert model_of(home) == model_of(whole)
 
 
-def test_a_failed_job_says_why(tmp_path: Path) -> None:
+def test_a_failed_job_writes_its_reason(tmp_path: Path) -> None:
     home = lay_out(tmp_path / "ml", num_rounds="3")
     job = Job(home)
     assert job.wait() == 1

@@ -188,7 +188,7 @@ def test_image_tells_batch_that_a_bad_row_is_final(hands: Hands, sample: list[by
     assert "not a row" not in done.stdout + done.stderr
 
 
-def test_image_is_not_root_and_has_no_command_line_of_ours(hands: Hands) -> None:
+def test_image_is_not_root_and_has_no_dropscore_command(hands: Hands) -> None:
     inspected = subprocess.run(
         [*ENGINE, "image", "inspect", "--format", "{{.Config.User}}", IMAGE], capture_output=True, text=True, check=True
     )

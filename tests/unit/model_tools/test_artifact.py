@@ -164,7 +164,7 @@ def _fail(*_: object) -> None:
     raise OSError("disk")
 
 
-def test_unpack_writes_what_sagemaker_would(tmp_path: Path) -> None:
+def test_unpack_writes_the_files_as_sagemaker_does(tmp_path: Path) -> None:
     pack(tmp_path / "model.tar.gz", MANIFEST, MODEL)
     unpack(tmp_path / "model.tar.gz", tmp_path / "opt")
     assert sorted(path.name for path in (tmp_path / "opt").iterdir()) == ["manifest.json", "model.ubj"]

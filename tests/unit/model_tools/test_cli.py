@@ -37,7 +37,7 @@ def test_json_is_the_manifest_and_nothing_else(served: Path, tmp_path: Path) -> 
     assert json.loads(shown.stdout)["source"]["name"] == "mine.pkl"
 
 
-def test_show_of_something_else_is_an_error_of_ours(tmp_path: Path) -> None:
+def test_show_of_another_file_is_a_dropscore_error(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"x")
     done = CliRunner().invoke(app, ["show", str(tmp_path / "x")])
     assert isinstance(done.exception, ModelImportError)

@@ -50,7 +50,7 @@ def test_it_leaves_an_artifact_that_serves_and_a_report(rows: Path, tmp_path: Pa
     assert report["model"]["hosts"] == int(hosts)
 
 
-def test_checkpoints_are_kept_where_asked_and_used(rows: Path, tmp_path: Path) -> None:
+def test_checkpoints_are_kept_and_used(rows: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     order = ("--data", rows, "-p", "checkpoint_every=2", "--checkpoints", kept, "--out", tmp_path / "model.tar.gz")
     run(*order, "-p", "num_round=4")
@@ -93,7 +93,7 @@ def test_pairs_win_over_the_file_and_all_is_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[1]"])
-def test_a_file_that_is_no_json_object_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_json_object_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "order.json").write_text(text)
     with pytest.raises(ConfigurationError, match=r"order\.json"):
         chosen(tmp_path / "order.json", [])

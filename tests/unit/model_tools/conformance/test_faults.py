@@ -73,7 +73,7 @@ def test_every_check_has_a_fault_that_it_finds() -> None:
     assert {check.name for check in EVERY} == {*FAULTS.values(), "content-types"} | OF_IMAGES
 
 
-def test_what_needs_scores_is_not_tried_where_there_are_none() -> None:
+def test_checks_that_need_scores_are_skipped_without_scores() -> None:
     found = findings("always-fails")
     needing = {check.name for check in EVERY if check.needs_scores}
     assert {found[name].outcome for name in needing} == {Outcome.SKIP}

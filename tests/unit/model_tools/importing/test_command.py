@@ -138,7 +138,7 @@ def served_as(manifest: Manifest, model: bytes, path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("field", LIES)
-def test_manifest_that_states_what_the_model_is_not_is_refused(
+def test_manifest_that_contradicts_the_model_is_refused(
     field: str, booster: xgboost.Booster, tmp_path: Path
 ) -> None:
     """Its digest is right: whoever writes a manifest can write that too."""
@@ -150,14 +150,14 @@ def test_manifest_that_states_what_the_model_is_not_is_refused(
 
 
 @pytest.mark.parametrize("cut", [0, 100, 2000])
-def test_artifact_of_ours_with_a_damaged_model_is_refused(cut: int, booster: xgboost.Booster, tmp_path: Path) -> None:
+def test_artifact_with_a_damaged_model_is_refused(cut: int, booster: xgboost.Booster, tmp_path: Path) -> None:
     (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
     manifest = import_artifact(tmp_path / "ours", tmp_path / "true.tar.gz")
     damaged = served_as(manifest, bytes(booster.save_raw("ubj")[:cut]), tmp_path / "damaged")
     refuse(damaged, tmp_path, "^(WRONG_MANIFEST|CRASHED|DAMAGED): ")
 
 
-def test_artifact_of_ours_around_an_older_model_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
+def test_artifact_with_an_older_model_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
     (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
     manifest = import_artifact(tmp_path / "ours", tmp_path / "true.tar.gz")
     older = served_as(manifest, zoo("2.0.3-python3.9", "logistic.ubj"), tmp_path / "older")
@@ -200,7 +200,7 @@ def test_tar_without_a_model_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"1,2,3\n4,5,6\n"])
-def test_file_that_is_no_model_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_file_that_is_not_a_model_is_refused(content: bytes, tmp_path: Path) -> None:
     refuse(content, tmp_path, "not an XGBoost model in a supported format")
 
 

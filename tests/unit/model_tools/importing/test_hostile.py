@@ -125,7 +125,7 @@ def test_limits_are_seen_to_be_broken(over: dict[str, Any]) -> None:
         check(Measured("said", 1.0, MIB)._replace(**over), b"")
 
 
-def test_what_processes_use_is_measured(small_process: ProcessPoolExecutor, tmp_path: Path) -> None:
+def test_process_usage_is_measured(small_process: ProcessPoolExecutor, tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(zoo(*KINDS[0]))
     measured = small_process.submit(measured_import, tmp_path / "mine", tmp_path / "model.tar.gz").result()
     assert measured.said is None

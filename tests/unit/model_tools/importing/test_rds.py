@@ -70,7 +70,7 @@ def test_model_inside_is_imported(booster: xgboost.Booster, rows: Rows, tmp_path
     assert np.array_equal(predict(tmp_path / "model.tar.gz", rows), booster.predict(xgboost.DMatrix(rows)))
 
 
-def test_vector_has_the_length_that_is_said_in_two_halves() -> None:
+def test_long_vector_has_its_length_in_two_halves() -> None:
     assert list(raw_vectors(HEADERS[3] + struct.pack(">iiii", 24, -1, 0, 3) + b"abc", Budget(0))) == [b"abc"]
 
 

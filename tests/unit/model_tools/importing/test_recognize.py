@@ -28,14 +28,14 @@ def handle(release: str, name: str = "logistic.pickle2") -> bytes:
     return find(zoo(release, name)).content
 
 
-def test_what_this_release_writes_is_recognised(booster: xgboost.Booster) -> None:
+def test_files_of_this_release_are_recognized(booster: xgboost.Booster) -> None:
     assert recognize(bytes(booster.save_raw("json"))) is FileFormat.JSON_MODEL
     assert recognize(bytes(booster.save_raw("ubj"))) is FileFormat.UBJ_MODEL
     assert recognize(bytes(booster.__getstate__()["handle"])) is FileFormat.UBJ_SNAPSHOT
     assert recognize(pickle.dumps(booster, 0)) is FileFormat.PICKLE
 
 
-def test_what_old_releases_wrote_is_recognised() -> None:
+def test_files_of_old_releases_are_recognized() -> None:
     assert recognize(handle("0.90-python3.6")) is FileFormat.BINARY_MODEL
     assert recognize(b"binf" + handle("0.90-python3.6")) is FileFormat.BINARY_MODEL
     assert recognize(handle("0.90-python3.6", "linear.pickle2")) is FileFormat.BINARY_MODEL

@@ -96,7 +96,7 @@ def told(kind: str, zoo: dict[str, Any]) -> int:
 
 
 @pytest.mark.parametrize("release", EACH)
-def test_every_model_predicts_what_its_own_release_did(
+def test_every_model_predicts_as_its_own_release(
     release: str,
 ) -> None:
     zoo, _ = zoo_of(release)
@@ -173,7 +173,7 @@ def test_every_model_comes_with_the_right_facts(
         assert (converted.converted_with is None) == (version_of(zoo) >= (3, 1)), name
 
 
-def test_forest_that_does_not_say_its_trees_a_round_is_refused_until_told(tmp_path: Path) -> None:
+def test_unknown_trees_per_round_needs_the_option(tmp_path: Path) -> None:
     """Guessing one tree a round would predict with half of this model."""
     zoo, files = zoo_of("0.90-python3.6")
     (tmp_path / "mine").write_bytes(files["forest.binary"])

@@ -68,7 +68,7 @@ def test_answer_of_another_type_is_refused(accept: str) -> None:
     assert (raised.value.status, raised.value.code) == (406, "NOT_ACCEPTABLE")
 
 
-def test_answer_is_of_the_bodys_type_unless_asked_otherwise() -> None:
+def test_reply_has_the_type_of_the_request_by_default() -> None:
     defaults = {kind: Invocation.of(headers(Content_Type=kind)).reply_type for kind in READERS}
     assert {defaults.pop(kind) for kind in (JSON, JSON_LINES)} == {JSON, JSON_LINES}
     assert set(defaults.values()) == {CSV}

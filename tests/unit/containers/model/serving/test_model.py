@@ -113,7 +113,7 @@ def test_manifest_with_other_names_than_the_model_is_refused(booster: xgboost.Bo
         load(write(tmp_path, named, feature_names=["c", "b", "a"]))
 
 
-def test_answers_name_the_features_by_their_digest(booster: xgboost.Booster, tmp_path: Path) -> None:
+def test_replies_have_the_digest_of_feature_names(booster: xgboost.Booster, tmp_path: Path) -> None:
     """The digest is that of dropscore/files/feature_names.py, by which a worker checks where its columns go."""
     names = ["größe", "a b", '"c"']
     served = load(write(tmp_path, booster, feature_names=names))

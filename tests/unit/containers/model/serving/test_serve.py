@@ -62,7 +62,7 @@ def connected(process: subprocess.Popen[str]) -> Iterator[http.client.HTTPConnec
 
 
 @pytest.mark.parametrize("arguments", [[], ["serve"]])
-def test_started_server_answers_and_sigterm_ends_it(
+def test_server_replies_until_sigterm_stops_it(
     start: Start, arguments: list[str], booster: xgboost.Booster, tmp_path: Path
 ) -> None:
     process = start(write(tmp_path / "m", booster), *arguments)
@@ -94,7 +94,7 @@ def test_sigterm_lets_a_running_request_finish(start: Start, booster: xgboost.Bo
     assert process.wait(10) == 0
 
 
-def test_requests_are_answered_when_nobody_reads_the_log(
+def test_requests_are_served_when_the_log_is_closed(
     start: Start, booster: xgboost.Booster, tmp_path: Path
 ) -> None:
     process = start(write(tmp_path / "m", booster))

@@ -100,7 +100,7 @@ def test_kfold_on_several_hosts_is_refused(ready: Home) -> None:
     assert "kfold needs one host" in ready.failure
 
 
-def test_a_host_that_gets_no_row_is_told_so(ready: Home) -> None:
+def test_a_host_without_rows_fails_with_the_reason(ready: Home) -> None:
     ready.put("train", "1,2,3,4,5\n")
     ready.config("resourceconfig", TWO | {"current_host": "127.0.0.2"})
     assert ready.train() == 1

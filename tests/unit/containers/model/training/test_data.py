@@ -75,7 +75,7 @@ def test_parquet_is_read_in_batches(home: Home, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("header", ["label,a,b,c,d", '"label","a","b","c","d"', "\ufefflabel,a,b,c,d"])
-def test_a_header_is_no_row_and_names_the_features(home: Home, header: str) -> None:
+def test_a_header_names_the_features(home: Home, header: str) -> None:
     home.put("train", csv_of(table(20), header))
     rows = rows_in(home)
     assert len(joined(rows)) == 20
@@ -174,7 +174,7 @@ def test_a_label_the_objective_cannot_take_is_refused_by_row(
     assert message.endswith("row 2 does not have one")
 
 
-def test_weights_are_the_second_column_when_asked_for(home: Home) -> None:
+def test_weights_are_the_second_column_if_enabled(home: Home) -> None:
     home.put("train", "y,w,a\n1,0.5,7\n0,2,8\n")
     rows = rows_in(home, csv_weights="1")
     (block,) = list[Block](rows.blocks())
@@ -218,7 +218,7 @@ def test_hosts_with_their_own_files_read_all_of_them(home: Home) -> None:
         ({"ContentType": "text/csv;label_size=2"}, "label_size=2 is not possible"),
     ],
 )
-def test_a_channel_that_cannot_be_read_is_refused_with_what_to_do(
+def test_an_unreadable_channel_is_refused_with_advice(
     home: Home, config: dict[str, str], message: str
 ) -> None:
     home.put("train", "1,2\n")
@@ -235,7 +235,7 @@ def test_the_content_type_decides_not_the_name(home: Home) -> None:
         assert len(joined(rows_in(home))) == 1
 
 
-def test_what_tools_leave_beside_the_data_is_no_data(home: Home) -> None:
+def test_files_that_tools_leave_behind_are_ignored(home: Home) -> None:
     home.put("train", "1,2\n", "deep/er/1.csv")
     for name in ("_SUCCESS", ".1.csv.crc", "deep/_2.csv"):
         home.put("train", "secret", name)

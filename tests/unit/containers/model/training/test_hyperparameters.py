@@ -14,7 +14,7 @@ def test_strings_become_typed_values() -> None:
     assert "num_round" not in found.booster
 
 
-def test_what_is_not_given_has_defaults() -> None:
+def test_missing_hyperparameters_have_defaults() -> None:
     found = parse({})
     assert found.objective == "binary:logistic"
     assert found.booster["nthread"] == cores()
@@ -31,7 +31,7 @@ def test_values_in_quotes_of_the_sdk_and_whole_numbers_of_tuning_jobs_are_read()
     assert (found.objective, found.booster["max_depth"]) == ("reg:squarederror", 6)
 
 
-def test_what_sagemaker_adds_is_passed_over() -> None:
+def test_hyperparameters_that_sagemaker_adds_are_ignored() -> None:
     parse({"sagemaker_program": "x", "_tuning_objective_metric": "validation:auc"})
 
 
@@ -77,7 +77,7 @@ def test_a_wrong_one_is_named_with_the_fix(given: dict[str, str], reason: str) -
     assert reason in str(refused.value)
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_one_error_lists_all_faults() -> None:
     with pytest.raises(TrainingError, match=r"eta must .*; max_depth must .*; zzz is unknown"):
         parse({"eta": "x", "max_depth": "x", "zzz": "x"})
 

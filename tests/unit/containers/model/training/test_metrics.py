@@ -46,7 +46,7 @@ def test_certain_and_wrong_costs_much_but_not_everything() -> None:
     assert 10 < metrics.log_loss(np.array([1.0]), np.array([0.0]), np.ones(1)) < 20
 
 
-def test_calibration_compares_what_was_said_with_what_was() -> None:
+def test_calibration_compares_predictions_with_labels() -> None:
     labels, said = np.array([0, 0, 0, 1, 1, 1.0]), np.array([0.25, 0.25, 0.25, 0.25, 1.0, 1.0])
     bins = metrics.calibration(labels, said, np.ones(6))
     assert [(one.predicted, one.observed, one.weight) for one in bins] == [(0.25, 0.25, 4), (1, 1, 2)]

@@ -87,7 +87,7 @@ def test_sigterm_keeps_a_checkpoint_of_that_very_round(long: Home, tmp_path: Pat
     assert long.model == undisturbed(long, tmp_path / "whole").model
 
 
-def test_early_stopping_goes_on_counting(long: Home) -> None:
+def test_early_stopping_keeps_its_count_after_a_resume(long: Home) -> None:
     long.order(num_round="400", eta="0.3", early_stopping_rounds="20", checkpoint_every="3")
     assert long.train() == 0
     whole = long.model
@@ -148,7 +148,7 @@ def test_a_write_that_is_cut_off_leaves_no_checkpoint(ready: Home, monkeypatch: 
     assert list((ready.root / "checkpoints").glob("checkpoint-*")) == []
 
 
-def test_an_unfinished_file_is_no_checkpoint(tmp_path: Path) -> None:
+def test_an_unfinished_checkpoint_is_ignored(tmp_path: Path) -> None:
     (tmp_path / ".unfinished-checkpoint-000002.ubj").write_bytes(b"half")
     assert Checkpoints(folder=tmp_path, run="x", every=1).newest() is None
 

@@ -71,7 +71,7 @@ def test_plain_cells_are_what_the_csv_reader_finds(table: list[list[str]]) -> No
         b"\n",
     ],
 )
-def test_lines_of_other_lengths_are_no_rows(text: bytes) -> None:
+def test_lines_of_wrong_length_are_refused(text: bytes) -> None:
     assert by_cells(text, 3) is None
 
 

@@ -146,7 +146,7 @@ def test_accepted_cell_is_what_python_reads(cell: str) -> None:
 
 @pytest.mark.parametrize("cores", [2, 3, 7])
 @pytest.mark.parametrize("bad", [0, 6_000, 39_999, None])
-def test_body_cut_for_several_cores_gives_the_same(cores: int, bad: int | None) -> None:
+def test_split_over_cores_gives_the_same_rows(cores: int, bad: int | None) -> None:
     lines = [b"%d,%d.5,-1e-3" % (number, number) for number in range(40_000)]
     if bad is not None:
         lines[bad] = b"1,x,3"
@@ -179,7 +179,7 @@ def test_line_longer_than_a_block_is_read() -> None:
     assert (parse(f"{short}\n{long}\n{short}\n".encode(), features) == np.ones((3, features))).all()
 
 
-def test_header_that_is_announced_is_no_row() -> None:
+def test_announced_header_is_not_a_row() -> None:
     for header in (b"a,b,c\n", b"a,b,c\r\n", b'"a (1)","b,2",c\n', b"0,1,2\n", b"\xef\xbb\xbfa,b,c\n"):
         assert parse(header + b"1,2,3\n", 3, has_header=True).tolist() == [[1, 2, 3]]
 
@@ -193,7 +193,7 @@ def test_header_with_the_models_names_puts_columns_in_its_order() -> None:
     assert raised.value.code == "WRONG_COLUMN_NAMES"
 
 
-def test_refusal_behind_a_header_counts_rows_and_the_bodys_own_columns() -> None:
+def test_refusal_after_a_header_counts_rows_and_own_columns() -> None:
     for cell, code in ((b"x", "NOT_A_NUMBER"), (b"inf", "NOT_FINITE")):
         with pytest.raises(RefusalError) as raised:
             parse(b"c,a,b\n1,2,3\n1,2," + cell + b"\n", 3, names=("a", "b", "c"), has_header=True)

@@ -11,7 +11,7 @@ from model.serving.http.admission import Admission
 from model.serving.refusal import RefusalError
 
 
-def test_one_too_many_is_told_to_come_back() -> None:
+def test_request_over_the_limit_is_refused() -> None:
     admission = Admission(running=1, waiting=2, memory_bytes=0)
     with ExitStack() as held:
         for _ in range(3):
@@ -51,7 +51,7 @@ def test_only_so_many_run_at_once() -> None:
     assert most == [2]
 
 
-def test_closed_gate_lets_nobody_in_and_waits_for_who_is() -> None:
+def test_close_refuses_new_requests_and_waits_for_others() -> None:
     admission = Admission(running=1, waiting=1, memory_bytes=0)
     leave, inside = threading.Event(), threading.Event()
 
@@ -90,7 +90,7 @@ def test_cores_are_shared_with_who_is_here_though_not_scoring_yet(here: int, sha
         assert held.enter_context(admission.slots(9)) == share
 
 
-def test_bodies_take_no_more_memory_than_there_is() -> None:
+def test_requests_never_exceed_the_memory_limit() -> None:
     admission = Admission(running=1, waiting=0, memory_bytes=10)
     with admission.request() as take, admission.request() as take_too:
         take(6)

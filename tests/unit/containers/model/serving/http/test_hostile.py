@@ -233,7 +233,7 @@ def test_slow_head_ends(hasty: Target, sent: bytes) -> None:
         assert status_and_code(rest_of(talk)) == (503, "TOO_SLOW")
 
 
-def test_body_that_trickles_ends_all_the_same(hasty: Target) -> None:
+def test_slow_request_times_out(hasty: Target) -> None:
     with hasty.server.connected() as talk:
         send(talk, HEAD + b"Content-Length: 600\r\n\r\n")
         begun = time.monotonic()
@@ -246,7 +246,7 @@ def test_body_that_trickles_ends_all_the_same(hasty: Target) -> None:
     assert status_and_code(answer) == (503, "TOO_SLOW")
 
 
-def test_client_that_never_reads_keeps_nobody_out(hasty: Target) -> None:
+def test_client_that_never_reads_blocks_no_others(hasty: Target) -> None:
     """Its answer of 12 MB fits into no buffer of the system."""
     body = (b",".join([b"0"] * 30) + b"\n") * 60_000
     leaves = post(body, "text/csv", "X-Amzn-SageMaker-Custom-Attributes: leaves=true")
@@ -276,7 +276,7 @@ def test_client_that_ends_its_side_still_gets_its_answer(wide: Target) -> None:
     assert status_and_code(answer) == (400, "WRONG_COLUMN_COUNT")
 
 
-def test_client_is_not_asked_for_a_body_that_is_refused(wide: Target) -> None:
+def test_no_100_continue_for_a_refused_request(wide: Target) -> None:
     with wide.server.connected() as talk:
         send(talk, HEAD + b"Content-Length: 99999999\r\nExpect: 100-continue\r\n\r\n")
         answer = rest_of(talk)
