@@ -20,9 +20,9 @@ READ_ONLY = ("--read-only", "--tmpfs", "/tmp")  # noqa: S108  a folder of the co
 NO_CAPABILITIES = ("--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 SYSTEM_FOLDERS = ("/tmp", "/run", "/dev", "/proc", "/sys", "/etc", "/var/tmp")  # noqa: S108
 ASK = """import sys, urllib.request as r
-url, kind, body = "http://127.0.0.1:%d" + sys.argv[1], "%s", sys.stdin.buffer.read() or None
-asked = r.Request(url, body, {"Content-Type": kind, "Accept": kind})
-sys.stdout.buffer.write(r.build_opener(r.ProxyHandler({})).open(asked, timeout=60).read())"""
+url, content_type, body = "http://127.0.0.1:%d" + sys.argv[1], "%s", sys.stdin.buffer.read() or None
+request = r.Request(url, body, {"Content-Type": content_type, "Accept": content_type})
+sys.stdout.buffer.write(r.build_opener(r.ProxyHandler({})).open(request, timeout=60).read())"""
 
 
 @dataclass(frozen=True)

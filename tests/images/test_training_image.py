@@ -1,4 +1,4 @@
-"""The built model image, run with `train` as SageMaker runs it but with every right taken away.
+"""The built model image, run with `train` as SageMaker runs it, but without any privileges.
 
 DROPSCORE_MODEL_IMAGE names the image; DROPSCORE_ENGINE is the engine's command, `docker` when unset.
 """
@@ -39,7 +39,7 @@ def engine(*arguments: str) -> str:
 
 
 class Job:
-    """A container that trains in `home`; it is there, running or not, until `remove`."""
+    """A container that trains in `home`. It exists until `remove`, even after it has ended."""
 
     def __init__(self, home: Path, *options: str, name: str = "") -> None:
         self.home = home
@@ -50,7 +50,7 @@ class Job:
     def wait(self) -> int:
         return int(engine("wait", self.name))
 
-    def said(self) -> str:
+    def output(self) -> str:
         done = subprocess.run([*ENGINE, "logs", self.name], capture_output=True, text=True, check=True)
         return done.stdout + done.stderr
 
@@ -58,16 +58,16 @@ class Job:
         engine("rm", "--force", self.name)
 
     def finished(self) -> str:
-        """What it said, after it has ended well."""
-        code, said = self.wait(), self.said()
+        """Return its output after it has ended with exit code 0."""
+        code, output = self.wait(), self.output()
         self.remove()
-        assert code == 0, said
-        return said
+        assert code == 0, output
+        return output
 
     def wait_for_checkpoint(self) -> None:
         end = time.monotonic() + WAIT_SECONDS
         while not list((self.home / "checkpoints").glob("checkpoint-*")):
-            assert time.monotonic() < end, self.said()
+            assert time.monotonic() < end, self.output()
             time.sleep(0.02)
 
 
@@ -146,7 +146,7 @@ def test_a_resumed_job_gives_the_same_bytes(tmp_path: Path, signal: str, code: i
     job = Job(home)
     job.wait_for_checkpoint()
     engine("kill", "--signal", signal, job.name)
-    assert job.wait() == code, job.said()
+    assert job.wait() == code, job.output()
     job.remove()
     assert not (home / "model" / "model.ubj").exists()
     assert "resuming from checkpoint-" in Job(home).finished()

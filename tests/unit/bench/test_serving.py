@@ -24,7 +24,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Workload:
 
 
 def _here(workload: Workload, port: int, scratch: Path) -> tuple[Sequence[str], dict[str, str]]:
-    """Our server in this environment instead of one of its own."""
+    """Run our server in this environment instead of its own."""
     command, environment = RIVALS_IN_ORDER[0].start(workload, port, scratch)
     return [sys.executable, *command[1:]], environment
 

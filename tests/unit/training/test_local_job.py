@@ -66,7 +66,7 @@ def test_a_failed_job_tells_its_own_reason_and_writes_nothing(rows: Path, tmp_pa
 
 
 def test_a_host_that_fails_stops_the_others(rows: Path, tmp_path: Path) -> None:
-    """One row for two hosts: the second has none and ends, the first waits for it until it is stopped."""
+    """With one row for two hosts, the second fails without rows, and the first waits until it is stopped."""
     one = tmp_path / "one.csv"
     one.write_text("1,2\n")
     job = LocalJob(train=one, validation=None, hyperparameters={}, hosts=2)

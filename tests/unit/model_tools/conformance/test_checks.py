@@ -1,4 +1,4 @@
-"""What a person reads: the words of findings, the report, the command's exit codes."""
+"""The texts of findings, the report, and the command's exit codes."""
 
 from __future__ import annotations
 
@@ -101,7 +101,9 @@ def test_an_image_that_is_not_there_is_exit_code_3(sample: Path) -> None:
     done = RUNNER.invoke(app, ["check", "image", "--sample", str(sample), "--engine", engine])
     assert isinstance(done.exception, EngineError)
     assert done.exception.exit_code == 3
-    assert "image not known; check that the engine is running, and that the image is built or pulled" in str(done.exception)
+    assert "image not known; check that the engine is running, and that the image is built or pulled" in str(
+        done.exception
+    )
 
 
 def test_the_table_shows_brackets_as_they_are_and_counts(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Each fault makes exactly its own check fail, and a server without any fails none."""
+"""Each fault makes exactly its own check fail; a server without faults passes all."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ def test_checks_that_need_scores_are_skipped_without_scores() -> None:
 
 
 def test_a_server_that_ends_by_itself_is_not_checked() -> None:
-    with pytest.raises(NotStartedError, match=r"ended during its start; the last lines of its log: ImportError: no such thing") as raised:
+    with pytest.raises(
+        NotStartedError, match=r"ended during its start; the last lines of its log: ImportError: no such thing"
+    ) as raised:
         served("never-starts")
     assert raised.value.exit_code == 3
 

@@ -1,4 +1,4 @@
-"""Our own container's server, as a process, keeps to all that the checker asks of anybody's."""
+"""The server of our own container, as a process, passes every check."""
 
 from __future__ import annotations
 

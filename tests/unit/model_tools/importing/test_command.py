@@ -1,4 +1,4 @@
-"""Import, end to end: the file as people have it → an artifact that predicts as the release that trained it did."""
+"""Import end to end: from a user's file to an artifact that predicts as the release that trained it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ WAYS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def converted(rows: Rows, labels: NDArray[np.int8], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Converted]:
-    """Of all ways at once: starting XGBoost is what takes long."""
+    """All formats at once, because starting XGBoost is slow."""
     folder, model = tmp_path_factory.mktemp("ways"), train(rows, labels)
     for number, way in enumerate(WAYS.values()):
         way(model, folder / str(number))
@@ -138,10 +138,8 @@ def served_as(manifest: Manifest, model: bytes, path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("field", LIES)
-def test_manifest_that_contradicts_the_model_is_refused(
-    field: str, booster: xgboost.Booster, tmp_path: Path
-) -> None:
-    """Its digest is right: whoever writes a manifest can write that too."""
+def test_manifest_that_contradicts_the_model_is_refused(field: str, booster: xgboost.Booster, tmp_path: Path) -> None:
+    """The digest is correct, because an attacker can write that too."""
     (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
     manifest = import_artifact(tmp_path / "ours", tmp_path / "true.tar.gz")
     lying = replace(manifest, **{field: LIES[field]})
@@ -177,7 +175,7 @@ def test_verification_compares_both_ways_to_predict(
 
 
 def refuse(content: bytes, folder: Path, match: str) -> None:
-    """The import fails and what stood at the destination still stands."""
+    """The import fails, and the file at the destination is unchanged."""
     (folder / "mine").write_bytes(content)
     (folder / "model.tar.gz").write_bytes(b"yesterday's")
     with pytest.raises(ModelImportError, match=match) as raised:
@@ -207,7 +205,7 @@ def test_file_that_is_not_a_model_is_refused(content: bytes, tmp_path: Path) -> 
 def test_damaged_model_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
     for kind in ("ubj", "json"):
         content = bytes(booster.save_raw(kind))
-        refuse(content[: len(content) // 2], tmp_path, "DAMAGED: the file is truncated: the end of the model is missing")
+        refuse(content[: len(content) // 2], tmp_path, "DAMAGED: the file is truncated: the end")
     refuse(b'{"learner":{}}', tmp_path, r"DAMAGED: XGBoost cannot read the model \(XGBoost JSON\): \S")
 
 
@@ -228,7 +226,7 @@ def test_early_stopping_beyond_the_model_is_refused(best: int, booster: xgboost.
 def test_categorical_model_takes_codes_as_numbers(
     one_hot: int, rows: Rows, labels: NDArray[np.int8], tmp_path: Path
 ) -> None:
-    """Trained on words; the CSV has their codes. Also what is no code goes where Booster.predict sends it."""
+    """Trained on words; the CSV has their codes. Values that are not a code also score as in Booster.predict."""
     words = pd.Categorical(np.resize(["red", "green", "blue", "pink", "grey"], len(rows)))
     frame = pd.DataFrame({"x": rows[:, 0], "word": words})
     matrix = xgboost.DMatrix(frame, labels, enable_categorical=True)

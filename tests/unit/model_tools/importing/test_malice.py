@@ -54,7 +54,7 @@ def as_tar(content: bytes, name: str = "xgboost-model", kind: bytes = tarfile.RE
 
 
 def laughs() -> bytes:
-    """A tuple of a tuple of … twice each: 2**60 leaves when anybody walks it."""
+    """Return nested tuples, each with the inner one twice: 2**60 leaves to walk."""
     return b"\x80\x02)" + b"2\x86" * 60 + b"."
 
 

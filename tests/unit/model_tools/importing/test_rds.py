@@ -1,4 +1,4 @@
-"""R's saveRDS, written here after R Internals ("Serialization Formats"): no file of a genuine R was at hand."""
+"""R's saveRDS, written here after R Internals ("Serialization Formats"): no file from a real R was available."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def booster_list(model: bytes) -> bytes:
 
 
 def alternative(model: bytes) -> bytes:
-    """As the R package of 3.1 and newer leaves it: a class of its own whose state is the model."""
+    """Written as the R package from 3.1 on does: as a class whose state is the model."""
     information = struct.pack(">ii", 2, 1) + text(b"XGBAltrepPointerClass") + NULL
     return struct.pack(">i", 238) + information + raw(model) + attributes(**{"class": texts(b"xgb.Booster")})
 

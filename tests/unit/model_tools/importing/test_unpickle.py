@@ -1,4 +1,4 @@
-"""Every pickle here would run code, take memory or build strangers if it were loaded; none may."""
+"""If loaded normally, every pickle here would run code, fill memory or create other objects. None may."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_attack_is_refused_by_name_and_nothing_runs(attack: str, protocol: int, 
 
 
 def test_the_same_attack_does_run_when_loaded(tmp_path: Path) -> None:
-    """Else the canary above would prove nothing."""
+    """Otherwise the canary above would prove nothing."""
     pickle.loads(pickle.dumps(ATTACKS["os.system"][0](tmp_path / "canary")))
     assert (tmp_path / "canary").exists()
 

@@ -1,4 +1,4 @@
-"""Artifacts that nobody means well: the server refuses to start, soon, and says why."""
+"""Malicious and damaged artifacts: the server soon refuses to start, and logs why."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def trees(model: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def with_a_loop(folder: Path, model: dict[str, Any]) -> None:
-    """In every tree the root's children are the root."""
+    """Make the root its own child in every tree."""
     for tree in trees(model):
         tree["left_children"][0] = tree["right_children"][0] = 0
     saved(folder, model)
 
 
 def with_a_hidden_loop(folder: Path, model: dict[str, Any]) -> None:
-    """Where only a row with a huge number goes."""
+    """Add a loop that only a row with a huge number reaches."""
     tree = trees(model)[0]
     right = tree["right_children"][0]
     tree["split_conditions"][0], tree["default_left"][0] = 1e30, 1

@@ -1,4 +1,4 @@
-"""Forking is for a process without threads, so each test tries in a process of its own."""
+"""Only a process without threads may fork, so each test runs in a separate process."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def scores_of(home: Home, rows: Table) -> Table:
 
 @pytest.mark.parametrize("hosts", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_hosts_with_their_own_files_train_one_model_on_all_rows(tmp_path: Path, hosts: int) -> None:
-    """Uneven parts, of which no host alone could tell: each has one class only."""
+    """The hosts have uneven shares of one class each, so no host could train alone."""
     rows = table(900)
     halves = [rows[rows[:, 0] == 0], *np.array_split(rows[rows[:, 0] == 1], hosts - 1)]
     done = together(tmp_path, halves, {"S3DistributionType": "ShardedByS3Key"}, eval_metric="logloss")

@@ -1,4 +1,4 @@
-"""Channels, CSV and Parquet: what is read, and what is refused by file and row, never by content."""
+"""Channels, CSV and Parquet: reading, and errors that name file and row but no content."""
 
 from __future__ import annotations
 
@@ -218,9 +218,7 @@ def test_hosts_with_their_own_files_read_all_of_them(home: Home) -> None:
         ({"ContentType": "text/csv;label_size=2"}, "label_size=2 is not possible"),
     ],
 )
-def test_an_unreadable_channel_is_refused_with_advice(
-    home: Home, config: dict[str, str], message: str
-) -> None:
+def test_an_unreadable_channel_is_refused_with_advice(home: Home, config: dict[str, str], message: str) -> None:
     home.put("train", "1,2\n")
     home.config("inputdataconfig", {"train": config})
     assert message in refusal(lambda: rows_in(home))

@@ -48,7 +48,7 @@ def test_mean_and_deviation_are_those_of_the_folds(crossed: Home, capfd: pytest.
 
 
 def test_a_fold_is_measured_on_rows_it_has_not_seen(crossed: Home) -> None:
-    """By hand: train on two thirds, measure on the third."""
+    """Repeat it by hand: train on two thirds, measure on the other."""
     assert crossed.train() == 0
     rows = table(600).astype(np.float32)
     dealt = assign_folds(rows[:, 0], 3, 0, by_class=True)

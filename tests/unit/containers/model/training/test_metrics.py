@@ -1,4 +1,4 @@
-"""Against values worked out by hand, and against scikit-learn where it is installed."""
+"""Compare with values computed by hand, and with scikit-learn if it is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job that is killed and started again ends with the same bytes as one that was left alone."""
+"""A job that is killed and resumed ends with the same bytes as one that ran without interruption."""
 
 from __future__ import annotations
 

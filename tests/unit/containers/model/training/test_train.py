@@ -1,4 +1,4 @@
-"""Whole jobs, in this process: what is printed, what is left behind, how it fails."""
+"""Whole jobs in this process: their output, their files, and how they fail."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_same_order_gives_the_same_bytes(ready: Home) -> None:
 
 @pytest.mark.parametrize("chunks", ["one", "many"])
 def test_blocks_make_the_same_model_as_a_matrix(ready: Home, chunks: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cuts are those that XGBoost makes from an array in memory."""
+    """The bins are those that XGBoost computes from an array in memory."""
     if chunks == "many":
         monkeypatch.setattr("model.training.data.csv_file.CHUNK_BYTES", 2000)
     assert ready.train() == 0

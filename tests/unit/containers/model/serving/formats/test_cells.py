@@ -21,7 +21,7 @@ ODD_TEXTS = st.lists(st.lists(ODD, min_size=1, max_size=4), min_size=1, max_size
 
 
 def by_reader(text: bytes, features: int) -> Rows | None:
-    """What Arrow's own CSV reader makes of it."""
+    """Return the result of Arrow's own CSV reader."""
     names = [str(number) for number in range(features)]
     kinds = dict.fromkeys(names, pa.float64())
     try:

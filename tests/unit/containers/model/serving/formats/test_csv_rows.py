@@ -231,7 +231,7 @@ CELLS = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(WORD
 
 
 def check(body: bytes, features: int) -> None:
-    """Rows, one a line; or a refusal that says nothing of what the body holds."""
+    """Expect one row per line, or a refusal without content of the request."""
     found = outcome(body, features)
     if isinstance(found, RefusalError):
         assert MESSAGE.fullmatch(found.message)

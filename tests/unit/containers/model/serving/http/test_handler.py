@@ -214,9 +214,7 @@ HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
         (b"Content-Length: 99999999999999\r\n\r\n", b"413", b"BODY_TOO_LARGE"),
     ],
 )
-def test_body_of_unclear_length_closes_the_connection(
-    server: Server, rest: bytes, status: bytes, code: bytes
-) -> None:
+def test_body_of_unclear_length_closes_the_connection(server: Server, rest: bytes, status: bytes, code: bytes) -> None:
     answer = raw(server, HEAD + rest)
     assert answer.split()[1] == status
     assert code in answer
@@ -236,9 +234,7 @@ def test_client_that_waits_for_100_continue_is_asked_for_its_body(server: Server
         assert talk.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 
-def test_full_server_sends_retry_after_and_serves_ping(
-    server: Server, connection: http.client.HTTPConnection
-) -> None:
+def test_full_server_sends_retry_after_and_serves_ping(server: Server, connection: http.client.HTTPConnection) -> None:
     assert server.service.admission.is_idle_within(5)  # an earlier request may still be on its way out
     with ExitStack() as held:
         for _ in range(4):
