@@ -101,7 +101,7 @@ def rows_of(channel: Channel, settings: Hyperparameters, hosts: Hosts) -> Rows:
     opened = open_file(path, content_type, place, settings)
     least = 2 + settings.csv_weights
     if opened.columns < least:
-        raise TrainingError(f"{place} has {opened.columns} columns, but needs at least {least}, with the label first")
+        raise TrainingError(f"{place} needs at least {least} columns, with the label first, but has {opened.columns}")
     names = feature_names(opened, place, settings)
     return Rows(channel=channel, settings=settings, hosts=hosts, columns=opened.columns, names=names)
 

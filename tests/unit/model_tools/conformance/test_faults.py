@@ -81,9 +81,7 @@ def test_checks_that_need_scores_are_skipped_without_scores() -> None:
 
 
 def test_a_server_that_ends_by_itself_is_not_checked() -> None:
-    with pytest.raises(
-        NotStartedError, match=r"ended during its start; the last lines of its log: ImportError: no such thing"
-    ) as raised:
+    with pytest.raises(NotStartedError, match=r"ended during its start; .*: ImportError: no such thing") as raised:
         served("never-starts")
     assert raised.value.exit_code == 3
 

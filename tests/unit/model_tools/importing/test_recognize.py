@@ -52,7 +52,7 @@ def test_anything_else_is_not(content: bytes) -> None:
     "content", [b"\x04\x22\x4d\x18....", b"ZF0x1....", b"PK\x03\x04....", b"\x89HDF....", b"RDX3\n", b"A\n3\n"]
 )
 def test_known_packings_are_refused_with_advice(content: bytes) -> None:
-    with pytest.raises(ModelImportError, match=r"the file is (compressed|from|a|an)  "):
+    with pytest.raises(ModelImportError, match=r"the file is (compressed|from|a|an) "):
         recognize(content)
 
 

@@ -105,9 +105,9 @@ def test_a_first_row_with_a_number_is_data_and_refused_not_skipped(home: Home) -
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1,2,3\n4,5\n", "train/rows.csv: row 2 has not the 3 columns that row 1 has"),
-        ("1,2,3\n4,5,6,7\n", "train/rows.csv: row 2 has not the 3 columns that row 1 has"),
-        ("1,2,3\n\n4,5,6\n", "train/rows.csv: row 2 has not the 3 columns that row 1 has"),
+        ("1,2,3\n4,5\n", "train/rows.csv: row 2 does not have 3 columns, as row 1 has"),
+        ("1,2,3\n4,5,6,7\n", "train/rows.csv: row 2 does not have 3 columns, as row 1 has"),
+        ("1,2,3\n\n4,5,6\n", "train/rows.csv: row 2 does not have 3 columns, as row 1 has"),
         ("y,a,b\n1,2,3\n4,5,secret\n", "train/rows.csv: row 3, column 3 is not a number"),
         ("1,2,3\nsecret,secret,secret\n", "train/rows.csv: row 2, column 1 is not a number"),
         ("1,2,3\n1,inf,2\n", "train/rows.csv: row 2, column 2 is infinite"),
@@ -115,8 +115,8 @@ def test_a_first_row_with_a_number_is_data_and_refused_not_skipped(home: Home) -
             "1,2,3\n,5,6\n",
             "the label is missing: it must be the first column of train/rows.csv; row 2 does not have one",
         ),
-        ("1;2;3\n1;2;3\n", "train/rows.csv: cells must be separated by commas; row 1 has none"),
-        ("1\n2\n", "train/rows.csv: one row has 1 columns, at least 2 are needed; label first"),
+        ("1;2;3\n1;2;3\n", "train/rows.csv: cells must be separated by commas, but row 1 has no comma"),
+        ("1\n2\n", "train/rows.csv needs at least 2 columns, with the label first, but has 1"),
         ("y,a,a\n1,2,3\n", "train/rows.csv: two columns have the same name"),
     ],
 )
@@ -135,7 +135,7 @@ def test_row_numbers_count_over_all_blocks_of_a_file(home: Home, monkeypatch: py
 
 def test_parquet_with_text_or_infinity_is_refused(home: Home) -> None:
     home.put("train", parquet_bytes({"y": [1], "name": ["secret"]}), "rows.parquet")
-    assert refusal(lambda: rows_in(home)).startswith("train/rows.parquet: columns name are not numbers")
+    assert refusal(lambda: rows_in(home)).startswith("train/rows.parquet: columns name are not numeric")
     home.put("train", parquet_bytes({"y": [1.0, 1.0], "a": [1.0, float("inf")]}), "rows.parquet")
     assert "row 2, column 2 is infinite" in refusal(lambda: joined(rows_in(home)))
     home.put("train", "1,2\n", "rows.parquet")
@@ -145,7 +145,7 @@ def test_parquet_with_text_or_infinity_is_refused(home: Home) -> None:
 def test_files_must_agree_on_columns_and_their_order(home: Home) -> None:
     home.put("train", "y,a,b\n1,2,3\n", "1.csv")
     home.put("train", "y,b,a\n1,2,3\n", "2.csv")
-    assert refusal(lambda: joined(rows_in(home))).startswith("train/2.csv: its header names other columns")
+    assert refusal(lambda: joined(rows_in(home))).startswith("train/2.csv: its header has other names")
     home.put("train", "1,2\n", "2.csv")
     assert refusal(lambda: joined(rows_in(home))).startswith("train/2.csv has 2 columns, the first file")
 
@@ -210,12 +210,12 @@ def test_hosts_with_their_own_files_read_all_of_them(home: Home) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"TrainingInputMode": "Pipe"}, "Pipe mode is not read"),
+        ({"TrainingInputMode": "Pipe"}, "Pipe mode is not supported"),
         (
             {"ContentType": "text/libsvm"},
-            "content type text/libsvm is not read; give text/csv or application/x-parquet",
+            "content type text/libsvm is not supported; use text/csv or application/x-parquet",
         ),
-        ({"ContentType": "text/csv;label_size=2"}, "label_size=2 is not possible"),
+        ({"ContentType": "text/csv;label_size=2"}, "label_size=2 is not supported"),
     ],
 )
 def test_an_unreadable_channel_is_refused_with_advice(home: Home, config: dict[str, str], message: str) -> None:
@@ -226,7 +226,7 @@ def test_an_unreadable_channel_is_refused_with_advice(home: Home, config: dict[s
 
 def test_the_content_type_decides_not_the_name(home: Home) -> None:
     home.put("train", "1,2\n", "part-00000")
-    assert "neither .csv nor .parquet" in refusal(lambda: rows_in(home))
+    assert "the name must end in .csv or .parquet" in refusal(lambda: rows_in(home))
     for mode in ("File", "FastFile"):
         config = {"ContentType": "text/csv; label_size=1", "TrainingInputMode": mode}
         home.config("inputdataconfig", {"train": config})
