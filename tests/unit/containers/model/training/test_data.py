@@ -147,7 +147,7 @@ def test_files_must_agree_on_columns_and_their_order(home: Home) -> None:
     home.put("train", "y,b,a\n1,2,3\n", "2.csv")
     assert refusal(lambda: joined(rows_in(home))).startswith("train/2.csv: its header has other names")
     home.put("train", "1,2\n", "2.csv")
-    assert refusal(lambda: joined(rows_in(home))).startswith("train/2.csv has 2 columns, the first file")
+    assert refusal(lambda: joined(rows_in(home))).startswith("train/2.csv has 2 columns, but the first file")
 
 
 @pytest.mark.parametrize(
