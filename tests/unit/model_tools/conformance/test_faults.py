@@ -77,7 +77,7 @@ def test_checks_that_need_scores_are_skipped_without_scores() -> None:
     found = findings("always-fails")
     needing = {check.name for check in EVERY if check.needs_scores}
     assert {found[name].outcome for name in needing} == {Outcome.SKIP}
-    assert found["invocations"].what == "10 good rows were answered with 500"
+    assert found["invocations"].what == "10 valid rows got 500"
 
 
 def test_a_server_that_ends_by_itself_is_not_checked() -> None:

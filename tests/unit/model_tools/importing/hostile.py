@@ -349,7 +349,7 @@ CAUSES = {
         "DAMAGED: tree 0 of the model is damaged",
     ),
     "feature beyond the end": "DAMAGED: tree 0 of the model is damaged",
-    "classes that nobody has": "DAMAGED: the model claims 10001 outputs",
+    "classes that nobody has": "DAMAGED: the model has 10001 outputs",
     "rounds that go back": "DAMAGED: the model is damaged: its rounds",
     "parallel trees beyond counting": "DAMAGED: the model is damaged: its rounds",
 }

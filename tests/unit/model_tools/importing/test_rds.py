@@ -75,8 +75,8 @@ def test_long_vector_has_its_length_in_two_halves() -> None:
 
 
 REFUSED = {
-    "function": (CLOSURE, "type 3 before any model"),
-    "environment": (struct.pack(">ii", 4, 0), "type 4 before any model"),
+    "function": (CLOSURE, "type 3 before a model"),
+    "environment": (struct.pack(">ii", 4, 0), "type 4 before a model"),
     "no model": (raw(b"hello"), "no model bytes"),
     "numbers": (struct.pack(">iii", 13, 1, 7), "no model bytes"),
     "ends early": (struct.pack(">ii", 24, 9) + b"abc", "damaged"),

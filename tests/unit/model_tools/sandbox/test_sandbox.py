@@ -25,11 +25,11 @@ def run(folder: Path, *arguments: str, limits: Limits = TIGHT) -> None:
 @pytest.mark.parametrize(
     ("way", "code"),
     [
-        ("spin", "TIMED_OUT: reading the model takes longer than"),
+        ("spin", "TIMED_OUT: reading the model took longer than"),
         ("be_killed", "OUT_OF_MEMORY: "),
-        ("abort", r"CRASHED: what reads the model crashed \(SIGABRT\): "),
-        ("read_nowhere", r"CRASHED: what reads the model crashed \(SIGSEGV\): "),
-        ("leave", r"CRASHED: what reads the model crashed \(exit code 3\): "),
+        ("abort", r"CRASHED: reading the model crashed \(SIGABRT\): "),
+        ("read_nowhere", r"CRASHED: reading the model crashed \(SIGSEGV\): "),
+        ("leave", r"CRASHED: reading the model crashed \(exit code 3\): "),
         ("fail", r"DAMAGED: the model cannot be read \(KeyError: "),
         ("nest", "DAMAGED: the file is nested too deeply"),
         ("refuse", "DAMAGED: no model of ours$"),

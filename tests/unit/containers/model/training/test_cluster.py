@@ -114,7 +114,7 @@ def test_a_first_host_that_never_comes_is_given_up(late: str, ready: Home, monke
     first = {"tracker": "127.0.0.1", "name": "host-1.invalid"}[late]
     ready.config("resourceconfig", {"hosts": [first, "zz"], "current_host": "zz"})
     assert ready.train() == 1
-    assert {"tracker": "the first host does not answer", "name": "host-1.invalid of resource"}[late] in ready.failure
+    assert {"tracker": "the first host did not answer", "name": "host-1.invalid of resource"}[late] in ready.failure
 
 
 def test_all_hosts_agree_who_is_first() -> None:

@@ -268,7 +268,7 @@ def test_orders_that_contradict_themselves_are_refused(home: Home, change: dict[
 def test_a_job_without_data_says_where_to_put_it(home: Home) -> None:
     home.order()
     assert home.train() == 1
-    assert home.failure == "there is no channel train: put its files under input/data/train"
+    assert home.failure == "the channel train is missing: put its files under input/data/train"
 
 
 def test_a_folder_that_cannot_be_written_is_found_before_training(ready: Home) -> None:
