@@ -1,1 +1,1 @@
-"""Measurements that anyone can repeat; they print and write nothing into the repository."""
+"""Benchmarks that anyone can repeat. They print results and write nothing into the repository."""

@@ -1,4 +1,4 @@
-"""What is served and sent: a shallow and a full model, one body of 5 MB, and the scores that are right."""
+"""Workloads: a shallow and a deep model, a request of 5 MB, and the expected scores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FULL_ROUNDS = 500
 
 @dataclass(frozen=True)
 class Workload:
-    """`folder` holds `model.ubj` alone; `rows` are the doubles that `body` spells."""
+    """`folder` has only `model.ubj`; `rows` are the numbers of `body` as float64."""
 
     name: str
     folder: Path
@@ -48,7 +48,7 @@ def workload(name: str, folder: Path, rows: int = ROWS) -> Workload:
 
 
 def full(rounds: int = FULL_ROUNDS) -> xgboost.Booster:
-    """Labels of noise: every tree grows to its full depth, nearly every leaf is there."""
+    """Train on random labels, so that every tree grows to its full depth with nearly every leaf."""
     rng = np.random.default_rng(0)
     features = np.concatenate([block for block, _ in data.blocks(60_000)])
     labels = rng.integers(0, 2, len(features))

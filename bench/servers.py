@@ -1,4 +1,4 @@
-"""Each server as a process of its own: how it is started, asked and read."""
+"""The servers to compare, each a process: how to start it, send a request, and read the reply."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from model_tools.environments import python_environment
 ROOT = Path(__file__).resolve().parents[1]
 RIVALS = ROOT / "bench" / "rivals"
 START_SECONDS = 120
-OUR_IMAGES_OWN = {
+IMAGE_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
@@ -37,7 +37,7 @@ Scores = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Rival:
-    """`start` gives command and environment for a workload, a port and a scratch folder."""
+    """`start` returns command and environment for a workload, a port and a scratch folder."""
 
     name: str
     start: Callable[[Workload, int, Path], tuple[Sequence[str], dict[str, str]]]
@@ -59,7 +59,7 @@ class Running:
         answer = connection.getresponse()
         text = answer.read()
         if answer.status != 200:
-            raise RuntimeError(f"{self.rival.name} answered {answer.status}: {text[:500]!r}")
+            raise RuntimeError(f"{self.rival.name} replied {answer.status}: {text[:500]!r}")
         return text
 
     def connect(self) -> HTTPConnection:
@@ -102,9 +102,9 @@ def _is_ready(rival: Rival, port: int) -> bool:
 
 
 def _ours(workload: Workload, port: int, _: Path) -> tuple[Sequence[str], dict[str, str]]:
-    """As the image starts it."""
+    """Start our server as the image does."""
     environment = {"SM_MODEL_DIR": str(workload.folder), "SAGEMAKER_BIND_TO_PORT": str(port)}
-    environment |= OUR_IMAGES_OWN
+    environment |= IMAGE_ENVIRONMENT
     python = python_environment(ROOT / "containers" / "model" / "requirements.txt")
     return [str(python), str(ROOT / "containers" / "model" / "serve.py"), "serve"], environment
 
@@ -138,7 +138,7 @@ def free_port() -> int:
 
 
 def _tensor(workload: Workload) -> bytes:
-    """The Open Inference Protocol's JSON: the same doubles in as many digits as they need."""
+    """Encode rows as JSON of the Open Inference Protocol, each number in its shortest form."""
     rows = workload.rows
     cells = {"name": "rows", "shape": list(rows.shape), "datatype": "FP64", "data": rows.ravel().tolist()}
     return json.dumps({"inputs": [cells]}).encode()

@@ -1,7 +1,7 @@
-"""Rows a second of our model server beside others, on the same cores, with the same model and rows.
+"""Compare rows per second of our model server and others, on the same cores, with the same model and rows.
 
-`python -m bench.serving [--rounds N] [--seconds S]`. All servers stand ready; each round measures one after the other,
-in an order that moves on by one a round, so that a busy machine troubles all alike. Printed: medians over the rounds.
+`python -m bench.serving [--rounds N] [--seconds S]`. All servers are running; each round measures one after the other.
+The order rotates by one per round, so that a busy machine affects all equally. Prints medians over the rounds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bench.models import Workload, workloads
 from bench.servers import CORES, RIVALS_IN_ORDER, Running, running
 
 CLIENTS = (1, 4)
-COLUMNS = "| server | clients | rows/s | ours is | ms a body | scores |\n|---|---|---|---|---|---|"
+COLUMNS = "| server | clients | rows/s | ours is | ms per request | scores |\n|---|---|---|---|---|---|"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Round:
 
 
 def measure(server: Running, rows: int, clients: int, seconds: float) -> Round:
-    """Every client sends the body again and again until the time is up; what it then has under way still counts."""
+    """Each client repeats the request until the time is up. A request in progress by then still counts."""
     started = time.perf_counter()
     end, taken = started + seconds, list[float]()
     barrier = threading.Barrier(clients)
@@ -54,7 +54,7 @@ def measure(server: Running, rows: int, clients: int, seconds: float) -> Round:
 
 
 def verdict(server: Running, workload: Workload) -> str:
-    """Whether its scores are `Booster.predict`'s; asking also warms it up."""
+    """Compare the scores with those of `Booster.predict`. This also warms up the server."""
     with closing(server.connect()) as connection:
         scores = [server.rival.decode(server.ask(connection)) for _ in range(4)][-1]
     if scores.shape != workload.scores.shape:
@@ -64,7 +64,7 @@ def verdict(server: Running, workload: Workload) -> str:
 
 
 def ceiling(workload: Workload, times: int = 9) -> float:
-    """Rows a second that no server can exceed: prediction without reading or writing anything."""
+    """Return the upper bound of rows per second: prediction alone, without parsing and formatting."""
     booster = xgboost.Booster({"nthread": CORES}, model_file=workload.folder / "model.ubj")
     rows, taken = workload.rows.astype(np.float32), []
     for _ in range(times):
@@ -87,7 +87,7 @@ def rounds(
 
 def compare(workload: Workload, count: int, seconds: float) -> Iterator[str]:
     rows, columns = workload.rows.shape
-    yield f"\n{workload.name}; a body of {rows} rows × {columns} columns, {len(workload.body)} bytes\n"
+    yield f"\n{workload.name}; a request of {rows} rows × {columns} columns, {len(workload.body)} bytes\n"
     yield f"XGBoost alone, rows already float32, {CORES} threads: {ceiling(workload):,.0f} rows/s\n"
     yield COLUMNS
     with ExitStack() as stack:
@@ -101,10 +101,10 @@ def compare(workload: Workload, count: int, seconds: float) -> Iterator[str]:
 
 
 def _line(name: str, clients: int, ours: Sequence[Round], theirs: Sequence[Round], scores: str) -> str:
-    """The ratio is the median of the rounds' ratios: both halves of each were measured seconds apart."""
-    speed = median(one.rows_per_second for one in theirs)
-    ratio = median(mine.rows_per_second / one.rows_per_second for mine, one in zip(ours, theirs, strict=True))
-    latency = median(one.milliseconds for one in theirs)
+    """The ratio is the median of the rounds' ratios, because both values of a round are measured seconds apart."""
+    speed = median(measured.rows_per_second for measured in theirs)
+    ratio = median(our.rows_per_second / their.rows_per_second for our, their in zip(ours, theirs, strict=True))
+    latency = median(measured.milliseconds for measured in theirs)
     times = "" if ours is theirs else f"{ratio:.1f} ×"
     return f"| {name} | {clients} | {speed:,.0f} | {times} | {latency:.0f} | {scores} |"
 
@@ -112,12 +112,12 @@ def _line(name: str, clients: int, ours: Sequence[Round], theirs: Sequence[Round
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.serving", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=0.7, help="how long a server is asked in each round")
-    asked = parser.parse_args()
-    print(f"{CORES} cores, {platform.machine()}, {asked.rounds} rounds of {asked.seconds} s")
+    parser.add_argument("--seconds", type=float, default=0.7, help="how long each server is measured per round")
+    options = parser.parse_args()
+    print(f"{CORES} cores, {platform.machine()}, {options.rounds} rounds of {options.seconds} s")
     with tempfile.TemporaryDirectory() as scratch:
         for workload in workloads(Path(scratch)):
-            for line in compare(workload, asked.rounds, asked.seconds):
+            for line in compare(workload, options.rounds, options.seconds):
                 print(line, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The served artifact: a `model.tar.gz` with one XGBoost model and the manifest that vouches for it.
+"""The artifact: a `model.tar.gz` with one XGBoost model and its manifest.
 
 The same model gives the same bytes every time, so a deployment changes only when the model does.
 """
@@ -33,7 +33,7 @@ _TYPES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a model came from: file name, sha256 of the file as given, and what it was recognized as."""
+    """Where a model came from: the file's name, sha256 and recognized format."""
 
     name: str
     sha256: str
@@ -42,11 +42,11 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What the serving container needs to know, and what a reader wants to know, about `model`.
+    """Facts about `model`, for the model container and for people.
 
-    `iterations` is the number of boosting rounds to predict with, 0 where rounds mean nothing (gblinear);
-    `missing` is the number that stands for a missing value, None for an empty cell only; `categorical` are the columns,
-    from 1, that hold codes of categories; `feature_names` are as the booster has them, None where it has none.
+    `iterations` is the number of boosting rounds to predict with, 0 if there are none (gblinear);
+    `missing` is the number that means a missing value, None for an empty cell only; `categorical` are the columns, from
+    1, that hold category codes; `feature_names` are those of the booster, None if it has none.
     """
 
     model: str
@@ -66,6 +66,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: bytes) -> Manifest:
+        """Raises ModelImportError WRONG_MANIFEST."""
         try:
             fields = json.loads(text)
             _check_types(fields)
@@ -74,7 +75,7 @@ class Manifest:
             return cls(**{**fields, **changed, "feature_names": None if names is None else tuple(names)})
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ModelImportError(
-                f"{MANIFEST} is not a manifest of ours: {str(error)[:300]}", code=Code.WRONG_MANIFEST
+                f"{MANIFEST} is not a Dropscore manifest: {str(error)[:300]}", code=Code.WRONG_MANIFEST
             ) from error
 
     def to_json(self) -> bytes:
@@ -87,18 +88,18 @@ class Manifest:
 
 
 def _check_types(fields: dict[str, Any]) -> None:
-    for name, kind in _TYPES.items():
-        if type(fields[name]) is not kind:
-            raise TypeError(f"its {name} is not of type {kind.__name__}")
+    for name, expected in _TYPES.items():
+        if type(fields[name]) is not expected:
+            raise TypeError(f"its {name} is not of type {expected.__name__}")
     missing = fields["missing"]
     if missing is not None and (type(missing) not in {int, float} or not math.isfinite(missing)):
         raise TypeError("its missing is not a number")
-    for name, kind in (("categorical", int), ("feature_names", str)):
+    for name, expected in (("categorical", int), ("feature_names", str)):
         listed = fields.get(name)
-        if listed is not None and not (isinstance(listed, list) and all(type(one) is kind for one in listed)):
-            raise TypeError(f"its {name} is no list of type {kind.__name__}")
+        if listed is not None and not (isinstance(listed, list) and all(type(item) is expected for item in listed)):
+            raise TypeError(f"its {name} is not a list of type {expected.__name__}")
     if fields.get("format", 1) != 1:
-        raise ValueError("its format is not 1: it is of a newer Dropscore")
+        raise ValueError("its format is not 1; a newer Dropscore wrote it")
 
 
 def digest(content: bytes) -> str:
@@ -106,14 +107,15 @@ def digest(content: bytes) -> str:
 
 
 def pack(destination: Path, manifest: Manifest, model: bytes) -> None:
-    """Write the artifact under a temporary name and rename it, so that no half artifact is ever seen."""
+    """Write the artifact atomically. Raises ValueError if the manifest is that of another model."""
     if digest(model) != manifest.sha256:
-        raise ValueError("the manifest is of another model")
+        raise ValueError("the manifest belongs to another model")
     archive = _tar({MANIFEST: manifest.to_json(), manifest.model: model})
     write_atomically(destination, gzip.compress(archive, compresslevel=6, mtime=0))
 
 
 def write_atomically(destination: Path, content: bytes) -> None:
+    """Write to a temporary file and rename it, so that a reader never sees a partial file."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=destination.parent, prefix=f".{destination.name}.")
     try:
@@ -137,7 +139,10 @@ def _tar(files: dict[str, bytes]) -> bytes:
 
 
 def members(content: bytes, budget: Budget | None = None) -> dict[str, bytes]:
-    """The regular files of a tar, compressed by gzip or not, by their paths. Nothing touches the disk."""
+    """Return a tar's regular files by path, without writing to disk. The tar may be compressed by gzip.
+
+    Raises ModelImportError, also for links and for paths that lead out of the archive.
+    """
     budget = budget or Budget(len(content))
     if content[:2] == b"\x1f\x8b":
         content = gunzip(content, budget)
@@ -152,7 +157,7 @@ def _files(archive: tarfile.TarFile, budget: Budget) -> Iterator[tuple[str, byte
     for number, entry in enumerate(archive):
         if number == MEMBERS_LIMIT:
             raise ModelImportError(
-                f"the archive holds over {MEMBERS_LIMIT} entries; make one of the model alone", code=Code.TOO_LARGE
+                f"the archive has over {MEMBERS_LIMIT} entries; make an archive of the model alone", code=Code.TOO_LARGE
             )
         if not entry.isdir():
             budget.spend(max(entry.size, 0))
@@ -160,6 +165,7 @@ def _files(archive: tarfile.TarFile, budget: Budget) -> Iterator[tuple[str, byte
 
 
 def gunzip(content: bytes, budget: Budget) -> bytes:
+    """Raises ModelImportError if the data is damaged or exceeds the budget."""
     try:
         with gzip.open(io.BytesIO(content)) as stream:
             unpacked = stream.read(budget.left_bytes + 1)
@@ -173,7 +179,7 @@ def _path_of(entry: tarfile.TarInfo) -> str:
     path = PurePosixPath(entry.name)
     shown = repr(entry.name[:200])
     if path.is_absolute() or ".." in path.parts:
-        raise ModelImportError(f"the archive holds the path {shown}, which leads out of it", code=Code.UNSAFE_ARCHIVE)
+        raise ModelImportError(f"the archive has the path {shown}, which leads out of it", code=Code.UNSAFE_ARCHIVE)
     if not entry.isreg() or entry.issparse():
         raise ModelImportError(
             f"the archive's {shown} is a link, a device or a sparse file; only files are read",
@@ -186,19 +192,23 @@ def _content_of(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
     stream = archive.extractfile(entry)
     content = stream.read() if stream is not None else b""
     if len(content) != entry.size:
-        raise ModelImportError(f"the archive's {entry.name[:200]!r} ends too early: it is damaged")
+        raise ModelImportError(f"the archive's {entry.name[:200]!r} is truncated: the archive is damaged")
     return content
 
 
 def load(content: bytes) -> tuple[Manifest, bytes]:
-    """Manifest and model of a served artifact; raises when it is none or when the digest is wrong."""
+    """Return manifest and model of an artifact.
+
+    Raises ModelImportError if it is not an artifact, or if the model does not match the manifest's sha256.
+    """
     return load_members(members(content))
 
 
 def load_members(files: dict[str, bytes]) -> tuple[Manifest, bytes]:
     if MANIFEST not in files:
         raise ModelImportError(
-            f"no {MANIFEST} inside: not a served artifact. Make one: dropscore model import", code=Code.NOT_A_MODEL
+            f"it has no {MANIFEST}, so it is not an artifact. Make one with dropscore model import",
+            code=Code.NOT_A_MODEL,
         )
     if len(files[MANIFEST]) > MANIFEST_LIMIT_BYTES:
         raise ModelImportError(f"{MANIFEST} is over {MANIFEST_LIMIT_BYTES} bytes", code=Code.WRONG_MANIFEST)

@@ -1,4 +1,4 @@
-"""`dropscore model …`: bring a model, look at one, check what serves it."""
+"""`dropscore model …`: import a model, show one, check a container that serves one."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ JSON = typer.Option("--json", help="Print the manifest as JSON.")
 @app.command("import")
 def import_(
     artifact: Annotated[Path, ARTIFACT],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Where to write the served artifact.", dir_okay=False)],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where to write the artifact.", dir_okay=False)],
     as_json: Annotated[bool, JSON] = False,
     trees_a_round: Annotated[
-        int | None, typer.Option(min=1, help="num_parallel_tree of training, where an old file does not say it.")
+        int | None, typer.Option(min=1, help="num_parallel_tree of training, if an old file does not have it.")
     ] = None,
 ) -> None:
-    """Turn an XGBoost .json, .ubj, binary, pickle or joblib, or a tar of one, into the model.tar.gz that is served."""
+    """Convert an XGBoost .json, .ubj, binary, pickle or joblib, or a tar of one, into an artifact (model.tar.gz)."""
     manifest = import_artifact(artifact, out, trees_a_round=trees_a_round)
     _print(manifest, as_json=as_json)
-    say(f'Wrote {printable(out)}. Name it in dropscore.toml: artifact = "{printable(out)}"')
+    say(f'Wrote {printable(out)}. To use it, set in dropscore.toml: artifact = "{printable(out)}"')
 
 
 @app.command()
 def show(artifact: Annotated[Path, ARTIFACT], as_json: Annotated[bool, JSON] = False) -> None:
-    """Print the manifest of a served artifact, after checking that the model is the one it describes."""
+    """Print the manifest of an artifact, after checking that it matches the model."""
     _print(read_manifest(artifact), as_json=as_json)
 
 
@@ -53,13 +53,13 @@ def _lines(manifest: Manifest) -> dict[str, str]:
         "model": f"{manifest.model}, sha256 {manifest.sha256}",
         "objective": manifest.objective,
         "features": str(manifest.features),
-        "outputs": f"{manifest.outputs} a row",
+        "outputs": f"{manifest.outputs} per row",
         "trees": f"{manifest.trees}, predicts with {manifest.iterations} rounds",
         "missing": "an empty cell" if manifest.missing is None else f"an empty cell or {manifest.missing:g}",
         "categorical": "no column" if not manifest.categorical else f"codes in columns {_listed(manifest.categorical)}",
         "source": f"{manifest.source.name}: {manifest.source.format}",
         "source sha256": manifest.source.sha256,
-        "converted with": manifest.converted_with or "nothing: it was readable as it is",
+        "converted with": manifest.converted_with or "nothing: no conversion was needed",
         "verified": f"{manifest.verified_rows} random rows score the same",
     }
 

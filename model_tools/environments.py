@@ -1,4 +1,4 @@
-"""Isolated Python environments, made once from hash-pinned requirements and found again by their digest."""
+"""Isolated Python environments, created once from hash-pinned requirements and cached by their digest."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ CACHE = Path(__file__).resolve().parents[1] / ".dropscore" / "environments"
 
 
 def python_environment(requirements: Path, *, cache: Path = CACHE) -> Path:
-    """The interpreter of an environment that holds exactly `requirements` (a hash-pinned requirements.txt).
+    """Return the interpreter of an environment with exactly `requirements` (a hash-pinned requirements.txt).
 
-    The first call installs from PyPI; later ones cost a file look-up. Two processes may race: one rename wins.
+    The first call installs from PyPI; later calls use the cache. Two processes may race: one rename wins.
+    Raises ConfigurationError if the installation fails.
     """
     digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
     home = cache / f"{requirements.parent.name}-{digest}"
@@ -44,15 +45,17 @@ def _install(requirements: Path, home: Path) -> None:
         except OSError:
             if not home.exists():
                 raise
-            shutil.rmtree(building + "/env", ignore_errors=True)  # another process was first; ours is the same
+            shutil.rmtree(
+                building + "/env", ignore_errors=True
+            )  # another process was first, and its environment is the same
 
 
 def _uv(*arguments: str, requirements: Path) -> None:
     done = subprocess.run([find_uv_bin(), *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ConfigurationError(
-            f"the environment of {requirements.parent.name}/{requirements.name} could not be made: "
-            f"{done.stderr.strip()[-2000:]}\nCheck that PyPI can be reached, then try again."
+            f"the environment of {requirements.parent.name}/{requirements.name} could not be created: "
+            f"{done.stderr.strip()[-2000:]}\nCheck that PyPI is reachable, then try again."
         )
 
 

@@ -1,8 +1,8 @@
-"""Why an artifact is not imported.
+"""Errors of importing a model.
 
 DropscoreError
 └── ModelImportError          the artifact cannot be served                     exit 3
-    └── UnsafePickleError     a pickle asks for something no model needs
+    └── UnsafePickleError     a pickle needs something that no model needs
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from enum import StrEnum
 from dropscore.errors import DropscoreError
 
 OTHER_LIBRARIES = (
-    "Only XGBoost models are imported: others decide and add up in 64 bits, and would not score the same. "
-    "Serve it from a container of your own: container = … in dropscore.toml"
+    "Only XGBoost models can be imported: others compute in 64 bits, so their scores would differ. "
+    "Serve it from your own container: container = … in dropscore.toml"
 )
 
 
 class Code(StrEnum):
-    """One word for each way in which an import fails; docs/import.md lists them."""
+    """Why an import fails; docs/import.md describes each code."""
 
     NOT_A_MODEL = "NOT_A_MODEL"
     UNSUPPORTED = "UNSUPPORTED"
@@ -35,20 +35,20 @@ class Code(StrEnum):
 
 
 class ModelImportError(DropscoreError):
-    """`code` is one of `Code`, `said` what happened and what to do."""
+    """`message` says what happened and what to do."""
 
     exit_code = 3
     code: Code
 
-    def __init__(self, said: str, *, code: Code = Code.DAMAGED) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, *, code: Code = Code.DAMAGED) -> None:
+        super().__init__(message)
         self.code = code
-        self.said = said
+        self.message = message
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.said}"
+        return f"{self.code}: {self.message}"
 
 
 class UnsafePickleError(ModelImportError):
-    def __init__(self, said: str) -> None:
-        super().__init__(said, code=Code.UNSAFE_PICKLE)
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code=Code.UNSAFE_PICKLE)

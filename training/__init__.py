@@ -1,1 +1,1 @@
-"""What runs on the user's machine before a deployment: demo data, the demo model, import of foreign artifacts."""
+"""Training on the user's machine: `dropscore train`, demo data and the demo model."""

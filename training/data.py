@@ -1,6 +1,6 @@
-"""Rows that look like the public credit-card fraud data: time, 28 principal components, amount; 0.17 % are fraud.
+"""Generate rows like the public credit-card fraud data: time, 28 principal components, amount; 0.17 % are fraud.
 
-`python -m training.data --rows N --out FILE` writes them as CSV without a header, 500 bytes a row, in flat memory.
+`python -m training.data --rows N --out FILE` writes CSV without a header, 500 bytes per row, in constant memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FRAUD_SHARE = 0.0017
 BLOCK_ROWS = 10_000
 SECONDS_BETWEEN_ROWS = 172_792 / 284_807  # two days of transactions, as in the public data
 
-_SPREAD = np.linspace(1.96, 0.33, 28)  # principal components come widest first
+_SPREAD = np.linspace(1.96, 0.33, 28)  # principal components have decreasing variance
 _FRAUD_SHIFT = np.zeros(28)
 _FRAUD_SHIFT[[0, 2, 3, 9, 10, 11, 13, 15, 16]] = [-1.4, -1.9, 1.6, -1.7, 1.4, -2.1, -2.5, -1.3, -1.8]
 _CELLS = ",".join(["%.14f"] * 28)
@@ -26,11 +26,11 @@ Block = tuple[NDArray[np.float64], NDArray[np.int8]]
 
 
 def blocks(rows: int, seed: int = 0) -> Iterator[Block]:
-    """Pairs of features (n x 30) and labels (n). The first rows are the same whatever `rows` is."""
+    """Yield pairs of features (n x 30) and labels (n). The first rows do not depend on `rows`."""
     for number, start in enumerate(range(0, rows, BLOCK_ROWS)):
         features, labels = _block(number, seed)
-        wanted = min(BLOCK_ROWS, rows - start)
-        yield features[:wanted], labels[:wanted]
+        count = min(BLOCK_ROWS, rows - start)
+        yield features[:count], labels[:count]
 
 
 def _block(number: int, seed: int) -> Block:
@@ -48,7 +48,7 @@ def write(path: Path, rows: int, seed: int = 0, *, label: bool = False) -> None:
     with path.open("w", encoding="ascii") as out:
         for features, labels in blocks(rows, seed):
             cells = np.column_stack([labels, features]) if label else features
-            # One format call a block: several times the speed of pandas' to_csv.
+            # One format call per block is several times as fast as pandas' to_csv.
             out.write(line * len(cells) % tuple(cells.ravel().tolist()))
 
 
@@ -58,9 +58,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--label", action="store_true", help="put the label first")
-    asked = parser.parse_args()
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    write(asked.out, asked.rows, asked.seed, label=asked.label)
+    options = parser.parse_args()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write(options.out, options.rows, options.seed, label=options.label)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Trains the demo model on generated data: `python -m training.demo` writes build/demo/model.tar.gz and sample.csv.
+"""Train the demo model on generated data: `python -m training.demo` writes build/demo/model.tar.gz and sample.csv.
 
-Same bytes every time: one thread, seeded data, no clock in the archive.
+The bytes are the same every time: one thread, seeded data, no timestamps in the archive.
 """
 
 from __future__ import annotations

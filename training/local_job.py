@@ -1,4 +1,4 @@
-"""One training job on this machine: the container's own program in the container's folder layout, without a container.
+"""Run a training job on this machine: the container's program in the container's folder layout, without a container.
 
 `docker run -v FOLDER:/opt/ml IMAGE train` does the same with the same files.
 """
@@ -29,14 +29,14 @@ STOP_SECONDS = 10
 
 
 class TrainingFailedError(DropscoreError):
-    """The job's own reason, as SageMaker would show it."""
+    """The job failed; the message is the reason that SageMaker would show."""
 
     exit_code = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalJob:
-    """`checkpoints` None: a job that is broken off starts anew. Several hosts share the rows of the same files."""
+    """A job with `checkpoints` resumes after an interruption. Several hosts share the rows of the same files."""
 
     train: Path
     validation: Path | None
@@ -45,7 +45,7 @@ class LocalJob:
     checkpoints: Path | None = None
 
     def run(self, home: Path) -> Path:
-        """Lays out `home`, trains there, and gives the first host's /opt/ml; raises with the job's own reason."""
+        """Train in the folder `home`, and return the first host's /opt/ml. Raises TrainingFailedError."""
         names = [f"127.0.0.{number}" for number in range(1, self.hosts + 1)]
         roots = [self._lay_out(home / name, name, names) for name in names]
         python = python_environment(CONTAINER / "requirements.txt")
@@ -78,10 +78,11 @@ class LocalJob:
 
 
 def link_data(data: Path, channel: Path) -> None:
+    """Link the data files into a channel's folder. Raises ConfigurationError if there is none."""
     channel.mkdir(parents=True)
     files = sorted(path for path in data.rglob("*") if path.suffix in SUFFIXES) if data.is_dir() else [data]
     if not files:
-        raise ConfigurationError(f"{data} holds no file that ends in {', '.join(SUFFIXES)}")
+        raise ConfigurationError(f"{data} has no file that ends in {', '.join(SUFFIXES)}")
     for file in files:
         place = channel / (file.relative_to(data) if data.is_dir() else file.name)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -96,12 +97,12 @@ def _free_port() -> int:
 
 
 def _start(python: Path, root: Path, port: str, hosts: int) -> subprocess.Popen[str]:
-    """The processes of several hosts share this machine's cores, as containers on their own machines do not."""
+    """Start one host's process. The hosts share this machine's cores equally."""
     cores = max(1, (os.cpu_count() or 1) // hosts)
-    here = {"DROPSCORE_ML_ROOT": str(root), "DROPSCORE_TRACKER_PORT": port, "DROPSCORE_CORES": str(cores)}
+    environment = {"DROPSCORE_ML_ROOT": str(root), "DROPSCORE_TRACKER_PORT": port, "DROPSCORE_CORES": str(cores)}
     return subprocess.Popen(
         [str(python), str(CONTAINER / "serve.py"), "train"],
-        env={**os.environ, **here},
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -110,22 +111,22 @@ def _start(python: Path, root: Path, port: str, hosts: int) -> subprocess.Popen[
 
 
 def _relays(process: subprocess.Popen[str]) -> Iterator[threading.Thread]:
-    """What the container prints may quote names of columns and files, so it goes the way of all that we print."""
-    for lines, tell in ((process.stdout, write), (process.stderr, say)):
+    """Print the container's output with control characters escaped, because it may quote names of columns and files."""
+    for lines, print_line in ((process.stdout, write), (process.stderr, say)):
         if lines is not None:
-            relay = threading.Thread(target=_pass_on, args=(lines, tell))
+            relay = threading.Thread(target=_pass_on, args=(lines, print_line))
             relay.start()
             yield relay
 
 
-def _pass_on(lines: IO[str], tell: Callable[[str], None]) -> None:
+def _pass_on(lines: IO[str], print_line: Callable[[str], None]) -> None:
     with lines:
         for line in lines:
-            tell(printable(line.rstrip("\n")))
+            print_line(printable(line.rstrip("\n")))
 
 
 def _wait_for(processes: Sequence[subprocess.Popen[str]]) -> int | None:
-    """Which process failed first; the others wait for it in vain and are stopped."""
+    """Return which process failed first, or None. The others would wait for it, so they are stopped."""
     try:
         while True:
             codes = [process.poll() for process in processes]
@@ -149,11 +150,11 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 def _reason(root: Path) -> str:
     failure = root / "output" / "failure"
-    return failure.read_text() if failure.exists() else "training was stopped before it had a model; see above"
+    return failure.read_text() if failure.exists() else "training stopped before it saved a model; see the output above"
 
 
 def keep(root: Path, out: Path, report: Path) -> Manifest:
-    """The artifact at `out`, the report in the folder `report`."""
+    """Save the artifact as `out`, and the report in the folder `report`."""
     manifest = Manifest.from_json((root / "model" / MANIFEST).read_bytes())
     pack(out, manifest, (root / "model" / manifest.model).read_bytes())
     shutil.copytree(root / "output" / "data", report, dirs_exist_ok=True)

@@ -1,4 +1,4 @@
-"""`dropscore train`: a model from labelled rows, on this machine."""
+"""`dropscore train`: train a model from labeled rows on this machine."""
 
 from __future__ import annotations
 
@@ -18,28 +18,30 @@ INPUT = {"exists": True, "readable": True}
 
 
 def train(
-    data: Annotated[Path, typer.Option(help="CSV or Parquet, a file or a folder of them; the label first.", **INPUT)],
-    validation: Annotated[
-        Path | None, typer.Option(help="Rows to measure on and to stop early by; else none.", **INPUT)
-    ] = None,
+    data: Annotated[
+        Path, typer.Option(help="CSV or Parquet, a file or a folder; the label is the first column.", **INPUT)
+    ],
+    validation: Annotated[Path | None, typer.Option(help="Rows for evaluation and early stopping.", **INPUT)] = None,
     hyperparameters: Annotated[
-        Path | None, typer.Option(help="A JSON object, as SageMaker takes it.", dir_okay=False, **INPUT)
+        Path | None, typer.Option(help="A JSON object, as for SageMaker.", dir_okay=False, **INPUT)
     ] = None,
     parameter: Annotated[
-        list[str] | None, typer.Option("-p", "--parameter", help="One hyperparameter, key=value; wins over the file.")
+        list[str] | None, typer.Option("-p", "--parameter", help="One hyperparameter, key=value; overrides the file.")
     ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Where to write the artifact.", dir_okay=False)] = Path(
         "model.tar.gz"
     ),
     report: Annotated[
-        Path | None, typer.Option(help="Folder for the report; `report` beside the artifact unless given.")
+        Path | None, typer.Option(help="Folder for the report; default: `report` beside the artifact.")
     ] = None,
     checkpoints: Annotated[
-        Path | None, typer.Option(help="Folder to keep checkpoints in and to go on from.", file_okay=False)
+        Path | None, typer.Option(help="Folder for checkpoints, from which training resumes.", file_okay=False)
     ] = None,
-    hosts: Annotated[int, typer.Option(help="Train as so many hosts, each a process here.", min=1, max=16)] = 1,
+    hosts: Annotated[
+        int, typer.Option(help="Train as this many hosts, each a process on this machine.", min=1, max=16)
+    ] = 1,
 ) -> None:
-    """Train an XGBoost model as the container does on SageMaker, and write the artifact that is served."""
+    """Train an XGBoost model as the container does on SageMaker, and write its artifact."""
     job = LocalJob(
         train=data,
         validation=validation,
@@ -50,17 +52,20 @@ def train(
     place = report or out.parent / "report"
     with tempfile.TemporaryDirectory(prefix="dropscore-train-") as home:
         keep(job.run(Path(home)), out, place)
-    wrote = printable(out)
-    say(f'Wrote {wrote} and {printable(place)}/report.html. Name it in dropscore.toml: artifact = "{wrote}"')
+    artifact = printable(out)
+    say(
+        f"Wrote {artifact} and {printable(place)}/report.html. "
+        f'To use it, set in dropscore.toml: artifact = "{artifact}"'
+    )
 
 
 def chosen(file: Path | None, pairs: Sequence[str]) -> dict[str, str]:
-    """The file's and then the pairs', all as text."""
+    """Return hyperparameters as text; the pairs override the file. Raises ConfigurationError."""
     found = _from_file(file) if file else {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name:
-            raise ConfigurationError(f"-p {pair}: give a hyperparameter as key=value, for example -p max_depth=4")
+            raise ConfigurationError(f"-p {pair}: write a hyperparameter as key=value, for example -p max_depth=4")
         found[name] = text
     return found
 

@@ -1,1 +1,1 @@
-"""The model container: serving and training. Imports nothing of the rest of the project."""
+"""The model container: serving and training. It imports nothing from the rest of the project."""

@@ -1,4 +1,4 @@
-"""The container's entry: `python serve.py [serve | train]`. Each loads only its own half of this folder."""
+"""The container's entry point: `python serve.py [serve | train]`. Each command imports only its own half."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The worker container: `score --job-id ID`, `publish --job-id ID`. Exit codes tell AWS Batch what to do next.
+"""The worker container: `score --job-id ID`, `publish --job-id ID`.
 
-In an array job `score` means the shard that AWS_BATCH_JOB_ARRAY_INDEX names.
+In an array job, `score` scores the shard that AWS_BATCH_JOB_ARRAY_INDEX names. AWS Batch acts on the exit code:
 
 0   done, or nothing to do     10  permanent: EXIT     75  transient, also SIGTERM: RETRY
 
-Any other code is a crash: Batch ends the job at 1, a bug of ours, and tries again at the rest, a kill for instance.
+Any other code is a crash. Batch ends the job at 1, a bug in Dropscore, and retries at the others, such as a kill.
 """
 
 from __future__ import annotations
@@ -30,36 +30,37 @@ from dropscore.scoring.worker import Worker
 from dropscore.settings import WorkerSettings
 
 DONE, PERMANENT, TRANSIENT = 0, 10, 75
-START_WAITS_SECONDS = (1.0, 2.0, 4.0, 8.0)  # on a busy host the credential endpoint answers late
+START_WAITS_SECONDS = (1.0, 2.0, 4.0, 8.0)  # on a busy host the credential endpoint is slow to answer
 RETRIES = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, connect_timeout=5, read_timeout=60)
 
 
 def main(arguments: list[str]) -> int:
+    """Return the exit code. On SIGTERM, raises SystemExit with the transient one."""
     parser = argparse.ArgumentParser(prog="worker")
     parser.add_argument(
         "verb", choices=["score", "publish"], help="score a job's file or shard; publish all its shards"
     )
     parser.add_argument("--job-id", required=True)
     try:
-        asked = parser.parse_args(arguments)
-    except SystemExit as stop:  # argparse leaves with 2, which Batch would try again
+        options = parser.parse_args(arguments)
+    except SystemExit as stop:  # argparse exits with 2, which Batch would retry
         return PERMANENT if stop.code else DONE
     signal.signal(signal.SIGTERM, _terminated)
-    with about(job_id=asked.job_id):
-        return _attempt(asked.verb, asked.job_id)
+    with about(job_id=options.job_id):
+        return _run(options.verb, options.job_id)
 
 
-def _attempt(verb: str, job_id: str) -> int:
+def _run(verb: str, job_id: str) -> int:
     try:
-        _do(verb, _started(), job_id)
+        _do(verb, _start(), job_id)
     except AWS_ERRORS as error:
-        return _left(fault(error, "calling AWS"))
+        return _exit_code(fault(error, "calling AWS"))
     except DropscoreError as error:
-        return _left(error)
+        return _exit_code(error)
     return DONE
 
 
-def _left(error: DropscoreError) -> int:
+def _exit_code(error: DropscoreError) -> int:
     code = TRANSIENT if isinstance(error, TransientError) else PERMANENT
     log("left", WARNING if code == TRANSIENT else ERROR, exit_code=code, why=str(error))
     return code
@@ -76,8 +77,8 @@ def _do(verb: str, worker: Worker, job_id: str) -> None:
             worker.score_shard(job_id, settings.shard)
 
 
-def _started() -> Worker:
-    """boto3 fetches credentials as soon as a client is made; an endpoint that is late gets a few seconds more."""
+def _start() -> Worker:
+    """Make the worker, and retry for some seconds: boto3 needs credentials at once, and their endpoint may be slow."""
     for seconds in START_WAITS_SECONDS:
         try:
             return _worker()
@@ -101,8 +102,8 @@ def _worker() -> Worker:
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:
-    """A spot reclaim or a cancellation. SystemExit, since no handler of errors on the way may take it for a fault."""
-    log("terminated", WARNING, why="the worker was told to stop; what it had not published is scored again")
+    """End on a spot reclaim or a cancellation. SystemExit, so that no error handler takes it for a fault."""
+    log("terminated", WARNING, why="the worker was stopped; the next attempt scores what it has not published")
     raise SystemExit(TRANSIENT)
 
 
@@ -111,6 +112,6 @@ if __name__ == "__main__":
         code = main(sys.argv[1:])
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else PERMANENT
-    with contextlib.suppress(OSError, ValueError):  # whatever becomes of the log, Batch gets the exit code
+    with contextlib.suppress(OSError, ValueError):  # Batch must get the exit code even if the log is closed
         sys.stdout.flush()
-    os._exit(code)  # requests still in flight are of no use to anyone; waiting for them could outlast the stop timeout
+    os._exit(code)  # do not wait for requests in flight: that could exceed the stop timeout

@@ -1,4 +1,4 @@
-"""A logistic rule over four columns, behind the two paths that SageMaker calls. Nothing of Dropscore is in it."""
+"""A logistic model over four columns, behind the two paths that SageMaker calls. It does not use Dropscore."""
 
 import math
 import os
@@ -12,7 +12,7 @@ WEIGHTS, BIAS = np.array([0.8, -0.4, 0.1, 1.5]), -1.0
 
 
 def score(rows: list[list[float]]) -> list[float]:
-    """The model: everything above is its training, everything below is HTTP."""
+    """The model. Replace this function and the weights with your own; the rest is HTTP."""
     chances: list[float] = (1 / (1 + np.exp(-(np.array(rows) * WEIGHTS).sum(axis=1) - BIAS))).tolist()
     return chances
 
@@ -26,7 +26,7 @@ class Handler(BaseHTTPRequestHandler):
         bad = next((number for number, line in enumerate(lines, 1) if not is_row(line)), None)
         if self.headers.get_content_type() != "text/csv":
             self.answer(415, '{"code": "WRONG_CONTENT_TYPE"}')
-        elif bad or not lines:  # the row's number, never what is written there: it would end up in logs
+        elif bad or not lines:  # the row's number, never its content, which would end up in logs
             self.answer(400, f'{{"code": "BAD_ROW", "row": {bad or 1}}}')
         else:
             scores = score([[float(cell) for cell in line.split(",")] for line in lines])
@@ -40,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
     def log_request(self, *_: object) -> None:
-        """One line a request is too much; faults are still printed."""
+        """Do not log each request; errors are still printed."""
 
 
 def is_row(line: str) -> bool:
@@ -52,7 +52,7 @@ def is_row(line: str) -> bool:
 
 
 class Server(ThreadingHTTPServer):
-    daemon_threads = False  # so that closing waits for what is being answered
+    daemon_threads = False  # so that closing waits for requests in progress
     request_queue_size = 128
 
 

@@ -1,4 +1,4 @@
-"""`dropscore model check`: the report on stdout, talk on stderr; exit code 0 good, 1 a check failed, 3 not started."""
+"""`dropscore model check`: report on stdout, progress on stderr. Exit code 0 good, 1 a check failed, 3 not started."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ FILE_ENDINGS = (".tar.gz", ".tgz", ".json", ".ubj", ".pkl", ".joblib", ".bin", "
 
 
 def check(
-    what: Annotated[str, typer.Argument(metavar="ARTIFACT|IMAGE|URL", help="A model, an image, or a running server.")],
+    target: Annotated[
+        str, typer.Argument(metavar="ARTIFACT|IMAGE|URL", help="A model, an image, or a running server.")
+    ],
     sample: Annotated[
         Path | None, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Rows that the model can score.")
     ] = None,
@@ -31,40 +33,42 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Find out whether a model's container keeps to the contract, and what to do where it does not."""
+    """Check whether a model's container follows the contract, and how to fix what does not."""
     from model_tools.conformance import report
     from model_tools.conformance.examination import examine
     from model_tools.conformance.subject import Bounds
 
-    with talk.status("starting …") as status, _subject(what, sample, model, engine, Bounds()) as subject:
+    with talk.status("starting …") as status, _subject(target, sample, model, engine, Bounds()) as subject:
         findings = examine(subject, starting=lambda check: status.update(f"{check.name}: {check.demands}"))
     if as_json:
-        write_json(report.as_dict(what, findings))
+        write_json(report.as_dict(target, findings))
     else:
         report.print_table(findings)
     raise typer.Exit(0 if report.is_good(findings) else 1)
 
 
 def _subject(
-    what: str, sample: Path | None, model: Path | None, engine: str | None, bounds: Bounds
+    target: str, sample: Path | None, model: Path | None, engine: str | None, bounds: Bounds
 ) -> AbstractContextManager[Subject]:
     from model_tools.conformance import targets
     from model_tools.conformance.engine import Engine
 
-    shown = printable(what)
-    is_url, is_file = what.startswith(("http://", "https://")), Path(what).is_file()
+    shown = printable(target)
+    is_url, is_file = target.startswith(("http://", "https://")), Path(target).is_file()
     if model is not None and (is_url or is_file):
-        raise typer.BadParameter("--model is what an IMAGE gets under /opt/ml/model; this is none")
+        raise typer.BadParameter("--model works only with an IMAGE, which gets it under /opt/ml/model")
     if is_url:
         if sample is None:
-            raise typer.BadParameter(f"what rows the server takes is not known; {targets.SAMPLE_FIX}")
-        return targets.address(what, sample, bounds)
+            raise typer.BadParameter(f"a URL needs sample rows: {targets.SAMPLE_FIX}")
+        return targets.address(target, sample, bounds)
     if is_file:
-        return targets.artifact(Path(what), sample, bounds)
-    if Path(what).is_dir():
-        raise typer.BadParameter(f"{shown} is a folder; build it, `docker build -t NAME {shown}`, and check the image")
-    if what.endswith(FILE_ENDINGS):
-        raise typer.BadParameter(f"there is no file {shown}")
+        return targets.artifact(Path(target), sample, bounds)
+    if Path(target).is_dir():
+        raise typer.BadParameter(
+            f"{shown} is a folder; build it with `docker build -t NAME {shown}`, then check the image"
+        )
+    if target.endswith(FILE_ENDINGS):
+        raise typer.BadParameter(f"the file {shown} does not exist")
     if sample is None and model is None:
-        raise typer.BadParameter(f"what rows the image takes is not known; {targets.SAMPLE_FIX}")
-    return targets.image(what, model, sample, Engine.named(engine), bounds)
+        raise typer.BadParameter(f"an image without --model needs sample rows: {targets.SAMPLE_FIX}")
+    return targets.image(target, model, sample, Engine.named(engine), bounds)

@@ -1,4 +1,4 @@
-"""HTTP as SageMaker speaks it to a container. A server that hangs up gives a reply too: one with status 0."""
+"""An HTTP client that calls a container as SageMaker does. If the server hangs up, the reply has status 0."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ CSV = "text/csv"
 @dataclass(frozen=True, slots=True)
 class Reply:
     status: int
-    """0 where there was no answer; `said` then holds the kind of the fault."""
-    said: bytes
+    """0 if there was no reply; `content` is then the name of the error."""
+    content: bytes
     content_type: str
     seconds: float
 
     @property
     def brief(self) -> str:
-        return str(self.status) if self.status else f"no answer ({self.said.decode()})"
+        return str(self.status) if self.status else f"no reply ({self.content.decode()})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,17 @@ class Client:
         began = time.monotonic()
         try:
             with closing(self._connect(timeout)) as connection:
-                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before it was read
+                # The server may refuse a request before it has read all of it.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     connection.request(method, urlsplit(self.url).path.rstrip("/") + path, body, headers or {})
                 answer = connection.getresponse()
-                said = answer.read()
+                content = answer.read()
                 content_type = answer.headers.get("Content-Type", "")
-                return Reply(answer.status, said, content_type, time.monotonic() - began)
+                return Reply(answer.status, content, content_type, time.monotonic() - began)
         except (OSError, HTTPException) as error:
             return Reply(0, type(error).__name__.encode(), "", time.monotonic() - began)
 
     def _connect(self, timeout: float) -> HTTPConnection:
         parts = urlsplit(self.url)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        return kind(parts.hostname or "", parts.port, timeout=timeout)
+        connection = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        return connection(parts.hostname or "", parts.port, timeout=timeout)

@@ -1,4 +1,4 @@
-"""A server started from an image, with every right taken away that it can do without."""
+"""Start a server from an image, with as few permissions as it can run with."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from model_tools.conformance.starting import POLL_SECONDS, NeverReadyError, NotS
 PORT = 8080
 MODEL_DIRECTORY = "/opt/ml/model"
 READ_ONLY = ("--read-only", "--tmpfs", "/tmp")  # noqa: S108  a folder of the container
-CAPLESS = ("--cap-drop", "ALL", "--security-opt", "no-new-privileges")
-NOT_ITS_OWN = ("/tmp", "/run", "/dev", "/proc", "/sys", "/etc", "/var/tmp")  # noqa: S108
+NO_CAPABILITIES = ("--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+SYSTEM_FOLDERS = ("/tmp", "/run", "/dev", "/proc", "/sys", "/etc", "/var/tmp")  # noqa: S108
 ASK = """import sys, urllib.request as r
-url, kind, body = "http://127.0.0.1:%d" + sys.argv[1], "%s", sys.stdin.buffer.read() or None
-asked = r.Request(url, body, {"Content-Type": kind, "Accept": kind})
-sys.stdout.buffer.write(r.build_opener(r.ProxyHandler({})).open(asked, timeout=60).read())"""
+url, content_type, body = "http://127.0.0.1:%d" + sys.argv[1], "%s", sys.stdin.buffer.read() or None
+request = r.Request(url, body, {"Content-Type": content_type, "Accept": content_type})
+sys.stdout.buffer.write(r.build_opener(r.ProxyHandler({})).open(request, timeout=60).read())"""
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How strictly it runs."""
+class Restrictions:
+    """How strictly the container runs."""
 
     argument: bool = True
     read_only: bool = True
-    capless: bool = True
+    no_capabilities: bool = True
 
     def options(self) -> tuple[str, ...]:
-        return (*(READ_ONLY if self.read_only else ()), *(CAPLESS if self.capless else ()))
+        return (*(READ_ONLY if self.read_only else ()), *(NO_CAPABILITIES if self.no_capabilities else ()))
 
 
 @dataclass(frozen=True)
@@ -42,23 +42,23 @@ class Recipe:
     engine: Engine
     image: str
     model: Path | None
-    """What lies under /opt/ml/model."""
-    patience_seconds: float
-    manner: Manner = Manner()
+    """The folder that is mounted at /opt/ml/model."""
+    start_timeout_seconds: float
+    restrictions: Restrictions = Restrictions()
 
 
 class Container:
     def __init__(self, recipe: Recipe, *, port: int = PORT, is_online: bool = True) -> None:
-        """Starts it; online, waits until it answers. Raises NotStartedError."""
+        """Start it and, if online, wait until /ping replies 200. Raises NotStartedError."""
         self._recipe, self._engine = recipe, recipe.engine
-        self.manner = recipe.manner
+        self.restrictions = recipe.restrictions
         self.name = f"dropscore-check-{uuid4().hex[:12]}"
         self.start_seconds: float | None = None
         try:
             self._start(port, is_online)
             if is_online:
                 self.client = Client(f"http://{self._engine('port', self.name, str(port)).splitlines()[0]}")
-                waited = wait_until_ready(self.client, self._is_running, self.log, recipe.patience_seconds)
+                waited = wait_until_ready(self.client, self._is_running, self.log, recipe.start_timeout_seconds)
                 self.start_seconds = self._run_seconds + waited
         except BaseException:
             self.close()
@@ -68,9 +68,10 @@ class Container:
         recipe, began = self._recipe, time.monotonic()
         network = ("--publish", f"127.0.0.1::{port}") if is_online else ("--network", "none")
         mount = ("--volume", f"{recipe.model}:{MODEL_DIRECTORY}:ro") if recipe.model else ()
-        told = () if port == PORT else ("--env", f"SAGEMAKER_BIND_TO_PORT={port}")
-        options = ("--detach", "--pull=never", "--name", self.name, *network, *mount, *told, *recipe.manner.options())
-        done = self._engine.run("run", *options, recipe.image, *(("serve",) if recipe.manner.argument else ()))
+        environment = () if port == PORT else ("--env", f"SAGEMAKER_BIND_TO_PORT={port}")
+        options = ("--detach", "--pull=never", "--name", self.name, *network, *mount, *environment)
+        arguments = ("serve",) if recipe.restrictions.argument else ()
+        done = self._engine.run("run", *options, *recipe.restrictions.options(), recipe.image, *arguments)
         self._run_seconds = time.monotonic() - began
         if done.returncode != 0:
             raise NotStartedError(f"the engine did not start it: {done.stderr.decode(errors='replace').strip()}")
@@ -80,11 +81,11 @@ class Container:
         return (done.stdout + done.stderr).decode(errors="replace")
 
     def pid(self) -> int | None:
-        """As this machine numbers it, which it does not where the engine runs in a virtual machine."""
+        """Return the process id on this machine; None if the engine runs in a virtual machine."""
         pid = self._field("{{.State.Pid}}")
         groups = Path(f"/proc/{pid}/cgroup")
-        mine = groups.exists() and self._field("{{.Id}}") in groups.read_text()
-        return int(pid) if mine else None
+        is_local = groups.exists() and self._field("{{.Id}}") in groups.read_text()
+        return int(pid) if is_local else None
 
     def another(self) -> Container:
         return Container(self._recipe)
@@ -99,23 +100,23 @@ class Container:
         return int(self._field("{{.State.ExitCode}}"))
 
     def close(self) -> None:
-        self._engine.run("kill", self.name)  # or some engines ask politely first, and wait
+        self._engine.run("kill", self.name)  # first, because some engines stop gracefully in `rm`, and wait
         self._engine.run("rm", "--force", "--volumes", self.name)
 
     def image_field(self, template: str) -> str:
         return self._engine("image", "inspect", "--format", template, self._recipe.image)
 
-    def listens_at(self, port: int) -> bool:
-        """Whether another one does, that is told so."""
-        patience = min(self._recipe.patience_seconds, 2 + 5 * (self.start_seconds or 0))
+    def listens_on(self, port: int) -> bool:
+        """Return whether another container, with SAGEMAKER_BIND_TO_PORT set, listens on `port`."""
+        seconds = min(self._recipe.start_timeout_seconds, 2 + 5 * (self.start_seconds or 0))
         try:
-            Container(replace(self._recipe, patience_seconds=patience), port=port).close()
+            Container(replace(self._recipe, start_timeout_seconds=seconds), port=port).close()
         except NotStartedError:
             return False
         return True
 
     def answer_offline(self, content: bytes) -> bytes:
-        """What another one, without a network, answers to a body. Raises NotStartedError, or SkippedError."""
+        """Return the reply of another container, without a network. Raises NotStartedError or SkippedError."""
         other = Container(self._recipe, is_online=False)
         try:
             return other.ask_inside(content)
@@ -123,8 +124,8 @@ class Container:
             other.close()
 
     def ask_inside(self, content: bytes) -> bytes:
-        """POST from inside of the container, once /ping is good there."""
-        deadline = time.monotonic() + self._recipe.patience_seconds
+        """POST from inside the container, after /ping replies 200 there."""
+        deadline = time.monotonic() + self._recipe.start_timeout_seconds
         while self._engine.run("exec", self.name, *self._asking, "/ping").returncode != 0:
             if not self._is_running() or time.monotonic() > deadline:
                 raise NotStartedError(f"its log ends: {' | '.join(self.log().strip().splitlines()[-3:])}")
@@ -138,13 +139,15 @@ class Container:
                 return (python, "-c", ASK % (PORT, CSV))
         if not self._is_running():
             raise NotStartedError(f"its log ends: {' | '.join(self.log().strip().splitlines()[-3:])}")
-        raise SkippedError("the image holds no Python to ask it with from inside")
+        raise SkippedError("the image has no Python, which is needed to call the server from inside")
 
     def written_files(self) -> list[str]:
-        """What has been added to the image's files."""
+        """Return the files that the container has added to the image's, outside system folders."""
         with contextlib.suppress(EngineError):
             lines = self._engine("diff", self.name).splitlines()
-            return [path for kind, _, path in (line.partition(" ") for line in lines) if kind == "A" and _is_own(path)]
+            return [
+                path for change, _, path in (line.partition(" ") for line in lines) if change == "A" and _is_own(path)
+            ]
         return []
 
     def _is_running(self) -> bool:
@@ -155,28 +158,28 @@ class Container:
 
 
 def _is_own(path: str) -> bool:
-    return not path.startswith(NOT_ITS_OWN)
+    return not path.startswith(SYSTEM_FOLDERS)
 
 
 def start_as_strictly_as_possible(recipe: Recipe) -> Container:
-    """With all rules, else with as many of them as it can bear. Raises NotStartedError where it bears none."""
+    """Start with all restrictions, or with as many as work. Raises NotStartedError if it does not start without any."""
     try:
         return Container(recipe)
     except NeverReadyError:
         raise
-    except NotStartedError as strictly:
-        manner = Manner(argument=False, read_only=False, capless=False)
-        if not _starts(recipe, manner):
-            raise strictly from None
-    for rule in fields(Manner):
-        stricter = replace(manner, **{rule.name: True})
-        manner = stricter if _starts(recipe, stricter) else manner
-    return Container(replace(recipe, manner=manner))
+    except NotStartedError as error:
+        restrictions = Restrictions(argument=False, read_only=False, no_capabilities=False)
+        if not _starts(recipe, restrictions):
+            raise error from None
+    for rule in fields(Restrictions):
+        stricter = replace(restrictions, **{rule.name: True})
+        restrictions = stricter if _starts(recipe, stricter) else restrictions
+    return Container(replace(recipe, restrictions=restrictions))
 
 
-def _starts(recipe: Recipe, manner: Manner) -> bool:
+def _starts(recipe: Recipe, restrictions: Restrictions) -> bool:
     try:
-        Container(replace(recipe, manner=manner)).close()
+        Container(replace(recipe, restrictions=restrictions)).close()
     except NotStartedError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Runs the checks one after the other, and says what came of each."""
+"""Run the checks one after the other, and collect their findings."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from model_tools.conformance.subject import Subject
 def examine(
     subject: Subject, checks: Sequence[Check] = EVERY, starting: Callable[[Check], None] = lambda _: None
 ) -> list[Finding]:
+    """Return one finding per check. `starting` is called before each check."""
     return list(_findings(subject, checks, starting))
 
 
@@ -22,14 +23,14 @@ def _findings(subject: Subject, checks: Sequence[Check], starting: Callable[[Che
     for check in checks:
         starting(check)
         if check.needs_scores and not scores:
-            yield _finding(check, Outcome.SKIP, "it does not score the sample", "", 0)
+            yield _finding(check, Outcome.SKIP, "the server does not score the sample", "", 0)
             continue
-        finding = _tried(check, subject)
+        finding = _run(check, subject)
         scores = scores and not (check is invocations and finding.outcome is Outcome.FAIL)
         yield finding
 
 
-def _tried(check: Check, subject: Subject) -> Finding:
+def _run(check: Check, subject: Subject) -> Finding:
     began = time.monotonic()
     try:
         passed = check.run(subject)

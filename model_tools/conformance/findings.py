@@ -1,4 +1,4 @@
-"""What a check finds: it passed, it failed, or it was not tried; why, and what to do about it."""
+"""The result of a check: passed, failed or skipped; why, and what to do about it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Outcome(StrEnum):
 class Passed:
     what: str
     do: str = ""
-    """Advice; nothing that must be done."""
+    """Optional advice."""
 
 
 class FailedError(Exception):
-    """The check's demand is not met."""
+    """The check's demand is not met; `do` says how to fix it."""
 
     def __init__(self, what: str, do: str) -> None:
         super().__init__(what)
@@ -33,12 +33,12 @@ class FailedError(Exception):
 
 
 class SkippedError(Exception):
-    """The check cannot be tried here; the message says why."""
+    """The check cannot run here; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """`needs_scores`: pointless where the server does not score the sample at all."""
+    """`needs_scores`: skipped if the server does not score the sample."""
 
     name: str
     demands: str
@@ -57,5 +57,5 @@ class Finding:
 
 
 def check(name: str, demands: str, *, needs_scores: bool = True) -> Callable[[Callable[[Subject], Passed]], Check]:
-    """Makes a Check of a function that returns Passed, or raises FailedError or SkippedError."""
+    """Make a Check of a function that returns Passed, or raises FailedError or SkippedError."""
     return lambda run: Check(name=name, demands=demands, run=run, needs_scores=needs_scores)

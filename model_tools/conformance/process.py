@@ -1,4 +1,4 @@
-"""A server started as a process on this machine, at a free port of loopback."""
+"""Start a server as a process on this machine, on a free loopback port."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from pathlib import Path
 from model_tools.conformance.client import Client
 from model_tools.conformance.starting import wait_until_ready
 
-OF_THE_MACHINE = ("PATH", "LANG", "TMPDIR", "SYSTEMROOT")
+INHERITED = ("PATH", "LANG", "TMPDIR", "SYSTEMROOT")
 
 
 @dataclass(frozen=True)
 class Command:
-    """How to start a server; it is told by SAGEMAKER_BIND_TO_PORT and DROPSCORE_BIND_HOST where to listen."""
+    """How to start a server. SAGEMAKER_BIND_TO_PORT and DROPSCORE_BIND_HOST tell it where to listen."""
 
     words: Sequence[str]
     directory: Path
     environment: Mapping[str, str]
-    patience_seconds: float
+    start_timeout_seconds: float
 
 
 class Process:
     def __init__(self, command: Command) -> None:
-        """Starts it and waits until it answers. Raises NotStartedError."""
+        """Start it and wait until /ping replies 200. Raises NotStartedError."""
         port = _free_port()
         self._command = command
         self._log = tempfile.NamedTemporaryFile(prefix="dropscore-check-", suffix=".log")  # noqa: SIM115  until `close`
@@ -46,7 +46,7 @@ class Process:
         self.client = Client(f"http://127.0.0.1:{port}")
         try:
             self.start_seconds: float | None = wait_until_ready(
-                self.client, lambda: self._popen.poll() is None, self.log, command.patience_seconds
+                self.client, lambda: self._popen.poll() is None, self.log, command.start_timeout_seconds
             )
         except BaseException:
             self.close()
@@ -76,8 +76,8 @@ class Process:
 
 
 def _environment(own: Mapping[str, str], port: int) -> dict[str, str]:
-    """Nothing of this machine but where its programs are, as in a container."""
-    kept = {name: os.environ[name] for name in OF_THE_MACHINE if name in os.environ}
+    """Return an environment as in a container: of this machine's variables, only those that programs need."""
+    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return {**kept, "SAGEMAKER_BIND_TO_PORT": str(port), "DROPSCORE_BIND_HOST": "127.0.0.1", **own}
 
 

@@ -1,4 +1,4 @@
-"""A server that runs already, somewhere: only what it answers can be seen."""
+"""A server that is already running: only its replies are visible."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ class Remote:
 
     @classmethod
     def find(cls, url: str, timeout: float) -> Remote:
+        """Raises NotStartedError if nothing replies at `url`."""
         client = Client(url)
         reply = client.ping(timeout)
         if reply.status == 0:
-            raise NotStartedError(f"nothing answers at {url}: {reply.brief}; is the server up?")
+            raise NotStartedError(f"no reply from {url}: {reply.brief}; check that the server is running")
         return cls(client)
 
     def log(self) -> None:
@@ -31,7 +32,7 @@ class Remote:
         return None
 
     def terminate(self, within_seconds: float) -> int | None:
-        raise NotImplementedError("nobody ends a server that was not started here")
+        raise NotImplementedError("a server that was not started by this command is not stopped")
 
     def close(self) -> None:
-        """It is not ours to end."""
+        """The server keeps running: this command did not start it."""

@@ -1,4 +1,4 @@
-"""Findings for people, who want to know what to do, and for programs."""
+"""Report findings as a table for people, or as JSON for programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from dropscore.cli.output import cell, write, write_table
 from model_tools.conformance.findings import Finding, Outcome
 
-COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.SKIP: "yellow"}
+COLORS = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.SKIP: "yellow"}
 
 
 def is_good(findings: Sequence[Finding]) -> bool:
@@ -28,16 +28,16 @@ def print_table(findings: Sequence[Finding]) -> None:
     for least in (4, 15, None):
         table.add_column(min_width=least, overflow="fold")
     for finding in findings:
-        said = cell(finding.what, keep="\n")
+        text = cell(finding.what, keep="\n")
         if finding.outcome is Outcome.FAIL:
-            said.append(cell(f"\nit must: {finding.demands}\nto do: {finding.do}", keep="\n"))
+            text.append(cell(f"\nrequirement: {finding.demands}\nfix: {finding.do}", keep="\n"))
         elif finding.do:
-            said.append(cell(f"\nadvice: {finding.do}", "dim", keep="\n"))
-        table.add_row(cell(finding.outcome, COLOURS[finding.outcome]), cell(finding.check), said)
+            text.append(cell(f"\nadvice: {finding.do}", "dim", keep="\n"))
+        table.add_row(cell(finding.outcome, COLORS[finding.outcome]), cell(finding.check), text)
     write_table(table)
     write(_total(findings))
 
 
 def _total(findings: Sequence[Finding]) -> str:
     counts = Counter(finding.outcome for finding in findings)
-    return f"{counts[Outcome.PASS]} passed, {counts[Outcome.FAIL]} failed, {counts[Outcome.SKIP]} not tried"
+    return f"{counts[Outcome.PASS]} passed, {counts[Outcome.FAIL]} failed, {counts[Outcome.SKIP]} skipped"

@@ -1,4 +1,4 @@
-"""Rows to score: those of a file, or made up for a model whose number of columns is known."""
+"""Sample rows to score: from a file, or generated for a model's columns."""
 
 from __future__ import annotations
 
@@ -12,40 +12,41 @@ from model_tools.artifact import Manifest
 
 MOST_ROWS = 1000
 CANARY = b"dropscore-canary-58213"
-"""A cell that is no number and that nobody else writes."""
+"""A cell that is not a number and that occurs nowhere else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     rows: tuple[bytes, ...]
-    """Without their line ends."""
+    """Without line ends."""
 
     @classmethod
     def read(cls, file: Path) -> Sample:
+        """Read at most MOST_ROWS rows. Raises ConfigurationError if there is none."""
         rows = [line for line in file.read_bytes().splitlines() if line.strip()]
         if not rows:
-            raise ConfigurationError(f"{file} has no rows; give a CSV with some rows that the model can score")
+            raise ConfigurationError(f"{file} has no rows; pass a CSV with some rows that the model can score")
         return cls(tuple(rows[:MOST_ROWS]))
 
     @classmethod
-    def made_for(cls, manifest: Manifest) -> Sample:
-        """Numbers of several magnitudes, so that a model's splits see both sides; 0 or 1 for a category."""
-        made = random.Random(58213)
+    def for_model(cls, manifest: Manifest) -> Sample:
+        """Generate numbers of several magnitudes, so that rows go both ways at a split; 0 or 1 for a category."""
+        generator = random.Random(58213)
 
         def cell(column: int) -> str:
             if column in manifest.categorical:
-                return str(made.randrange(2))
-            return f"{made.gauss(0, 10 ** made.randrange(-1, 4)):.6g}"
+                return str(generator.randrange(2))
+            return f"{generator.gauss(0, 10 ** generator.randrange(-1, 4)):.6g}"
 
         columns = range(1, manifest.features + 1)
         return cls(tuple(",".join(map(cell, columns)).encode() for _ in range(200)))
 
     def some(self, count: int, start: int = 0) -> list[bytes]:
-        """`count` rows from row `start` on, over and over again where there are fewer."""
+        """Return `count` rows from row `start` on, repeated if there are fewer."""
         return [self.rows[(start + index) % len(self.rows)] for index in range(count)]
 
     def of_size(self, size: int) -> tuple[bytes, int]:
-        """A body of as many rows as fit into `size` bytes, at least one, and their number."""
+        """Return a request of as many rows as fit into `size` bytes, at least one, and their number."""
         block = body(self.rows)
         whole, left = divmod(size, len(block))
         count, used = whole * len(self.rows), 0
@@ -58,7 +59,7 @@ class Sample:
         return block * whole + body(rest), count + len(rest)
 
     def poisoned(self, count: int, bad: int) -> bytes:
-        """A body of `count` rows whose row `bad`, from 1, has the canary in the place of its last cell."""
+        """Return a request of `count` rows; in row `bad`, counted from 1, the canary replaces the last cell."""
         rows = self.some(count)
         rows[bad - 1] = b",".join([*rows[bad - 1].split(b",")[:-1], CANARY])
         return body(rows)
@@ -69,4 +70,5 @@ class Sample:
 
 
 def body(rows: Sequence[bytes]) -> bytes:
+    """Return the rows as a request."""
     return b"".join(row + b"\n" for row in rows)

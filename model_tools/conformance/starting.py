@@ -1,4 +1,4 @@
-"""Waiting for a server that was just started."""
+"""Wait until a server has started."""
 
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ POLL_SECONDS = 0.05
 
 
 class NotStartedError(DropscoreError):
-    """It ended, or never answered /ping with 200; the message says which, and how its log ends."""
+    """The server ended, or /ping never replied 200; the message says which, and how its log ends."""
 
     exit_code = 3
 
 
 class NeverReadyError(NotStartedError):
-    """It runs, but does not answer."""
+    """The server is running, but /ping does not reply 200."""
 
 
 def wait_until_ready(
-    client: Client, is_running: Callable[[], bool], log: Callable[[], str], patience_seconds: float
+    client: Client, is_running: Callable[[], bool], log: Callable[[], str], timeout_seconds: float
 ) -> float:
-    """The seconds until its first good /ping."""
+    """Return the seconds until /ping replied 200. Raises NotStartedError."""
     began = time.monotonic()
-    while client.ping(patience_seconds).status != 200:
+    while client.ping(timeout_seconds).status != 200:
         if not is_running():
-            raise NotStartedError(f"it ended by itself; its log ends: {_end(log())}")
-        if time.monotonic() - began > patience_seconds:
-            raise NeverReadyError(f"/ping gave no 200 within {patience_seconds:.0f} s; its log ends: {_end(log())}")
+            raise NotStartedError(f"the server ended during its start; the last lines of its log: {_end(log())}")
+        if time.monotonic() - began > timeout_seconds:
+            raise NeverReadyError(
+                f"/ping did not reply 200 within {timeout_seconds:.0f} s; the last lines of its log: {_end(log())}"
+            )
         time.sleep(POLL_SECONDS)
     return time.monotonic() - began
 
 
 def _end(log: str) -> str:
-    return " | ".join(log.strip().splitlines()[-3:]) or "(nothing)"
+    return " | ".join(log.strip().splitlines()[-3:]) or "(empty)"

@@ -1,4 +1,4 @@
-"""What is checked: a server that runs, seen from outside, and as much of its inside as can be seen."""
+"""The subject of the checks: a running server, with sample rows and the limits it must meet."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Scores = list[tuple[float, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What is asked of a server; the defaults are SageMaker's own, where it has one."""
+    """Limits that a server must meet; the defaults are SageMaker's, if it has one."""
 
     ping_seconds: float = 2.0
     start_seconds: float = 60.0
-    patience_seconds: float = 120.0
-    """For a server that starts too slowly, so that the rest can be checked all the same."""
+    start_timeout_seconds: float = 120.0
+    """More than `start_seconds`, so that a server that starts too slowly can still be checked."""
     answer_seconds: float = 60.0
     stop_seconds: float = 30.0
     largest_body_bytes: int = 6 * MEBIBYTE
@@ -32,25 +32,25 @@ class Bounds:
 
 
 class Server(Protocol):
-    """None and () stand for what cannot be seen of it."""
+    """A running server. None means that something is not visible from here."""
 
     client: Client
     start_seconds: float | None
 
     def log(self) -> str | None:
-        """What it has printed so far."""
+        """Return what it has printed so far."""
 
     def pid(self) -> int | None:
-        """Its first process, on this machine."""
+        """Return the id of its first process on this machine."""
 
     def another(self) -> Self | None:
-        """A second one, started as this one was; None where we do not start it."""
+        """Start a second server like this one; None if this command did not start it."""
 
     def terminate(self, within_seconds: float) -> int | None:
-        """SIGTERM; the exit code, or None when it still ran after that time."""
+        """Send SIGTERM. Return the exit code, or None if it is still running after that time."""
 
     def close(self) -> None:
-        """End it, whatever it takes."""
+        """Kill it."""
 
 
 @dataclass(slots=True)
@@ -59,27 +59,27 @@ class Subject:
     sample: Sample
     bounds: Bounds = field(default_factory=Bounds)
     limit_bytes: int = 100_000
-    """The largest body known to be scored; the check of limits finds it."""
+    """The largest request that was scored; the check `limits` sets it."""
     limit_seconds: float = 1.0
-    """How long that body took."""
+    """How long that request took."""
 
     def invoke(self, content: bytes) -> Reply:
         return self.server.client.invoke(content, timeout=self.bounds.answer_seconds)
 
     def score(self, rows: list[bytes]) -> Scores:
-        """The scores of rows that must be scored."""
+        """Return the scores of valid rows. Raises FailedError."""
         content = body(rows)
         return scores(self.invoke(content), content, len(rows))
 
 
 def scores(reply: Reply, content: bytes, count: int) -> Scores:
-    """A reply as the pipeline reads it. Raises FailedError where a job would end."""
+    """Read a reply as the worker does. Raises FailedError if a job would fail."""
     if reply.status != 200:
-        do = "look into the server's log; the sample must be rows that the model can score"
-        raise FailedError(f"{count} good rows were answered with {reply.brief}", do)
+        do = "see the server's log; the sample must be rows that the model can score"
+        raise FailedError(f"{count} valid rows got {reply.brief}", do)
     try:
-        lines = scores_of(reply.said, Request(content, 1, count, 0))
+        lines = scores_of(reply.content, Request(content, 1, count, 0))
     except JobError as error:
-        do = "answer text/csv with one line a row, several numbers separated by commas"
+        do = "reply with text/csv, one line per row, several numbers separated by commas"
         raise FailedError(error.message.partition("; ")[0], do) from None
     return [tuple(float(number) for number in line.split(b",")) for line in lines.splitlines()]

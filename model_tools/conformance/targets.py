@@ -1,4 +1,4 @@
-"""From what a person names (an artifact, an image, an address) to a server that runs and rows for it."""
+"""Start the server to check, from an artifact, an image or a URL, and find sample rows for it."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ from model_tools.environments import python_environment
 from model_tools.importing.command import import_artifact
 
 CONTAINER = Path(__file__).resolve().parents[2] / "containers" / "model"
-# As its Dockerfile sets them: requests are the parallelism.
+# As in its Dockerfile: requests run in parallel, so each library gets one thread.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1"}
-SAMPLE_FIX = "give some rows that the model can score: --sample FILE"
+SAMPLE_FIX = "pass some rows that the model can score with --sample FILE"
 
 
 @contextmanager
 def address(url: str, sample: Path | None, bounds: Bounds) -> Iterator[Subject]:
-    """A server that runs already."""
+    """Use a server that is already running."""
     rows = _sample(sample, None)
     yield Subject(Remote.find(url, bounds.answer_seconds), rows, bounds)
 
 
 @contextmanager
 def artifact(file: Path, sample: Path | None, bounds: Bounds) -> Iterator[Subject]:
-    """The server of our own container as a process, with the artifact as `dropscore model import` makes it."""
+    """Start the server of our own container as a process, with the artifact that `dropscore model import` makes."""
     with tempfile.TemporaryDirectory(prefix="dropscore-check-") as folder:
         served = Path(folder) / "model.tar.gz"
         rows = _sample(sample, import_artifact(file, served))
         model = _unpacked(served, Path(folder))
         environment = {**ENVIRONMENT, "SM_MODEL_DIR": str(model), "HOME": folder}
         words = (str(python_environment(CONTAINER / "requirements.txt")), "serve.py", "serve")
-        with _running(Process(Command(words, CONTAINER, environment, bounds.patience_seconds))) as server:
+        with _running(Process(Command(words, CONTAINER, environment, bounds.start_timeout_seconds))) as server:
             yield Subject(server, rows, bounds)
 
 
 @contextmanager
 def image(name: str, model: Path | None, sample: Path | None, engine: Engine, bounds: Bounds) -> Iterator[Subject]:
-    """A container of the image, with what is in `model` under /opt/ml/model."""
+    """Start a container of the image, with the files of `model` under /opt/ml/model."""
     try:
         engine("image", "inspect", name)
     except EngineError as error:
-        raise EngineError(f"{error}; is the engine up, and the image built or pulled?") from None
+        raise EngineError(f"{error}; check that the engine is running, and that the image is built or pulled") from None
     with tempfile.TemporaryDirectory(prefix="dropscore-check-") as folder:
         rows = _sample(sample, _manifest(model) if model else None)
         mounted = _unpacked(model, Path(folder)) if model else None
-        recipe = Recipe(engine, name, mounted, bounds.patience_seconds)
+        recipe = Recipe(engine, name, mounted, bounds.start_timeout_seconds)
         with _running(start_as_strictly_as_possible(recipe)) as server:
             yield Subject(server, rows, bounds)
 
@@ -71,18 +71,18 @@ def _sample(file: Path | None, manifest: Manifest | None) -> Sample:
     if file is not None:
         return Sample.read(file)
     if manifest is None:
-        raise ConfigurationError(f"what the model's rows look like is not known; {SAMPLE_FIX}")
-    return Sample.made_for(manifest)
+        raise ConfigurationError(f"the columns of the model are unknown; {SAMPLE_FIX}")
+    return Sample.for_model(manifest)
 
 
 def _manifest(model: Path) -> Manifest | None:
-    """That of an artifact of ours; what else an image may want is between the two."""
+    """Return the manifest of a Dropscore artifact; None for any other archive, which the image may need."""
     files = members(model.read_bytes())
     return Manifest.from_json(files[MANIFEST]) if MANIFEST in files else None
 
 
 def _unpacked(artifact: Path, folder: Path) -> Path:
-    """Readable by whatever user an image has."""
+    """Unpack so that any user of an image can read the files."""
     target = folder / "model"
     target.mkdir()
     unpack(artifact, target)

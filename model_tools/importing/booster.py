@@ -1,4 +1,4 @@
-"""What an XGBoost booster says of itself."""
+"""Describe an XGBoost booster."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from model_tools.importing.shape import Shape
 
 
 def describe(booster: xgboost.Booster) -> Shape:
+    """Return the booster's features, objective, outputs, trees and rounds."""
     learner = json.loads(booster.save_config())["learner"]
     forest = _forest(learner["gradient_booster"])
     features = booster.num_features()
@@ -31,5 +32,5 @@ def describe(booster: xgboost.Booster) -> Shape:
 def _forest(booster: dict[str, Any]) -> dict[str, str]:
     if booster["name"] == "gblinear":
         return {"num_trees": "0", "num_parallel_tree": "1"}
-    forest: dict[str, str] = booster.get("gbtree", booster)["gbtree_model_param"]  # dart keeps its trees one deeper
+    forest: dict[str, str] = booster.get("gbtree", booster)["gbtree_model_param"]  # dart has its trees one level deeper
     return forest

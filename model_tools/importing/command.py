@@ -1,4 +1,4 @@
-"""Import: what people have → the artifact that we serve."""
+"""Import a model file as an artifact."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ CHECKED = ("features", "objective", "outputs", "trees", "iterations", "categoric
 
 
 def import_artifact(source: Path, destination: Path, *, trees_a_round: int | None = None) -> Manifest:
-    """Write the served artifact of the model in `source` to `destination`; nothing is written when it fails.
+    """Write the artifact of the model in `source` to `destination`, and return its manifest.
 
-    `trees_a_round` is the num_parallel_tree of training, for files of before 1.6 that early stopping left without it.
-    This process never reads the file: others do, under limits. An artifact of ours is loaded and verified like any
-    other, and its manifest must say what its model is.
+    `trees_a_round` is the num_parallel_tree of training, which files from before XGBoost 1.6 may lack. Sandboxed
+    processes read the file, never this one. An existing artifact is verified like any other model, and its manifest
+    must match. Raises ModelImportError, and then writes nothing.
     """
     with tempfile.TemporaryDirectory() as folder:
         sandbox, here = _read(source, Path(folder), trees_a_round)
@@ -34,7 +34,7 @@ def import_artifact(source: Path, destination: Path, *, trees_a_round: int | Non
 
 
 def _read(source: Path, folder: Path, trees_a_round: int | None) -> tuple[Sandbox, Path]:
-    """The folder where the model was put, not yet loaded, and the limits for what comes next."""
+    """Find the model in `source`. Return its sandbox, and the folder that has the model, not loaded yet."""
     size, here = _size(source), folder / "model"
     sandbox = Sandbox(folder, Limits.of(size))
     words = (str(source.resolve()), str(here), str(trees_a_round or 0))
@@ -47,13 +47,13 @@ def _size(source: Path) -> int:
         raise ModelImportError(f"{source} is not a file", code=Code.NOT_A_MODEL)
     size = source.stat().st_size
     if size > SIZE_LIMIT_BYTES:
-        raise ModelImportError(f"{source} is over the limit of {SIZE_LIMIT_BYTES} bytes", code=Code.TOO_LARGE)
+        raise ModelImportError(f"{source} exceeds the limit of {SIZE_LIMIT_BYTES} bytes", code=Code.TOO_LARGE)
     return size
 
 
 def _manifest(here: Path, name: str, converted: Converted) -> Manifest:
     order = json.loads((here / "order.json").read_text())
-    made = Manifest(
+    found = Manifest(
         model="model.ubj",
         sha256=digest(converted.model),
         features=converted.shape.features,
@@ -69,13 +69,13 @@ def _manifest(here: Path, name: str, converted: Converted) -> Manifest:
         verified_rows=converted.verified_rows,
     )
     stated = here / "stated.json"
-    return _checked(Manifest.from_json(stated.read_bytes()), made) if stated.exists() else made
+    return _check_manifest(Manifest.from_json(stated.read_bytes()), found) if stated.exists() else found
 
 
-def _checked(stated: Manifest, found: Manifest) -> Manifest:
-    """What an artifact of ours states, once it is true.
+def _check_manifest(stated: Manifest, found: Manifest) -> Manifest:
+    """Check an artifact's own manifest against the model, and return it.
 
-    A manifest of before there were feature names gets the model's; one may name the features of a model without names.
+    It gets the model's feature names if it has none, and may name the features of a model without names.
     """
     for field in CHECKED:
         _check(field, getattr(stated, field), getattr(found, field))
@@ -83,26 +83,30 @@ def _checked(stated: Manifest, found: Manifest) -> Manifest:
     if found.feature_names:
         _check("feature_names", names, found.feature_names)
     elif names:
-        _check("as many feature_names as", len(names), found.features)
+        _check("the number of feature_names", len(names), found.features)
     return replace(stated, feature_names=names, verified_rows=found.verified_rows)
 
 
 def _check(field: str, stated: object, found: object) -> None:
     if stated != found:
         raise ModelImportError(
-            f"its manifest states {field} {stated!r:.100}, and the model has {found!r:.100}. Import the model again, "
+            f"its manifest says {field} {stated!r:.100}, but the model has {found!r:.100}. Import the model again, "
             "without the manifest",
             code=Code.WRONG_MANIFEST,
         )
 
 
 def read_manifest(source: Path) -> Manifest:
-    """That of a served artifact whose model is the one it describes; the model is not loaded."""
+    """Return the manifest of an artifact after checking its model's sha256, without loading the model.
+
+    Raises ModelImportError.
+    """
     with tempfile.TemporaryDirectory() as folder:
         _, here = _read(source, Path(folder), None)
         stated = here / "stated.json"
         if not stated.exists():
             raise ModelImportError(
-                f"no {MANIFEST} inside: not a served artifact. Make one: dropscore model import", code=Code.NOT_A_MODEL
+                f"it has no {MANIFEST}, so it is not an artifact. Make one with dropscore model import",
+                code=Code.NOT_A_MODEL,
             )
         return Manifest.from_json(stated.read_bytes())

@@ -1,4 +1,4 @@
-"""Turns what was found into `.ubj` by the release that reads it best, and checks that our release predicts the same."""
+"""Convert a model to `.ubj` with the XGBoost release that reads it best; verify that our release scores the same."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VERIFY = "model_tools.importing.verification"
 
 @dataclass(frozen=True, kw_only=True)
 class Converted:
-    """`categorical` are the columns, from 1, that hold codes of categories."""
+    """`categorical` are the columns, from 1, that hold category codes."""
 
     model: bytes
     shape: Shape
@@ -31,8 +31,9 @@ class Converted:
 
 
 def convert(places: Sequence[Path], sandbox: Sandbox) -> list[Converted]:
-    """`places` are folders with an order and its source. One process reads all the old models, one all the new, one
-    verifies all; a model that cannot be read fails them all.
+    """Convert the models in `places`, folders with an order.json and a source.
+
+    One process reads all old models, one all new ones, and one verifies all. Raises ModelImportError if one fails.
     """
     orders = {here: json.loads((here / "order.json").read_text()) for here in places}
     for is_legacy in (True, False):
@@ -40,7 +41,7 @@ def convert(places: Sequence[Path], sandbox: Sandbox) -> list[Converted]:
         if share:
             _run(sandbox, python_environment(LEGACY / "requirements.txt") if is_legacy else None, CONVERT, share)
     _run(sandbox, None, VERIFY, places)
-    return [_converted(here, order) for here, order in orders.items()]
+    return [_result(here, order) for here, order in orders.items()]
 
 
 def _run(sandbox: Sandbox, python: Path | None, module: str, places: Sequence[Path]) -> None:
@@ -48,7 +49,7 @@ def _run(sandbox: Sandbox, python: Path | None, module: str, places: Sequence[Pa
     sandbox.run(python or Path(sys.executable), module, *map(str, places), read_bytes=size)
 
 
-def _converted(here: Path, order: dict[str, object]) -> Converted:
+def _result(here: Path, order: dict[str, object]) -> Converted:
     facts, verified = (json.loads((here / name).read_text()) for name in ("facts.json", "verified.json"))
     if verified["wrong"]:
         raise ModelImportError(

@@ -1,4 +1,4 @@
-"""What the names and objects of a pickle become: inert values; and the few calls that functions of our own answer."""
+"""Inert values that replace the names and objects of a pickle, and our own functions for the few allowed calls."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ class Name(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        """Escaped: the text comes from a stranger and goes to a terminal."""
+        """Escaped, because the text is untrusted and goes to a terminal."""
         return f"{self.module}.{self.name}".encode("unicode_escape").decode()[:200]
 
 
 @dataclass
 class Thing:
-    """What would have been an object: its class by name, what it would have been made from, and its state."""
+    """An object that was not created: the name of its class, its arguments, and its state."""
 
-    kind: Name
-    made_of: tuple[Any, ...] = ()
+    type: Name
+    arguments: tuple[Any, ...] = ()
     state: Any = None
 
 
 BOOSTER = Name("xgboost.core", "Booster")
 WRAPPERS = {
-    *(Name("xgboost.sklearn", f"XGB{kind}") for kind in ("Model", "Classifier", "Regressor", "Ranker")),
-    *(Name("xgboost.sklearn", f"XGBRF{kind}") for kind in ("Classifier", "Regressor")),
+    *(Name("xgboost.sklearn", f"XGB{name}") for name in ("Model", "Classifier", "Regressor", "Ranker")),
+    *(Name("xgboost.sklearn", f"XGBRF{name}") for name in ("Classifier", "Regressor")),
 }
 JOBLIB_ARRAY = Name("joblib.numpy_pickle", "NumpyArrayWrapper")
 NDARRAY = Name("numpy", "ndarray")
 DTYPE = Name("numpy", "dtype")
 SCALAR = Name("numpy", "scalar")
-# State of a wrapper that says nothing about prediction; kept inert.
-BYSTANDERS = {
+# State of a wrapper that does not affect predictions; kept inert.
+IGNORED = {
     Name("xgboost.compat", "XGBoostLabelEncoder"),
     Name("sklearn.preprocessing.label", "LabelEncoder"),
     Name("sklearn.preprocessing._label", "LabelEncoder"),
@@ -49,24 +49,23 @@ BYSTANDERS = {
 ARGUMENTS_LIMIT = 8
 DIMENSIONS_LIMIT = 32
 _LIBRARIES = {"lightgbm", "catboost", "sklearn"}
-CLASSES = {BOOSTER, *WRAPPERS, JOBLIB_ARRAY, NDARRAY, *BYSTANDERS}
+CLASSES = {BOOSTER, *WRAPPERS, JOBLIB_ARRAY, NDARRAY, *IGNORED}
 _PLAIN_DTYPE = re.compile(r"[<>|=]?[biufSU]([1-9]\d{0,4})")
 
 
 def refused(what: object) -> UnsafePickleError:
+    """Return the error for a name or call that no model needs."""
     text = str(what) if isinstance(what, Name) else f"a call of a {type(what).__name__}"
-    advice = "If you trust it, load it where it was made and save the booster with save_model('model.ubj')"
+    advice = "If you trust it, load it where it was made, and save the booster with save_model('model.ubj')"
     if isinstance(what, Name) and what.module.partition(".")[0] in _LIBRARIES:
         advice = f"{advice}. {OTHER_LIBRARIES}"
-    return UnsafePickleError(
-        f"{text} is not part of a model: the pickle was refused and nothing of it was run. {advice}"
-    )
+    return UnsafePickleError(f"{text} is not part of a model: the pickle was refused, and none of it was run. {advice}")
 
 
-def _object(kind: Name, *_: object) -> Thing:
-    if not isinstance(kind, Name) or kind not in CLASSES:  # to hash anything but a Name can take for ever
-        raise refused(kind)
-    return Thing(kind)
+def _object(name: Name, *_: object) -> Thing:
+    if not isinstance(name, Name) or name not in CLASSES:  # hashing anything but a Name can take for ever
+        raise refused(name)
+    return Thing(name)
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
@@ -82,7 +81,7 @@ def _bytearray(content: str | bytes = b"", encoding: str = "latin1") -> bytearra
 
 
 def _ordered(*_: object) -> dict[str, Any]:
-    """Empty: a booster keeps nothing in one that matters, and copying its items is how a small file fills memory."""
+    """Return an empty one: a booster has nothing relevant in it, and copying items lets a small file fill memory."""
     return {}
 
 
@@ -97,8 +96,8 @@ def _dtype(name: str, *_: object) -> Thing:
 
 
 def array_bytes(shape: Any, dtype: Any) -> int:
-    """How many bytes an array of joblib takes in the file."""
-    if not isinstance(dtype, Thing) or dtype.kind != DTYPE or not isinstance(shape, tuple | list):
+    """Return how many bytes a joblib array takes in the file. Raises UnsafePickleError."""
+    if not isinstance(dtype, Thing) or dtype.type != DTYPE or not isinstance(shape, tuple | list):
         raise UnsafePickleError("an array without shape and dtype is not part of a model")
     if len(shape) > DIMENSIONS_LIMIT or not all(type(size) is int and 0 <= size <= SIZE_LIMIT_BYTES for size in shape):
         raise UnsafePickleError("an array of that shape is not part of a model")
@@ -106,18 +105,18 @@ def array_bytes(shape: Any, dtype: Any) -> int:
 
 
 def _item_bytes(dtype: Thing) -> int:
-    kind = _PLAIN_DTYPE.fullmatch(dtype.made_of[0])
-    if kind is None:
+    plain = _PLAIN_DTYPE.fullmatch(dtype.arguments[0])
+    if plain is None:
         raise ValueError("an array without a dtype")
-    return int(kind[1]) * (4 if "U" in kind[0] else 1)
+    return int(plain[1]) * (4 if "U" in plain[0] else 1)
 
 
 def _scalar(dtype: Thing, content: bytes) -> Thing:
     return Thing(SCALAR, (dtype, content))
 
 
-def _array(*made_of: object) -> Thing:
-    return Thing(NDARRAY, made_of)
+def _array(*arguments: object) -> Thing:
+    return Thing(NDARRAY, arguments)
 
 
 CALLS: dict[Name, Callable[..., Any]] = {

@@ -1,4 +1,4 @@
-"""What the reader of an artifact leaves for the process that loads the model: FOLDER/source and FOLDER/order.json."""
+"""Write what the next process needs to load the model: FOLDER/source and FOLDER/order.json."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ from pathlib import Path
 
 from model_tools.errors import ModelImportError
 from model_tools.importing.foreign import Found
-from model_tools.importing.recognize import Kind, needs_legacy, written_by
-from model_tools.importing.repair import repaired
+from model_tools.importing.recognize import FileFormat, needs_legacy, written_by
+from model_tools.importing.repair import repair
 
-OBJECTS = {Kind.JSON_MODEL, Kind.UBJ_MODEL, Kind.JSON_SNAPSHOT, Kind.UBJ_SNAPSHOT}
+OBJECTS = {FileFormat.JSON_MODEL, FileFormat.UBJ_MODEL, FileFormat.JSON_SNAPSHOT, FileFormat.UBJ_SNAPSHOT}
 
 
 def write(folder: Path, found: Found) -> None:
-    if found.kind in OBJECTS and not found.content.rstrip(b"\0 \r\n\t").endswith(b"}"):
-        raise ModelImportError("the model's end is missing: the file was cut short. Copy it again")  # XGBoost reads on
+    """Raises ModelImportError if the model is truncated or cannot be repair."""
+    if found.file_format in OBJECTS and not found.content.rstrip(b"\0 \r\n\t").endswith(b"}"):
+        raise ModelImportError(
+            "the file is truncated: the end of the model is missing. Copy it again"
+        )  # XGBoost would read past the end
     folder.mkdir(exist_ok=True)
-    (folder / "source").write_bytes(found.content if found.stated else repaired(found.kind, found.content))
+    (folder / "source").write_bytes(found.content if found.stated else repair(found.file_format, found.content))
     order = {
         "format": found.format,
-        "is_snapshot": found.kind.is_snapshot,
-        "is_legacy": needs_legacy(found.kind, found.content),
+        "is_snapshot": found.file_format.is_snapshot,
+        "is_legacy": needs_legacy(found.file_format, found.content),
         "is_served": found.stated is not None,
-        "version": written_by(found.kind, found.content),
+        "version": written_by(found.file_format, found.content),
         "best_iteration": found.best_iteration,
         "best_ntree_limit": found.best_ntree_limit,
         "missing": found.missing,

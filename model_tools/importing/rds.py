@@ -1,7 +1,7 @@
-"""The raw vectors in a file that R's `saveRDS` wrote: an `xgb.Booster` carries its model in one, `xgb.save.raw` is one.
+"""Read the raw vectors of a file that R's `saveRDS` wrote: an `xgb.Booster` has its model in one.
 
-Follows "Serialization Formats" of R Internals, as far as what comes before the model's bytes needs it: big-endian XDR,
-versions 2 and 3. Nothing is built but bytes; functions and environments of R are refused.
+Follows "Serialization Formats" of R Internals as far as needed to reach the model's bytes: big-endian XDR, versions 2
+and 3. Creates only bytes; R's functions and environments are refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TEXTS = 16
 
 
 def raw_vectors(content: bytes, budget: Budget) -> Iterator[bytes]:
-    """In the order of the file; it is read only as far as the caller goes on."""
+    """Yield raw vectors in the order of the file, which is read lazily. Raises ModelImportError."""
     try:
         reader = _Reader(content, budget)
         yield from reader.items()
@@ -61,34 +61,34 @@ class _Reader:
     def item(self) -> Iterator[bytes]:
         self.budget.step()
         flags = self.integer()
-        kind, has_attributes = flags & 0xFF, bool(flags & HAS_ATTRIBUTES)
-        if kind in {PAIRLIST, CALL}:
+        item_type, has_attributes = flags & 0xFF, bool(flags & HAS_ATTRIBUTES)
+        if item_type in {PAIRLIST, CALL}:
             yield from self.items(has_attributes + bool(flags & HAS_TAG) + 2)
-        elif kind == ALTERNATIVE:
+        elif item_type == ALTERNATIVE:
             yield from self.items(3)
-        elif kind not in SINGLETONS:
-            yield from self.value(kind, flags)
-            yield from self.items(has_attributes and kind != STRING)
+        elif item_type not in SINGLETONS:
+            yield from self.value(item_type, flags)
+            yield from self.items(has_attributes and item_type != STRING)
 
-    def value(self, kind: int, flags: int) -> Iterator[bytes]:
-        if kind == RAW:
+    def value(self, item_type: int, flags: int) -> Iterator[bytes]:
+        if item_type == RAW:
             vector = self.take(self.length())
             self.budget.spend(len(vector))
             yield vector
-        elif kind in ITEM_BYTES:
-            self.take(self.length() * ITEM_BYTES[kind])
-        elif kind in {TEXTS, LIST, EXPRESSION}:
+        elif item_type in ITEM_BYTES:
+            self.take(self.length() * ITEM_BYTES[item_type])
+        elif item_type in {TEXTS, LIST, EXPRESSION}:
             yield from self.items(self.length())
-        elif kind == STRING:
+        elif item_type == STRING:
             self.take(max(self.integer(), 0))
-        elif kind == SYMBOL:
+        elif item_type == SYMBOL:
             yield from self.items()
-        elif kind == POINTER:
+        elif item_type == POINTER:
             yield from self.items(2)
-        elif kind == REFERENCE:
+        elif item_type == REFERENCE:
             self.take(0 if flags >> 8 else 4)
         else:
             raise ModelImportError(
-                f"the RDS file holds an R object of type {kind} before any model. In R: xgb.save(model, 'model.ubj')",
+                f"the RDS file has an R object of type {item_type} before a model. In R: xgb.save(model, 'model.ubj')",
                 code=Code.UNSUPPORTED,
             )

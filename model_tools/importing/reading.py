@@ -1,6 +1,6 @@
-"""`model_tools.importing.reading ARTIFACT FOLDER TREES`: finds the model in ARTIFACT and writes it, unloaded, into FOLDER.
+"""`main(ARTIFACT, FOLDER, TREES)`: find the model in ARTIFACT and write it, without loading it, into FOLDER.
 
-Runs in a process of its own under limits (`model_tools.sandbox.sandbox`), because what it reads comes from strangers.
+Runs in a sandbox (`model_tools.sandbox.sandbox`), because the file is untrusted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a file is, told by its content and never by its name."""
+"""Recognize a file's format by its content, never by its name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from model_tools.errors import OTHER_LIBRARIES, Code, ModelImportError
 from model_tools.importing.rds import MAGIC
 from model_tools.sandbox.budget import MIB, Budget
 
-LAYERS_LIMIT = 2  # a joblib file, compressed, in a compressed file
+LAYERS_LIMIT = 2  # a compressed joblib file in a compressed file
 DICTIONARY_LIMIT_BYTES = 100 * MIB  # `xz -9` needs 65 MiB; the format allows 4 GiB
 LEGACY_HEADER_BYTES = 136  # struct LearnerModelParam, before the length of the objective's name
 _LEGACY_BOOSTERS = {b"gbtree", b"gblinear", b"dart"}
@@ -26,20 +26,20 @@ _JSON_OBJECT = re.compile(rb'\s*\{\s*"(learner|version|Config|Model)"')
 _JSON_VERSION = re.compile(rb'"version"\s*:\s*\[\s*(\d+)\s*,\s*(\d+)\s*,\s*\d+\s*\]')
 _UBJ_OBJECT = re.compile(rb"\{L\x00{7}.(learner|version|Config|Model)", re.DOTALL)
 _UBJ_VERSION = re.compile(rb"version\[#L\x00{7}\x03i(.)i(.)i.", re.DOTALL)
-_REFUSED_PACKINGS = {
+_UNSUPPORTED = {
     b"\x04\x22\x4d\x18": "compressed by lz4. Dump it again with joblib.dump(model, path, compress='zlib')",
-    b"ZF": "of joblib before 0.10. Load it there and save the booster with save_model()",
-    b"PK\x03\x04": "a zip archive. Take the model file out of it",
+    b"ZF": "from joblib before 0.10. Load it there and save the booster with save_model()",
+    b"PK\x03\x04": "a zip archive. Extract the model file and import it",
     b"tree\nversion=": f"a LightGBM model. {OTHER_LIBRARIES}",
     b"CBM1": f"a CatBoost model. {OTHER_LIBRARIES}",
     b"RDX": "an R workspace. In R: xgb.save(model, 'model.ubj')",
     b"A\n": "an RDS file as text. In R: xgb.save(model, 'model.ubj')",
-    b"\x89HDF": "an HDF5 file. XGBoost models come as .json, .ubj, pickle, joblib or tar of one of these",
+    b"\x89HDF": "an HDF5 file. Import a .json, .ubj, pickle or joblib, or a tar of one",
 }
 
 
-class Kind(StrEnum):
-    """`MODEL` is what `save_model` writes; `SNAPSHOT` is what a pickle holds: the model and its configuration."""
+class FileFormat(StrEnum):
+    """`MODEL` is what `save_model` writes; `SNAPSHOT` is what a pickle contains: the model and its configuration."""
 
     JSON_MODEL = "XGBoost JSON"
     UBJ_MODEL = "XGBoost UBJSON"
@@ -53,11 +53,14 @@ class Kind(StrEnum):
 
     @property
     def is_snapshot(self) -> bool:
-        return self in {Kind.JSON_SNAPSHOT, Kind.UBJ_SNAPSHOT, Kind.BINARY_SNAPSHOT}
+        return self in {FileFormat.JSON_SNAPSHOT, FileFormat.UBJ_SNAPSHOT, FileFormat.BINARY_SNAPSHOT}
 
 
 def unwrap(content: bytes, budget: Budget) -> bytes:
-    """Take off the layers of compression that `joblib.dump(…, compress=…)`, gzip and tar add."""
+    """Remove the layers of compression that `joblib.dump(…, compress=…)`, gzip and tar add.
+
+    Raises ModelImportError if the data is damaged, too large, or has too many layers.
+    """
     for _ in range(LAYERS_LIMIT):
         opener = _opener(content)
         if opener is None:
@@ -65,7 +68,7 @@ def unwrap(content: bytes, budget: Budget) -> bytes:
         content = opener(content, budget)
     if _opener(content) is not None:
         raise ModelImportError(
-            f"the file is compressed more than {LAYERS_LIMIT} times over; unpack it yourself", code=Code.UNSUPPORTED
+            f"the file is compressed more than {LAYERS_LIMIT} times; unpack it yourself", code=Code.UNSUPPORTED
         )
     return content
 
@@ -74,26 +77,26 @@ def _opener(content: bytes) -> _Opener | None:
     return next((opener for magic, opener in _OPENERS.items() if content.startswith(magic)), None)
 
 
-def recognize(content: bytes) -> Kind | None:
-    """The kind of an unwrapped file; None when it is nothing a model comes in. Raises for what we know but refuse."""
-    for magic, what in _REFUSED_PACKINGS.items():
+def recognize(content: bytes) -> FileFormat | None:
+    """Return the format of an unwrapped file; None if unknown. Raises ModelImportError for a known, unsupported one."""
+    for magic, what in _UNSUPPORTED.items():
         if content.startswith(magic):
             raise ModelImportError(f"the file is {what}", code=Code.UNSUPPORTED)
-    return next((kind for kind, is_it in _CHECKS.items() if is_it(content)), None)
+    return next((file_format for file_format, matches in _CHECKS.items() if matches(content)), None)
 
 
-def needs_legacy(kind: Kind, content: bytes) -> bool:
-    """True for what a release before 3.1 wrote, which the last such release reads most faithfully."""
-    return written_by(kind, content) < (3, 1)
+def needs_legacy(file_format: FileFormat, content: bytes) -> bool:
+    """Return whether a release before 3.1 wrote it; the last such release reads these files best."""
+    return written_by(file_format, content) < (3, 1)
 
 
-def written_by(kind: Kind, content: bytes) -> tuple[int, int]:
-    """Major and minor version of the release that wrote it; (0, 0) before 1.0, which did not say."""
-    if kind in {Kind.BINARY_MODEL, Kind.BINARY_SNAPSHOT}:
-        model = content[22:] if kind is Kind.BINARY_SNAPSHOT else content  # after its magic and its length
+def written_by(file_format: FileFormat, content: bytes) -> tuple[int, int]:
+    """Return major and minor version of the release that wrote it; (0, 0) before 1.0, whose files have no version."""
+    if file_format in {FileFormat.BINARY_MODEL, FileFormat.BINARY_SNAPSHOT}:
+        model = content[22:] if file_format is FileFormat.BINARY_SNAPSHOT else content  # after its magic and its length
         major, minor = struct.unpack_from("<II", model.removeprefix(b"binf").ljust(28, b"\0"), 20)
         return int(major), int(minor)
-    is_ubj = kind in {Kind.UBJ_MODEL, Kind.UBJ_SNAPSHOT}
+    is_ubj = file_format in {FileFormat.UBJ_MODEL, FileFormat.UBJ_SNAPSHOT}
     found = (_UBJ_VERSION if is_ubj else _JSON_VERSION).findall(content)
     versions = [(major[0], minor[0]) if is_ubj else (int(major), int(minor)) for major, minor in found]
     return versions[-1] if versions else (0, 0)
@@ -114,7 +117,7 @@ def _inflate(start: Callable[[], _Decompressor], content: bytes, budget: Budget)
         raise ModelImportError(f"the compressed data is damaged: {error}") from error
     budget.spend(len(unpacked))
     if not decompressor.eof:
-        raise ModelImportError("the compressed data is damaged: it ends too early")
+        raise ModelImportError("the compressed data is damaged: it is truncated")
     return unpacked
 
 
@@ -161,14 +164,14 @@ def _is_pickle(content: bytes) -> bool:
     return content.rstrip().endswith(b".") and (has_protocol or content[:1] in b"c(]}I")
 
 
-_CHECKS: dict[Kind, Callable[[bytes], bool]] = {
-    Kind.TAR: _is_tar,
-    Kind.BINARY_SNAPSHOT: lambda content: content.startswith(b"CONFIG-offset:"),
-    Kind.BINARY_MODEL: _is_legacy_binary,
-    Kind.UBJ_MODEL: _starts_with(_UBJ_OBJECT, b"learner", b"version"),
-    Kind.UBJ_SNAPSHOT: _starts_with(_UBJ_OBJECT, b"Config", b"Model"),
-    Kind.JSON_MODEL: _starts_with(_JSON_OBJECT, b"learner", b"version"),
-    Kind.JSON_SNAPSHOT: _starts_with(_JSON_OBJECT, b"Config", b"Model"),
-    Kind.RDS: lambda content: content.startswith(MAGIC),
-    Kind.PICKLE: _is_pickle,
+_CHECKS: dict[FileFormat, Callable[[bytes], bool]] = {
+    FileFormat.TAR: _is_tar,
+    FileFormat.BINARY_SNAPSHOT: lambda content: content.startswith(b"CONFIG-offset:"),
+    FileFormat.BINARY_MODEL: _is_legacy_binary,
+    FileFormat.UBJ_MODEL: _starts_with(_UBJ_OBJECT, b"learner", b"version"),
+    FileFormat.UBJ_SNAPSHOT: _starts_with(_UBJ_OBJECT, b"Config", b"Model"),
+    FileFormat.JSON_MODEL: _starts_with(_JSON_OBJECT, b"learner", b"version"),
+    FileFormat.JSON_SNAPSHOT: _starts_with(_JSON_OBJECT, b"Config", b"Model"),
+    FileFormat.RDS: lambda content: content.startswith(MAGIC),
+    FileFormat.PICKLE: _is_pickle,
 }

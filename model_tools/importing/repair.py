@@ -1,8 +1,8 @@
-"""What XGBoost 3 gets wrong in an older file, put right in the file's bytes before it reads them. The zoo showed each.
+"""Fix what XGBoost 3 reads wrongly in older files, in the file's bytes. The test zoo of models found each case.
 
-- `reg:gamma` of 1.0 to 2.x has no `reg_loss_param`, without which 3.0 refuses the model.
-- Vector leaves of before 3.2 crash 3.2: refused here.
-- `binary:logitraw` of 1.0 to 1.2 has its base_score as a probability, which 3.0 takes for a margin.
+- `reg:gamma` of 1.0 to 2.x lacks `reg_loss_param`, without which 3.0 rejects the model.
+- Vector leaves from before 3.2 crash 3.2, so they are refused.
+- `binary:logitraw` of 1.0 to 1.2 has its base_score as a probability, which 3.0 reads as a margin.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import struct
 
 from model_tools.errors import Code, ModelImportError
-from model_tools.importing.recognize import Kind, written_by
+from model_tools.importing.recognize import FileFormat, written_by
 
 SNAPSHOT_HEADER = struct.Struct("<14sq")  # "CONFIG-offset:" and the length of the model, which comes before the config
 _GAMMA = re.compile(rb'("name"\s*:\s*"reg:gamma")\s*\}')
@@ -23,23 +23,23 @@ _VECTOR_LEAF = re.compile(rb'size_leaf_vector(?:"\s*:\s*"|SL\x00{7}.)([2-9]|1\d)
 _LOGITRAW_VERSIONS = ((1, 0), (1, 1), (1, 2))
 
 
-def repaired(kind: Kind, content: bytes) -> bytes:
-    if _VECTOR_LEAF.search(content) and written_by(kind, content) < (3, 2):
+def repair(file_format: FileFormat, content: bytes) -> bytes:
+    if _VECTOR_LEAF.search(content) and written_by(file_format, content) < (3, 2):
         raise ModelImportError(
-            "the model has vector leaves (multi_strategy='multi_output_tree') of before XGBoost 3.2, which 3.2 cannot "
-            "read. Train it with multi_strategy='one_output_per_tree' or with XGBoost 3.2, or serve it from a "
-            "container of your own: container = … in dropscore.toml",
+            "the model has vector leaves (multi_strategy='multi_output_tree') from before XGBoost 3.2, which 3.2 "
+            "cannot read. Train it with multi_strategy='one_output_per_tree' or with XGBoost 3.2, or serve it from "
+            "your own container: container = … in dropscore.toml",
             code=Code.UNSUPPORTED,
         )
-    is_probability = b"binary:logitraw" in content and written_by(kind, content) in _LOGITRAW_VERSIONS
-    if kind is Kind.BINARY_SNAPSHOT:
+    is_probability = b"binary:logitraw" in content and written_by(file_format, content) in _LOGITRAW_VERSIONS
+    if file_format is FileFormat.BINARY_SNAPSHOT:
         magic, length = SNAPSHOT_HEADER.unpack_from(content)
         end = SNAPSHOT_HEADER.size + length
         model = _binary(content[SNAPSHOT_HEADER.size : end], is_probability=is_probability)
         return SNAPSHOT_HEADER.pack(magic, len(model)) + model + _text(content[end:], is_probability=is_probability)
-    if kind is Kind.BINARY_MODEL:
+    if file_format is FileFormat.BINARY_MODEL:
         return _binary(content, is_probability=is_probability)
-    if kind in {Kind.JSON_MODEL, Kind.JSON_SNAPSHOT}:
+    if file_format in {FileFormat.JSON_MODEL, FileFormat.JSON_SNAPSHOT}:
         return _text(content, is_probability=is_probability)
     return _ubj(content)
 
@@ -68,7 +68,7 @@ def _ubj(content: bytes) -> bytes:
 
 
 def _margin(probability: float) -> float:
-    """In 32 bits, as the old releases did."""
-    import numpy as np  # few models need it, and importing it takes as long as all else here
+    """Compute in 32 bits, as the old releases did."""
+    import numpy as np  # slow to import, and few models need it
 
     return float(-np.log(np.float32(1) / np.float32(probability) - np.float32(1)))

@@ -1,4 +1,4 @@
-"""What an XGBoost booster says of itself, as data that crosses processes."""
+"""The description of an XGBoost booster, as data that crosses processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """`rounds` is 0 and `trees` is 0 for a linear booster, which predicts with all of itself always."""
+    """`rounds` and `trees` are 0 for a linear booster."""
 
     features: int
     objective: str
@@ -16,4 +16,4 @@ class Shape:
     rounds: int
     parallel_trees: int
     names: tuple[str, ...] | None = None
-    """Of the features, in their order; None where the booster has none."""
+    """Names of the features in order; None if the booster has none."""

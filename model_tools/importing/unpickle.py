@@ -1,8 +1,8 @@
-"""Reads a pickle or a joblib file of an XGBoost model without running anything that it asks for.
+"""Read a pickle or joblib file of an XGBoost model without running its code.
 
 A pickle is a program. This reads the program's steps, but a name in it (`xgboost.core.Booster`) becomes an inert
-`Name`, an object becomes an inert `Thing`, and only the calls listed in `inert.CALLS` are answered, by functions of our
-own. Any other name or step is refused by name. Nothing is imported, no attribute is set, no `__setstate__` is run.
+`Name`, an object becomes an inert `Thing`, and the calls listed in `inert.CALLS` run our own functions. Any other name
+or step is refused. Nothing is imported, no attribute is set, and no `__setstate__` runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PYTHON_2 = {"copy_reg": "copyreg", "__builtin__": "builtins"}
 
 
 class ModelUnpickler(pickle._Unpickler):
-    """The pure-Python unpickler, which allocates nothing that is not in the file; steps with an effect are ours."""
+    """The pure-Python unpickler, which allocates only what is in the file, with safe versions of steps with effects."""
 
     stack: list[Any]
     append: Callable[[Any], None]
@@ -42,21 +42,21 @@ class ModelUnpickler(pickle._Unpickler):
         return found
 
     def call(self, called: Any, arguments: Any) -> None:
-        """Push what `called(*arguments)` stands for."""
+        """Push the inert value of `called(*arguments)`. Raises UnsafePickleError."""
         check_arguments(arguments)
         if isinstance(called, Name) and called in CALLS:
-            self.append(self.paid(CALLS[called](*arguments)))
+            self.append(self.spend(CALLS[called](*arguments)))
         else:
             self.make(called, arguments)
 
-    def make(self, kind: Any, arguments: Any) -> None:
-        if not isinstance(kind, Name) or kind not in CLASSES:
-            raise refused(kind)
+    def make(self, name: Any, arguments: Any) -> None:
+        if not isinstance(name, Name) or name not in CLASSES:
+            raise refused(name)
         check_arguments(arguments)
-        self.append(Thing(kind, arguments))
+        self.append(Thing(name, arguments))
 
-    def paid(self, value: Any) -> Any:
-        """One long text decoded over and over is how a small file asks for all memory."""
+    def spend(self, value: Any) -> Any:
+        """Count bytes against the budget: a small file could decode one long text many times and fill memory."""
         if isinstance(value, bytes | bytearray):
             self.budget.spend(len(value))
         return value
@@ -67,11 +67,11 @@ class ModelUnpickler(pickle._Unpickler):
         if not isinstance(thing, Thing):
             raise UnsafePickleError(f"a state set on a {type(thing).__name__} is not part of a model")
         thing.state = state
-        if thing.kind == JOBLIB_ARRAY:
+        if thing.type == JOBLIB_ARRAY:
             self.skip_array(state)
 
     def skip_array(self, wrapper: Any) -> None:
-        """joblib puts the bytes of an array into the stream, right after the wrapper that describes it."""
+        """Skip an array's bytes, which joblib writes into the stream after the wrapper that describes it."""
         if not isinstance(wrapper, dict):
             raise UnsafePickleError("an array without shape and dtype is not part of a model")
         if "numpy_array_alignment_bytes" in wrapper:
@@ -80,7 +80,7 @@ class ModelUnpickler(pickle._Unpickler):
 
     def skip(self, count: int) -> None:
         if self.stream.tell() + count > self.length:
-            raise EOFError("an array ends too early")
+            raise EOFError("an array is truncated")
         self.stream.seek(count, io.SEEK_CUR)
 
     def set_items(self, items: list[Any]) -> None:
@@ -93,16 +93,16 @@ class ModelUnpickler(pickle._Unpickler):
     def read_exactly(self, length: int) -> bytes:
         content = self.read(length)
         if len(content) != length:
-            raise EOFError("the pickle ends too early")
+            raise EOFError("the pickle is truncated")
         return content
 
-    def _instantiate(self, kind: Any, arguments: Any) -> None:
-        """The base class calls this for the steps INST and OBJ of old protocols."""
-        self.make(kind, tuple(arguments))
+    def _instantiate(self, name: Any, arguments: Any) -> None:
+        """Called by the base class for the steps INST and OBJ of old protocols."""
+        self.make(name, tuple(arguments))
 
 
 def check_arguments(arguments: Any) -> None:
-    """To pass many on is to copy them, each time, for a few bytes of pickle."""
+    """Limit arguments: each call copies them all, for a few bytes of pickle."""
     if not isinstance(arguments, tuple) or len(arguments) > ARGUMENTS_LIMIT:
         raise UnsafePickleError("a call with those arguments is not part of a model: the pickle was refused")
 
@@ -121,14 +121,14 @@ def _reduce(reader: ModelUnpickler) -> None:
 
 
 def _new_object(reader: ModelUnpickler) -> None:
-    arguments, kind = reader.stack.pop(), reader.stack.pop()
-    reader.make(kind, arguments)
+    arguments, name = reader.stack.pop(), reader.stack.pop()
+    reader.make(name, arguments)
 
 
 def _bytearray8(reader: ModelUnpickler) -> None:
-    """The base class allocates first and reads later."""
+    """Read first, because the base class allocates before it reads."""
     (length,) = struct.unpack("<Q", reader.read_exactly(8))
-    reader.append(reader.paid(bytearray(reader.read_exactly(length))))
+    reader.append(reader.spend(bytearray(reader.read_exactly(length))))
 
 
 def _dict(reader: ModelUnpickler) -> None:
@@ -173,13 +173,13 @@ ModelUnpickler.dispatch = {
 
 
 def read(content: bytes, budget: Budget) -> Thing:
-    """The object that a pickle holds, inert."""
+    """Return the object of a pickle, inert. Raises ModelImportError."""
     try:
         found = ModelUnpickler(content, budget).load()
     except (ModelImportError, MemoryError):
         raise
-    except Exception as error:  # a damaged pickle fails in as many ways as there are steps
+    except Exception as error:  # a damaged pickle can raise any error
         raise ModelImportError(f"the pickle is damaged: {type(error).__name__}: {error}"[:300]) from error
     if not isinstance(found, Thing):
-        raise ModelImportError(f"the pickle holds a {type(found).__name__}, not a model; pickle the booster itself")
+        raise ModelImportError(f"the pickle has a {type(found).__name__}, not a model; pickle the booster itself")
     return found

@@ -1,7 +1,7 @@
-"""`model_tools.importing.verification FOLDER …`: does our XGBoost predict for FOLDER/rows.npy what FOLDER/expected.npy says?
+"""`main(FOLDER, …)`: verify that our XGBoost predicts FOLDER/expected.npy for FOLDER/rows.npy.
 
-Both ways in which the server predicts must: from a matrix, and in place where it does so. FOLDER/verified.json gets the
-answer and what the model says of itself. Runs in a process of its own: a model can crash XGBoost.
+Checks both ways in which the server predicts: from a matrix and, for gbtree, in place. Writes the result and the
+model's description to FOLDER/verified.json. Runs in a separate process, because a model can crash XGBoost.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def verify(folder: Path) -> None:
     missing = float("nan") if missing is None else missing
     booster = xgboost.Booster({"nthread": 1})
     booster.load_model(bytearray((folder / "model.ubj").read_bytes()))
-    booster.set_param({"nthread": 1})  # the model's own number of threads came with it
+    booster.set_param({"nthread": 1})  # loading the model restores its own number of threads
     rows, expected = np.load(folder / "rows.npy"), np.load(folder / "expected.npy")
     rounds = (0, facts["iterations"])
     matrix = xgboost.DMatrix(rows, missing=missing, nthread=1)
@@ -36,12 +36,12 @@ def verify(folder: Path) -> None:
     if facts["booster"] == "gbtree":
         in_place = booster.inplace_predict(rows, iteration_range=rounds, missing=missing, validate_features=False)
         wrong = max(wrong, differing(in_place, expected))
-    answer = {"rows": len(rows), "wrong": wrong, "shape": asdict(describe(booster))}
-    (folder / "verified.json").write_text(json.dumps(answer))
+    result = {"rows": len(rows), "wrong": wrong, "shape": asdict(describe(booster))}
+    (folder / "verified.json").write_text(json.dumps(result))
 
 
 def differing(scores: np.ndarray, expected: np.ndarray) -> int:
-    """How many rows differ in any bit that means something."""
+    """Return how many rows differ. All NaNs are equal."""
     if scores.shape != expected.shape:
         return len(expected)
     is_same = (scores == expected) | (np.isnan(scores) & np.isnan(expected))

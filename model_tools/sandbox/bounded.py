@@ -1,7 +1,7 @@
 """`python -I bounded.py REPORT MEMORY SECONDS MODULE ARGUMENT …` runs MODULE's main(ARGUMENT …) under limits.
 
-The child's side of `model_tools.sandbox.sandbox`. A failure becomes REPORT, a JSON file with its code, never a traceback.
-It must run beside an old XGBoost too: nothing of ours that it imports needs more than the standard library.
+This is the child process of `model_tools.sandbox.sandbox`. A failure is written to REPORT, a JSON file with its code.
+It must also run beside an old XGBoost, so the Dropscore modules that it imports need only the standard library.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-if __name__ == "__main__":  # where ours lies beside another XGBoost, this environment's own must come first
+if __name__ == "__main__":  # this environment's XGBoost must come before one beside our code
     sys.path.append(str(Path(__file__).resolve().parents[2]))
     if not Path(sys.path[-1], "xgboost").exists():
         sys.path.insert(0, sys.path.pop())
@@ -26,10 +26,10 @@ from model_tools.errors import Code, ModelImportError
 CORES = 0  # bytes of a core dump
 MESSAGE_LIMIT = 600
 MORE_MEMORY = (
-    "reading the model takes more memory than a file of its size needs: it is damaged, or very large. Copy it "
-    "again, or import what save_model('model.ubj') writes, which takes the least memory to read"
+    "reading the model takes more memory than a file of its size should need: it is damaged, or very large. Copy it "
+    "again, or import the file that save_model('model.ubj') writes, which needs the least memory"
 )
-_PLACE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")  # where in XGBoost's source a check failed
+_PLACE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")  # the position in XGBoost's source
 
 
 def main(report: str, memory_bytes: str, cpu_seconds: str, module: str, *arguments: str) -> None:
@@ -42,7 +42,7 @@ def main(report: str, memory_bytes: str, cpu_seconds: str, module: str, *argumen
 
 
 def _limit(what: int, value: int) -> None:
-    """macOS refuses to bound the address space; there the parent's watch over memory is what counts."""
+    """macOS cannot limit the address space; there, only the parent's check of memory applies."""
     with suppress(ValueError, OSError):
         resource.setrlimit(what, (value, value + (what == resource.RLIMIT_CPU)))
 
@@ -53,16 +53,16 @@ def _cpu_seconds_used() -> float:
 
 
 def _reporter(report: Path) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
-    def write(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
-        code, said = explained(error)
-        report.write_text(json.dumps({"code": code, "said": said}))
+    def write(_type: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+        code, message = explain(error)
+        report.write_text(json.dumps({"code": code, "message": message}))
 
     return write
 
 
-def explained(error: BaseException) -> tuple[Code, str]:
+def explain(error: BaseException) -> tuple[Code, str]:
     if isinstance(error, ModelImportError):
-        return error.code, error.said
+        return error.code, error.message
     if isinstance(error, MemoryError) or "bad_alloc" in str(error):
         return Code.OUT_OF_MEMORY, MORE_MEMORY
     if isinstance(error, RecursionError):
@@ -71,7 +71,7 @@ def explained(error: BaseException) -> tuple[Code, str]:
 
 
 def reason_of(error: BaseException) -> str:
-    """The first line, without where in XGBoost's source it was said."""
+    """Return the first line of the message, without the position in XGBoost's source."""
     return _PLACE.sub("", next(iter(str(error).strip().splitlines()), "no reason given"))[:MESSAGE_LIMIT]
 
 

@@ -1,4 +1,4 @@
-"""What reading one artifact may cost, over all its layers: a gzip in a gzip spends from the same budget."""
+"""Limit what reading one file may cost, over all its layers: a gzip in a gzip uses the same budget."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from model_tools.errors import Code, ModelImportError
 MIB = 1 << 20
 SIZE_LIMIT_BYTES = 1 << 30
 UNPACKED_BASE_BYTES = 16 * MIB
-UNPACKED_FACTOR = 32  # models shrink by 3 to 7; each layer counts anew: gzip, tar, text of a pickle, bytes
-STEPS_LIMIT = 1_000_000  # of a pickle or an RDS file; a model has hundreds, its history of evaluations thousands
+UNPACKED_FACTOR = 32  # models compress by 3 to 7; each layer counts again: gzip, tar, text of a pickle, bytes
+STEPS_LIMIT = 1_000_000  # a pickle or RDS file of a model has hundreds, with an evaluation history thousands
 
 
 class Budget:
-    """`spend` before, or as soon as, bytes are made; `step` for each step of a pickle or item of an RDS file."""
+    """Call `spend` when bytes are allocated, and `step` for each step of a pickle or item of an RDS file.
+
+    Both raise ModelImportError TOO_LARGE.
+    """
 
     def __init__(self, artifact_bytes: int) -> None:
         self.limit_bytes = UNPACKED_BASE_BYTES + UNPACKED_FACTOR * artifact_bytes
@@ -23,8 +26,8 @@ class Budget:
         self.left_bytes -= count
         if self.left_bytes < 0:
             raise ModelImportError(
-                f"unpacked, the artifact is over {self.limit_bytes} bytes, which its size allows. "
-                "If it is a model, unpack it yourself and import what was inside",
+                f"when unpacked, the artifact exceeds {self.limit_bytes} bytes, the limit for its size. "
+                "If it is a model, unpack it yourself and import the file inside",
                 code=Code.TOO_LARGE,
             )
 
@@ -32,7 +35,7 @@ class Budget:
         self.left_steps -= 1
         if self.left_steps < 0:
             raise ModelImportError(
-                f"reading it takes over {STEPS_LIMIT} steps, more than any model needs. Save the booster alone: "
+                f"reading it takes over {STEPS_LIMIT} steps, more than any model needs. Save only the booster: "
                 "save_model('model.ubj')",
                 code=Code.TOO_LARGE,
             )

@@ -1,7 +1,7 @@
-"""Runs what touches a stranger's file in processes of their own, with one budget of time and memory for all of them.
+"""Read untrusted files in separate processes, with one budget of time and memory for all of them.
 
-The child limits itself before it reads anything (`model_tools.sandbox.bounded`): address space, CPU seconds, no core dump. The
-parent watches the clock and the memory in use, and kills. What comes back is files, and for what went wrong a code.
+The child limits itself before it reads anything (`model_tools.sandbox.bounded`): address space, CPU seconds, no core
+dump. The parent checks elapsed time and memory, and kills the child. Results are files; a failure has a code.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from model_tools.sandbox.budget import MIB
 
 BOUNDED = Path(__file__).with_name("bounded.py")
 POLL_SECONDS = 0.01
-KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # no credentials among them
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # no credentials
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 STDERR_TAIL_BYTES = 4096
 HELP = (
-    "If it is a model that you trust, load it where it was made and import what save_model('model.ubj') writes, "
-    "which takes the least time and memory to read"
+    "If you trust the model, load it where it was made and import the file that save_model('model.ubj') writes, "
+    "which needs the least time and memory"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """`cpu_seconds` and `wall_seconds` are for all processes of one artifact together, the bytes for each of them.
+    """`cpu_seconds` and `wall_seconds` are for all processes of one artifact together; the bytes, for each process.
 
-    `address_bytes` is far above what a process uses: libraries and threads reserve more than they touch.
+    `address_bytes` is far above what a process uses, because libraries and threads reserve more than they use.
     """
 
     cpu_seconds: float
@@ -49,12 +49,12 @@ class Limits:
         return cls(cpu_seconds=6 + size, wall_seconds=60 + 10 * size, address_bytes=2048 * MIB + 4 * artifact_bytes)
 
     def resident_bytes(self, read_bytes: int) -> int:
-        """For a process that reads so many: XGBoost takes eleven times the size of JSON, four times that of UBJSON."""
+        """Return the limit for a process that reads so much: XGBoost uses 11 times the size of JSON, 4 of UBJSON."""
         return max(self.base_resident_bytes, 128 * MIB + self.resident_factor * read_bytes)
 
 
 class Sandbox:
-    """`folder` is shared with the processes; `memory_of` gives the bytes that a process id has in use."""
+    """`folder` is shared with the processes; `memory_of` returns the bytes that a process uses."""
 
     def __init__(self, folder: Path, limits: Limits, memory_of: Callable[[int], int] | None = None) -> None:
         self.folder = folder
@@ -64,7 +64,10 @@ class Sandbox:
         self.deadline = time.monotonic() + limits.wall_seconds
 
     def run(self, python: Path, module: str, *arguments: str, read_bytes: int) -> None:
-        """`module`'s main(*arguments), or ModelImportError with the reason. `read_bytes`: how large its input is."""
+        """Run `module`'s main(*arguments) in a process. `read_bytes` is the size of its input.
+
+        Raises ModelImportError with the reason.
+        """
         report = self.folder / "report.json"
         words = (str(report), str(self.limits.address_bytes), str(max(self.cpu_left, 1)), module, *arguments)
         with (self.folder / "stderr").open("wb") as stderr:
@@ -73,7 +76,7 @@ class Sandbox:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
-                env={**{name: os.environ[name] for name in KEPT if name in os.environ}, **ONE_THREAD},
+                env={**{name: os.environ[name] for name in INHERITED if name in os.environ}, **ONE_THREAD},
                 start_new_session=True,
             )
         code, excess = self._wait(process, self.limits.resident_bytes(read_bytes))
@@ -81,7 +84,7 @@ class Sandbox:
             self._explain(code, excess, report)
 
     def _wait(self, process: subprocess.Popen[bytes], resident_limit: int) -> tuple[int, Code | None]:
-        """The exit code, and which limit of the parent's it was over."""
+        """Return the exit code, and the limit of the parent that the process exceeded."""
         excess: Code | None = None
         try:
             while True:
@@ -107,23 +110,27 @@ class Sandbox:
         if excess is None and report.exists():
             found = json.loads(report.read_text())
             if found["code"] == Code.UNSAFE_PICKLE:
-                raise UnsafePickleError(found["said"])
-            raise ModelImportError(found["said"], code=Code(found["code"]))
+                raise UnsafePickleError(found["message"])
+            raise ModelImportError(found["message"], code=Code(found["code"]))
         reason = excess or self._reason(code)
         if reason is Code.TIMED_OUT:
-            said = f"reading the model takes longer than a file of its size needs; it was stopped. {HELP}"
+            message = f"reading the model took longer than a file of its size should need, so it was stopped. {HELP}"
         elif reason is Code.OUT_OF_MEMORY:
-            said = f"reading the model takes more memory than a file of its size needs; it was stopped. {HELP}"
+            message = (
+                f"reading the model took more memory than a file of its size should need, so it was stopped. {HELP}"
+            )
         else:
-            said = f"what reads the model crashed ({_name(code)}): the file is damaged, or of an unknown form. {HELP}"
-        raise ModelImportError(said, code=reason)
+            message = (
+                f"reading the model crashed ({_name(code)}): the file is damaged, or has an unknown format. {HELP}"
+            )
+        raise ModelImportError(message, code=reason)
 
     def _reason(self, code: int) -> Code:
         if code == -signal.SIGXCPU:
             return Code.TIMED_OUT
         tail = (self.folder / "stderr").read_bytes()[-STDERR_TAIL_BYTES:]
         if code == -signal.SIGKILL or b"bad_alloc" in tail or b"MemoryError" in tail:
-            return Code.OUT_OF_MEMORY  # the system's own killer does not say why
+            return Code.OUT_OF_MEMORY  # the system's out-of-memory killer gives no reason
         return Code.CRASHED
 
 
@@ -132,7 +139,7 @@ def _name(code: int) -> str:
 
 
 def resident_bytes(pid: int) -> int:
-    """The memory that a process has in use; 0 once it has ended."""
+    """Return the memory that a process uses; 0 after it has ended."""
     statm = Path(f"/proc/{pid}/statm")
     if not Path("/proc/self/statm").exists():
         return resident_bytes_by_ps(pid)
@@ -143,6 +150,6 @@ def resident_bytes(pid: int) -> int:
 
 
 def resident_bytes_by_ps(pid: int) -> int:
-    """Where there is no /proc: macOS."""
+    """Return the same on macOS, which has no /proc."""
     done = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return int(done.stdout.strip() or 0) * 1024

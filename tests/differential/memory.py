@@ -139,7 +139,7 @@ class MemoryRuntime:
         asked = Invocation.of(Head("POST", "/invocations", "1.1", fields))
         try:
             matrix = asked.read(Body, self.model.schema, 1)
-            reply = asked.write(self.model.answer(matrix, asked.wanted))
+            reply = asked.write(self.model.compute(matrix, asked.output_type))
         except RefusalError as refusal:
             raise _model_error(refusal.status, refusal.to_json().decode()) from None
         return {"Body": io.BytesIO(reply), "CustomAttributes": self.model.attributes}

@@ -1,4 +1,4 @@
-"""The checker on real images: our own passes all of it; each fault that an image can have fails its own check.
+"""The checker on real images: our own image passes; each fault that an image can have fails its own check.
 
 The bad images are made of the model image: its layers, another server, another configuration.
 """
@@ -60,7 +60,7 @@ def bad_image(fault: str, user: str) -> Iterator[str]:
 
 
 def check(*arguments: str | Path) -> tuple[int, set[str], dict[str, str]]:
-    """The exit code, the checks that failed, and what each check said."""
+    """Return the exit code, the failed checks, and each check's text."""
     done = subprocess.run(
         [DROPSCORE, "model", "check", *map(str, arguments), "--json"], capture_output=True, text=True, check=False
     )

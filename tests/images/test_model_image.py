@@ -1,4 +1,4 @@
-"""The built model image, run as SageMaker runs it but with every right taken away.
+"""The built model image, run as SageMaker runs it, but without any privileges.
 
 DROPSCORE_MODEL_IMAGE names the image; DROPSCORE_ENGINE is the engine's command, `docker` when unset.
 """
@@ -82,7 +82,7 @@ class Container:
             return answer.status, answer.read()
 
     def exit_code(self) -> int:
-        """Of a container that ends by itself; one that does not is a TimeoutExpired."""
+        """Return the result of a container that ends by itself. Raises TimeoutExpired if it does not."""
         waited = [*ENGINE, "wait", self.name]
         return int(subprocess.run(waited, capture_output=True, text=True, check=True, timeout=START_SECONDS).stdout)
 
@@ -113,7 +113,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def unpacked(artifact: Path, folder: Path) -> Path:
-    """Readable by the image's own user, whoever runs the tests."""
+    """Make the files readable for the image's user."""
     unpack(artifact, folder)
     for path in (folder, *folder.parents[:3]):  # up to pytest's own folder
         path.chmod(0o755)
@@ -159,7 +159,7 @@ def test_it_has_no_compiler_and_runs_by_number(container: Container) -> None:
 
 
 def test_it_is_ready_within_2_seconds(artifact: Path, tmp_path: Path) -> None:
-    """From the engine's start of the process to the server's own word; the best of three: the machine may be busy."""
+    """From the start of the process to the server's log entry; the best of three, because the machine may be busy."""
     model = unpacked(artifact / "model.tar.gz", tmp_path / "model")
     assert min(start_seconds(model) for _ in range(3)) < 2
 
@@ -225,7 +225,7 @@ def test_the_model_that_the_deployment_pinned_is_served(artifact: Path, tmp_path
         assert len(running.score(sample)) == len(sample.splitlines())
 
 
-def test_another_model_than_the_pinned_one_is_not_served_and_it_says_so(artifact: Path, tmp_path: Path) -> None:
+def test_model_that_is_not_pinned_is_refused_with_reason(artifact: Path, tmp_path: Path) -> None:
     pin = sha256(b"the model that was deployed").hexdigest()
     folder = unpacked(artifact / "model.tar.gz", tmp_path / "model")
     with started(folder, "serve", DROPSCORE_MODEL_SHA256=pin) as running:

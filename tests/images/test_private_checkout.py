@@ -1,4 +1,4 @@
-"""Whoever checks out under umask 077 gets images whose own user can read them.
+"""After a checkout under umask 077, the user of an image can read its files.
 
 Only the last stage of each Dockerfile is built anew, upon the image under test, which has the packages: offline.
 """

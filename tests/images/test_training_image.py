@@ -1,4 +1,4 @@
-"""The built model image, run with `train` as SageMaker runs it but with every right taken away.
+"""The built model image, run with `train` as SageMaker runs it, but without any privileges.
 
 DROPSCORE_MODEL_IMAGE names the image; DROPSCORE_ENGINE is the engine's command, `docker` when unset.
 """
@@ -39,7 +39,7 @@ def engine(*arguments: str) -> str:
 
 
 class Job:
-    """A container that trains in `home`; it is there, running or not, until `remove`."""
+    """A container that trains in `home`. It exists until `remove`, even after it has ended."""
 
     def __init__(self, home: Path, *options: str, name: str = "") -> None:
         self.home = home
@@ -50,7 +50,7 @@ class Job:
     def wait(self) -> int:
         return int(engine("wait", self.name))
 
-    def said(self) -> str:
+    def output(self) -> str:
         done = subprocess.run([*ENGINE, "logs", self.name], capture_output=True, text=True, check=True)
         return done.stdout + done.stderr
 
@@ -58,16 +58,16 @@ class Job:
         engine("rm", "--force", self.name)
 
     def finished(self) -> str:
-        """What it said, after it has ended well."""
-        code, said = self.wait(), self.said()
+        """Return its output after it has ended with exit code 0."""
+        code, output = self.wait(), self.output()
         self.remove()
-        assert code == 0, said
-        return said
+        assert code == 0, output
+        return output
 
     def wait_for_checkpoint(self) -> None:
         end = time.monotonic() + WAIT_SECONDS
         while not list((self.home / "checkpoints").glob("checkpoint-*")):
-            assert time.monotonic() < end, self.said()
+            assert time.monotonic() < end, self.output()
             time.sleep(0.02)
 
 
@@ -99,7 +99,7 @@ def test_docker_run_trains_a_model_and_a_report(tmp_path: Path) -> None:
     assert (home / "output" / "data" / "roc.svg").stat().st_size > 500
 
 
-def test_what_it_trained_it_serves(tmp_path: Path) -> None:
+def test_the_image_serves_the_model_it_trained(tmp_path: Path) -> None:
     home = lay_out(tmp_path / "ml")
     Job(home).finished()
     ask = (
@@ -140,13 +140,13 @@ def test_two_containers_train_one_model(tmp_path: Path, two_hosts: str) -> None:
 
 
 @pytest.mark.parametrize(("signal", "code"), [("KILL", 137), ("TERM", 143)])
-def test_a_container_taken_away_goes_on_to_the_same_bytes(tmp_path: Path, signal: str, code: int) -> None:
+def test_a_resumed_job_gives_the_same_bytes(tmp_path: Path, signal: str, code: int) -> None:
     order = {"num_round": "150", "checkpoint_every": "5"}
     home = lay_out(tmp_path / "ml", **order)
     job = Job(home)
     job.wait_for_checkpoint()
     engine("kill", "--signal", signal, job.name)
-    assert job.wait() == code, job.said()
+    assert job.wait() == code, job.output()
     job.remove()
     assert not (home / "model" / "model.ubj").exists()
     assert "resuming from checkpoint-" in Job(home).finished()
@@ -155,7 +155,7 @@ def test_a_container_taken_away_goes_on_to_the_same_bytes(tmp_path: Path, signal
     assert model_of(home) == model_of(whole)
 
 
-def test_a_failed_job_says_why(tmp_path: Path) -> None:
+def test_a_failed_job_writes_its_reason(tmp_path: Path) -> None:
     home = lay_out(tmp_path / "ml", num_rounds="3")
     job = Job(home)
     assert job.wait() == 1

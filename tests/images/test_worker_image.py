@@ -1,4 +1,4 @@
-"""The built worker image at a job of its own in the embedded cloud, under the worker's role and no other right.
+"""The built worker image runs a job in the embedded cloud with only the permissions of the worker's role.
 
 DROPSCORE_WORKER_IMAGE names the image; DROPSCORE_ENGINE is the engine's command, `docker` when unset.
 """
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.skipif(not IMAGE, reason="DROPSCORE_WORKER_IMAGE names 
 
 
 def _environment(hands: Hands) -> dict[str, str]:
-    """The deployed job definition's own, Batch's words, the worker role's credentials, and where the cloud is."""
+    """The job definition's environment, Batch's variables, the worker role's credentials, and the cloud's address."""
     kept = json.loads((hands.cloud.home / "shim.json").read_text())["resources"]
     (definition,) = [one["properties"] for one in kept if one["type"] == "AWS::Batch::JobDefinition"]
     container = definition["ContainerProperties"]
@@ -80,15 +80,15 @@ def _run(
     )
 
 
-def _said(done: subprocess.CompletedProcess[str], event: str) -> list[dict[str, Any]]:
-    """The lines of one event, of a log in which every line is JSON."""
+def _events(done: subprocess.CompletedProcess[str], event: str) -> list[dict[str, Any]]:
+    """Return the lines of one event from a log in which every line is JSON."""
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return [line for line in lines if line["event"] == event]
 
 
 @pytest.fixture(scope="module")
 def on_instances(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    """The job definition for EC2 as the options of `run` that the ECS agent's calls amount to."""
+    """Return the `run` options that the ECS agent uses for the job definition for EC2."""
     template = build_templates(tmp_path_factory.mktemp("templates"), {"worker.compute": "ec2"}).scoring
     container = only(template, "AWS::Batch::JobDefinition")["ContainerProperties"]
     linux, required = container["LinuxParameters"], container["ResourceRequirements"]
@@ -105,7 +105,7 @@ def on_instances(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 
 def _claimed(hands: Hands, name: str, body: bytes, shards: int = 1) -> Job:
-    """A job that the cloud itself does not take: its file is no .csv, so only the container under test works at it."""
+    """A job that the cloud does not start, because its file is not a .csv: only the container under test runs it."""
     key = f"input/{name}.txt"
     version = hands.client("s3").put_object(Bucket=hands.bucket, Key=key, Body=body)["VersionId"]
     submitted_at = now()
@@ -133,7 +133,7 @@ def test_image_scores_a_file_without_any_right_but_its_roles(hands: Hands, sampl
     assert done.returncode == 0, done
     ended = hands.ended(job.job_id)
     assert (ended.status, ended.rows) == (State.SUCCEEDED, len(sample))
-    assert [line["Rows"] for line in _said(done, "measured") if "Rows" in line] == [len(sample)]
+    assert [line["Rows"] for line in _events(done, "measured") if "Rows" in line] == [len(sample)]
     usual = hands.ended(hands.drop("input/usual.csv", b"\n".join(sample) + b"\n"))
     assert hands.read(ended.output_key) == hands.read(usual.output_key)
 
@@ -189,7 +189,7 @@ def test_image_tells_batch_that_a_bad_row_is_final(hands: Hands, sample: list[by
     assert "not a row" not in done.stdout + done.stderr
 
 
-def test_image_is_not_root_and_has_no_command_line_of_ours(hands: Hands) -> None:
+def test_image_is_not_root_and_has_no_dropscore_command(hands: Hands) -> None:
     inspected = subprocess.run(
         [*ENGINE, "image", "inspect", "--format", "{{.Config.User}}", IMAGE], capture_output=True, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""The container most teams write first: Flask behind gunicorn, one parser call, a DMatrix, one str() a score.
+"""The container that most teams write first: Flask behind gunicorn, one parser call, a DMatrix, one str() per score.
 
 PARSER is `genfromtxt` or `pandas`; MODEL is the path of the model.
 """

@@ -1,7 +1,6 @@
-"""The model server's rooms.
+"""The model server.
 
-loading, trial, model: the artifact and what it answers. csv_rows (with plain, cells, csv_faults), json_rows, table_rows
-(with stream_sizes): a body to numbers; schema: what they must be. text: numbers to an answer. invocation, wanted: what
-a request asks for. contract, http, head, connection, connections: how it is asked. gate, settings, log, refusal: what
-all of them share.
+main, settings: start and stop. loading, trial, model: check, load and run the model. invocation, output_type: read a
+request's headers. formats: read the rows of a request and write the scores of a reply. http: the protocol, SageMaker's
+contract and the limit on concurrent requests. parallel: split a request's work over cores. log, refusal: used by all.
 """

@@ -1,4 +1,4 @@
-"""One request to /invocations, as its headers describe it: how to read the rows, what to answer, in which form."""
+"""What the headers of a request to /invocations say: how to read rows, what to compute, how to write the reply."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from model.serving.formats import csv_rows, json_rows, table_rows
-from model.serving.formats.answers import Scores, csv_of, json_lines_of, json_of
+from model.serving.formats.replies import Scores, csv_of, json_lines_of, json_of
 from model.serving.formats.schema import Matrix, Schema
 from model.serving.http.head import Head
-from model.serving.output_kind import HEADER, Wanted, wanted_by
+from model.serving.output_type import HEADER, OutputType, parse_output_type
 from model.serving.refusal import RefusalError
 
 Reader = Callable[[bytes, Schema], Matrix]
@@ -33,68 +33,72 @@ WRITERS: dict[str, Writer] = {CSV: csv_of, JSON: json_of, JSON_LINES: json_lines
 
 @dataclass(frozen=True, kw_only=True)
 class Invocation:
-    """`kind` is the media type of the body, `answer_type` that of the answer; a CSV may have a header."""
+    """`content_type` is the media type of the request, `reply_type` that of the reply; a CSV may have a header."""
 
-    kind: str
+    content_type: str
     has_header: bool
-    wanted: Wanted
-    answer_type: str
+    output_type: OutputType
+    reply_type: str
 
     @classmethod
     def of(cls, head: Head) -> Invocation:
-        kind, parameters = _parameters(head.one("Content-Type"))
-        if kind not in READERS:
+        """Raises a RefusalError for a header that is not supported."""
+        content_type, parameters = _parameters(head.single("Content-Type"))
+        if content_type not in READERS:
             raise RefusalError(415, "WRONG_CONTENT_TYPE", f"send rows as Content-Type: {', '.join(READERS)}")
         return cls(
-            kind=kind,
+            content_type=content_type,
             has_header=_has_header(parameters.get("header", "absent").lower()),
-            wanted=wanted_by(head.all(HEADER)),
-            answer_type=accepted(head.all("Accept"), kind if kind in WRITERS else CSV),
+            output_type=parse_output_type(head.listed(HEADER)),
+            reply_type=accepted(head.listed("Accept"), content_type if content_type in WRITERS else CSV),
         )
 
     def read(self, body: bytes, schema: Schema, cores: int) -> Matrix:
-        if self.kind == CSV:
+        if self.content_type == CSV:
             return csv_rows.parse(body, schema, has_header=self.has_header, cores=cores)
-        return READERS[self.kind](body, schema)
+        return READERS[self.content_type](body, schema)
 
     @property
     def write(self) -> Writer:
-        return WRITERS[self.answer_type]
+        return WRITERS[self.reply_type]
 
 
-def _has_header(said: str) -> bool:
-    if said not in {"absent", "present"}:
-        raise RefusalError(415, "WRONG_CONTENT_TYPE", "a CSV's header is `header=present` or `header=absent`")
-    return said == "present"
+def _has_header(value: str) -> bool:
+    if value not in {"absent", "present"}:
+        raise RefusalError(415, "WRONG_CONTENT_TYPE", "the header parameter of text/csv must be present or absent")
+    return value == "present"
 
 
 def accepted(accept: str, default: str) -> str:
-    """The media type that `accept` likes best of those we write; `default` where it has no preference."""
+    """Return the media type that `accept` prefers among those we write; `default` if it has no preference.
+
+    Raises RefusalError NOT_ACCEPTABLE.
+    """
     choices = sorted(_choices(accept), key=lambda choice: -choice[1])
     for pattern, _ in choices:
-        for kind in (default, *WRITERS):
-            if pattern in {kind, kind.partition("/")[0] + "/*", "*/*"}:
-                return kind
+        for content_type in (default, *WRITERS):
+            if pattern in {content_type, content_type.partition("/")[0] + "/*", "*/*"}:
+                return content_type
     if accept.strip():
-        raise RefusalError(406, "NOT_ACCEPTABLE", f"answers come as {', '.join(WRITERS)}; Accept names none of them")
+        raise RefusalError(406, "NOT_ACCEPTABLE", f"Accept names no available type; available: {', '.join(WRITERS)}")
     return default
 
 
 def _choices(accept: str) -> list[tuple[str, float]]:
-    """(media type, quality) of each choice that is not ruled out by `q=0`."""
+    """Return (media type, quality) of each choice, without those that `q=0` excludes."""
     found = []
     for choice in filter(None, (part.strip() for part in accept.split(","))):
-        kind, parameters = _parameters(choice)
+        content_type, parameters = _parameters(choice)
         try:
             quality = float(parameters.get("q", "1"))
         except ValueError:
             quality = 0
-        found.append((kind, quality))
+        found.append((content_type, quality))
     return [choice for choice in found if choice[1] > 0]
 
 
 def _parameters(value: str) -> tuple[str, dict[str, str]]:
-    """The media type, in lower case, and its parameters."""
-    kind, *rest = value.split(";")
+    """Return the media type, in lower case, and its parameters."""
+    content_type, *rest = value.split(";")
     pairs = (part.partition("=") for part in rest)
-    return kind.strip().lower(), {name.strip().lower(): text.strip().strip('"') for name, _, text in pairs}
+    return content_type.strip().lower(), {name.strip().lower(): text.strip().strip('"') for name, _, text in pairs}

@@ -1,4 +1,4 @@
-"""`serve`: the model server. It starts only with a model it can vouch for; SIGTERM ends it cleanly."""
+"""`serve`: the model server. It starts only with a model that passes its checks; SIGTERM stops it cleanly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from model.serving.http.admission import Gate
+from model.serving.http.admission import Admission
 from model.serving.http.contract import Server, Service
 from model.serving.loading import BadArtifactError, load, size_of
 from model.serving.log import log
@@ -17,9 +17,9 @@ from model.serving.trial import InterruptedTrialError, TrialError, attempt, limi
 
 STOP_SECONDS = 20  # SageMaker kills 30 s after SIGTERM
 LOAD_SECONDS = 8
-LOAD_BYTES_PER_SECOND = 10_000_000  # more time for larger models
+LOAD_BYTES_PER_SECOND = 10_000_000  # larger models get more time
 LOAD_MEMORY_BYTES = 512 * 1024 * 1024
-LOAD_MEMORY_PER_BYTE = 32  # XGBoost's tree of a JSON text is that much larger than the text
+LOAD_MEMORY_PER_BYTE = 32  # XGBoost's parsed JSON takes that many times the memory of its text
 
 
 def main() -> int:
@@ -42,20 +42,20 @@ def serve(settings: Settings, stop: threading.Event) -> int:
     seconds = round(time.monotonic() - started, 3)
     with Server((settings.host, settings.port), _service(settings, model)) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        about = {"model": model.sha256, "features": model.schema.features, "booster": model.kind}
+        about = {"model": model.sha256, "features": model.schema.features, "booster": model.booster_type}
         log("ready", port=server.server_port, **about, load_seconds=seconds)
         stop.wait()
         server.shutdown()
-        server.server_close()  # new connections are refused at once, instead of waiting in the backlog
-        is_done = server.service.gate.close(STOP_SECONDS)
+        server.server_close()  # the system refuses new connections at once instead of queueing them
+        is_done = server.service.admission.close(STOP_SECONDS)
     log("stopped", requests_finished=is_done)
     if not is_done:
-        os._exit(0)  # the interpreter's own way out would wait for the threads that still score
+        os._exit(0)  # a normal exit would wait for threads that are still scoring
     return 0
 
 
 def _load(settings: Settings, stop: threading.Event) -> Model:
-    """Load the model twice: first in a child process, which is allowed only so much time and memory."""
+    """Load the model twice: first in a child process with limited time and memory, then here."""
     size = size_of(settings.model_dir)
     memory_bytes = LOAD_MEMORY_BYTES + LOAD_MEMORY_PER_BYTE * size
     seconds = LOAD_SECONDS + size / LOAD_BYTES_PER_SECOND
@@ -70,6 +70,8 @@ def _load(settings: Settings, stop: threading.Event) -> Model:
 
 def _service(settings: Settings, model: Model) -> Service:
     places = settings.running + settings.waiting
-    gate = Gate(running=settings.running, waiting=settings.waiting, memory_bytes=places * settings.max_body_bytes)
+    admission = Admission(
+        running=settings.running, waiting=settings.waiting, memory_bytes=places * settings.max_body_bytes
+    )
     limit, seconds = settings.max_body_bytes, settings.transfer_seconds
-    return Service(model=model, gate=gate, max_body_bytes=limit, transfer_seconds=seconds)
+    return Service(model=model, admission=admission, max_body_bytes=limit, transfer_seconds=seconds)

@@ -1,4 +1,4 @@
-"""A loaded model, asked many times at once: scores, margins, contributions, leaves."""
+"""A loaded model that many threads use at once: scores, margins, contributions, leaves."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from functools import cached_property
 import numpy as np
 import xgboost
 
-from model.serving import parallel as pieces
-from model.serving.formats.answers import Scores
+from model.serving import parallel
+from model.serving.formats.replies import Scores
 from model.serving.formats.schema import Matrix, Schema
-from model.serving.output_kind import Wanted
+from model.serving.output_type import OutputType
 from model.serving.refusal import RefusalError
 
-MAX_ANSWER_CELLS = 6 * 1024 * 1024
-MAX_WALKS = 128 * 1024 * 1024  # rows times trees walked by one request: some seconds of one core
-_ASKED = {
-    Wanted.SCORES: {},
-    Wanted.MARGIN: {"output_margin": True},
-    Wanted.CONTRIBUTIONS: {"pred_contribs": True},
-    Wanted.LEAVES: {"pred_leaf": True},
+MAX_REPLY_CELLS = 6 * 1024 * 1024
+MAX_WALKS = 128 * 1024 * 1024  # rows times trees walked by one request: a few seconds of one core
+_OPTIONS = {
+    OutputType.SCORES: {},
+    OutputType.MARGIN: {"output_margin": True},
+    OutputType.CONTRIBUTIONS: {"pred_contribs": True},
+    OutputType.LEAVES: {"pred_leaf": True},
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """`iterations` is how many rounds predict, 0 for all; `missing` is what stands for a missing value.
+    """`iterations` is the number of rounds that predict, 0 for all; `missing` is the number that means a missing value.
 
-    `widths` holds how many numbers a row's answer has, for each thing the model can answer; `walks` what one row costs,
-    in trees walked.
+    `widths` is the count of numbers per row for each output that the model supports; `walks` is the cost of one row in
+    trees walked.
     """
 
     booster: xgboost.Booster
-    kind: str
+    booster_type: str
     schema: Schema
     sha256: str
     iterations: int
     missing: float
-    widths: Mapping[Wanted, int] = field(default_factory=dict)
-    walks: Mapping[Wanted, int] = field(default_factory=dict)
+    widths: Mapping[OutputType, int] = field(default_factory=dict)
+    walks: Mapping[OutputType, int] = field(default_factory=dict)
     lock: AbstractContextManager[object] = field(default_factory=threading.Lock)
 
     @property
@@ -51,40 +51,49 @@ class Model:
 
     @cached_property
     def attributes(self) -> str:
-        """What each answer says of the model: its version and, where its features have names, which."""
+        """The header of each reply: the model's version and, if its features have names, their digest."""
         digest = self.schema.names_digest
         return f"model-version={self.version}" + (f";feature-names={digest}" if digest else "")
 
-    def answer(self, matrix: Matrix, wanted: Wanted, cores: int = 1) -> Scores:
-        """One float32 a row, or one list of them a row. A row's answer does not depend on the rows beside it."""
-        if wanted not in self.widths:
-            raise RefusalError(400, "BAD_ATTRIBUTES", f"this model has no {wanted}: its booster is {self.kind}")
-        most = self.most_rows(wanted)
+    def compute(self, matrix: Matrix, output_type: OutputType, cores: int = 1) -> Scores:
+        """Return one float32, or one list of them, per row. A row's result does not depend on the other rows.
+
+        Raises a RefusalError if the model does not support the output, or there are too many rows.
+        """
+        if output_type not in self.widths:
+            raise RefusalError(400, "BAD_ATTRIBUTES", f"this {self.booster_type} model does not support {output_type}")
+        most = self.most_rows(output_type)
         if len(matrix) > most:
-            raise RefusalError(413, "ANSWER_TOO_LARGE", f"send at most {most} rows at a time for {wanted}")
-        parts = np.array_split(matrix, pieces.count(matrix.nbytes, cores))
-        answers = pieces.side_by_side(lambda part: self.predict(part, wanted), parts)
-        return answers[0] if len(answers) == 1 else np.concatenate(answers)
+            raise RefusalError(413, "ANSWER_TOO_LARGE", f"send at most {most} rows in a request for {output_type}")
+        parts = np.array_split(matrix, parallel.count(matrix.nbytes, cores))
+        results = parallel.side_by_side(lambda part: self.predict(part, output_type), parts)
+        return results[0] if len(results) == 1 else np.concatenate(results)
 
-    def most_rows(self, wanted: Wanted) -> int:
-        """As many rows as one request may have: a body of a few bytes a row can ask for minutes of work."""
-        return max(1, min(MAX_ANSWER_CELLS // self.widths[wanted], MAX_WALKS // self.walks.get(wanted, 1)))
+    def most_rows(self, output_type: OutputType) -> int:
+        """Return the most rows of one request: a small request can otherwise ask for minutes of work."""
+        return max(1, min(MAX_REPLY_CELLS // self.widths[output_type], MAX_WALKS // self.walks.get(output_type, 1)))
 
-    def predict(self, matrix: Matrix, wanted: Wanted = Wanted.SCORES) -> Scores:
-        """As `Booster.predict` to the bit. Only gbtree is that in place too: dart's last bit differs there."""
-        if wanted in {Wanted.SCORES, Wanted.MARGIN} and self.kind == "gbtree":
-            kind = "value" if wanted is Wanted.SCORES else "margin"
+    def predict(self, matrix: Matrix, output_type: OutputType = OutputType.SCORES) -> Scores:
+        """Return exactly what `Booster.predict` returns. In place only for gbtree: dart's last bit would differ."""
+        if output_type in {OutputType.SCORES, OutputType.MARGIN} and self.booster_type == "gbtree":
+            predict_type = "value" if output_type is OutputType.SCORES else "margin"
             scores: Scores = self.booster.inplace_predict(
-                matrix, iteration_range=self._rounds, predict_type=kind, missing=self.missing, validate_features=False
+                matrix,
+                iteration_range=self._rounds,
+                predict_type=predict_type,
+                missing=self.missing,
+                validate_features=False,
             )
             return scores
-        return self.predict_from_copy(matrix, wanted)
+        return self.predict_from_copy(matrix, output_type)
 
-    def predict_from_copy(self, matrix: Matrix, wanted: Wanted) -> Scores:
-        with self.lock if self.kind == "gblinear" else nullcontext():  # trees may be asked by many threads at once
+    def predict_from_copy(self, matrix: Matrix, output_type: OutputType) -> Scores:
+        with (
+            self.lock if self.booster_type == "gblinear" else nullcontext()
+        ):  # tree models are safe to use from many threads
             rows = xgboost.DMatrix(matrix, missing=self.missing, nthread=1)
             return self.booster.predict(
-                rows, iteration_range=self._rounds, validate_features=False, **_ASKED[wanted]
+                rows, iteration_range=self._rounds, validate_features=False, **_OPTIONS[output_type]
             ).astype(np.float32, copy=False)
 
     @property

@@ -1,4 +1,4 @@
-"""An answer other than scores: status, code, and where in the body the faults are. Never what is written there."""
+"""A refusal: status, code, and the positions of the faults in the request. Never the content of a cell."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 MAX_NAMED_ROWS = 1000
-# SageMaker passes an error's body on as ModelError's OriginalMessage, at most 2,048 characters long, and once more
-# within Message, with some 330 characters around it. A longer body may not arrive at all.
+# SageMaker passes an error reply on as ModelError's OriginalMessage, at most 2,048 characters long, and again within
+# Message, with some 330 characters around it. A longer reply may be lost.
 MAX_BODY_BYTES = 1600
 
 _MESSAGES = {
     "NOT_A_NUMBER": "is not a number",
     "NOT_FINITE": "is infinite, or too large for a 32-bit float",
-    "NOT_A_CATEGORY": "is categorical and takes its category's code, a whole number from 0",
+    "NOT_A_CATEGORY": "is categorical and must be its category's code, a whole number from 0",
 }
 
 
 @dataclass(frozen=True)
 class Fault:
-    """The first fault of one row; `row` and `column` count from 1 within the request's body."""
+    """The first fault of one row; `row` and `column` count from 1 within the request."""
 
     row: int
     column: int | None
@@ -35,9 +35,9 @@ def cell_fault(row: int, column: int, code: str) -> Fault:
 
 @dataclass
 class RefusalError(Exception):
-    """`row` and `column` are those of the first fault, None where unknown. `faults` ascend by row.
+    """`row` and `column` are those of the first fault, or None. `faults` are sorted by row.
 
-    `has_more` says that rows behind the last named one are at fault too.
+    `has_more` means that rows after the last named one are bad too. `closes` means that the connection ends.
     """
 
     status: int
@@ -52,13 +52,13 @@ class RefusalError(Exception):
 
     @classmethod
     def of_rows(cls, faults: Sequence[Fault]) -> RefusalError:
-        """`faults` ascend by row, one a row."""
+        """Refuse a request for its bad rows. `faults` are sorted by row, one per row."""
         first, named = faults[0], faults[:MAX_NAMED_ROWS]
         more = len(faults) > len(named)
         return cls(400, first.code, first.message, first.row, first.column, faults=named, has_more=more)
 
     def to_json(self) -> bytes:
-        """As many of the rows as fit into MAX_BODY_BYTES."""
+        """Return the reply, which names as many rows as fit into MAX_BODY_BYTES."""
         low, high = min(1, len(self.faults)), len(self.faults)
         while low < high:
             middle = (low + high + 1) // 2
@@ -76,7 +76,7 @@ class RefusalError(Exception):
 
 
 def _groups(faults: Iterable[Fault]) -> list[list[object]]:
-    """`[code, column, rows]` for each code and column, as `docs/model-container.md` describes them."""
+    """Return `[code, column, rows]` for each code and column, as `docs/model-container.md` describes."""
     found: dict[tuple[str, int | None], list[int]] = {}
     for fault in faults:
         found.setdefault((fault.code, fault.column), []).append(fault.row)
@@ -84,7 +84,7 @@ def _groups(faults: Iterable[Fault]) -> list[list[object]]:
 
 
 def _steps(rows: Sequence[int]) -> str:
-    """The distance of each row from the one before it: rows 3, 4, 5 and 9 are `3 1x2 4`."""
+    """Encode rows as the distance of each from the one before it: rows 3, 4, 5 and 9 are `3 1x2 4`."""
     distances = (row - before for before, row in zip([0, *rows], rows, strict=False))
     runs = ((distance, sum(1 for _ in run)) for distance, run in groupby(distances))
     return " ".join(f"{distance}x{count}" if count > 1 else str(distance) for distance, count in runs)

@@ -1,4 +1,4 @@
-"""What the environment says, read once."""
+"""The server's settings, read once from the environment."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ def cores() -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
+    """`running` requests are scored at once and `waiting` more may queue; `model_dir` holds the unpacked artifact."""
+
     host: str
     port: int
     model_dir: Path
@@ -27,7 +29,7 @@ class Settings:
     def from_env(cls, env: Mapping[str, str]) -> Settings:
         running = int(env.get("MAX_RUNNING", cores()))
         return cls(
-            host=env.get("DROPSCORE_BIND_HOST", "0.0.0.0"),  # noqa: S104  SageMaker calls from outside the container
+            host=env.get("DROPSCORE_BIND_HOST", "0.0.0.0"),  # noqa: S104  SageMaker connects from outside the container
             port=int(env.get("SAGEMAKER_BIND_TO_PORT", "8080")),
             model_dir=Path(env.get("SM_MODEL_DIR", "/opt/ml/model")),
             model_sha256=env.get("DROPSCORE_MODEL_SHA256"),

@@ -1,4 +1,4 @@
-"""Work on a file that nobody vouches for, tried in a child process first: it may crash, hang, or want all memory."""
+"""Try work on an untrusted file in a child process first: it may crash, hang, or use all memory."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ _DONE = b"done"
 
 
 class TrialError(Exception):
-    """Why the work cannot be done, in words for the log."""
+    """The work failed in the child process; the message is for the log."""
 
 
 class InterruptedTrialError(Exception):
-    """The server was asked to stop in the meantime."""
+    """The server was asked to stop during the trial."""
 
 
 def attempt(work: Callable[[], object], *, seconds: float, memory_bytes: int, is_stopped: Callable[[], bool]) -> None:
-    """Do `work` in a copy of this process. A TrialError when it fails there, in whatever way.
+    """Do `work` in a fork of this process.
 
-    Forking is safe here only because no thread of Python's, Arrow's or XGBoost's runs yet.
+    Raises TrialError if it fails, crashes or exceeds a limit there, and InterruptedTrialError when `is_stopped`.
+    Forking is safe here only because Python, Arrow and XGBoost have not started any threads yet.
     """
     reader, writer = os.pipe()
     child = os.fork()
@@ -37,30 +38,32 @@ def attempt(work: Callable[[], object], *, seconds: float, memory_bytes: int, is
         _work_in_child(work, writer, memory_bytes)
     os.close(writer)
     try:
-        word = _word_of(reader, seconds, is_stopped)
+        outcome = _read_outcome(reader, seconds, is_stopped)
     finally:
-        status = _ended(child)
+        status = _wait_or_kill(child)
         os.close(reader)
-    if word is None:
-        raise TrialError(f"trying the model did not finish within {seconds:.0f} seconds")
-    if word != _DONE:
+    if outcome is None:
+        raise TrialError(f"loading the model took more than {seconds:.0f} seconds")
+    if outcome != _DONE:
         raise TrialError(
-            word.decode() or f"trying the model ended with {_end_of(status)}: the file is damaged, or no model"
+            outcome.decode()
+            or f"loading the model ended with {_describe_exit(status)}: the file is damaged, or is not a model"
         )
 
 
 def _work_in_child(work: Callable[[], object], writer: int, memory_bytes: int) -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in (sys.stdout.fileno(), sys.stderr.fileno()):  # warnings come again when the parent does the work
-        os.dup2(nowhere, descriptor)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    # The parent prints the same warnings when it does the work.
+    for descriptor in (sys.stdout.fileno(), sys.stderr.fileno()):
+        os.dup2(devnull, descriptor)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.write(writer, _word_on(work, memory_bytes))
+    os.write(writer, _try(work, memory_bytes))
     os._exit(0)
 
 
-def _word_on(work: Callable[[], object], memory_bytes: int) -> bytes:
+def _try(work: Callable[[], object], memory_bytes: int) -> bytes:
     try:
         with limited(memory_bytes):
             work()
@@ -73,7 +76,7 @@ def _word_on(work: Callable[[], object], memory_bytes: int) -> bytes:
 
 @contextmanager
 def limited(memory_bytes: int) -> Iterator[None]:
-    """This process may grow by so much meanwhile. Not on macOS, which has no such limit."""
+    """Let this process grow by `memory_bytes` at most meanwhile. Not on macOS, which has no such limit."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     statm = Path("/proc/self/statm")
     if statm.exists():
@@ -85,8 +88,8 @@ def limited(memory_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-def _word_of(reader: int, seconds: float, is_stopped: Callable[[], bool]) -> bytes | None:
-    """What the child says; empty when it died without a word, None when it takes too long."""
+def _read_outcome(reader: int, seconds: float, is_stopped: Callable[[], bool]) -> bytes | None:
+    """Return what the child wrote; empty if it died before that, None if it takes too long."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if is_stopped():
@@ -96,8 +99,8 @@ def _word_of(reader: int, seconds: float, is_stopped: Callable[[], bool]) -> byt
     return None
 
 
-def _ended(child: int) -> int:
-    """Its status; killed first, unless it has ended by itself. The pipe closes a moment before a crashed child ends."""
+def _wait_or_kill(child: int) -> int:
+    """Return the child's exit status; kill it unless it exits. The pipe closes just before a crashed child exits."""
     for _ in range(10):
         found, status = os.waitpid(child, os.WNOHANG)
         if found:
@@ -107,7 +110,7 @@ def _ended(child: int) -> int:
     return os.waitpid(child, 0)[1]
 
 
-def _end_of(status: int) -> str:
+def _describe_exit(status: int) -> str:
     if os.WIFSIGNALED(status):
         return signal.Signals(os.WTERMSIG(status)).name
     return f"exit code {os.WEXITSTATUS(status)}"

@@ -1,1 +1,1 @@
-"""Training as SageMaker runs it: /opt/ml/input in, /opt/ml/model and /opt/ml/output out. Knows nothing of Dropscore."""
+"""Training as SageMaker runs it: reads /opt/ml/input, writes /opt/ml/model and /opt/ml/output."""

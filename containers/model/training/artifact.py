@@ -1,4 +1,4 @@
-"""The model as our server wants it: model.ubj and the manifest that vouches for it."""
+"""Write the model as our server expects it: model.ubj and its manifest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODEL, MANIFEST = "model.ubj", "manifest.json"
 
 
 def write_artifact(folder: Path, booster: xgboost.Booster, settings: Hyperparameters, job: str) -> str:
-    """The model's sha256. The manifest comes last: a model without one was not finished."""
+    """Return the model's sha256. The manifest is written last, so a model without one is incomplete."""
     model = bytes(booster.save_raw("ubj"))
     sha256 = hashlib.sha256(model).hexdigest()
     write_atomically(folder / MODEL, model)

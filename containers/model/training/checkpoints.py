@@ -1,6 +1,6 @@
-"""Checkpoints: one file a round that is kept, holding the model so far and how its metrics went.
+"""Checkpoints: files with the model so far and the metrics of its rounds.
 
-Training goes on from one exactly as it would have without a break: the same bytes come out in the end.
+Training that resumes from a checkpoint produces the same bytes as training without an interruption.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import xgboost
 
 from model.training.errors import TrainingError
 from model.training.folders import write_atomically
-from model.training.progress import Scores, say
+from model.training.progress import Scores, print_line
 
 ATTRIBUTE = "dropscore_checkpoint"
 KEPT = 2
@@ -21,7 +21,7 @@ KEPT = 2
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`history` has the metrics of each round that `model` (UBJSON) holds."""
+    """`history` has the metrics of each round of `model` (UBJSON)."""
 
     model: bytes
     history: list[Scores]
@@ -29,7 +29,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoints:
-    """`run` is a digest of what must not change within one run; `every` 0 keeps only what SIGTERM asks for."""
+    """`run` is a digest of what must not change within one job; `every` counts rounds, 0 to save only on SIGTERM."""
 
     folder: Path
     run: str
@@ -46,13 +46,16 @@ class Checkpoints:
             old.unlink()
 
     def newest(self) -> Checkpoint | None:
-        """A newest file that was cut off on its way to or from S3 is passed over for the one before."""
+        """Return the newest readable checkpoint. A file that was truncated on its way to or from S3 is skipped.
+
+        Raises TrainingError if the checkpoint belongs to another job.
+        """
         for path in reversed(self._files()):
             found = self._read(path)
             if found is not None:
-                say(f"resuming from {path.name}")
+                print_line(f"resuming from {path.name}")
                 return found
-            say(f"{path.name} is damaged and not used")
+            print_line(f"{path.name} is damaged; ignoring it")
         return None
 
     def _files(self) -> list[Path]:
@@ -67,7 +70,7 @@ class Checkpoints:
             return None
         if state["run"] != self.run:
             raise TrainingError(
-                f"checkpoints/{path.name} is of another job (other hyperparameters, data or hosts); "
+                f"checkpoints/{path.name} belongs to another job (other hyperparameters, data or hosts); "
                 "give this job an empty checkpoint folder"
             )
         booster.set_attr(**{ATTRIBUTE: None})

@@ -1,31 +1,61 @@
-"""Several hosts as one: XGBoost's own collective, kept together by a tracker on the first host."""
+"""Train on several hosts as one: XGBoost's collective, with a tracker on the first host."""
 
 from __future__ import annotations
 
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from xgboost import collective
 from xgboost.tracker import RabitTracker
 
 from model.training.errors import TrainingError
-from model.training.hosts import Hosts
-from model.training.progress import say
+from model.training.progress import print_line
 
 PORT = 9099
-START_SECONDS = 600  # a host may still be pulling its data
+START_SECONDS = 600  # a host may still be downloading its data
 SILENCE_SECONDS = 1800
+ALONE = "algo-1"
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """`names` in the same order on every host. The first host runs the tracker and saves the model."""
+
+    names: tuple[str, ...]
+    current: str
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Hosts:
+        """Read resourceconfig.json: which hosts train together, and which one this is. Raises TrainingError."""
+        names = config.get("hosts", [ALONE])
+        current = config.get("current_host", names[0] if isinstance(names, list) and names else ALONE)
+        if not isinstance(names, list) or not names or len(set(names)) != len(names) or current not in names:
+            raise TrainingError("resourceconfig.json: `hosts` must list each host once, `current_host` among them")
+        return cls(tuple(sorted(names)), current)
+
+    @property
+    def index(self) -> int:
+        return self.names.index(self.current)
+
+    @property
+    def is_first(self) -> bool:
+        return self.index == 0
+
+    @property
+    def is_alone(self) -> bool:
+        return len(self.names) == 1
 
 
 @contextmanager
 def together(hosts: Hosts) -> Iterator[None]:
-    """Inside, XGBoost's sums and quantiles are those of all hosts."""
+    """Inside, XGBoost computes sums and quantiles over all hosts. Raises TrainingError if a host cannot be reached."""
     if hosts.is_alone:
         yield
         return
@@ -34,7 +64,7 @@ def together(hosts: Hosts) -> Iterator[None]:
     tracker = _tracker(hosts, address, port) if hosts.is_first else None
     if not tracker:
         _wait_for_tracker(address, port)
-    say(f"host {hosts.index + 1} of {len(hosts.names)} joins {hosts.names[0]}:{port}")
+    print_line(f"host {hosts.index + 1} of {len(hosts.names)} joins {hosts.names[0]}:{port}")
     with collective.CommunicatorContext(**_worker(hosts, address, port)):
         yield
     if tracker:
@@ -48,7 +78,7 @@ def _tracker(hosts: Hosts, address: str, port: int) -> RabitTracker:
 
 
 def _worker(hosts: Hosts, address: str, port: int) -> dict[str, int | str]:
-    """Sorted by task, ranks are the hosts' order: the first host is rank 0."""
+    """The tracker sorts by task id, so ranks follow the order of hosts: the first host is rank 0."""
     return {
         "dmlc_communicator": "rabit",
         "dmlc_tracker_uri": address,
@@ -59,7 +89,7 @@ def _worker(hosts: Hosts, address: str, port: int) -> dict[str, int | str]:
 
 
 def _wait_for_tracker(address: str, port: int) -> None:
-    """XGBoost's own retries last six seconds; hosts start further apart than that."""
+    """Wait for the first host: XGBoost retries for six seconds only, and hosts start further apart than that."""
     end = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -68,39 +98,39 @@ def _wait_for_tracker(address: str, port: int) -> None:
         except OSError as error:
             if time.monotonic() > end:
                 raise TrainingError(
-                    f"the first host does not answer at {address}:{port} within {START_SECONDS} s: {error}. "
-                    "Its own log says why; the hosts must be able to reach each other"
+                    f"the first host did not answer at {address}:{port} within {START_SECONDS} s: {error}. "
+                    "See its log, and check that the hosts can reach each other"
                 ) from error
             time.sleep(0.5)
 
 
 def _address(name: str) -> str:
-    """Names of hosts that start at the same time take a while to resolve."""
+    """Return a host's IP address; wait, because names of hosts that are starting take a while to resolve."""
     end = time.monotonic() + START_SECONDS
     while True:
         try:
             return socket.gethostbyname(name)
         except OSError as error:
             if time.monotonic() > end:
-                raise TrainingError(f"host {name} of resourceconfig.json cannot be found: {error}") from error
+                raise TrainingError(f"host {name} of resourceconfig.json cannot be resolved: {error}") from error
             time.sleep(1)
 
 
 def any_of(is_true: bool, hosts: Hosts) -> bool:
-    """Whether it is so on any host; all hosts get the same answer."""
+    """Return whether `is_true` on any host; all hosts get the same result."""
     if hosts.is_alone:
         return is_true
     return bool(collective.allreduce(np.array([int(is_true)], dtype=np.int32), collective.Op.MAX)[0])
 
 
 def from_first(value: T, hosts: Hosts) -> T:
-    """The first host's value."""
+    """Return the first host's value."""
     return gathered(value, hosts)[0]
 
 
 def gathered(value: T, hosts: Hosts) -> list[T]:
-    """Each host's value, in the hosts' order."""
+    """Return each host's value, in the order of hosts."""
     if hosts.is_alone:
         return [value]
-    # In a list of its own, because None cannot be sent.
+    # In a list, because None cannot be sent.
     return [collective.broadcast([value], root)[0] for root in range(len(hosts.names))]

@@ -1,7 +1,7 @@
 """Why a training job ends without a model.
 
-TrainingError      the job's order or its data are at fault: exit 1, the message goes to /opt/ml/output/failure
-StoppedError       SIGTERM came; what can be resumed is in /opt/ml/checkpoints: exit 143
+TrainingError      the job's configuration or data is wrong: exit 1, the message goes to /opt/ml/output/failure
+StoppedError       SIGTERM; /opt/ml/checkpoints has what is needed to resume: exit 143
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The folders of a training container, below /opt/ml or wherever DROPSCORE_ML_ROOT says."""
+"""The folders of a training container, below /opt/ml or DROPSCORE_ML_ROOT."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Folders:
         return self.root / "input" / "data" / name
 
     def config(self, name: str) -> dict[str, Any]:
-        """One of input/config/*.json; empty when there is none, as `docker run` without configuration has it."""
+        """Read input/config/<name>.json; empty if it is missing, as with a plain `docker run`. Raises TrainingError."""
         path = self.root / "input" / "config" / f"{name}.json"
         try:
             found = json.loads(path.read_bytes()) if path.exists() else {}
@@ -54,7 +54,10 @@ class Folders:
         return found
 
     def check_writable(self) -> None:
-        """Now, not after hours of training. An earlier run's reason to fail is no longer true."""
+        """Fail now, not after hours of training. Also removes the failure message of an earlier run.
+
+        Raises TrainingError.
+        """
         self.failure.unlink(missing_ok=True)
         for folder in (self.model, self.report, self.checkpoints):
             try:
@@ -69,7 +72,7 @@ class Folders:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """All of it or nothing, also when the machine is taken away in the middle."""
+    """Write the whole file or nothing, even if the host is lost in between."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(UNFINISHED + path.name)
     with unfinished.open("wb") as out:

@@ -1,4 +1,4 @@
-"""k-fold: train k times without one part of the rows, measure on that part. A finished fold survives a spot kill."""
+"""k-fold: train k times, each time without one fold of the rows, and measure on it. A resumed job keeps its folds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from model.training.data.labels import Vector
 from model.training.data.matrix import matrix_of
 from model.training.data.rows import Rows
 from model.training.folders import write_atomically
-from model.training.progress import Scores, say
+from model.training.progress import Scores, print_line
 from model.training.scoring import Scored, score
 
 Folds = NDArray[np.uint8]
@@ -24,7 +24,7 @@ Folds = NDArray[np.uint8]
 
 @dataclass(frozen=True, kw_only=True)
 class Fold:
-    """`scored` are the fold's own rows, which its model has not seen."""
+    """`scored` are the held-out rows, which the fold's model has not seen."""
 
     rounds: int
     best: Scores
@@ -38,11 +38,11 @@ class CrossValidation:
 
     @property
     def rounds(self) -> int:
-        """What early stopping found, on average: how long the model on all rows is trained."""
+        """The average of the folds' rounds: how many rounds the model on all rows is trained."""
         return max(1, round(float(np.mean([fold.rounds for fold in self.folds]))))
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """Mean and standard deviation over the folds (n - 1), by the metric's name."""
+        """Return each metric's mean and standard deviation (n - 1) over the folds."""
         found = {}
         for name in self.folds[0].best:
             if name.startswith("validation-"):
@@ -55,8 +55,8 @@ class CrossValidation:
         return Scored.joined([fold.scored for fold in self.folds])
 
 
-def deal(labels: Vector, k: int, seed: int, *, by_class: bool) -> Folds:
-    """Each row's fold: shuffled, sizes even, and with classes each class spread evenly."""
+def assign_folds(labels: Vector, k: int, seed: int, *, by_class: bool) -> Folds:
+    """Return each row's fold: shuffled, of equal sizes, and stratified if `by_class`."""
     folds = np.empty(len(labels), dtype=np.uint8)
     rng = np.random.default_rng(seed)
     start = 0
@@ -70,15 +70,15 @@ def deal(labels: Vector, k: int, seed: int, *, by_class: bool) -> Folds:
 def cross_validate(rows: Rows, trainer: Trainer, folder: Path, run: str) -> CrossValidation:
     k = rows.settings.kfold or 0
     labels = np.concatenate([block.labels for block in rows.blocks()])
-    dealt = deal(labels, k, rows.settings.booster["seed"], by_class=rows.settings.is_classification)
+    assigned = assign_folds(labels, k, rows.settings.booster["seed"], by_class=rows.settings.is_classification)
     folds = []
     for number in range(k):
         path = folder / f"fold-{number + 1}-of-{k}.npz"
         fold = _finished(path, run)
         if fold is None:
-            fold = _train(rows, dealt == number, trainer)
-            write_atomically(path, _bytes_of(fold, run))
-        say(f"fold {number + 1} of {k}: {fold.metric}={fold.best[fold.metric]:.6g} after {fold.rounds} rounds")
+            fold = _train(rows, assigned == number, trainer)
+            write_atomically(path, _to_bytes(fold, run))
+        print_line(f"fold {number + 1} of {k}: {fold.metric}={fold.best[fold.metric]:.6g} after {fold.rounds} rounds")
         folds.append(fold)
     return CrossValidation(folds=folds)
 
@@ -96,7 +96,7 @@ def _train(rows: Rows, is_held_out: NDArray[np.bool_], trainer: Trainer) -> Fold
     )
 
 
-def _bytes_of(fold: Fold, run: str) -> bytes:
+def _to_bytes(fold: Fold, run: str) -> bytes:
     facts = {"run": run, "rounds": fold.rounds, "best": fold.best, "metric": fold.metric}
     out = io.BytesIO()
     scored = fold.scored
@@ -105,7 +105,7 @@ def _bytes_of(fold: Fold, run: str) -> bytes:
 
 
 def _finished(path: Path, run: str) -> Fold | None:
-    """None as well for a fold of another job, or cut off on its way from S3: it is trained again."""
+    """Return a finished fold; None if it is missing, belongs to another job, or was truncated on its way from S3."""
     if not path.exists():
         return None
     try:
@@ -113,6 +113,6 @@ def _finished(path: Path, run: str) -> Fold | None:
             facts = json.loads(str(found["facts"]))
             scored = Scored(labels=found["labels"], scores=found["scores"], weights=found["weights"])
     except (ValueError, OSError, EOFError, zipfile.BadZipFile):
-        say(f"{path.name} is damaged and not used")
+        print_line(f"{path.name} is damaged; ignoring it")
         return None
     return Fold(**facts, scored=scored) if facts.pop("run") == run else None

@@ -1,6 +1,6 @@
 """`train`: one SageMaker training job in the folders below /opt/ml.
 
-Exit codes: 0 the model is saved; 1 it is not, and output/failure says why; 143 SIGTERM came and checkpoints are kept.
+Exit codes: 0 the model is saved; 1 training failed, and output/failure has the reason; 143 SIGTERM, checkpoints kept.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import xgboost
 from model.training.errors import StoppedError, TrainingError
 from model.training.folders import Folders
 from model.training.job import run
-from model.training.progress import say
-from model.training.stopping import Stop
+from model.training.progress import Stop, print_line
 
-REASON_CHARACTERS = 1024  # what SageMaker reads
+REASON_CHARACTERS = 1024  # SageMaker reads no more
 STOPPED = 143
 
 
@@ -28,23 +27,23 @@ def main() -> int:
     try:
         run(folders, stop)
     except StoppedError:
-        say("stopped by SIGTERM; start the job again with the same checkpoint folder to go on")
+        print_line("stopped by SIGTERM; run the job again with the same checkpoint folder to resume")
         return STOPPED
     except TrainingError as error:
         return _fail(folders, str(error))
     except xgboost.core.XGBoostError as error:
-        return _fail(folders, f"XGBoost refused: {_said(error)}")
+        return _fail(folders, f"XGBoost failed: {_xgboost_message(error)}")
     except Exception as error:  # noqa: BLE001
-        # The edge: an unforeseen message may quote a row, so the kind of error and the place must do.
-        places = [f"{at.name}:{at.lineno}" for at in traceback.extract_tb(error.__traceback__)]
+        # The message of an unexpected error may quote a row, so report only its type and place.
+        places = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
         return _fail(
-            folders, f"{type(error).__name__} at {' > '.join(places)}: a fault of the container, please report it"
+            folders, f"{type(error).__name__} at {' > '.join(places)}: this is a bug in the container, please report it"
         )
     return 0
 
 
-def _said(error: Exception) -> str:
-    """Without the times and places in XGBoost's sources that it puts first, and without its stack."""
+def _xgboost_message(error: Exception) -> str:
+    """Return the message without XGBoost's timestamps, source positions and stack trace."""
     text = re.sub(r"(- )?\[[\w.|: ]+\]:?( /\S+:\d+:)?", "", str(error).partition("Stack trace:")[0])
     return " ".join(text.split())
 

@@ -1,4 +1,4 @@
-"""What a model says to the rows of a channel: the very scores that serving would give."""
+"""Score the rows of a channel exactly as serving would."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from model.training.cluster import gathered
+from model.training.cluster import Hosts, gathered
 from model.training.data.labels import Vector
 from model.training.data.rows import Rows
-from model.training.hosts import Hosts
 
 Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """`scores` is one number a row, or for classes one probability a class; weights are 1 where none are given."""
+    """`scores` has one number per row, or one probability per class; weights are 1 unless the channel has them."""
 
     labels: Vector
     scores: Numbers
@@ -35,19 +34,20 @@ class Scored:
 
 
 def score(booster: xgboost.Booster, rows: Rows, hosts: Hosts) -> Scored:
+    """Return the scores of all hosts' rows."""
     parts = []
     for block in rows.blocks():
         is_softmax = rows.settings.objective == "multi:softmax"
-        kind = "margin" if is_softmax else "value"
-        # In place: a DMatrix would wait for the other hosts, who may have more blocks or fewer.
-        scores = booster.inplace_predict(block.features, predict_type=kind, validate_features=False)
+        predict_type = "margin" if is_softmax else "value"
+        # In place, because a DMatrix would wait for the other hosts, which may have fewer blocks.
+        scores = booster.inplace_predict(block.features, predict_type=predict_type, validate_features=False)
         weights = np.ones(len(block.labels), dtype=np.float32) if block.weights is None else block.weights
         parts.append(Scored(labels=block.labels, scores=_softmax(scores) if is_softmax else scores, weights=weights))
     return Scored.joined(gathered(Scored.joined(parts), hosts))
 
 
 def _softmax(margins: Numbers) -> Numbers:
-    """`multi:softmax` answers with the class alone; the report wants its probability too."""
+    """`multi:softmax` predicts only the class; the report needs its probability too."""
     powers = np.exp(margins - margins.max(axis=1, keepdims=True))
     shares: Numbers = powers / powers.sum(axis=1, keepdims=True)
     return shares

@@ -1,4 +1,4 @@
-"""What only an image can show: how it starts, and with how little it makes do."""
+"""Checks that need an image: how it starts, and under which restrictions it runs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ ROOT_USERS = {"", "root", "0"}
 
 def _container(subject: Subject) -> Container:
     if not isinstance(subject.server, Container):
-        raise SkippedError("only an image can show this")
+        raise SkippedError("this check needs an image")
     return subject.server
 
 
-@check("serve", "starts with the argument `serve`, as SageMaker starts it", needs_scores=False)
+@check("serve", "starts with the argument `serve`, which SageMaker passes", needs_scores=False)
 def serve(subject: Subject) -> Passed:
-    if not _container(subject).manner.argument:
-        do = "use an ENTRYPOINT that takes, or ignores, the argument `serve`; it replaces CMD"
-        raise FailedError("it starts without an argument only", do)
+    if not _container(subject).restrictions.argument:
+        do = "use an ENTRYPOINT that accepts or ignores the argument `serve`, which replaces CMD"
+        raise FailedError("it starts only without an argument", do)
     return Passed("it starts with `serve`")
 
 
@@ -35,16 +35,16 @@ def offline(subject: Subject) -> Passed:
     rows = subject.sample.some(2)
     content = body(rows)
     try:
-        said = container.answer_offline(content)
+        reply = container.answer_offline(content)
     except NotStartedError as error:
-        do = "put everything that it loads into the image or the artifact: endpoints of Dropscore have no way out"
-        raise FailedError(f"without a network it does not start: {error}", do) from None
-    if not same(scores(Reply(200, said, CSV, 0), content, len(rows)), subject.score(rows)):
-        raise FailedError("without a network it scores otherwise", "ask nobody while scoring")
-    return Passed("started and scored with no network at all")
+        do = "put everything that it loads into the image or the artifact: Dropscore's endpoints have no network access"
+        raise FailedError(f"it does not start without a network: {error}", do) from None
+    if not same(scores(Reply(200, reply, CSV, 0), content, len(rows)), subject.score(rows)):
+        raise FailedError("its scores differ without a network", "do not use the network for scoring")
+    return Passed("started and scored without a network")
 
 
-@check("non-root", "its user is not root", needs_scores=False)
+@check("non-root", "does not run as root", needs_scores=False)
 def non_root(subject: Subject) -> Passed:
     user = _container(subject).image_field("{{.Config.User}}")
     if user.partition(":")[0] in ROOT_USERS:
@@ -52,11 +52,11 @@ def non_root(subject: Subject) -> Passed:
     return Passed(f"runs as {user}")
 
 
-@check("read-only", "runs on a read-only root file system, with /tmp to write to", needs_scores=False)
+@check("read-only", "runs on a read-only root file system, with a writable /tmp", needs_scores=False)
 def read_only(subject: Subject) -> Passed:
     container = _container(subject)
-    if container.manner.read_only:
-        return Passed("runs with nothing to write to but /tmp")
+    if container.restrictions.read_only:
+        return Passed("runs with only /tmp writable")
     written = container.written_files()
     what = f"; it writes {', '.join(written[:5])}" if written else ""
     do = "write below /tmp only, and set PYTHONDONTWRITEBYTECODE=1, HOME and cache folders accordingly"
@@ -65,21 +65,21 @@ def read_only(subject: Subject) -> Passed:
 
 @check("capabilities", "runs with all capabilities dropped and no new privileges", needs_scores=False)
 def capabilities(subject: Subject) -> Passed:
-    if _container(subject).manner.capless:
-        return Passed("runs without any")
-    do = "do not switch users, change owners or listen below port 1024 at start; do such things in the Dockerfile"
+    if _container(subject).restrictions.no_capabilities:
+        return Passed("runs without capabilities")
+    do = "do not switch users or change owners at start, but in the Dockerfile; listen on port 1024 or above"
     raise FailedError("it does not start without capabilities", do)
 
 
-@check("port", "listens at 8080, and at $SAGEMAKER_BIND_TO_PORT where its label says so", needs_scores=False)
+@check("port", "listens on 8080, and on $SAGEMAKER_BIND_TO_PORT if its label says so", needs_scores=False)
 def port(subject: Subject) -> Passed:
     container = _container(subject)
     claims = container.image_field(f'{{{{index .Config.Labels "{PORT_LABEL}"}}}}') == "true"
-    honors = container.listens_at(OTHER_PORT)
+    honors = container.listens_on(OTHER_PORT)
     if claims and not honors:
-        do = f"read the port from SAGEMAKER_BIND_TO_PORT, {PORT} when unset, or take the label away"
-        raise FailedError(f"its label {PORT_LABEL} is true, but it does not listen at the port given", do)
+        do = f"read the port from SAGEMAKER_BIND_TO_PORT, {PORT} if it is unset, or remove the label"
+        raise FailedError(f"its label {PORT_LABEL} is true, but it does not listen on that port", do)
     if honors and not claims:
-        return Passed(f"listens at {PORT} and at the port given", f"say so: LABEL {PORT_LABEL}=true")
-    advice = "" if honors else "the embedded cloud needs a server that reads its port from SAGEMAKER_BIND_TO_PORT"
-    return Passed(f"listens at {PORT}" + (" and at the port given" if honors else ""), advice)
+        return Passed(f"listens on {PORT} and on $SAGEMAKER_BIND_TO_PORT", f"add LABEL {PORT_LABEL}=true")
+    advice = "" if honors else "for the embedded cloud, the server must read its port from SAGEMAKER_BIND_TO_PORT"
+    return Passed(f"listens on {PORT}" + (" and on $SAGEMAKER_BIND_TO_PORT" if honors else ""), advice)

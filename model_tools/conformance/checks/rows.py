@@ -1,4 +1,4 @@
-"""Rows out = rows in, in the same order, the same each time, whatever stands beside them."""
+"""Check that each row gets its score, in order, every time, and independent of other rows."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ TIMES = 3
 def row_counts(subject: Subject) -> Passed:
     for count in COUNTS:
         subject.score(subject.sample.some(count))
-    return Passed("1, 2 and 1000 rows came back as as many scores")
+    return Passed("1, 2 and 1000 rows gave as many scores")
 
 
-@check("line-ends", "a last line without its end, and lines that end in CR LF, are rows like all others")
+@check("line-ends", "accepts a last line without a line end, and lines that end in CR LF")
 def line_ends(subject: Subject) -> Passed:
     rows = subject.sample.some(5)
     expected = subject.score(rows)
@@ -30,8 +30,10 @@ def line_ends(subject: Subject) -> Passed:
     }.items():
         found = scores(subject.invoke(content), content, len(rows))
         if not same(found, expected):
-            raise FailedError(f"five rows {name} score otherwise", "read lines as text files have them")
-    return Passed("both are read")
+            raise FailedError(
+                f"five rows {name} get other scores", "accept both line ends, and a last line without one"
+            )
+    return Passed("accepts both")
 
 
 @check("order", "rows in another order give the same scores in that order")
@@ -39,41 +41,42 @@ def order(subject: Subject) -> Passed:
     rows = subject.sample.some(min(200, len(subject.sample.rows)))
     plain = subject.score(rows)
     if len(set(plain)) == 1:
-        raise SkippedError("all rows of the sample score the same; give rows that differ with --sample")
+        raise SkippedError("all rows of the sample get the same score; pass rows that differ with --sample")
     for seed in range(3):
         places = random.Random(seed).sample(range(len(rows)), len(rows))
         if not same(subject.score([rows[place] for place in places]), [plain[place] for place in places]):
-            do = "answer the scores in the order of the rows; a parallel map must be an ordered one"
-            raise FailedError("the same rows in another order do not give the same scores in that order", do)
+            do = "return the scores in the order of the rows; a parallel map must keep the order"
+            raise FailedError("shuffled rows do not get the same scores in shuffled order", do)
     return Passed(f"{len(rows)} rows, shuffled three times")
 
 
-@check("neighbours", "a row scores the same alone and among others")
+@check("neighbours", "a row gets the same score alone and among others")
 def neighbours(subject: Subject) -> Passed:
     rows = subject.sample.some(min(20, len(subject.sample.rows)))
     together = subject.score(rows)
     for number, (row, expected) in enumerate(zip(rows, together, strict=True), 1):
         if not same(subject.score([row]), [expected]):
-            do = "do not scale or impute by what else is in the body: Dropscore cuts files as it sees fit"
-            raise FailedError(f"row {number} of the sample scores otherwise when it is alone", do)
+            do = "do not scale or impute by other rows of the request: Dropscore may split a file anywhere"
+            raise FailedError(f"row {number} of the sample gets another score when it is alone", do)
     return Passed(f"{len(rows)} rows, together and one by one")
 
 
-@check("determinism", "the same body gives the same bytes each time")
+@check("determinism", "the same request gets the same bytes each time")
 def determinism(subject: Subject) -> Passed:
     content = body(subject.sample.some(100))
-    if len({subject.invoke(content).said for _ in range(TIMES)}) > 1:
-        do = "take out what is random or changes between requests: a job that is tried again must publish the same file"
-        raise FailedError(f"the same 100 rows, sent {TIMES} times, gave different answers", do)
+    if len({subject.invoke(content).content for _ in range(TIMES)}) > 1:
+        do = "remove randomness and state between requests: a retried job must publish the same file"
+        raise FailedError(f"the same 100 rows, sent {TIMES} times, got different replies", do)
     return Passed(f"the same bytes {TIMES} times")
 
 
 def same(found: Scores, expected: Scores) -> bool:
-    """Equal to six digits: arithmetic in another order may differ in the last bits."""
+    """Compare to six digits: arithmetic in another order may differ in the last bits."""
     return len(found) == len(expected) and all(
-        len(one) == len(other) and all(map(_is_close, one, other)) for one, other in zip(found, expected, strict=True)
+        len(left) == len(right) and all(map(_is_close, left, right))
+        for left, right in zip(found, expected, strict=True)
     )
 
 
-def _is_close(one: float, other: float) -> bool:
-    return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
+def _is_close(left: float, right: float) -> bool:
+    return math.isclose(left, right, rel_tol=1e-6, abs_tol=1e-9)

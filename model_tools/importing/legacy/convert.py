@@ -1,8 +1,8 @@
-"""Runs beside an older XGBoost: main(FOLDER, …) turns each FOLDER/source into FOLDER/model.ubj.
+"""Runs beside an older XGBoost: main(FOLDER, …) converts each FOLDER/source to FOLDER/model.ubj.
 
-It also writes random rows (rows.npy) with what this release predicts for them (expected.npy), and facts.json. The rows
-come from the model's own split values and categories, their neighbours, and missing values, to reach every leaf.
-FOLDER/order.json says how to read the source. The environment holds XGBoost and numpy only.
+It also writes random rows (rows.npy), this release's predictions for them (expected.npy), and facts.json. To reach
+every leaf, the rows use the model's split values and categories, values next to them, and missing values.
+FOLDER/order.json says how to read the source. The environment has only XGBoost and numpy.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OUTPUTS_LIMIT = 10_000
 MISSING_SHARE = 0.15
 NODES = ("left_children", "right_children", "split_indices")
 FIRST_WITH_SLICES, FIRST_WHERE_SLICES_FORGET, FIRST_WITHOUT_TREE_LIMIT = [1, 3], [1, 5], [2, 0]
-FIRST_THAT_SAYS_TREES_A_ROUND = [1, 6]
+FIRST_WITH_TREES_A_ROUND = [1, 6]
 Rows = NDArray[np.float32]
 
 
@@ -47,7 +47,7 @@ def convert(folder: Path) -> None:
     matrix = xgboost.DMatrix(rows, missing=missing, nthread=1)
     expected = booster.predict(matrix, iteration_range=(0, iterations), validate_features=False)
     if order["is_served"]:
-        shutil.copyfile(folder / "source", folder / "model.ubj")  # its digest is its name
+        shutil.copyfile(folder / "source", folder / "model.ubj")  # unchanged, because its digest names the version
     else:
         booster.save_model(str(folder / "model.ubj"))
     np.save(folder / "rows.npy", rows)
@@ -78,21 +78,26 @@ def load(content: bytearray, order: dict[str, Any]) -> xgboost.Booster:
 
 
 def check(learner: dict[str, Any]) -> None:
-    """XGBoost trusts a tree's numbers: one that points at itself, or past the end, would hang or crash the server."""
+    """Check the trees. XGBoost trusts them: a node that points at itself, or past the end, would hang or crash it.
+
+    Raises ModelImportError.
+    """
     features = int(learner["learner_model_param"]["num_feature"])
     if not 0 < features <= FEATURES_LIMIT:
-        raise ModelImportError(f"the model claims {features} features; 1 to {FEATURES_LIMIT} are served")
+        raise ModelImportError(f"the model has {features} features; 1 to {FEATURES_LIMIT} are supported")
     if outputs_of(learner) > OUTPUTS_LIMIT:
-        raise ModelImportError(f"the model claims {outputs_of(learner)} outputs; up to {OUTPUTS_LIMIT} are served")
+        raise ModelImportError(f"the model has {outputs_of(learner)} outputs; up to {OUTPUTS_LIMIT} are supported")
     if learner["gradient_booster"]["name"] != "gblinear" and not are_rounds(forest_of(learner), outputs_of(learner)):
-        raise ModelImportError("the model is damaged: its rounds and classes are not those of its trees")
+        raise ModelImportError("the model is damaged: its rounds and classes do not match its trees")
     for number, tree in enumerate(trees_of(learner)):
         if not is_tree(tree, features):
-            raise ModelImportError(f"tree {number} of the model is damaged: its nodes form no tree of its features")
+            raise ModelImportError(
+                f"tree {number} of the model is damaged: its nodes do not form a tree over its features"
+            )
 
 
 def are_rounds(forest: dict[str, Any], outputs: int) -> bool:
-    """Each tree is of an output that exists, and the rounds part all trees in their order."""
+    """Return whether each tree has a valid output, and the rounds divide all trees in order."""
     trees, bounds = len(forest["trees"]), forest.get("iteration_indptr")
     if bounds is not None and not (bounds[0] == 0 and bounds[-1] == trees and bounds == sorted(bounds)):
         return False
@@ -100,7 +105,7 @@ def are_rounds(forest: dict[str, Any], outputs: int) -> bool:
 
 
 def is_tree(tree: dict[str, Any], features: int) -> bool:
-    """Each node has one parent at most, the root has none, and what is split are features that exist."""
+    """Return whether each node has at most one parent, the root has none, and splits use valid features."""
     left, right, split = (np.array(tree[key], dtype=np.int64) for key in NODES)
     if not 0 < len(left) == len(right) == len(split):
         return False
@@ -117,14 +122,14 @@ def outputs_of(learner: dict[str, Any]) -> int:
 
 
 def settle_base_score(booster: xgboost.Booster) -> None:
-    """A linear model of before 1.6 counts no rounds; 3.1 would take it for untrained and leave its base_score out."""
+    """Fix linear models from before 1.6: they count no rounds, so 3.1 would ignore their base_score as untrained."""
     text = bytes(booster.save_raw("json"))
     if b'"name":"gblinear"' in text and b'"boost_from_average":"1"' in text:
         booster.load_model(bytearray(text.replace(b'"boost_from_average":"1"', b'"boost_from_average":"0"')))
 
 
 def forest_of(learner: dict[str, Any]) -> dict[str, Any]:
-    """Of gbtree and dart, which keeps it one deeper."""
+    """Return the forest of gbtree or of dart, which has it one level deeper."""
     booster = learner["gradient_booster"]
     forest: dict[str, Any] = booster.get("gbtree", booster)["model"]
     return forest
@@ -139,7 +144,7 @@ def trees_a_round(forest: dict[str, Any]) -> int:
 
 
 def iterations_of(booster: xgboost.Booster, learner: dict[str, Any], order: dict[str, Any]) -> int:
-    """Rounds to predict with, as XGBModel.predict and SageMaker's container choose them; 0 for a linear booster."""
+    """Return the rounds to predict with, as XGBModel.predict and SageMaker's container do; 0 for a linear booster."""
     if learner["gradient_booster"]["name"] == "gblinear":
         return 0
     rounds = int(booster.num_boosted_rounds())
@@ -154,10 +159,10 @@ def iterations_of(booster: xgboost.Booster, learner: dict[str, Any], order: dict
 
 
 def forget_stale_rounds(booster: xgboost.Booster, rounds: int, version: list[int]) -> None:
-    """A slice (`booster[0:3]`) of 1.3 to 1.7 keeps of the whole booster what its release does not predict with.
+    """Remove attributes that a slice (`booster[0:3]`) of 1.3 to 1.7 keeps from the whole booster but does not use.
 
-    Of 1.3 and 1.4 that is the best round. From 1.5 on it is `best_ntree_limit`, which training then wrote always, and
-    `best_iteration` only where early stopping had chosen: the former alone says nothing.
+    In 1.3 and 1.4, that is the best round. From 1.5 on it is `best_ntree_limit`, which training always wrote, while it
+    wrote `best_iteration` only after early stopping, so the former alone is meaningless.
     """
     if not FIRST_WITH_SLICES <= version < FIRST_WITHOUT_TREE_LIMIT:
         return
@@ -167,25 +172,25 @@ def forget_stale_rounds(booster: xgboost.Booster, rounds: int, version: list[int
 
 
 def best_rounds(booster: xgboost.Booster, learner: dict[str, Any], order: dict[str, Any]) -> int | None:
-    """A count of trees says more than a count of rounds: before 1.6 a file does not know how many trees a round has."""
-    trees, best = (known(booster, order, name) for name in ("best_ntree_limit", "best_iteration"))
+    """Prefer the count of trees to the count of rounds: before 1.6, a file lacks the number of trees per round."""
+    trees, best = (_attribute(booster, order, name) for name in ("best_ntree_limit", "best_iteration"))
     parallel = trees_a_round(forest_of(learner))
     if trees:
         return trees // parallel
     if best is None:
         return None
-    if order["version"] >= FIRST_THAT_SAYS_TREES_A_ROUND:
+    if order["version"] >= FIRST_WITH_TREES_A_ROUND:
         return best + 1
     if order["trees_a_round"] is None:
         raise ModelImportError(
-            f"early stopping chose {best + 1} rounds, but a file of this age does not say how many trees a round has. "
-            "Import it with --trees-a-round 1, or with the num_parallel_tree it was trained with",
+            f"early stopping chose {best + 1} rounds, but a file this old does not have the number of trees per round. "
+            "Pass --trees-a-round with the num_parallel_tree of training, which is 1 by default",
             code=Code.ROUNDS_UNKNOWN,
         )
     return (best + 1) * int(order["trees_a_round"]) // parallel
 
 
-def known(booster: xgboost.Booster, order: dict[str, Any], name: str) -> int | None:
+def _attribute(booster: xgboost.Booster, order: dict[str, Any], name: str) -> int | None:
     inside = booster.attr(name)
     value = order[name] if order[name] is not None else inside
     return None if value is None else int(value)
@@ -199,8 +204,8 @@ def name_features(booster: xgboost.Booster, names: list[str]) -> None:
 # A CSV of numbers cannot carry words, but codes give the same bits as a data frame with words. The sender must number
 # categories as in training (pandas: `series.cat.codes`); a wrong order cannot be detected.
 def categorical_columns(learner: dict[str, Any]) -> list[int]:
-    """Those that hold codes of categories, counted from 1."""
-    named = {at for at, kind in enumerate(learner.get("feature_types", [])) if kind == "c"}
+    """Return the columns that hold category codes, from 1."""
+    named = {index for index, feature_type in enumerate(learner.get("feature_types", [])) if feature_type == "c"}
     split = {tree["split_indices"][node] for tree in trees_of(learner) for node in tree.get("categories_nodes", [])}
     return [column + 1 for column in sorted(named | split)]
 
@@ -221,7 +226,7 @@ def random_rows(features: int, outputs: int, trees: list[dict[str, Any]], missin
 
 
 def splits(trees: list[dict[str, Any]]) -> dict[int, Rows]:
-    """Split values by feature; of a categorical split its categories and one more."""
+    """Return split values by feature; for a categorical split, its categories and one more."""
     values: dict[int, set[float]] = {}
     for tree in trees:
         categories = categories_of(tree)
@@ -233,10 +238,10 @@ def splits(trees: list[dict[str, Any]]) -> dict[int, Rows]:
 
 
 def categories_of(tree: dict[str, Any]) -> dict[int, list[float]]:
-    """By node; releases before 1.3 knew none."""
-    ways = ("categories_nodes", "categories_segments", "categories_sizes")
+    """Return categories by node; releases before 1.3 have none."""
+    keys = ("categories_nodes", "categories_segments", "categories_sizes")
     found = {}
-    for node, start, size in zip(*(tree.get(way, []) for way in ways), strict=True):
+    for node, start, size in zip(*(tree.get(key, []) for key in keys), strict=True):
         codes = tree["categories"][start : start + size]
         found[node] = [*codes, max(codes, default=-1) + 1]
     return found

@@ -12,7 +12,7 @@ import pytest
 
 from bench import serving
 from bench.models import Workload, workload
-from bench.servers import OUR_IMAGES_OWN, RIVALS_IN_ORDER, ROOT, Rival, running
+from bench.servers import IMAGE_ENVIRONMENT, RIVALS_IN_ORDER, ROOT, Rival, running
 from training import demo
 
 
@@ -24,7 +24,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Workload:
 
 
 def _here(workload: Workload, port: int, scratch: Path) -> tuple[Sequence[str], dict[str, str]]:
-    """Our server in this environment instead of one of its own."""
+    """Run our server in this environment instead of its own."""
     command, environment = RIVALS_IN_ORDER[0].start(workload, port, scratch)
     return [sys.executable, *command[1:]], environment
 
@@ -70,4 +70,4 @@ def test_rivals_are_pinned_by_hash() -> None:
 def test_our_server_is_started_as_its_image_starts_it() -> None:
     dockerfile = (ROOT / "containers" / "model" / "Dockerfile").read_text()
     set_there = {word for line in dockerfile.splitlines() if line.startswith("ENV ") for word in line.split()[1:]}
-    assert {f"{name}={value}" for name, value in OUR_IMAGES_OWN.items()} <= set_there
+    assert {f"{name}={value}" for name, value in IMAGE_ENVIRONMENT.items()} <= set_there

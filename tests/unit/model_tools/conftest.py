@@ -56,7 +56,7 @@ def zoo(release: str, name: str) -> bytes:
 
 
 def convert_all(found: Sequence[Found], limits: Limits | None = None) -> list[Converted]:
-    """Of many models at once: starting XGBoost is what takes long."""
+    """Convert many models at once, because starting XGBoost is slow."""
     with tempfile.TemporaryDirectory() as folder:
         places = [Path(folder, str(number)) for number in range(len(found))]
         for here, one in zip(places, found, strict=True):
@@ -65,7 +65,7 @@ def convert_all(found: Sequence[Found], limits: Limits | None = None) -> list[Co
 
 
 def predict(artifact: Path, rows: Rows) -> NDArray[np.float32]:
-    """What a reader of the artifact predicts, by its manifest."""
+    """Predict as a reader of the artifact does, by its manifest."""
     from model_tools.artifact import load
 
     manifest, model = load(artifact.read_bytes())

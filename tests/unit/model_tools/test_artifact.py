@@ -83,7 +83,7 @@ NOT_OURS = (
 
 @pytest.mark.parametrize("text", NOT_OURS)
 def test_manifest_that_is_not_ours_is_refused(text: bytes) -> None:
-    with pytest.raises(ModelImportError, match=r"not a manifest of ours"):
+    with pytest.raises(ModelImportError, match=r"not a Dropscore manifest"):
         load(tar_of((entry("manifest.json"), text)))
 
 
@@ -121,12 +121,12 @@ def test_anything_but_a_file_is_refused(kind: bytes) -> None:
 
 
 def test_gzip_that_unpacks_over_the_limit_is_refused() -> None:
-    with pytest.raises(ModelImportError, match="TOO_LARGE: unpacked, the artifact is over"):
+    with pytest.raises(ModelImportError, match="TOO_LARGE: when unpacked, the artifact exceeds"):
         members(gzip.compress(tar_of((entry("model.ubj"), bytes(64 * MIB)))))
 
 
 def test_archive_of_very_many_entries_is_refused() -> None:
-    with pytest.raises(ModelImportError, match="TOO_LARGE: the archive holds over 1000 entries"):
+    with pytest.raises(ModelImportError, match="TOO_LARGE: the archive has over 1000 entries"):
         members(tar_of(*((entry(str(number), tarfile.DIRTYPE), b"") for number in range(1001))))
 
 
@@ -164,7 +164,7 @@ def _fail(*_: object) -> None:
     raise OSError("disk")
 
 
-def test_unpack_writes_what_sagemaker_would(tmp_path: Path) -> None:
+def test_unpack_writes_the_files_as_sagemaker_does(tmp_path: Path) -> None:
     pack(tmp_path / "model.tar.gz", MANIFEST, MODEL)
     unpack(tmp_path / "model.tar.gz", tmp_path / "opt")
     assert sorted(path.name for path in (tmp_path / "opt").iterdir()) == ["manifest.json", "model.ubj"]

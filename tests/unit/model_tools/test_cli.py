@@ -37,7 +37,7 @@ def test_json_is_the_manifest_and_nothing_else(served: Path, tmp_path: Path) -> 
     assert json.loads(shown.stdout)["source"]["name"] == "mine.pkl"
 
 
-def test_show_of_something_else_is_an_error_of_ours(tmp_path: Path) -> None:
+def test_show_of_another_file_is_a_dropscore_error(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"x")
     done = CliRunner().invoke(app, ["show", str(tmp_path / "x")])
     assert isinstance(done.exception, ModelImportError)
@@ -47,7 +47,7 @@ def test_show_of_something_else_is_an_error_of_ours(tmp_path: Path) -> None:
 def test_show_of_a_model_without_a_manifest_names_the_command(booster: xgboost.Booster, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(booster.save_raw("ubj"))
     done = CliRunner().invoke(app, ["show", str(tmp_path / "x")])
-    assert "not a served artifact. Make one: dropscore model import" in str(done.exception)
+    assert "it is not an artifact. Make one with dropscore model import" in str(done.exception)
 
 
 def test_absent_file_is_wrong_usage(tmp_path: Path) -> None:

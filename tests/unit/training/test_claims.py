@@ -13,7 +13,7 @@ CLAIMS = Path(__file__).parents[4] / "shared" / "data" / "claims"
 
 
 def encoded() -> pd.DataFrame:
-    """Label first; what is no number becomes a column a value."""
+    """Put the label first, and encode each non-numeric column as one column per value."""
     joined = pd.read_csv(CLAIMS / "claims.csv").merge(pd.read_csv(CLAIMS / "customers.csv"), on="policy_id")
     labels, rest = joined.pop("fraud"), joined.drop(columns="policy_id")
     table = pd.get_dummies(rest, dtype=int)

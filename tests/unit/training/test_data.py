@@ -17,7 +17,7 @@ def test_rows_look_like_the_public_data() -> None:
     assert (features[:, 29] >= 0).all()
 
 
-def test_first_rows_are_the_same_whatever_the_number_asked_for(tmp_path: Path) -> None:
+def test_first_rows_do_not_depend_on_the_count(tmp_path: Path) -> None:
     data.write(tmp_path / "few.csv", 3, seed=7)
     data.write(tmp_path / "many.csv", data.BLOCK_ROWS + 3, seed=7)
     few, many = (tmp_path / "few.csv").read_text(), (tmp_path / "many.csv").read_text()
@@ -35,7 +35,7 @@ def test_text_reads_back_to_the_same_numbers_and_is_500_bytes_a_row(tmp_path: Pa
     assert (tmp_path / "rows.csv").stat().st_size / 200 == pytest.approx(500, rel=0.02)
 
 
-def test_label_comes_first_when_asked_for(tmp_path: Path) -> None:
+def test_label_comes_first_with_the_option(tmp_path: Path) -> None:
     data.write(tmp_path / "rows.csv", 2000, label=True)
     table = np.loadtxt(tmp_path / "rows.csv", delimiter=",")
     features, labels = next(data.blocks(2000))

@@ -50,7 +50,7 @@ def test_it_leaves_an_artifact_that_serves_and_a_report(rows: Path, tmp_path: Pa
     assert report["model"]["hosts"] == int(hosts)
 
 
-def test_checkpoints_are_kept_where_asked_and_used(rows: Path, tmp_path: Path) -> None:
+def test_checkpoints_are_kept_and_used(rows: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     order = ("--data", rows, "-p", "checkpoint_every=2", "--checkpoints", kept, "--out", tmp_path / "model.tar.gz")
     run(*order, "-p", "num_round=4")
@@ -66,18 +66,18 @@ def test_a_failed_job_tells_its_own_reason_and_writes_nothing(rows: Path, tmp_pa
 
 
 def test_a_host_that_fails_stops_the_others(rows: Path, tmp_path: Path) -> None:
-    """One row for two hosts: the second has none and ends, the first waits for it until it is stopped."""
+    """With one row for two hosts, the second fails without rows, and the first waits until it is stopped."""
     one = tmp_path / "one.csv"
     one.write_text("1,2\n")
     job = LocalJob(train=one, validation=None, hyperparameters={}, hosts=2)
-    with pytest.raises(TrainingFailedError, match="no row for this host"):
+    with pytest.raises(TrainingFailedError, match="no rows for this host"):
         job.run(tmp_path / "home")
 
 
 def test_a_folder_without_data_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     job = LocalJob(train=tmp_path / "empty", validation=None, hyperparameters={})
-    with pytest.raises(ConfigurationError, match=r"holds no file that ends in \.csv"):
+    with pytest.raises(ConfigurationError, match=r"has no file that ends in \.csv"):
         job.run(tmp_path / "home")
 
 
@@ -93,7 +93,7 @@ def test_pairs_win_over_the_file_and_all_is_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[1]"])
-def test_a_file_that_is_no_json_object_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_json_object_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "order.json").write_text(text)
     with pytest.raises(ConfigurationError, match=r"order\.json"):
         chosen(tmp_path / "order.json", [])

@@ -53,8 +53,8 @@ GUARDS = (
     Guard(
         "a-slow-body-takes-no-place",
         SERVING + "http/contract.py",
-        "            body = self.read(take)\n            with service.gate.place():\n",
-        "            with service.gate.place():\n                body = self.read(take)\n",
+        "            body = self.read(take)\n            with service.admission.place():\n",
+        "            with service.admission.place():\n                body = self.read(take)\n",
         UNIT + "http/test_hostile.py::test_slow_bodies_keep_nobody_out_and_end",
     ),
     Guard(

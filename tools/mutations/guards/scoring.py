@@ -78,7 +78,7 @@ REPLIES = (
     Guard(
         "a-late-credential-endpoint-ends-no-job",
         "containers/worker/main.py",
-        '    except AWS_ERRORS as error:\n        return _left(fault(error, "calling AWS"))\n',
+        '    except AWS_ERRORS as error:\n        return _exit_code(fault(error, "calling AWS"))\n',
         "",
         UNIT + "scoring/test_exit_codes.py::test_a_credential_endpoint_that_does_not_answer_is_transient",
     ),

@@ -1,7 +1,7 @@
-"""JSON bodies to a float32 matrix: one document with `instances`, or JSON Lines with one row a line.
+"""Read a JSON request into a float32 matrix: one document with `instances`, or JSON Lines with one row per line.
 
-A row is a list of numbers, or an object with that list under `features`. `null` and NaN are missing. Rows are read in
-short runs: a run without a fault costs little, and only one with a fault is looked at row by row.
+A row is a list of numbers, or an object with that list under `features`. `null` and NaN are missing values. Rows are
+read in short runs; only a run with a fault is checked row by row, which is slow.
 """
 
 from __future__ import annotations
@@ -18,40 +18,41 @@ from model.serving.refusal import MAX_NAMED_ROWS, Fault, RefusalError, cell_faul
 
 NUMBER_OR_MISSING = {float, type(None)}
 RUN = 64  # rows
-# Numbers become float64 at once, whole ones too: an integer of any length, as `float` reads it.
+# Read every number as float64, integers of any length included.
 _decoder = json.JSONDecoder(parse_int=float, parse_constant=float)
 
 
 class _NotJson(str):
-    """Why a line is no JSON, in the place of its row."""
+    """Why a line is not JSON; stands in the list of rows in place of the row."""
 
 
 def parse_document(body: bytes, schema: Schema) -> Matrix:
-    """`{"instances": [row, …]}`, or the bare list of rows."""
+    """Read `{"instances": [row, …]}`, or only the list of rows. Raises a RefusalError that names the bad rows."""
     document = _load(body, json.detect_encoding(body))
     if isinstance(document, dict) and document.keys() == {"instances"}:
         document = document["instances"]
     if isinstance(document, _NotJson):
         raise _bad_document(document)
     if not isinstance(document, list):
-        raise _bad_document('send {"instances": [[…], …]} or [[…], …], with nothing beside it')
+        raise _bad_document('send {"instances": [[…], …]} or [[…], …], without other keys')
     return _matrix(_runs(document), schema)
 
 
 def parse_lines(body: bytes, schema: Schema) -> Matrix:
+    """Read one row per line. Raises a RefusalError that names the bad rows."""
     lines = body.removesuffix(b"\n").split(b"\n") if body else []
     return _matrix(map(_rows_of, _runs(lines)), schema)
 
 
 def _bad_document(why: str) -> RefusalError:
-    return RefusalError(400, "BAD_JSON", f"the body is not the JSON of rows: {why}")
+    return RefusalError(400, "BAD_JSON", f"the request is not JSON rows: {why}")
 
 
 def _load(text: bytes, encoding: str = "utf-8") -> Any:
     try:
         return _decoder.decode(text.decode(encoding))
     except json.JSONDecodeError as error:
-        return _NotJson(f"it breaks off or goes wrong at character {error.pos + 1}")
+        return _NotJson(f"it is invalid or incomplete at character {error.pos + 1}")
     except UnicodeDecodeError:
         return _NotJson("it is not UTF-8")
     except RecursionError:
@@ -63,10 +64,11 @@ def _runs(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def _rows_of(lines: Sequence[bytes]) -> list[Any]:
-    """The JSON of each line. All lines as one list when that is sure to be the same: it takes a fifth of the time.
+    """Return the JSON value of each line.
 
-    It is, when every line begins and ends as a row does and there are as many rows as lines: a row across two lines
-    would hold a list or a text, and a row of numbers holds neither.
+    Decoding all lines as one list takes a fifth of the time. It gives the same values if every line begins and ends as
+    a row does and there are as many rows as lines: a row that spans two lines would contain a list or a string, and a
+    flat row contains neither.
     """
     if all(line[:1] in (b"[", b"{") and line[-1:] in (b"]", b"}") for line in map(bytes.strip, lines)):
         rows = _load(b"[" + b",".join(lines) + b"]")
@@ -101,14 +103,14 @@ def _matrix(runs: Iterable[Sequence[Any]], schema: Schema) -> Matrix:
 
 
 def _numbers(rows: Sequence[Any], schema: Schema) -> Matrix | None:
-    """None when one of them is not a row."""
+    """Return the rows as a matrix; None if one of them is not a valid row."""
     lists = [_cells(row) for row in rows]
     if not all(type(cells) is list and len(cells) == schema.features for cells in lists):
         return None
     cells = list(chain.from_iterable(lists))
     if not set(map(type, cells)) <= NUMBER_OR_MISSING:
         return None
-    with np.errstate(over="ignore"):  # too large for float32 becomes infinity, which is refused by row
+    with np.errstate(over="ignore"):  # a value too large for float32 becomes infinity, which is rejected by row
         return np.array(cells, dtype=np.float64).astype(np.float32).reshape(-1, schema.features)
 
 

@@ -1,4 +1,4 @@
-"""What a body must look like for the model, and the last checks that rows of every format share."""
+"""The columns that the model expects, and the checks that rows of every format share."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from model.serving.refusal import MAX_NAMED_ROWS, Fault, RefusalError, cell_fault
 
 Matrix = NDArray[np.float32]
-LARGEST_CODE = 1 << 24  # XGBoost's own limit: beyond it float32 cannot tell two whole numbers apart
+LARGEST_CODE = 1 << 24  # XGBoost's limit: above it, float32 cannot represent every integer
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schema:
-    """`names` is empty when the model has none; `categorical` counts from 0."""
+    """The model's features. `names` is empty if the model has none; `categorical` are indexes from 0."""
 
     features: int
     names: tuple[str, ...] = ()
@@ -26,18 +26,19 @@ class Schema:
 
     @property
     def names_digest(self) -> str | None:
-        """12 hex digits that stand for the names in their order, by which a client knows whose features it sends."""
+        """12 hex digits of a hash of the names in order, by which a client checks that it sends the right features."""
         listed = json.dumps(list(self.names), separators=(",", ":")).encode()
         return hashlib.sha256(listed).hexdigest()[:12] if self.names else None
 
     def order(self, names: Sequence[str]) -> list[int]:
-        """For each feature the place of its column. Names that are none of the model's say nothing: by position."""
-        # By position, columns that have the model's names in another order would be scored wrongly without an error.
-        known = set(self.names)
-        if not known.intersection(names):
+        """Return the index of each feature's column. If no name is a feature's name, columns go by position.
+
+        Raises RefusalError WRONG_COLUMN_NAMES if some names match and others do not.
+        """
+        if not set(self.names).intersection(names):
             return list(range(self.features))
         if sorted(names) != sorted(self.names):
-            message = "some columns are named as the model's features and some are not; name all of them, or none"
+            message = "some columns have names of the model's features and others do not; name all columns, or none"
             raise RefusalError(400, "WRONG_COLUMN_NAMES", message)
         places = {name: place for place, name in enumerate(names)}
         return [places[name] for name in self.names]
@@ -49,11 +50,14 @@ class Schema:
         return Fault(row, None, "WRONG_COLUMN_COUNT", f"row {row} has {self._columns(found)}")
 
     def _columns(self, found: int) -> str:
-        return f"{'1 column' if found == 1 else f'{found} columns'}, the model needs {self.features}"
+        return f"{'1 column' if found == 1 else f'{found} columns'}, but the model has {self.features} features"
 
 
 def checked(matrix: Matrix, schema: Schema, order: Sequence[int] | None = None) -> Matrix:
-    """The rows with their columns in the model's order; refused where XGBoost would refuse or misread a cell."""
+    """Return the rows with their columns in the model's order.
+
+    Raises a RefusalError for cells that XGBoost would reject or misread.
+    """
     if faults := value_faults(matrix, schema, order):
         raise RefusalError.of_rows(faults)
     places = places_of(schema, order)
@@ -61,11 +65,11 @@ def checked(matrix: Matrix, schema: Schema, order: Sequence[int] | None = None) 
 
 
 def value_faults(matrix: Matrix, schema: Schema, order: Sequence[int] | None = None) -> list[Fault]:
-    """The first rows whose cells are numbers that the model cannot take; at most one more than a refusal names."""
-    bad = np.isinf(matrix)  # as `DMatrix` does
+    """Return the faults of rows with numbers that the model cannot score; at most one more than a refusal names."""
+    bad = np.isinf(matrix)  # `DMatrix` rejects them too
     places = places_of(schema, order)
     for column in (places[feature] for feature in schema.categorical):
-        bad[:, column] |= _is_no_code(matrix[:, column])
+        bad[:, column] |= _is_not_a_code(matrix[:, column])
     if not bad.any():
         return []
     rows = np.flatnonzero(bad.any(axis=1))[: MAX_NAMED_ROWS + 1]
@@ -76,7 +80,7 @@ def value_faults(matrix: Matrix, schema: Schema, order: Sequence[int] | None = N
 
 
 def moved(faults: Sequence[Fault], rows: Sequence[int]) -> list[Fault]:
-    """The same faults of cells, where the first row that was looked at is `rows[0]` of the body, and so on."""
+    """Return the faults with row numbers of the request: row 1 of the checked rows is `rows[0]`, and so on."""
     return [cell_fault(rows[fault.row - 1], fault.column or 0, fault.code) for fault in faults]
 
 
@@ -84,7 +88,7 @@ def places_of(schema: Schema, order: Sequence[int] | None) -> list[int]:
     return list(order or range(schema.features))
 
 
-def _is_no_code(cells: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """XGBoost would cut 2.5 to 2 and take -1 for a missing value."""
+def _is_not_a_code(cells: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Find cells that are not a category code: XGBoost would truncate 2.5 to 2 and read -1 as missing."""
     bad: NDArray[np.bool_] = ~np.isnan(cells) & ((cells < 0) | (cells >= LARGEST_CODE) | (cells != np.floor(cells)))
     return bad

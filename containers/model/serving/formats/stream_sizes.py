@@ -1,6 +1,6 @@
-"""What the messages of an Arrow stream unpack to, read from their heads: pyarrow itself says so only after unpacking.
+"""Read the uncompressed size of an Arrow stream's messages from their metadata. pyarrow knows it only after unpacking.
 
-A head is a FlatBuffer: https://arrow.apache.org/docs/format/Columnar.html, `Message.fbs` for the fields' numbers.
+The metadata is a FlatBuffer: https://arrow.apache.org/docs/format/Columnar.html, `Message.fbs` for the field numbers.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import ipc
 
-_HEADER, _LENGTH, _BUFFERS, _COMPRESSION = 2, 0, 2, 3  # of Message; of RecordBatch
+_HEADER, _LENGTH, _BUFFERS, _COMPRESSION = 2, 0, 2, 3  # field numbers of Message, then of RecordBatch
 _BUFFER = struct.Struct("<qq")
 
 
 def batch_sizes(body: bytes) -> Iterator[tuple[int, int]]:
-    """(rows, bytes of its unpacked buffers) of each batch. ValueError for a head that makes no sense."""
+    """Yield (rows, bytes of uncompressed buffers) of each batch. Raises ValueError if the metadata is invalid."""
     reader = ipc.MessageReader.open_stream(pa.BufferReader(body))
     try:
         while True:
@@ -26,7 +26,7 @@ def batch_sizes(body: bytes) -> Iterator[tuple[int, int]]:
     except StopIteration:
         return
     except struct.error:
-        raise ValueError("an offset points outside of a message") from None
+        raise ValueError("an offset points outside the message") from None
 
 
 def _size(head: bytes, body: pa.Buffer) -> tuple[int, int]:
@@ -46,11 +46,12 @@ def _buffers(head: bytes, place: int) -> list[tuple[int, int]]:
 
 
 def _unpacked(body: pa.Buffer, offset: int, size: int) -> int:
-    """A compressed buffer begins with its size when unpacked; -1 says that it is not compressed."""
+    """Return the size after decompression. A compressed buffer begins with it; -1 means that it is not compressed."""
     if size == 0:
         return 0
-    said: int = struct.unpack("<q", body.slice(offset, 8).to_pybytes())[0]
-    return max(said, size)
+
+    declared: int = struct.unpack("<q", body.slice(offset, 8).to_pybytes())[0]
+    return max(declared, size)
 
 
 def _offset(head: bytes, place: int) -> int:
@@ -58,7 +59,7 @@ def _offset(head: bytes, place: int) -> int:
 
 
 def _field(head: bytes, table: int, number: int) -> int:
-    """Where a table's field is; 0 when it is absent."""
+    """Return the position of a table's field; 0 if it is absent."""
     (back,) = struct.unpack_from("<i", head, table)
     (size,) = struct.unpack_from("<H", head, table - back)
     if 4 + 2 * number >= size:

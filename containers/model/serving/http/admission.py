@@ -1,4 +1,4 @@
-"""How much runs at once: a few requests score, some more wait, the rest are told to come back."""
+"""Limit concurrent requests: some are scored, some wait, and the rest get 503 with Retry-After."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from contextlib import ExitStack, contextmanager
 from model.serving.refusal import RefusalError
 
 
-class Gate:
-    """`running` requests score at one time and `waiting` more may queue; bodies take `memory_bytes` at most.
+class Admission:
+    """At most `running` requests are scored at once, `waiting` more may queue, and all use at most `memory_bytes`.
 
-    A request that is still arriving takes no place, only the memory of what has arrived: slow clients keep nobody out.
+    A request that is still arriving takes only the memory of the bytes that have arrived, not a place, so slow clients
+    do not block others.
     """
 
     def __init__(self, *, running: int, waiting: int, memory_bytes: int) -> None:
         self.running = running
         self.places = running + waiting
-        self._taken = self._here = 0
+        self._taken = self._in_progress = 0
         self._memory_bytes = memory_bytes
         self._is_open = True
         self._changed = threading.Condition()
@@ -26,36 +27,37 @@ class Gate:
 
     @contextmanager
     def request(self) -> Iterator[Callable[[int], None]]:
-        """From a request's head to its answer. Yields what takes memory for its body, until the request ends."""
+        """Hold this from a request's head until its reply is written.
+
+        Yields a function that reserves bytes of memory until then. Raises RefusalError STOPPING; the function, BUSY.
+        """
         held = [0]
 
         def take(size: int) -> None:
             with self._changed:
                 if size > self._memory_bytes:
-                    raise _come_back(
-                        "BUSY", "bodies that are here already fill the memory; send the request again later"
-                    )
+                    raise _come_back("BUSY", "other requests use all memory for requests; send the request again later")
                 self._memory_bytes -= size
                 held[0] += size
 
         with self._changed:
             if not self._is_open:
                 raise _come_back("STOPPING", "the server is stopping; send the request again")
-            self._here += 1
+            self._in_progress += 1
         try:
             yield take
         finally:
             with self._changed:
                 self._memory_bytes += held[0]
-                self._here -= 1
+                self._in_progress -= 1
                 self._changed.notify_all()
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Hold one place from when the body has arrived until the answer is written."""
+        """Hold one place from when the request has arrived until the reply is written. Raises RefusalError BUSY."""
         with self._changed:
             if self._taken == self.places:
-                raise _come_back("BUSY", f"{self.places} requests are here already; send the request again later")
+                raise _come_back("BUSY", f"{self.places} requests are running or waiting; send the request again later")
             self._taken += 1
         try:
             yield
@@ -65,7 +67,7 @@ class Gate:
 
     @contextmanager
     def slots(self, most: int = 1) -> Iterator[int]:
-        """Hold a core while parsing and scoring; up to `most` idle ones, as far as that is fair. Yields how many."""
+        """Hold a core while parsing and scoring, and up to `most` if others are idle. Yields the number of cores."""
         with ExitStack() as held:
             held.enter_context(self._slots)
             taken, most = 1, min(most, self._fair_share)
@@ -76,18 +78,18 @@ class Gate:
 
     @property
     def _fair_share(self) -> int:
-        """More cores for one than for others who are here, be they still sending, would leave some idle in the end."""
-        return self.running // max(1, self._here)
+        """The cores for one request: an equal share among all, including requests that are still arriving."""
+        return self.running // max(1, self._in_progress)
 
     def close(self, timeout_seconds: float) -> bool:
-        """Let no request in any more; True when all that were in have left before the time was up."""
+        """Admit no more requests. Return True if those in progress have ended within `timeout_seconds`."""
         with self._changed:
             self._is_open = False
         return self.is_idle_within(timeout_seconds)
 
     def is_idle_within(self, timeout_seconds: float) -> bool:
         with self._changed:
-            return self._changed.wait_for(lambda: self._here == 0, timeout_seconds)
+            return self._changed.wait_for(lambda: self._in_progress == 0, timeout_seconds)
 
 
 def _come_back(code: str, message: str) -> RefusalError:

@@ -1,4 +1,4 @@
-"""How many connections are open: a bounded number, of which the one that is idle longest makes room for a new one."""
+"""Limit the open connections. If there are too many, the one that has been idle longest is closed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Connections:
         self._changed = threading.Condition()
 
     def admit(self, client: socket.socket, timeout_seconds: float) -> bool:
-        """False when there is no room even after the timeout: all connections are busy."""
+        """Return False if all connections are busy until the timeout."""
         with self._changed:
             if len(self._open) >= self._most and self._idle:
                 self._hang_up(next(iter(self._idle)))
@@ -28,7 +28,7 @@ class Connections:
     def _hang_up(self, client: socket.socket) -> None:
         del self._idle[client]
         with contextlib.suppress(OSError):
-            client.shutdown(socket.SHUT_RDWR)  # wakes its thread, which then leaves
+            client.shutdown(socket.SHUT_RDWR)  # wakes its thread, which then calls `leave`
 
     def leave(self, client: socket.socket) -> None:
         with self._changed:
@@ -37,7 +37,7 @@ class Connections:
 
     @contextlib.contextmanager
     def resting(self, client: socket.socket) -> Iterator[None]:
-        """While a connection waits for its next request."""
+        """Mark a connection as idle while it waits for its next request."""
         with self._changed:
             self._idle[client] = None
         try:

@@ -1,4 +1,4 @@
-"""The SageMaker contract: GET /ping, GET /execution-parameters, POST /invocations."""
+"""SageMaker's container contract: GET /ping, GET /execution-parameters, POST /invocations."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from socketserver import ThreadingTCPServer
 from typing import Any
 
-from model.serving import parallel as pieces
-from model.serving.http.admission import Gate
+from model.serving import parallel
+from model.serving.http.admission import Admission
 from model.serving.http.connections import Connections
 from model.serving.http.handler import JSON, HttpHandler, internal_error
 from model.serving.invocation import CSV, Invocation
 from model.serving.log import log
 from model.serving.model import Model
-from model.serving.output_kind import HEADER
+from model.serving.output_type import HEADER
 from model.serving.refusal import RefusalError
 
-MORE_CONNECTIONS = 64  # than places: for pings, and for requests that are told to come back
+MORE_CONNECTIONS = 64  # in addition to places: for pings, and for requests that get 503
 METHODS = {"/ping": "GET", "/execution-parameters": "GET", "/invocations": "POST"}
 MEBIBYTE = 1024 * 1024
 
@@ -29,16 +29,16 @@ MEBIBYTE = 1024 * 1024
 @dataclass(frozen=True, kw_only=True)
 class Service:
     model: Model
-    gate: Gate
+    admission: Admission
     max_body_bytes: int
     transfer_seconds: float = 8
 
     @property
     def execution_parameters(self) -> dict[str, object]:
-        """What batch transform asks for before it sends anything."""
+        """What batch transform requests before it sends rows."""
         megabytes = self.max_body_bytes // MEBIBYTE
         return {
-            "MaxConcurrentTransforms": self.gate.running,
+            "MaxConcurrentTransforms": self.admission.running,
             "BatchStrategy": "MULTI_RECORD",
             "MaxPayloadInMB": max(1, megabytes),
         }
@@ -51,13 +51,13 @@ class Server(ThreadingTCPServer):
 
     def __init__(self, address: tuple[str, int], service: Service) -> None:
         self.service = service
-        self._connections = Connections(service.gate.places + MORE_CONNECTIONS)
+        self._connections = Connections(service.admission.places + MORE_CONNECTIONS)
         self._is_stopping = threading.Event()
         super().__init__(address, Handler)
         self.server_port = int(self.server_address[1])
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """In the thread that accepts: while all connections are busy, newcomers wait in the system's queue."""
+        """Run in the accepting thread: while all connections are busy, new ones wait in the system's backlog."""
         while not self._connections.admit(request, timeout_seconds=0.05):
             if self._is_stopping.is_set():
                 self.shutdown_request(request)
@@ -91,17 +91,17 @@ class Handler(HttpHandler):
     def setup(self) -> None:
         self.transfer_seconds = self.server.service.transfer_seconds
 
-    def is_asked(self) -> bool:
+    def has_request(self) -> bool:
         with self.server.resting(self.request):
-            return super().is_asked()
+            return super().has_request()
 
     def answer(self) -> None:
         path, method = self.head.path, self.head.method
         if path not in METHODS:
-            raise RefusalError(404, "NOT_FOUND", f"this server answers {', '.join(METHODS)}")
+            raise RefusalError(404, "NOT_FOUND", f"unknown path; available: {', '.join(METHODS)}")
         if method != METHODS[path]:
             allowed = METHODS[path]
-            raise RefusalError(405, "WRONG_METHOD", f"{path} answers {allowed} only", headers={"Allow": allowed})
+            raise RefusalError(405, "WRONG_METHOD", f"{path} accepts {allowed} only", headers={"Allow": allowed})
         if path == "/invocations":
             self._invoke()
         else:
@@ -111,33 +111,33 @@ class Handler(HttpHandler):
     def _invoke(self) -> None:
         self._check_length()
         invocation, service = Invocation.of(self.head), self.server.service
-        with service.gate.request() as take:  # left only when the answer is out
+        with service.admission.request() as take:  # held until the reply is written
             body = self.read(take)
-            with service.gate.place():
-                answer = self._scored(body, invocation)
-                kind = f"{CSV}; charset=utf-8" if invocation.answer_type == CSV else invocation.answer_type
-                self.send(200, kind, answer, {HEADER: service.model.attributes})
+            with service.admission.place():
+                reply = self._score(body, invocation)
+                content_type = f"{CSV}; charset=utf-8" if invocation.reply_type == CSV else invocation.reply_type
+                self.send(200, content_type, reply, {HEADER: service.model.attributes})
 
     def _check_length(self) -> None:
         limit = self.server.service.max_body_bytes
         if not self.head.has_length:
             raise RefusalError(411, "LENGTH_REQUIRED", "send Content-Length", closes=True)
         if self.unread > limit:
-            raise RefusalError(413, "BODY_TOO_LARGE", f"the body has {self.unread} bytes, the limit is {limit}")
+            raise RefusalError(413, "BODY_TOO_LARGE", f"the request has {self.unread} bytes, but the limit is {limit}")
 
-    def _scored(self, body: bytes, invocation: Invocation) -> bytes:
-        gate, waited = self.server.service.gate, time.monotonic()
-        with gate.slots(pieces.count(len(body), gate.running)) as cores:
-            self.noted["waited_milliseconds"] = round((time.monotonic() - waited) * 1000, 1)
+    def _score(self, body: bytes, invocation: Invocation) -> bytes:
+        admission, waited = self.server.service.admission, time.monotonic()
+        with admission.slots(parallel.count(len(body), admission.running)) as cores:
+            self.log_fields["waited_milliseconds"] = round((time.monotonic() - waited) * 1000, 1)
             try:
-                return self._answer_to(body, invocation, cores)
+                return self._reply_to(body, invocation, cores)
             except RefusalError:
                 raise
             except Exception as error:
                 raise internal_error(error) from error
 
-    def _answer_to(self, body: bytes, invocation: Invocation, cores: int) -> bytes:
+    def _reply_to(self, body: bytes, invocation: Invocation, cores: int) -> bytes:
         model = self.server.service.model
         matrix = invocation.read(body, model.schema, cores)
-        self.noted |= {"rows": len(matrix), "wanted": invocation.wanted}
-        return invocation.write(model.answer(matrix, invocation.wanted, cores))
+        self.log_fields |= {"rows": len(matrix), "wanted": invocation.output_type}
+        return invocation.write(model.compute(matrix, invocation.output_type, cores))

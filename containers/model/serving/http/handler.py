@@ -1,4 +1,4 @@
-"""HTTP/1.1 with keep-alive, as far as a server of large bodies needs it: framing, deadlines, refusals, logging."""
+"""HTTP/1.1 with keep-alive for large requests: framing, deadlines, refusals, logging."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ SILENCE_SECONDS = 120  # between two requests
 
 
 class HttpHandler(BaseRequestHandler):
-    """A subclass answers requests in `answer`, by `read` and `send` or by raising a RefusalError."""
+    """A subclass implements `answer`, which calls `read` and `send`, or raises a RefusalError."""
 
-    transfer_seconds = 8.0  # for a request to arrive, and again for its answer to be taken
+    transfer_seconds = 8.0  # for a request to arrive, and again for its reply to be sent
 
     def answer(self) -> None:
-        """What the subclass has to say; see `contract`."""
+        """Reply to the request in `self.head`; see `contract`."""
         raise NotImplementedError
 
-    def is_asked(self) -> bool:
-        return self.connection.is_asked(SILENCE_SECONDS)
+    def has_request(self) -> bool:
+        return self.connection.has_request(SILENCE_SECONDS)
 
     def handle(self) -> None:
         self.connection = Connection(self.request)
-        while self.is_asked() and self._serve_one():
+        while self.has_request() and self._serve_one():
             pass
 
     def _serve_one(self) -> bool:
-        """Whether the connection goes on."""
+        """Serve one request. Return whether the connection stays open."""
         self._begin()
         try:
             self._read_head()
@@ -55,7 +55,7 @@ class HttpHandler(BaseRequestHandler):
         self.started, self.unread, self.head = time.monotonic(), 0, Head("", "", "1.1", {})
         self.deadline = self.started + self.transfer_seconds
         self.closes = self.waits_for_continue = False
-        self.noted: dict[str, object] = {"bytes": 0, "rows": 0}
+        self.log_fields: dict[str, object] = {"bytes": 0, "rows": 0}
 
     @property
     def milliseconds(self) -> float:
@@ -70,24 +70,24 @@ class HttpHandler(BaseRequestHandler):
         self.waits_for_continue = self.head.waits_for_continue and self.unread > 0
 
     def read(self, take: Callable[[int], None]) -> bytes:
-        """The body. `take` is called with the size of each piece, before it is kept."""
+        """Return the request's body. `take` is called with the size of each chunk before it is kept."""
         if self.waits_for_continue:
             self.waits_for_continue = False
             self.connection.send(b"HTTP/1.1 100 Continue\r\n\r\n", self.deadline)
         body = bytearray()
         try:
             while self.unread:
-                piece = self.connection.piece(self.unread, self.deadline)
-                self.unread -= len(piece)
-                take(len(piece))
-                body += piece
+                chunk = self.connection.receive(self.unread, self.deadline)
+                self.unread -= len(chunk)
+                take(len(chunk))
+                body += chunk
         except TimeoutError:
             raise self._too_slow() from None
-        self.noted["bytes"] = len(body)
+        self.log_fields["bytes"] = len(body)
         return bytes(body)
 
     def _too_slow(self) -> RefusalError:
-        """503 and not 408: who asks again is right to, and our clients take any other 4xx for a fault of the rows."""
+        """503 and not 408: the client should retry, and our clients treat any other 4xx as a fault of the rows."""
         message = f"the request did not arrive within {self.transfer_seconds:g} seconds; send it again"
         return RefusalError(503, "TOO_SLOW", message, headers={"Retry-After": "1"}, closes=True)
 
@@ -102,11 +102,11 @@ class HttpHandler(BaseRequestHandler):
         return self._discard()
 
     def _discard(self) -> bool:
-        """Read the rest of a body that was refused; False when it does not come in time."""
+        """Read the rest of a refused request; False if it does not arrive in time."""
         deadline = time.monotonic() + self.transfer_seconds
         try:
             while self.unread:
-                self.unread -= len(self.connection.piece(self.unread, deadline))
+                self.unread -= len(self.connection.receive(self.unread, deadline))
         except (TimeoutError, ConnectionError):
             return False
         return True
@@ -114,14 +114,14 @@ class HttpHandler(BaseRequestHandler):
     def send(
         self,
         status: int,
-        kind: str,
+        content_type: str,
         body: bytes,
         headers: Mapping[str, str] = MappingProxyType({}),
         refusal: RefusalError | None = None,
     ) -> None:
-        # A client that waits for `100 Continue` may send its body now, or not: nobody can tell.
+        # A client that waits for `100 Continue` may or may not send its body now, so the connection must end.
         self.closes |= self.unread > LINGER_BYTES or self.waits_for_continue
-        fields = {"Server": "dropscore-model", "Date": formatdate(usegmt=True), "Content-Type": kind}
+        fields = {"Server": "dropscore-model", "Date": formatdate(usegmt=True), "Content-Type": content_type}
         fields |= {"Content-Length": str(len(body)), **headers, **({"Connection": "close"} if self.closes else {})}
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {fields[name]}" for name in fields)]
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
@@ -131,7 +131,7 @@ class HttpHandler(BaseRequestHandler):
         self.connection.send(head + content, time.monotonic() + self.transfer_seconds)
 
     def _log(self, status: int, refusal: RefusalError | None) -> None:
-        fields: dict[str, object] = {"status": status, **self.noted, "milliseconds": self.milliseconds}
+        fields: dict[str, object] = {"status": status, **self.log_fields, "milliseconds": self.milliseconds}
         if refusal:
             fields |= {"code": refusal.code, "row": refusal.row, "column": refusal.column}
             fields |= {"bad_rows": len(refusal.faults) or None}
@@ -139,7 +139,7 @@ class HttpHandler(BaseRequestHandler):
 
 
 def internal_error(error: Exception) -> RefusalError:
-    """The edge: the client gets an answer, the log the place; the message may quote a row, so nobody gets it."""
-    frames = [f"{at.name}:{at.lineno}" for at in traceback.extract_tb(error.__traceback__)]
+    """Log where an unexpected error happened. Its message may quote a row, so neither client nor log gets it."""
+    frames = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
     log("failed", error=type(error).__name__, at=frames)
-    return RefusalError(500, "INTERNAL_ERROR", "the model failed on this body; see the server's log")
+    return RefusalError(500, "INTERNAL_ERROR", "the model failed to score this request; see the server's log")

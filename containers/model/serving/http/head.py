@@ -1,7 +1,8 @@
-"""The head of an HTTP/1.1 request, read strictly.
+"""Parse the head of an HTTP/1.1 request strictly.
 
-Two readers that disagree about where a request ends let one client write another's request. So whatever RFC 9112 allows
-a server to repair (folded lines, bare line feeds, spaces before a colon, a length given twice) is refused here.
+If two servers disagree about where a request ends, one client can inject another client's request (request smuggling).
+So this module refuses what RFC 9112 lets a server repair: folded lines, bare line feeds, spaces before a colon, and a
+length that is given twice.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _BAD_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
 
 @dataclass(frozen=True)
 class Head:
-    """`fields` maps each name, in lower case, to its values."""
+    """A request line and its headers. `fields` maps each name, in lower case, to its values."""
 
     method: str
     target: str
@@ -37,13 +38,13 @@ class Head:
 
     @property
     def keeps_connection(self) -> bool:
-        return self.version == "1.1" and "close" not in self.all("Connection").lower()
+        return self.version == "1.1" and "close" not in self.listed("Connection").lower()
 
     @property
     def waits_for_continue(self) -> bool:
-        expected = self.one("Expect").lower()
+        expected = self.single("Expect").lower()
         if expected not in ("", "100-continue"):
-            raise RefusalError(417, "EXPECTATION_FAILED", "this server knows Expect: 100-continue only", closes=True)
+            raise RefusalError(417, "EXPECTATION_FAILED", "this server supports Expect: 100-continue only", closes=True)
         return bool(expected) and self.version == "1.1"
 
     @property
@@ -52,24 +53,24 @@ class Head:
 
     @property
     def length(self) -> int:
-        """Bytes of body to come."""
+        """The size of the body in bytes. Raises a RefusalError if it is not given, or not clearly."""
         lengths = self.fields.get("content-length", ("0",))
         if "transfer-encoding" in self.fields:
             if self.has_length:
-                raise bad_request("Transfer-Encoding and Content-Length contradict each other")
-            message = "chunked bodies are not read; send Content-Length"
+                raise bad_request("send Content-Length or Transfer-Encoding, not both")
+            message = "chunked requests are not supported; send Content-Length"
             raise RefusalError(411, "LENGTH_REQUIRED", message, closes=True)
         if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
             message = "Content-Length must be one whole number"
             raise RefusalError(400, "BAD_CONTENT_LENGTH", message, closes=True)
         return int(lengths[0])
 
-    def all(self, name: str) -> str:
-        """The values of a field that is a list, which may stand on several lines."""
+    def listed(self, name: str) -> str:
+        """Return the values of a list field, which may span several lines."""
         return ",".join(self.fields.get(name.lower(), ()))
 
-    def one(self, name: str) -> str:
-        """The value of a field that may stand there once; empty when it is absent."""
+    def single(self, name: str) -> str:
+        """Return the value of a field that may occur once; empty if it is absent."""
         values = self.fields.get(name.lower(), ("",))
         if len(values) > 1:
             raise bad_request(f"the header {name} is given more than once")
@@ -77,31 +78,31 @@ class Head:
 
 
 def bad_request(message: str) -> RefusalError:
-    """Where the next request would begin is uncertain, so the connection ends."""
+    """Return a refusal that closes the connection, because the start of the next request is uncertain."""
     return RefusalError(400, "BAD_REQUEST", message, closes=True)
 
 
 def check_part(part: bytes | bytearray) -> None:
-    """`part` is what has come of a head; refused as soon as it cannot become a good one."""
+    """Check the bytes of a head that have arrived. Raises a RefusalError as soon as it cannot become valid."""
     if len(part) > MAX_HEAD_BYTES:
         message = f"the request's head is longer than {MAX_HEAD_BYTES} bytes"
         raise RefusalError(431, "HEAD_TOO_LARGE", message, closes=True)
     if _BAD_LINE_END.search(part):
-        raise bad_request("the request's head has a line that does not end in CR LF")
+        raise bad_request("a line of the request's head does not end in CR LF")
 
 
 def parse_head(text: bytes) -> Head:
-    """`text` goes to the blank line, without it."""
+    """Parse the bytes before the blank line. Raises a RefusalError."""
     check_part(text)
     first, *lines = text.split(b"\r\n")
-    asked = _REQUEST_LINE.fullmatch(first)
-    if not asked:
-        raise bad_request("the first line is not a method, a path and HTTP/1.1")
+    request_line = _REQUEST_LINE.fullmatch(first)
+    if not request_line:
+        raise bad_request("the first line must be a method, a path and HTTP/1.1")
     if len(lines) > MAX_FIELDS:
         raise RefusalError(431, "HEAD_TOO_LARGE", f"the request has more than {MAX_FIELDS} headers", closes=True)
-    method, target, minor = (part.decode("ascii") for part in asked.groups())
+    method, target, minor = (part.decode("ascii") for part in request_line.groups())
     head = Head(method, target, f"1.{minor}", _fields(lines))
-    head.one("Host")
+    head.single("Host")  # refuses a second Host header
     return head
 
 
@@ -110,7 +111,7 @@ def _fields(lines: list[bytes]) -> dict[str, tuple[str, ...]]:
     for line in lines:
         field = _FIELD.fullmatch(line)
         if not field:
-            raise bad_request("a header line is not a name, a colon and a value")
+            raise bad_request("a header line must be a name, a colon and a value")
         name, value = field[1].decode("ascii").lower(), field[2].decode("latin-1").strip(" \t")
         fields[name] = (*fields.get(name, ()), value)
     return fields

@@ -1,6 +1,6 @@
-"""A CSV file as float32 matrices of bounded size, cut at line ends.
+"""Read a CSV file as float32 matrices of bounded size, split at line ends.
 
-What a number is, the server decides (`model.serving.formats.csv_rows.parse`): training and serving must read every cell alike.
+Uses the server's parser (`model.serving.formats.csv_rows`), so that training and serving read every cell alike.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from model.serving.refusal import RefusalError
 from model.training.errors import TrainingError
 
 Matrix = NDArray[np.float32]
-CHUNK_BYTES = 16 << 20  # each block is sketched and merged: with 4 MB that takes twice as long
+CHUNK_BYTES = 16 << 20  # XGBoost sketches and merges each block: with 4 MB that takes twice as long
 LINE_LIMIT_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """`matrices` come with the number of their first row in the file, counted from 1 and a header counted too."""
+    """Each of `matrices` comes with the number of its first row in the file, from 1, including a header."""
 
     columns: int
     names: tuple[str, ...] | None
@@ -34,10 +34,11 @@ class Opened:
 
 
 def open_csv(path: Path, place: str, header: str) -> Opened:
+    """`header` is auto, true or false; `place` names the file in errors. Raises TrainingError."""
     first = _first_line(path, place)
     cells = [cell.strip() for cell in next(csv.reader([first.decode("utf-8-sig", errors="replace")]), [""])]
     if len(cells) == 1 and any(mark in first for mark in (b";", b"\t", b"|")):
-        raise TrainingError(f"{place}: cells must be separated by commas; row 1 has none")
+        raise TrainingError(f"{place}: cells must be separated by commas, but row 1 has no comma")
     has_header = _is_header(cells, place) if header == "auto" else header == "true"
     return Opened(
         columns=len(cells),
@@ -55,10 +56,10 @@ def _first_line(path: Path, place: str) -> bytes:
 
 
 def _is_header(cells: list[str], place: str) -> bool:
-    """A header holds no number; a first row with some numbers is data, good or bad."""
+    """A header has no numbers; a first row with some numbers is data, valid or not."""
     if len(cells) > 2 and cells == [str(number) for number in range(len(cells))]:
         raise TrainingError(
-            f"{place}: row 1 counts its columns from 0, as pandas heads a table without names. "
+            f"{place}: row 1 counts its columns from 0, as pandas writes the header of columns without names. "
             "Set csv_header to true if it is a header, to false if it is data"
         )
     return any(cells) and not any(_is_number(cell) for cell in cells)
@@ -99,8 +100,8 @@ def _fault(refusal: RefusalError, place: str, first: int, columns: int) -> Train
     relative = refusal.row or 1
     row = first + relative - 1
     if refusal.code == "WRONG_COLUMN_COUNT":
-        return TrainingError(f"{place}: row {row} has not the {columns} columns that row 1 has")
+        return TrainingError(f"{place}: row {row} does not have {columns} columns, as row 1 has")
     if refusal.code == "UNEXPECTED_HEADER":
-        return TrainingError(f"{place}: row {row} holds no number at all")
+        return TrainingError(f"{place}: row {row} has no numbers")
     hint = ". If row 1 is a header, set csv_header to true" if row == 1 else ""
     return TrainingError(f"{place}: " + refusal.message.replace(f"row {relative}", f"row {row}", 1) + hint)

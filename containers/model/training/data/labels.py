@@ -1,4 +1,4 @@
-"""What a label and a weight may be; a bad one is told by file and row."""
+"""Check labels and weights. An error names the file and the row."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Vector = NDArray[np.float32]
 
 def check_labels(labels: Vector, settings: Hyperparameters, first: int, place: str) -> None:
     _refuse(np.isnan(labels), f"the label is missing: it must be the first column of {place}", first)
-    is_bad, wanted = _bad(labels, settings)
-    _refuse(is_bad, f"{settings.objective} needs a label {wanted} in the first column of {place}", first)
+    is_bad, expected = _bad(labels, settings)
+    _refuse(is_bad, f"{settings.objective} needs a label {expected} in the first column of {place}", first)
 
 
 def _bad(labels: Vector, settings: Hyperparameters) -> tuple[NDArray[np.bool_], str]:
@@ -40,4 +40,4 @@ def check_weights(weights: Vector | None, first: int, place: str) -> None:
 
 def _refuse(is_bad: NDArray[np.bool_], message: str, first: int) -> None:
     if is_bad.any():
-        raise TrainingError(f"{message}; row {first + int(np.argmax(is_bad))} has another")
+        raise TrainingError(f"{message}; row {first + int(np.argmax(is_bad))} does not have one")

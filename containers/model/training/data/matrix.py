@@ -1,4 +1,4 @@
-"""Rows to what XGBoost trains on. With `hist` only quantized bins stay in memory: one or two bytes a cell."""
+"""Build the matrices that XGBoost trains on. With `hist`, memory holds only quantized bins: 1 or 2 bytes per cell."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import xgboost
 
 from model.training.data.rows import Block, Rows
 from model.training.errors import StoppedError, TrainingError
-from model.training.stopping import Stop
+from model.training.progress import Stop
 
 DEFAULT_BINS = 256
 KEPT_BYTES = 256 << 20
 
 
 class Kept:
-    """A channel's blocks, in memory while they fit and read from the files again where they do not."""
+    """A channel's blocks, kept in memory if they fit; otherwise read from the files each time."""
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
@@ -39,7 +39,7 @@ class Kept:
 
 
 class Blocks(xgboost.DataIter):
-    """XGBoost goes over the rows four or five times."""
+    """The iterator for XGBoost, which reads the rows four or five times."""
 
     def __init__(self, rows: Rows, stop: Stop) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Blocks(xgboost.DataIter):
         self.count = 0
 
     def next(self, input_data: Callable[..., None]) -> bool:
-        if self.stop.is_asked:
+        if self.stop.is_requested:
             raise StoppedError
         block = next(self.blocks, None)
         if block is None:
@@ -66,7 +66,7 @@ class Blocks(xgboost.DataIter):
 
 
 def matrix_of(rows: Rows, stop: Stop, *, like: xgboost.DMatrix | None = None) -> xgboost.DMatrix:
-    """`like` is the training data, whose quantiles the validation data shares."""
+    """Return the matrix of `rows`. `like` is the training data, whose quantiles validation data must share."""
     threads = rows.settings.booster["nthread"]
     if rows.settings.is_in_memory:
         return _in_memory(rows, threads)
@@ -92,4 +92,4 @@ def _listed(names: tuple[str, ...] | None) -> list[str] | None:
 
 
 def no_rows(rows: Rows) -> TrainingError:
-    return TrainingError(f"channel {rows.channel.name} has no row for this host; give it more rows, or use fewer hosts")
+    return TrainingError(f"channel {rows.channel.name} has no rows for this host; add rows, or use fewer hosts")

@@ -1,4 +1,4 @@
-"""A Parquet file as float32 matrices of bounded size."""
+"""Read a Parquet file as float32 matrices of bounded size."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ BATCH_CELLS = 4 << 20
 
 
 def open_parquet(path: Path, place: str) -> Opened:
+    """`place` names the file in errors. Raises TrainingError."""
     try:
         file = parquet.ParquetFile(path)
     except (pa.ArrowInvalid, OSError) as error:
@@ -24,13 +25,13 @@ def open_parquet(path: Path, place: str) -> Opened:
     schema = file.schema_arrow
     wrong = [field.name for field in schema if not _is_numeric(field.type)]
     if wrong:
-        raise TrainingError(f"{place}: columns {', '.join(wrong[:5])} are not numbers; encode them as numbers first")
+        raise TrainingError(f"{place}: columns {', '.join(wrong[:5])} are not numeric; encode them as numbers first")
     return Opened(columns=len(schema), names=tuple(schema.names), matrices=_matrices(file, len(schema), place))
 
 
-def _is_numeric(kind: Any) -> bool:
-    of = pa.types
-    return bool(of.is_integer(kind) or of.is_floating(kind) or of.is_boolean(kind) or of.is_decimal(kind))
+def _is_numeric(column_type: Any) -> bool:
+    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
+    return any(test(column_type) for test in tests)
 
 
 def _matrices(file: Any, columns: int, place: str) -> Iterator[tuple[int, Matrix]]:
@@ -38,7 +39,7 @@ def _matrices(file: Any, columns: int, place: str) -> Iterator[tuple[int, Matrix
     with file:
         for batch in file.iter_batches(batch_size=max(1, BATCH_CELLS // columns)):
             matrix = np.empty((batch.num_rows, columns), dtype=np.float32)
-            with np.errstate(over="ignore"):  # too large for float32 becomes infinity, which is refused by row
+            with np.errstate(over="ignore"):  # a value too large for float32 becomes infinity, which is rejected by row
                 for number, column in enumerate(batch.columns):
                     matrix[:, number] = _numbers(column)
             _refuse_infinity(matrix, row, place)
@@ -47,7 +48,7 @@ def _matrices(file: Any, columns: int, place: str) -> Iterator[tuple[int, Matrix
 
 
 def _numbers(column: Any) -> Any:
-    """A null becomes NaN; double first, as the CSV's cells do. Arrow casts a boolean to no float."""
+    """Return float64, as for CSV cells; a null becomes NaN. Arrow cannot cast booleans to floats directly."""
     plain = column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
     return plain.cast(pa.float64()).to_numpy(zero_copy_only=False)
 

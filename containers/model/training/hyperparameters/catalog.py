@@ -1,8 +1,8 @@
-"""The hyperparameters a training job takes: those of XGBoost's tree boosters, then ours."""
+"""The hyperparameters of a training job: those of XGBoost's tree boosters, then our own."""
 
 from __future__ import annotations
 
-from model.training.hyperparameters.types import Choice, Flag, Kind, Metrics, Number, Pattern, Whole
+from model.training.hyperparameters.types import Choice, Flag, Metrics, Number, Pattern, Type, Whole
 
 OBJECTIVES = (
     "binary:logistic",
@@ -27,7 +27,7 @@ METRICS = (
 SHARE = Number(0, 1, is_low_open=True)
 NOT_NEGATIVE = Number(0)
 
-OF_XGBOOST: dict[str, Kind] = {
+OF_XGBOOST: dict[str, Type] = {
     "alpha": NOT_NEGATIVE,
     "base_score": Number(),
     "booster": Choice(("gbtree", "dart")),
@@ -64,7 +64,7 @@ OF_XGBOOST: dict[str, Kind] = {
     "tweedie_variance_power": Number(1, 2, is_low_open=True),
     "verbosity": Whole(0, 3),
 }
-OURS: dict[str, Kind] = {
+OURS: dict[str, Type] = {
     "checkpoint_every": Whole(0),
     "cost_false_negative": NOT_NEGATIVE,
     "cost_false_positive": NOT_NEGATIVE,
@@ -86,20 +86,20 @@ ALIASES = {
     "random_state": "seed",
     "_kfold": "kfold",
 }
-# Of the built-in algorithm and of old scripts: what to do instead.
-NOT_TAKEN = {
-    "updater": "XGBoost chooses it from tree_method; take it out",
-    "process_type": "models are trained from the start; take it out",
-    "refresh_leaf": "models are trained from the start; take it out",
-    "predictor": "XGBoost no longer has it; take it out",
+# Hyperparameters of the built-in algorithm and of old scripts, with what to do instead.
+NOT_SUPPORTED = {
+    "updater": "XGBoost chooses it from tree_method; remove it",
+    "process_type": "models are trained from the start; remove it",
+    "refresh_leaf": "models are trained from the start; remove it",
+    "predictor": "XGBoost no longer has it; remove it",
     "sketch_eps": "XGBoost no longer has it; use max_bin",
     "silent": "XGBoost no longer has it; use verbosity",
-    "dsplit": "XGBoost no longer has it; take it out",
-    "deterministic_histogram": "the histogram is always deterministic; take it out",
-    "single_precision_histogram": "XGBoost no longer has it; take it out",
-    "lambda_bias": "it belongs to booster=gblinear, which is not trained here; take it out",
-    "aft_loss_distribution": "survival:aft needs two labels a row, which a CSV with the label first cannot carry",
-    "save_model_on_termination": "SIGTERM keeps a checkpoint, from which the same job goes on; take it out",
-    "_num_cv_round": "k-fold runs once; take it out, or give other seeds to other jobs",
-    "num_group": "ranking needs groups, which a CSV with the label first cannot carry",
+    "dsplit": "XGBoost no longer has it; remove it",
+    "deterministic_histogram": "the histogram is always deterministic; remove it",
+    "single_precision_histogram": "XGBoost no longer has it; remove it",
+    "lambda_bias": "it is for booster=gblinear, which is not supported; remove it",
+    "aft_loss_distribution": "survival:aft needs two labels a row, which a CSV with one label column cannot hold",
+    "save_model_on_termination": "SIGTERM saves a checkpoint, from which the same job resumes; remove it",
+    "_num_cv_round": "k-fold runs once; remove it, or run several jobs with different seeds",
+    "num_group": "ranking needs groups, which a CSV with one label column cannot hold",
 }

@@ -1,4 +1,4 @@
-"""hyperparameters.json: strings in, typed values out; all that is unknown or wrong is told at once, with the fix."""
+"""Parse hyperparameters.json into typed values. One error lists everything that is unknown or wrong, with the fix."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.training.errors import TrainingError
-from model.training.hyperparameters.catalog import ALIASES, NOT_TAKEN, OF_XGBOOST, OURS
-from model.training.hyperparameters.types import Kind, Value
+from model.training.hyperparameters.catalog import ALIASES, NOT_SUPPORTED, OF_XGBOOST, OURS
+from model.training.hyperparameters.types import Type, Value
 
-KNOWN: dict[str, Kind] = {**OF_XGBOOST, **OURS}
-# What SageMaker and its SDK put beside the user's own.
+CATALOG: dict[str, Type] = {**OF_XGBOOST, **OURS}
+# Prefixes of the entries that SageMaker and its SDK add.
 FOREIGN_PREFIXES = ("sagemaker_", "_tuning_")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """`booster` goes to XGBoost as it is; the rest is ours."""
+    """`booster` is passed to XGBoost unchanged; the other fields are our own."""
 
     booster: dict[str, Any]
     num_round: int = 100
@@ -46,11 +46,12 @@ class Hyperparameters:
 
     @property
     def is_in_memory(self) -> bool:
-        """Only `hist` trains from quantiles; the others want every value."""
+        """Whether all values must be in memory; only `hist` trains from quantiles."""
         return self.booster["tree_method"] in {"approx", "exact"}
 
 
 def parse(texts: Mapping[str, Any]) -> Hyperparameters:
+    """Return the values with defaults. Raises TrainingError, which lists every fault."""
     faults: list[str] = []
     values = _values(_named(texts, faults), faults)
     if faults:
@@ -69,13 +70,13 @@ def _named(texts: Mapping[str, Any], faults: list[str]) -> dict[str, str]:
         if given.startswith(FOREIGN_PREFIXES):
             continue
         if name in named:
-            faults.append(f"{given} and {name} are the same; give one")
+            faults.append(f"{given} and {name} are the same; keep one")
         named[name] = _unquoted(text)
     return named
 
 
 def _unquoted(text: Any) -> str:
-    """SageMaker sends strings; its SDK's framework estimators send them as JSON, quotes and all."""
+    """Remove quotes: SageMaker sends strings, but its SDK's framework estimators send JSON strings."""
     plain = str(text).strip()
     return plain[1:-1] if len(plain) > 1 and plain[0] == plain[-1] == '"' else plain
 
@@ -84,23 +85,23 @@ def _values(named: Mapping[str, str], faults: list[str]) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for name, text in named.items():
         try:
-            values[name] = _kind(name).read(text)
+            values[name] = _type(name).read(text)
         except ValueError as error:
             faults.append(f"{name} {error}")
     return values
 
 
-def _kind(name: str) -> Kind:
-    if name in KNOWN:
-        return KNOWN[name]
-    if name in NOT_TAKEN:
-        raise ValueError(f"is not taken: {NOT_TAKEN[name]}")
-    near = difflib.get_close_matches(name, [*KNOWN, *ALIASES], n=1)
-    raise ValueError(f"is unknown{f'; did you mean {near[0]}?' if near else '; take it out'}")
+def _type(name: str) -> Type:
+    if name in CATALOG:
+        return CATALOG[name]
+    if name in NOT_SUPPORTED:
+        raise ValueError(f"is not supported: {NOT_SUPPORTED[name]}")
+    near = difflib.get_close_matches(name, [*CATALOG, *ALIASES], n=1)
+    raise ValueError(f"is unknown{f'; did you mean {near[0]}?' if near else '; remove it'}")
 
 
 def _with_defaults(booster: Mapping[str, Any]) -> dict[str, Any]:
-    """`seed_per_iteration`: what a round draws must not depend on how many rounds this process has run."""
+    """Add the defaults. `seed_per_iteration` makes a round's samples independent of the rounds run by this process."""
     chosen = {
         "objective": "binary:logistic",
         "tree_method": "hist",
@@ -116,19 +117,19 @@ def _with_defaults(booster: Mapping[str, Any]) -> dict[str, Any]:
 def _check_together(found: Hyperparameters) -> None:
     is_multi = found.objective.startswith("multi:")
     if is_multi != bool(found.classes):
-        wrong = "needs num_class" if is_multi else "has no classes; take num_class out"
+        wrong = "needs num_class" if is_multi else "has no classes; remove num_class"
         raise TrainingError(f"hyperparameters: {found.objective} {wrong}")
     if found.early_stopping_rounds and found.booster.get("booster") == "dart":
         raise TrainingError(
-            "hyperparameters: early_stopping_rounds cannot go with booster=dart, whose later rounds "
-            "change the weight of earlier trees; take one of the two out"
+            "hyperparameters: early_stopping_rounds does not work with booster=dart, whose later rounds "
+            "change the weight of earlier trees; remove one of the two"
         )
     if found.objective == "reg:quantileerror" and "quantile_alpha" not in found.booster:
         raise TrainingError("hyperparameters: reg:quantileerror needs quantile_alpha, for example 0.5")
 
 
 def cores() -> int:
-    """DROPSCORE_CORES where several hosts are played on one machine."""
+    """Return the cores to use: DROPSCORE_CORES if several hosts are simulated on one machine."""
     if "DROPSCORE_CORES" in os.environ:
         return int(os.environ["DROPSCORE_CORES"])
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

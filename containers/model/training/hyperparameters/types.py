@@ -1,4 +1,4 @@
-"""What a hyperparameter's text may be. Each kind reads the text or raises ValueError with what is wanted."""
+"""Types of hyperparameters. Each reads a string, or raises ValueError with what is expected."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Number:
     def read(self, text: str) -> float:
         number = _number(text, "a number")
         if not self.low <= number <= self.high or (self.is_low_open and number == self.low):
-            raise ValueError(f"must be {self.wanted()}")
+            raise ValueError(f"must be {self.expected()}")
         return number
 
-    def wanted(self) -> str:
+    def expected(self) -> str:
         low = f"over {self.low:g}" if self.is_low_open else f"{self.low:g} or more"
         low = "" if math.isinf(self.low) else low
         high = "" if math.isinf(self.high) else f"{self.high:g} or less"
@@ -59,17 +59,17 @@ class Flag:
 @dataclass(frozen=True)
 class Pattern:
     pattern: str
-    wanted: str
+    example: str
 
     def read(self, text: str) -> str:
         if not re.fullmatch(self.pattern, text):
-            raise ValueError(f"must look like {self.wanted}")
+            raise ValueError(f"must look like {self.example}")
         return text
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Names separated by commas, as the built-in algorithm takes them; `error@0.7` carries its own threshold."""
+    """Names separated by commas, as in the built-in algorithm; `error@0.7` includes a threshold."""
 
     names: tuple[str, ...]
 
@@ -81,15 +81,15 @@ class Metrics:
         return found
 
 
-Kind = Number | Whole | Choice | Flag | Pattern | Metrics
+Type = Number | Whole | Choice | Flag | Pattern | Metrics
 Value = float | int | str | bool | list[str]
 
 
-def _number(text: str, wanted: str) -> float:
+def _number(text: str, expected: str) -> float:
     try:
         number = float(text)
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"must be {wanted}")
+        raise ValueError(f"must be {expected}")
     return number

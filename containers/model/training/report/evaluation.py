@@ -1,4 +1,4 @@
-"""From scores to the report's numbers and curves."""
+"""Compute the report's metrics and curves from scores."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from model.training.hyperparameters.hyperparameters import Hyperparameters
-from model.training.report import metrics
-from model.training.report import other_metrics as metrics_other
+from model.training.report import metrics, other_metrics
 from model.training.report.metrics import Counts, Numbers
 from model.training.scoring import Scored
 
@@ -16,12 +15,12 @@ CURVE_POINTS = 200
 
 
 def evaluate(scored: Scored, settings: Hyperparameters) -> dict[str, Any]:
-    """`metrics`, and `curves` and `threshold` where there are two classes."""
+    """Return `metrics` and, for two classes, `curves` and `threshold`."""
     labels, scores, weights = (part.astype(np.float64) for part in (scored.labels, scored.scores, scored.weights))
     if settings.objective.startswith("multi:"):
-        return {"metrics": metrics_other.classes(labels, scores, weights)}
+        return {"metrics": other_metrics.classes(labels, scores, weights)}
     if not settings.objective.startswith("binary:"):
-        return {"metrics": metrics_other.regression(labels, scores, weights)}
+        return {"metrics": other_metrics.regression(labels, scores, weights)}
     return _two_classes(labels, scores, weights, settings)
 
 
@@ -35,9 +34,13 @@ def _two_classes(labels: Numbers, scores: Numbers, weights: Numbers, settings: H
         "brier": metrics.brier(labels, probabilities, weights),
         "calibration_error": metrics.expected_calibration_error(bins),
     }
-    curves: dict[str, Any] = {"calibration": [[one.predicted, one.observed, one.weight] for one in bins]}
+    curves: dict[str, Any] = {"calibration": [[part.predicted, part.observed, part.weight] for part in bins]}
     if not counts.has_both:
-        return {"metrics": sure, "curves": curves, "note": "only one class among the rows: no ROC, PR or threshold"}
+        return {
+            "metrics": sure,
+            "curves": curves,
+            "note": "the rows have only one class, so there is no ROC, PR or threshold",
+        }
     middle = 0.0 if is_raw else 0.5
     return {
         "metrics": {
@@ -53,7 +56,7 @@ def _two_classes(labels: Numbers, scores: Numbers, weights: Numbers, settings: H
 
 
 def _cheapest(counts: Counts, settings: Hyperparameters) -> dict[str, float | None]:
-    """The threshold whose mistakes cost least: a score of at least that counts as positive. None: no score should."""
+    """Return the threshold with the lowest cost of errors. Scores from it on count as positive; None: no score does."""
     costs = metrics.cost(
         counts, false_positive=settings.cost_false_positive, false_negative=settings.cost_false_negative
     )
@@ -78,8 +81,8 @@ def _pr(counts: Counts) -> list[list[float]]:
 
 
 def _thinned(across: Numbers, up: Numbers) -> list[list[float]]:
-    """Points evenly along the curve's length, so that a steep beginning keeps its shape."""
+    """Return CURVE_POINTS points at equal distances along the curve, so that steep parts keep their shape."""
     length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(across), np.diff(up)))])
-    wanted = np.searchsorted(length, np.linspace(0, length[-1], CURVE_POINTS))
-    kept = np.unique(np.concatenate([[0], np.minimum(wanted, len(across) - 1), [len(across) - 1]]))
+    chosen = np.searchsorted(length, np.linspace(0, length[-1], CURVE_POINTS))
+    kept = np.unique(np.concatenate([[0], np.minimum(chosen, len(across) - 1), [len(across) - 1]]))
     return [[round(float(across[at]), 6), round(float(up[at]), 6)] for at in kept]

@@ -1,4 +1,4 @@
-"""Measures of a classifier with two classes, every row by its weight. Curves go from the strictest threshold down."""
+"""Weighted metrics of a binary classifier. Curves go from the highest threshold down."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SMALLEST = float(np.finfo(np.float32).eps)
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Weighted true and false positives when scores of at least `thresholds` count as positive; first none does."""
+    """Weighted true and false positives per threshold: scores of at least that count as positive, at first none."""
 
     thresholds: Numbers
     true: Numbers
@@ -41,12 +41,13 @@ class Counts:
 
     @property
     def precision(self) -> Numbers:
-        """1 where nothing counts as positive."""
+        """1 if nothing counts as positive."""
         found = self.true + self.false
         return np.divide(self.true, found, out=np.ones_like(found), where=found > 0)
 
 
 def count(labels: Numbers, scores: Numbers, weights: Numbers) -> Counts:
+    """Count positives at each distinct score."""
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
     last_of_equals = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
@@ -64,29 +65,29 @@ def auc(counts: Counts) -> float:
 
 
 def average_precision(counts: Counts) -> float:
-    """The area under the precision-recall curve as a sum of steps: no straight lines between points, which flatter."""
+    """Return the area under the precision-recall curve as a sum of steps; interpolation would overestimate it."""
     return float(np.sum(np.diff(counts.recall) * counts.precision[1:]))
 
 
 def f1(counts: Counts) -> Numbers:
-    """At each threshold."""
+    """Return the F1 score at each threshold."""
     wrong = counts.false + counts.positives - counts.true
     scores: Numbers = 2 * counts.true / np.maximum(2 * counts.true + wrong, SMALLEST)
     return scores
 
 
 def cost(counts: Counts, *, false_positive: float, false_negative: float) -> Numbers:
-    """At each threshold: what all its mistakes cost."""
+    """Return the total cost of errors at each threshold."""
     return counts.false * false_positive + (counts.positives - counts.true) * false_negative
 
 
 def at_threshold(counts: Counts, threshold: float) -> int:
-    """The index of the lowest threshold that is not below `threshold`."""
+    """Return the index of the lowest threshold that is not below `threshold`."""
     return int(np.flatnonzero(counts.thresholds >= threshold)[-1])
 
 
 def log_loss(labels: Numbers, probabilities: Numbers, weights: Numbers) -> float:
-    """A probability of 0 or 1 counts as the nearest float32 to it would."""
+    """Clip probabilities of 0 and 1 to the float32 next to them, so that the loss is finite."""
     sure = np.clip(probabilities, SMALLEST, 1 - SMALLEST)
     losses = -(labels * np.log(sure) + (1 - labels) * np.log(1 - sure))
     return float(np.average(losses, weights=weights))
@@ -98,7 +99,7 @@ def brier(labels: Numbers, probabilities: Numbers, weights: Numbers) -> float:
 
 @dataclass(frozen=True)
 class Bin:
-    """Rows of similar probability: the mean that was predicted, the share that was positive, their weight."""
+    """Rows of similar probability: their mean prediction, their share of positives, their weight."""
 
     predicted: float
     observed: float
@@ -106,7 +107,7 @@ class Bin:
 
 
 def calibration(labels: Numbers, probabilities: Numbers, weights: Numbers, bins: int = 10) -> list[Bin]:
-    """Bins of equal width; empty ones are left out."""
+    """Return bins of equal width, without the empty ones."""
     place = np.minimum((probabilities * bins).astype(int), bins - 1)
     total = np.bincount(place, weights, bins)
     predicted = np.bincount(place, weights * probabilities, bins)
@@ -118,6 +119,6 @@ def calibration(labels: Numbers, probabilities: Numbers, weights: Numbers, bins:
 
 
 def expected_calibration_error(bins: list[Bin]) -> float:
-    """How far prediction and observation are apart, on average over rows."""
-    total = sum(one.weight for one in bins)
-    return sum(one.weight * abs(one.predicted - one.observed) for one in bins) / total
+    """Return the mean difference between prediction and observation, weighted by rows."""
+    total = sum(part.weight for part in bins)
+    return sum(part.weight * abs(part.predicted - part.observed) for part in bins) / total

@@ -1,4 +1,4 @@
-"""Measures of a regression and of a classifier with more than two classes, every row counted by its weight."""
+"""Weighted metrics of regressions and of classifiers with more than two classes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from model.training.report.metrics import SMALLEST, Numbers
 
 
 def regression(labels: Numbers, scores: Numbers, weights: Numbers) -> dict[str, float]:
-    """`r2` is absent when all labels are equal, where it has no meaning."""
+    """Return rmse, mae, bias and r2; without r2 if all labels are equal, because it is undefined then."""
     errors = scores - labels
     spread = np.average((labels - np.average(labels, weights=weights)) ** 2, weights=weights)
     found = {
@@ -22,9 +22,9 @@ def regression(labels: Numbers, scores: Numbers, weights: Numbers) -> dict[str, 
 
 
 def classes(labels: Numbers, shares: Numbers, weights: Numbers) -> dict[str, Any]:
-    """`shares` has a row's probability of each class; the confusion matrix has a row a true class."""
-    true, said, size = labels.astype(int), shares.argmax(axis=1), shares.shape[1]
-    confusion = np.bincount(true * size + said, weights, size * size).reshape(size, size)
+    """`shares` has each row's class probabilities; the confusion matrix has one row per true class."""
+    true, predicted, size = labels.astype(int), shares.argmax(axis=1), shares.shape[1]
+    confusion = np.bincount(true * size + predicted, weights, size * size).reshape(size, size)
     right, rows, columns = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     seen = rows + columns > 0
     sure = np.clip(shares[np.arange(len(true)), true], SMALLEST, 1)

@@ -1,4 +1,4 @@
-"""The evaluation report: report.json for programs, report.html for people, the curves as SVG files."""
+"""Write the evaluation report: report.json for programs, report.html for people, the curves as SVG files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import xgboost
 from model.training.folders import write_atomically
 from model.training.report.svg import bar_chart, line_chart
 
-IMPORTANCE_KINDS = ("gain", "total_gain", "weight", "cover")
+IMPORTANCE_TYPES = ("gain", "total_gain", "weight", "cover")
 SHOWN_FEATURES = 20
 STYLE = (
     "body{font-family:sans-serif;max-width:1010px;margin:2em auto;color:#333}"
@@ -22,10 +22,10 @@ STYLE = (
 
 
 def importance(booster: xgboost.Booster) -> dict[str, dict[str, float]]:
-    """By feature; features that no tree uses are absent. Most total gain first."""
-    kinds = {kind: booster.get_score(importance_type=kind) for kind in IMPORTANCE_KINDS}
-    order = sorted(kinds["total_gain"], key=lambda name: -_plain(kinds["total_gain"][name]))
-    return {name: {kind: _plain(kinds[kind][name]) for kind in IMPORTANCE_KINDS} for name in order}
+    """Return importances by feature, most total gain first. Features that no tree uses are absent."""
+    by_type = {name: booster.get_score(importance_type=name) for name in IMPORTANCE_TYPES}
+    order = sorted(by_type["total_gain"], key=lambda feature: -_plain(by_type["total_gain"][feature]))
+    return {feature: {name: _plain(by_type[name][feature]) for name in IMPORTANCE_TYPES} for feature in order}
 
 
 def _plain(value: float | list[float]) -> float:
@@ -42,7 +42,7 @@ def write_report(folder: Path, report: Mapping[str, Any]) -> None:
 
 def _pictures(report: Mapping[str, Any]) -> dict[str, str]:
     curves = report["evaluation"].get("curves", {})
-    gains = {name: kinds["total_gain"] for name, kinds in list(report["importance"].items())[:SHOWN_FEATURES]}
+    gains = {name: values["total_gain"] for name, values in list(report["importance"].items())[:SHOWN_FEATURES]}
     pictures = {}
     if "roc" in curves:
         pictures["roc"] = line_chart("ROC", "false positive rate", "recall", {"": curves["roc"]}, diagonal=True)
@@ -57,7 +57,7 @@ def _pictures(report: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _learning(rounds: list[dict[str, float | None]]) -> str:
-    """The deciding metric, round by round, on each data set."""
+    """Plot the metric of early stopping, round by round, on each data set."""
     metric = list(rounds[0])[-1].split("-", 1)[1]
     lines = {
         name.removesuffix(f"-{metric}"): [
@@ -76,15 +76,15 @@ def _page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
         "Model": report["model"],
         f"Measured on {report['evaluated_on']}": evaluation["metrics"],
         "Cheapest threshold": evaluation.get("threshold", {}),
-        "k-fold": {name: f"{one['mean']:.5g} ± {one['std']:.2g}" for name, one in report["kfold"].items()},
+        "k-fold": {name: f"{value['mean']:.5g} ± {value['std']:.2g}" for name, value in report["kfold"].items()},
         "Hyperparameters": report["hyperparameters"],
     }
     body = "".join(f"<h2>{escape(title)}</h2>{_table(rows)}" for title, rows in tables.items() if rows)
-    drawn = "".join(pictures.values())
+    charts = "".join(pictures.values())
     note = f"<p>{escape(evaluation['note'])}</p>" if "note" in evaluation else ""
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Training report</title><style>{STYLE}</style>'
-        f"<h1>Training report</h1>{note}{drawn}{body}</html>\n"
+        f"<h1>Training report</h1>{note}{charts}{body}</html>\n"
     )
 
 

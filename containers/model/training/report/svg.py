@@ -1,4 +1,4 @@
-"""Line and bar charts as SVG text: what a report needs of a plotting library, without the 40 MB of one."""
+"""Draw line and bar charts as SVG text, to avoid a plotting library of 40 MB."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 
 Point = Sequence[float]
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 480, 360, 84, 20, 36, 52
-COLOURS = ("#1f6f8b", "#c8553d", "#5b8c3a", "#7d5ba6")
+COLORS = ("#1f6f8b", "#c8553d", "#5b8c3a", "#7d5ba6")
 GREY, INK = "#cccccc", "#333333"
 
 
@@ -22,14 +22,14 @@ def line_chart(
     dots: bool = False,
     unit: bool = True,
 ) -> str:
-    """`unit` fixes both axes to 0…1; otherwise they fit the points."""
+    """Return an SVG. `unit` fixes both axes to 0…1; otherwise they fit the points."""
     points = [point for line in lines.values() for point in line if math.isfinite(point[1])]
     span_x = (0.0, 1.0) if unit else _span([point[0] for point in points])
     span_y = (0.0, 1.0) if unit else _span([point[1] for point in points])
     body = [*_frame(across, up, span_x, span_y)]
     if diagonal:
         body.append(_path([(0, 0), (1, 1)], span_x, span_y, GREY, dashed=True))
-    for color, (name, line) in zip(COLOURS, lines.items(), strict=False):
+    for color, (name, line) in zip(COLORS, lines.items(), strict=False):
         finite = [point for point in line if math.isfinite(point[1])]
         body.append(_path(finite, span_x, span_y, color))
         body += [_dot(point, span_x, span_y, color) for point in finite] if dots else []
@@ -40,7 +40,7 @@ def line_chart(
 
 
 def bar_chart(title: str, bars: Mapping[str, float]) -> str:
-    """Horizontal bars, the first on top; lengths are relative to the longest."""
+    """Return an SVG of horizontal bars, the first on top; lengths are relative to the longest."""
     row, label = 20, 150
     longest = max(bars.values(), default=0) or 1
     body = []
@@ -48,7 +48,7 @@ def bar_chart(title: str, bars: Mapping[str, float]) -> str:
         top = TOP + number * row
         length = max(0.0, value / longest) * (WIDTH - label - 80)
         body.append(_text(label - 6, top + 13, name if len(name) <= 22 else name[:21] + "…", anchor="end"))
-        body.append(f'<rect x="{label}" y="{top + 2}" width="{length:.1f}" height="{row - 6}" fill="{COLOURS[0]}"/>')
+        body.append(f'<rect x="{label}" y="{top + 2}" width="{length:.1f}" height="{row - 6}" fill="{COLORS[0]}"/>')
         body.append(_text(label + length + 6, top + 13, f"{value:.4g}"))
     return _picture(title, TOP + max(1, len(bars)) * row + 10, body)
 
@@ -58,8 +58,8 @@ def _picture(title: str, height: int, body: Sequence[str]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         'font-family="sans-serif" font-size="12">'
     )
-    ground = f'<rect width="{WIDTH}" height="{height}" fill="white"/>'
-    return "\n".join([head, ground, _text(WIDTH / 2, 20, title, anchor="middle"), *body, "</svg>"]) + "\n"
+    background = f'<rect width="{WIDTH}" height="{height}" fill="white"/>'
+    return "\n".join([head, background, _text(WIDTH / 2, 20, title, anchor="middle"), *body, "</svg>"]) + "\n"
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:

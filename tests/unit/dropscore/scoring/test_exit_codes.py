@@ -82,7 +82,7 @@ def test_a_start_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(doorway, "_worker", worker)
     monkeypatch.setattr("time.sleep", lambda _: None)
-    assert str(doorway._started()) == "a worker"
+    assert str(doorway._start()) == "a worker"
 
 
 def test_a_start_that_cannot_work_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

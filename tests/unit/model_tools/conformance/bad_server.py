@@ -1,4 +1,4 @@
-"""A model server of the standard library that keeps to the contract, but for one fault, named by its first argument.
+"""A model server in the standard library that follows the contract except for one fault, its first argument.
 
 The model: 1, 10 and 100 times the three columns, added up.
 """
@@ -124,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
-        """Silent, unless the fault is to talk."""
+        """Log nothing, unless the fault is to log."""
 
 
 class Server(ThreadingHTTPServer):

@@ -13,7 +13,7 @@ BAD_SERVER = Path(__file__).with_name("bad_server.py")
 BOUNDS = Bounds(
     ping_seconds=1.0,
     start_seconds=1.3,
-    patience_seconds=10.0,
+    start_timeout_seconds=10.0,
     answer_seconds=10.0,
     stop_seconds=1.5,
     largest_body_bytes=(1 << 20) + (1 << 19),
@@ -24,4 +24,4 @@ SAMPLE = Sample(tuple(f"{n % 17}.{'0' * 300},{n % 5}.{'0' * 300},{n}.{'0' * 300}
 
 def served(fault: str, bounds: Bounds = BOUNDS) -> Process:
     words = (sys.executable, "-S", str(BAD_SERVER), fault, "serve")
-    return Process(Command(words, BAD_SERVER.parent, {}, bounds.patience_seconds))
+    return Process(Command(words, BAD_SERVER.parent, {}, bounds.start_timeout_seconds))

@@ -1,4 +1,4 @@
-"""What a person reads: the words of findings, the report, the command's exit codes."""
+"""The texts of findings, the report, and the command's exit codes."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def sample(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_running_server_is_checked_and_what_cannot_be_seen_is_said(sample: Path) -> None:
+def test_a_running_server_is_checked_as_far_as_visible(sample: Path) -> None:
     with closing(served("none")) as server:
         done = RUNNER.invoke(app, ["check", server.client.url, "--sample", str(sample), "--json"])
     assert done.exit_code == 0, done.output
-    said = json.loads(done.stdout)
-    assert (said["target"], said["passed"]) == (server.client.url, True)
-    skipped = {one["check"]: one["what"] for one in said["findings"] if one["outcome"] == "skip"}
-    assert skipped["start-up"] == "it ran already"
+    findings = json.loads(done.stdout)
+    assert (findings["target"], findings["passed"]) == (server.client.url, True)
+    skipped = {item["check"]: item["what"] for item in findings["findings"] if item["outcome"] == "skip"}
+    assert skipped["start-up"] == "the server was already running"
     assert {"memory", "log", "sigterm", "offline"} < set(skipped)
 
 
@@ -49,7 +49,7 @@ def test_a_failed_check_is_exit_code_1_and_says_what_to_do(sample: Path) -> None
         done = RUNNER.invoke(app, ["check", server.client.url, "--sample", str(sample)])
     assert done.exit_code == 1
     assert "fail  echo" in done.stdout
-    assert "to do: say the number of the row and of the column instead" in done.stdout
+    assert "fix: reply with the numbers of row and column instead" in done.stdout
     assert done.stdout.splitlines()[-1].split(", ")[1] == "1 failed"
     assert CANARY.decode() not in done.output
 
@@ -57,15 +57,15 @@ def test_a_failed_check_is_exit_code_1_and_says_what_to_do(sample: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["http://127.0.0.1:9"], "give some rows"),
-        (["image"], "give some rows"),
-        (["gone.tar.gz"], "there is no file gone.tar.gz"),
-        (["."], "is a folder; build it"),
-        (["http://127.0.0.1:9", "--model", __file__], "--model is what an IMAGE gets"),
+        (["http://127.0.0.1:9"], "pass some rows"),
+        (["image"], "pass some rows"),
+        (["gone.tar.gz"], "the file gone.tar.gz does not exist"),
+        (["."], "is a folder; build it with"),
+        (["http://127.0.0.1:9", "--model", __file__], "--model works only with an IMAGE"),
         (["image", "--sample", "gone.csv"], "does not exist"),
     ],
 )
-def test_what_cannot_be_meant_is_exit_code_2(arguments: list[str], words: str) -> None:
+def test_invalid_arguments_give_exit_code_2(arguments: list[str], words: str) -> None:
     done = RUNNER.invoke(app, ["check", *arguments], env={"COLUMNS": "300"})
     assert (done.exit_code, done.stdout) == (2, "")
     assert words in " ".join(done.stderr.split())
@@ -75,13 +75,13 @@ def test_nothing_at_the_address_is_exit_code_3(sample: Path) -> None:
     done = RUNNER.invoke(app, ["check", "http://127.0.0.1:9", "--sample", str(sample)])
     assert isinstance(done.exception, NotStartedError)
     assert done.exception.exit_code == 3
-    assert "nothing answers at http://127.0.0.1:9" in str(done.exception)
+    assert "no reply from http://127.0.0.1:9" in str(done.exception)
 
 
 def test_an_engine_that_is_not_there_is_named(sample: Path) -> None:
     done = RUNNER.invoke(app, ["check", "image", "--sample", str(sample), "--engine", "no-such-engine --with this"])
     assert isinstance(done.exception, EngineError)
-    assert "no-such-engine is not installed; install it, or name another with --engine" in str(done.exception)
+    assert "no-such-engine is not installed; install it, or choose another with --engine" in str(done.exception)
 
 
 def test_the_engines_command_may_hold_arguments() -> None:
@@ -101,15 +101,15 @@ def test_an_image_that_is_not_there_is_exit_code_3(sample: Path) -> None:
     done = RUNNER.invoke(app, ["check", "image", "--sample", str(sample), "--engine", engine])
     assert isinstance(done.exception, EngineError)
     assert done.exception.exit_code == 3
-    assert "image not known; is the engine up, and the image built or pulled?" in str(done.exception)
+    assert "image not known; check that the engine is running" in str(done.exception)
 
 
 def test_the_table_shows_brackets_as_they_are_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
     report.print_table([FAILED])
     said = capsys.readouterr().out
     assert "sort [not]" in said
-    assert "it must: the scores' order" in said
-    assert said.splitlines()[-1] == "0 passed, 1 failed, 0 not tried"
+    assert "requirement: the scores' order" in said
+    assert said.splitlines()[-1] == "0 passed, 1 failed, 0 skipped"
 
 
 def test_a_sample_fills_bodies_to_a_size() -> None:
@@ -147,7 +147,7 @@ def test_rows_are_made_for_a_model_with_codes_for_its_categories() -> None:
         verified_rows=0,
         categorical=(2,),
     )
-    made = Sample.made_for(manifest)
+    made = Sample.for_model(manifest)
     assert {row.split(b",")[1] for row in made.rows} == {b"0", b"1"}
     assert made.columns == 3
     assert len(set(made.rows)) == len(made.rows)
@@ -165,4 +165,4 @@ def test_memory_counts_a_family_of_processes() -> None:
 
 def test_no_answer_is_a_reply_of_status_0() -> None:
     reply = Client("http://127.0.0.1:9").ping(1)
-    assert (reply.status, reply.brief) == (0, "no answer (ConnectionRefusedError)")
+    assert (reply.status, reply.brief) == (0, "no reply (ConnectionRefusedError)")

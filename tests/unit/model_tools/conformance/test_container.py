@@ -18,7 +18,7 @@ from typing import IO
 import pytest
 
 from model_tools.conformance.checks import EVERY
-from model_tools.conformance.container import Container, Manner, Recipe, start_as_strictly_as_possible
+from model_tools.conformance.container import Container, Recipe, Restrictions, start_as_strictly_as_possible
 from model_tools.conformance.engine import Engine
 from model_tools.conformance.examination import examine
 from model_tools.conformance.findings import Outcome
@@ -124,7 +124,7 @@ def free_port() -> int:
 @pytest.fixture
 def recipe(tmp_path: Path) -> Iterator[Recipe]:
     engine = StandIn(("stand-in",), folder=tmp_path)
-    yield Recipe(engine, "image", tmp_path, BOUNDS.patience_seconds)
+    yield Recipe(engine, "image", tmp_path, BOUNDS.start_timeout_seconds)
     assert engine.running == {}
 
 
@@ -158,16 +158,16 @@ def test_every_right_is_taken_away_at_first(recipe: Recipe) -> None:
 
 def test_only_the_rule_that_hurts_is_left_out(recipe: Recipe) -> None:
     with closing(start_as_strictly_as_possible(with_fault(recipe, "writes"))) as container:
-        assert container.manner == Manner(read_only=False)
+        assert container.restrictions == Restrictions(read_only=False)
 
 
 def test_an_image_that_no_rule_keeps_from_starting_is_not_checked(recipe: Recipe) -> None:
-    with pytest.raises(NotStartedError, match="ended by itself; its log ends: broken hurts"):
+    with pytest.raises(NotStartedError, match="ended during its start; the last lines of its log: broken hurts"):
         start_as_strictly_as_possible(with_fault(recipe, "broken"))
 
 
 def test_an_image_that_is_never_healthy_is_tried_once(recipe: Recipe) -> None:
-    impatient = replace(with_fault(recipe, "never-healthy"), patience_seconds=0.5)
+    impatient = replace(with_fault(recipe, "never-healthy"), start_timeout_seconds=0.5)
     with pytest.raises(NeverReadyError):
         start_as_strictly_as_possible(impatient)
     assert isinstance(impatient.engine, StandIn)

@@ -1,4 +1,4 @@
-"""Artifacts made to hang, crash or fill the memory of whatever reads them; each says with which codes it may end.
+"""Files that make their reader hang, crash or fill its memory, each with the codes that it may end with.
 
 `STRANGE` are named by what they do. Most are a few hundred bytes, and none is over a few megabytes.
 """
@@ -35,7 +35,7 @@ PICKLE = r"^(UNSAFE_PICKLE|NOT_A_MODEL|DAMAGED|TOO_LARGE): "
 
 
 def memo(steps: bytes) -> bytes:
-    """Leaves nothing on the stack, and the value in the memo at 0."""
+    """Leave nothing on the stack, and the value in the memo at 0."""
     return steps + b"q\x000"
 
 
@@ -172,7 +172,7 @@ def zeros(count: int = 64 * MIB) -> bytes:
 
 
 def nested(layers: int) -> bytes:
-    """Each layer holds four of the one inside."""
+    """Each layer contains the inner one four times."""
     content = gzip.compress(zeros(8 * MIB))
     for _ in range(layers):
         content = gzip.compress(tar(*((f"{number}.gz", content) for number in range(4))))
@@ -241,13 +241,13 @@ RDS: dict[str, bytes] = {
 
 
 def text() -> bytes:
-    """A model of today as JSON."""
+    """Return a current model as JSON."""
     matrix = xgboost.DMatrix([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0], [3.0, 1.0]], [0, 1, 1, 0], nthread=1)
     return bytes(xgboost.train({"nthread": 1, "min_child_weight": 0}, matrix, 2).save_raw("json"))
 
 
 def changed(where: str, value: object) -> bytes:
-    """`text` with one thing changed; `where` is its path."""
+    """Return `text` with one value changed, at the path `where`."""
     model = json.loads(text())
     *path, last = where.split("/")
     place = model["learner"]
@@ -349,15 +349,15 @@ CAUSES = {
         "DAMAGED: tree 0 of the model is damaged",
     ),
     "feature beyond the end": "DAMAGED: tree 0 of the model is damaged",
-    "classes that nobody has": "DAMAGED: the model claims 10001 outputs",
+    "classes that nobody has": "DAMAGED: the model has 10001 outputs",
     "rounds that go back": "DAMAGED: the model is damaged: its rounds",
     "parallel trees beyond counting": "DAMAGED: the model is damaged: its rounds",
 }
-"""What must be found out before a limit does: the limits are the second line."""
+"""Codes of faults that must be detected before a limit applies: the limits are the second line of defense."""
 
 
 def hostile() -> dict[str, tuple[Callable[[], bytes], str]]:
-    """By name: what makes the file, and the codes it may end with."""
+    """Return, by name, the function that makes a file, and the codes that it may end with."""
     found: dict[str, tuple[Callable[[], bytes], str]] = {
         **{name: (partial(bytes, content), PICKLE) for name, content in PICKLES.items()},
         **{name: (make, f"^({codes})[A-Z_]*: ") for name, (make, codes) in ARCHIVES.items()},

@@ -1,4 +1,4 @@
-"""Imports in a small process of their own, and says what the processes that it starts have used.
+"""Import in a separate small process, and measure the processes that it starts.
 
 A child's peak memory, as the system reports it, includes its parent's at the moment of the start: a test process that
 has run thousands of tests would count a gigabyte for each.
@@ -15,9 +15,9 @@ from model_tools.importing.command import import_artifact
 
 
 class Measured(NamedTuple):
-    """`said`: why it was refused, None when it was imported."""
+    """`refusal` is the error message, None if the import succeeded."""
 
-    said: str | None
+    refusal: str | None
     cpu_seconds: float
     resident_bytes: int
 
@@ -34,11 +34,11 @@ def measured_import(source: Path, destination: Path) -> Measured:
 
     os.wait4 = waited
     try:
-        said = _refusal(source, destination)
+        refusal = _refusal(source, destination)
     finally:
         os.wait4 = wait4
     cpu_seconds = sum(each.ru_utime + each.ru_stime for each in used)
-    return Measured(said, cpu_seconds, max((each.ru_maxrss * 1024 for each in used), default=0))
+    return Measured(refusal, cpu_seconds, max((each.ru_maxrss * 1024 for each in used), default=0))
 
 
 def _refusal(source: Path, destination: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Import, end to end: the file as people have it → an artifact that predicts as the release that trained it did."""
+"""Import end to end: from a user's file to an artifact that predicts as the release that trained it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ WAYS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def converted(rows: Rows, labels: NDArray[np.int8], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Converted]:
-    """Of all ways at once: starting XGBoost is what takes long."""
+    """All formats at once, because starting XGBoost is slow."""
     folder, model = tmp_path_factory.mktemp("ways"), train(rows, labels)
     for number, way in enumerate(WAYS.values()):
         way(model, folder / str(number))
@@ -138,30 +138,28 @@ def served_as(manifest: Manifest, model: bytes, path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("field", LIES)
-def test_manifest_that_states_what_the_model_is_not_is_refused(
-    field: str, booster: xgboost.Booster, tmp_path: Path
-) -> None:
-    """Its digest is right: whoever writes a manifest can write that too."""
+def test_manifest_that_contradicts_the_model_is_refused(field: str, booster: xgboost.Booster, tmp_path: Path) -> None:
+    """The digest is correct, because an attacker can write that too."""
     (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
     manifest = import_artifact(tmp_path / "ours", tmp_path / "true.tar.gz")
     lying = replace(manifest, **{field: LIES[field]})
     _, model = load((tmp_path / "true.tar.gz").read_bytes())
-    refuse(served_as(lying, model, tmp_path / "lie"), tmp_path, f"WRONG_MANIFEST: its manifest states {field} ")
+    refuse(served_as(lying, model, tmp_path / "lie"), tmp_path, f"WRONG_MANIFEST: its manifest says {field} ")
 
 
 @pytest.mark.parametrize("cut", [0, 100, 2000])
-def test_artifact_of_ours_with_a_damaged_model_is_refused(cut: int, booster: xgboost.Booster, tmp_path: Path) -> None:
+def test_artifact_with_a_damaged_model_is_refused(cut: int, booster: xgboost.Booster, tmp_path: Path) -> None:
     (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
     manifest = import_artifact(tmp_path / "ours", tmp_path / "true.tar.gz")
     damaged = served_as(manifest, bytes(booster.save_raw("ubj")[:cut]), tmp_path / "damaged")
     refuse(damaged, tmp_path, "^(WRONG_MANIFEST|CRASHED|DAMAGED): ")
 
 
-def test_artifact_of_ours_around_an_older_model_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
+def test_artifact_with_an_older_model_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
     (tmp_path / "ours").write_bytes(booster.save_raw("ubj"))
     manifest = import_artifact(tmp_path / "ours", tmp_path / "true.tar.gz")
     older = served_as(manifest, zoo("2.0.3-python3.9", "logistic.ubj"), tmp_path / "older")
-    refuse(older, tmp_path, "^WRONG_MANIFEST: .* that today's XGBoost wrote")
+    refuse(older, tmp_path, "^WRONG_MANIFEST: .* not written by a current XGBoost")
 
 
 def test_verification_compares_both_ways_to_predict(
@@ -177,7 +175,7 @@ def test_verification_compares_both_ways_to_predict(
 
 
 def refuse(content: bytes, folder: Path, match: str) -> None:
-    """The import fails and what stood at the destination still stands."""
+    """The import fails, and the file at the destination is unchanged."""
     (folder / "mine").write_bytes(content)
     (folder / "model.tar.gz").write_bytes(b"yesterday's")
     with pytest.raises(ModelImportError, match=match) as raised:
@@ -191,29 +189,29 @@ def test_tar_with_two_models_is_refused_by_their_names(booster: xgboost.Booster,
         for name in ("a.json", "b.json", "read me.txt", "._a.json"):
             (tmp_path / name).write_bytes(booster.save_raw("json"))
             archive.add(tmp_path / name, name)
-    refuse((tmp_path / "tar").read_bytes(), tmp_path, r"holds 2 \(of a.json, b.json\)")
+    refuse((tmp_path / "tar").read_bytes(), tmp_path, r"but has 2 \(of a.json, b.json\)")
 
 
 def test_tar_without_a_model_is_refused(tmp_path: Path) -> None:
     as_tar(b"1,2\n", tmp_path / "tar", "w", "data.csv")
-    refuse((tmp_path / "tar").read_bytes(), tmp_path, r"holds 0 \(of data.csv\)")
+    refuse((tmp_path / "tar").read_bytes(), tmp_path, r"but has 0 \(of data.csv\)")
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"1,2,3\n4,5,6\n"])
-def test_file_that_is_no_model_is_refused(content: bytes, tmp_path: Path) -> None:
-    refuse(content, tmp_path, "no XGBoost model that is known here")
+def test_file_that_is_not_a_model_is_refused(content: bytes, tmp_path: Path) -> None:
+    refuse(content, tmp_path, "not an XGBoost model in a supported format")
 
 
 def test_damaged_model_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
     for kind in ("ubj", "json"):
         content = bytes(booster.save_raw(kind))
-        refuse(content[: len(content) // 2], tmp_path, "DAMAGED: the model's end is missing: the file was cut short")
+        refuse(content[: len(content) // 2], tmp_path, "DAMAGED: the file is truncated: the end")
     refuse(b'{"learner":{}}', tmp_path, r"DAMAGED: XGBoost cannot read the model \(XGBoost JSON\): \S")
 
 
 def test_pickle_without_model_bytes_is_refused(booster: xgboost.Booster, tmp_path: Path) -> None:
     wrapper = object.__new__(xgboost.XGBClassifier)
-    refuse(pickle.dumps(wrapper), tmp_path, "carries no state|without a booster")
+    refuse(pickle.dumps(wrapper), tmp_path, "has no state|without a booster")
     wrapper.__dict__["n_estimators"] = 3
     refuse(pickle.dumps(wrapper), tmp_path, "without a booster")
 
@@ -228,7 +226,7 @@ def test_early_stopping_beyond_the_model_is_refused(best: int, booster: xgboost.
 def test_categorical_model_takes_codes_as_numbers(
     one_hot: int, rows: Rows, labels: NDArray[np.int8], tmp_path: Path
 ) -> None:
-    """Trained on words; the CSV has their codes. Also what is no code goes where Booster.predict sends it."""
+    """Trained on words; the CSV has their codes. Values that are not a code also score as in Booster.predict."""
     words = pd.Categorical(np.resize(["red", "green", "blue", "pink", "grey"], len(rows)))
     frame = pd.DataFrame({"x": rows[:, 0], "word": words})
     matrix = xgboost.DMatrix(frame, labels, enable_categorical=True)
@@ -267,15 +265,15 @@ def test_nothing_is_written_when_old_and_new_disagree(
 def test_random_rows_reach_every_leaf(
     booster: xgboost.Booster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else agreement on them would say little."""
+    """Otherwise, equal scores would prove little."""
     seen: list[Rows] = []
-    finish = conversion._converted
+    finish = conversion._result
 
     def spy(here: Path, *rest: Any) -> Converted:
         seen.append(np.load(here / "rows.npy"))
         return finish(here, *rest)
 
-    monkeypatch.setattr(conversion, "_converted", spy)
+    monkeypatch.setattr(conversion, "_result", spy)
     convert_all([find(bytes(booster.save_raw("ubj")))])
     reached = booster.predict(xgboost.DMatrix(seen[0]), pred_leaf=True)
     leaves = [tree.count("leaf=") for tree in booster.get_dump()]

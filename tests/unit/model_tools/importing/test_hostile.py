@@ -1,4 +1,4 @@
-"""Hostile and damaged artifacts end soon, in little memory, with a code; what is imported was verified."""
+"""Hostile and damaged files fail soon, in little memory, with a code; imported models are verified."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ def small_process() -> Iterator[ProcessPoolExecutor]:
 
 @pytest.fixture
 def within_limits(small_process: ProcessPoolExecutor, tmp_path: Path) -> Callable[[bytes], str]:
-    """Imports the content, which must be refused within the limits; returns what was said."""
+    """Import the content, which must be refused within the limits. Return the error message."""
 
     def refused(content: bytes) -> str:
         (tmp_path / "mine").write_bytes(content)
         measured = small_process.submit(measured_import, tmp_path / "mine", tmp_path / "model.tar.gz").result()
         check(measured, content)
-        assert measured.said is not None
-        assert CODE.match(measured.said), measured.said
-        assert "Traceback" not in measured.said
+        assert measured.refusal is not None
+        assert CODE.match(measured.refusal), measured.refusal
+        assert "Traceback" not in measured.refusal
         assert not (tmp_path / "model.tar.gz").exists()
-        return measured.said
+        return measured.refusal
 
     return refused
 
@@ -69,7 +69,7 @@ def check(measured: Measured, content: bytes) -> None:
 
 
 def outcome(content: bytes, folder: Path) -> str | None:
-    """Why it is refused; None when it was imported."""
+    """Return why it is refused; None if the import succeeded."""
     (folder / "mine").write_bytes(content)
     try:
         import_artifact(folder / "mine", folder / "model.tar.gz")
@@ -95,7 +95,7 @@ def test_truncated_artifact_is_refused(release: str, name: str, within_limits: C
     ("release", "name", "count"), [(*kind, 1) for kind in KINDS] + some_slow([(*kind, 40) for kind in KINDS])
 )
 def test_artifact_with_a_flipped_bit_is_refused_or_right(release: str, name: str, count: int, tmp_path: Path) -> None:
-    """What is imported predicts the same in both ways of the server, also for rows that import did not try."""
+    """An imported model predicts the same in both ways of the server, also for rows that import did not try."""
     genuine, random = zoo(release, name), Random(f"{release} {name} {count}")
     for _ in range(count):
         content = flipped(genuine, random.randrange(8 * len(genuine)))
@@ -120,14 +120,14 @@ def predicts_the_same_both_ways(artifact: Path) -> bool:
 
 @pytest.mark.parametrize("over", [{"cpu_seconds": 11.0}, {"resident_bytes": 700 * MIB}])
 def test_limits_are_seen_to_be_broken(over: dict[str, Any]) -> None:
-    """Else the limits above would prove nothing."""
+    """Otherwise the limits above would prove nothing."""
     with pytest.raises(AssertionError):
         check(Measured("said", 1.0, MIB)._replace(**over), b"")
 
 
-def test_what_processes_use_is_measured(small_process: ProcessPoolExecutor, tmp_path: Path) -> None:
+def test_process_usage_is_measured(small_process: ProcessPoolExecutor, tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(zoo(*KINDS[0]))
     measured = small_process.submit(measured_import, tmp_path / "mine", tmp_path / "model.tar.gz").result()
-    assert measured.said is None
+    assert measured.refusal is None
     assert measured.cpu_seconds > 0.1
     assert 30 * MIB < measured.resident_bytes < RESIDENT_BYTES

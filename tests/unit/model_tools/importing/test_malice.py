@@ -54,7 +54,7 @@ def as_tar(content: bytes, name: str = "xgboost-model", kind: bytes = tarfile.RE
 
 
 def laughs() -> bytes:
-    """A tuple of a tuple of … twice each: 2**60 leaves when anybody walks it."""
+    """Return nested tuples, each with the inner one twice: 2**60 leaves to walk."""
     return b"\x80\x02)" + b"2\x86" * 60 + b"."
 
 
@@ -90,7 +90,7 @@ STEPS: dict[str, tuple[bytes, str]] = {
     "extension 1": (b"\x80\x02\x82\x01(S'true'\ntR.", "EXT1"),
     "extension 2": (b"\x80\x02\x83\x01\x00(S'true'\ntR.", "EXT2"),
     "extension 4": (b"\x80\x02\x84\x01\x00\x00\x00(S'true'\ntR.", "EXT4"),
-    "persistent id": (b"Psomewhere\n.", "not a model|PERSID|no XGBoost model"),
+    "persistent id": (b"Psomewhere\n.", "not a model|PERSID|not an XGBoost model"),
     "persistent id 2": (b"\x80\x02S'x'\nQ.", "BINPERSID"),
     "name out of built texts": (b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x94h\x00h\x01\x93\x8c\x04true\x85R.",
                                 r"posix\.system"),

@@ -1,4 +1,4 @@
-"""R's saveRDS, written here after R Internals ("Serialization Formats"): no file of a genuine R was at hand."""
+"""R's saveRDS, written here after R Internals ("Serialization Formats"): no file from a real R was available."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def booster_list(model: bytes) -> bytes:
 
 
 def alternative(model: bytes) -> bytes:
-    """As the R package of 3.1 and newer leaves it: a class of its own whose state is the model."""
+    """Written as the R package from 3.1 on does: as a class whose state is the model."""
     information = struct.pack(">ii", 2, 1) + text(b"XGBAltrepPointerClass") + NULL
     return struct.pack(">i", 238) + information + raw(model) + attributes(**{"class": texts(b"xgb.Booster")})
 
@@ -70,13 +70,13 @@ def test_model_inside_is_imported(booster: xgboost.Booster, rows: Rows, tmp_path
     assert np.array_equal(predict(tmp_path / "model.tar.gz", rows), booster.predict(xgboost.DMatrix(rows)))
 
 
-def test_vector_has_the_length_that_is_said_in_two_halves() -> None:
+def test_long_vector_has_its_length_in_two_halves() -> None:
     assert list(raw_vectors(HEADERS[3] + struct.pack(">iiii", 24, -1, 0, 3) + b"abc", Budget(0))) == [b"abc"]
 
 
 REFUSED = {
-    "function": (CLOSURE, "type 3 before any model"),
-    "environment": (struct.pack(">ii", 4, 0), "type 4 before any model"),
+    "function": (CLOSURE, "type 3 before a model"),
+    "environment": (struct.pack(">ii", 4, 0), "type 4 before a model"),
     "no model": (raw(b"hello"), "no model bytes"),
     "numbers": (struct.pack(">iii", 13, 1, 7), "no model bytes"),
     "ends early": (struct.pack(">ii", 24, 9) + b"abc", "damaged"),

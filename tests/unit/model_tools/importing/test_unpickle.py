@@ -1,4 +1,4 @@
-"""Every pickle here would run code, take memory or build strangers if it were loaded; none may."""
+"""If loaded normally, every pickle here would run code, fill memory or create other objects. None may."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_attack_is_refused_by_name_and_nothing_runs(attack: str, protocol: int, 
 
 
 def test_the_same_attack_does_run_when_loaded(tmp_path: Path) -> None:
-    """Else the canary above would prove nothing."""
+    """Otherwise the canary above would prove nothing."""
     pickle.loads(pickle.dumps(ATTACKS["os.system"][0](tmp_path / "canary")))
     assert (tmp_path / "canary").exists()
 
@@ -172,7 +172,7 @@ def test_damaged_pickle_is_refused(booster: xgboost.Booster, cut: int) -> None:
 def test_booster_is_read_as_an_inert_thing(booster: xgboost.Booster, protocol: int) -> None:
     found = read(pickle.dumps(booster, protocol))
     assert isinstance(found, Thing)
-    assert found.kind == BOOSTER == Name("xgboost.core", "Booster")
+    assert found.type == BOOSTER == Name("xgboost.core", "Booster")
     assert found.state["handle"] == booster.__getstate__()["handle"]
 
 
@@ -186,5 +186,5 @@ def test_arrays_and_numpy_numbers_beside_the_model_are_stepped_over(booster: xgb
     booster.__dict__.update(best_score=np.float64(0.5), classes=np.array(["a", "b"]), history=np.arange(999.0))
     joblib.dump(booster, tmp_path / "model.joblib")
     for protocol in PROTOCOLS:
-        assert read(pickle.dumps(booster, protocol)).kind == BOOSTER
+        assert read(pickle.dumps(booster, protocol)).type == BOOSTER
     assert read((tmp_path / "model.joblib").read_bytes()).state["handle"] == booster.__getstate__()["handle"]

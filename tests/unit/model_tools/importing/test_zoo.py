@@ -1,4 +1,4 @@
-"""The zoo (tools/zoo): models that genuine old releases wrote, each with what its own release predicted."""
+"""The zoo (tools/zoo): models that real old releases wrote, each with its own release's predictions."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def version_of(zoo: dict[str, Any]) -> tuple[int, ...]:
 
 @cache
 def converted_all(releases: tuple[str, ...]) -> dict[tuple[str, str], tuple[Found, Converted]]:
-    """In one go, and once what a pickle, a joblib and a tar share: three starts of an interpreter."""
+    """Convert all at once, and equal content of a pickle, a joblib and a tar only once: three interpreter starts."""
     found = {(release, name): one for release in releases for name, one in found_in(release).items()}
     different = {replace(one, format=""): one for one in found.values()}
     converted = dict(zip(different, convert_all(list(different.values())), strict=True))
@@ -96,7 +96,7 @@ def told(kind: str, zoo: dict[str, Any]) -> int:
 
 
 @pytest.mark.parametrize("release", EACH)
-def test_every_model_predicts_what_its_own_release_did(
+def test_every_model_predicts_as_its_own_release(
     release: str,
 ) -> None:
     zoo, _ = zoo_of(release)
@@ -113,7 +113,7 @@ def test_every_model_predicts_what_its_own_release_did(
 
 @pytest.mark.parametrize("release", [name for name in EACH if str(name_of(name)) >= "1.5"])
 def test_dart_in_place_is_rounded_otherwise(release: str) -> None:
-    """XGBRegressor.predict of 1.5 and later predicts a DART in place, which adds and takes off base_score at each tree.
+    """XGBRegressor.predict from 1.5 on predicts DART in place, which adds and subtracts base_score at each tree.
 
     import promises Booster.predict. That, done over again in 32 bits, gives the estimator's scores to the bit.
     """
@@ -173,8 +173,8 @@ def test_every_model_comes_with_the_right_facts(
         assert (converted.converted_with is None) == (version_of(zoo) >= (3, 1)), name
 
 
-def test_forest_that_does_not_say_its_trees_a_round_is_refused_until_told(tmp_path: Path) -> None:
-    """Guessing one tree a round would predict with half of this model."""
+def test_unknown_trees_per_round_needs_the_option(tmp_path: Path) -> None:
+    """Assuming one tree per round would predict with half of this model."""
     zoo, files = zoo_of("0.90-python3.6")
     (tmp_path / "mine").write_bytes(files["forest.binary"])
     with pytest.raises(ModelImportError, match="--trees-a-round"):
@@ -187,7 +187,7 @@ def test_forest_that_does_not_say_its_trees_a_round_is_refused_until_told(tmp_pa
 
 @pytest.mark.parametrize("release", ["1.3.3-python3.8", "1.5.2-python3.8", "1.7.6-python3.9"])
 def test_slice_predicts_with_all_its_rounds(release: str) -> None:
-    """They still say how many rounds, or trees, the whole booster had."""
+    """They still have the number of rounds, or trees, of the whole booster."""
     zoo, files = zoo_of(release)
     names = [name for name in files if name.startswith("slice-of-")]
     found = [replace(find(files[name]), trees_a_round=1) for name in names]

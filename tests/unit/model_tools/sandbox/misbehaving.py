@@ -1,4 +1,4 @@
-"""Run in a sandbox by test_sandbox: `main(WAY, …)` does what a process that reads a hostile file might do."""
+"""Run in a sandbox by test_sandbox: `main(WAY, …)` misbehaves as a process that reads a hostile file might."""
 
 from __future__ import annotations
 

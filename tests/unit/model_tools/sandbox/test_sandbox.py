@@ -25,11 +25,11 @@ def run(folder: Path, *arguments: str, limits: Limits = TIGHT) -> None:
 @pytest.mark.parametrize(
     ("way", "code"),
     [
-        ("spin", "TIMED_OUT: reading the model takes longer than"),
+        ("spin", "TIMED_OUT: reading the model took longer than"),
         ("be_killed", "OUT_OF_MEMORY: "),
-        ("abort", r"CRASHED: what reads the model crashed \(SIGABRT\): "),
-        ("read_nowhere", r"CRASHED: what reads the model crashed \(SIGSEGV\): "),
-        ("leave", r"CRASHED: what reads the model crashed \(exit code 3\): "),
+        ("abort", r"CRASHED: reading the model crashed \(SIGABRT\): "),
+        ("read_nowhere", r"CRASHED: reading the model crashed \(SIGSEGV\): "),
+        ("leave", r"CRASHED: reading the model crashed \(exit code 3\): "),
         ("fail", r"DAMAGED: the model cannot be read \(KeyError: "),
         ("nest", "DAMAGED: the file is nested too deeply"),
         ("refuse", "DAMAGED: no model of ours$"),
@@ -62,7 +62,7 @@ def test_process_that_waits_is_killed_by_the_clock(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("memory_of", [resident_bytes, resident_bytes_by_ps])
 def test_process_that_takes_memory_is_killed_by_the_watch(memory_of: object, tmp_path: Path) -> None:
-    """By each way to look at it; macOS has only the second, and no limit of its own to the address space."""
+    """Test both ways to measure memory; macOS has only the second, and no limit of the address space."""
     assert callable(memory_of)
     limits = Limits(cpu_seconds=9, wall_seconds=60, address_bytes=1 << 40, base_resident_bytes=200 * MIB)
     sandbox = Sandbox(tmp_path, limits, memory_of=memory_of)

@@ -1,4 +1,4 @@
-"""The container's modules are imported as the container sees them: with `containers/model` as the root."""
+"""The container's modules are imported as in the container: with `containers` on sys.path, as the package `model`."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Running:
     port: int
 
     def cpu_seconds(self) -> float:
-        """What its threads have computed so far: it takes no longer on a machine that has nothing else to do."""
+        """Return the CPU seconds of its threads, which do not depend on other load of the machine."""
         if not HAS_PROC:
             return time.monotonic()
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
@@ -49,7 +49,7 @@ class Running:
             yield talk
 
     def exchange(self, request: bytes) -> bytes:
-        """Everything the server says until it ends the connection, or is silent for a moment."""
+        """Return all bytes until the server closes the connection, or pauses."""
         with self.connected() as talk:
             send(talk, request)
             with contextlib.suppress(OSError):
@@ -65,8 +65,8 @@ def send(talk: socket.socket, data: bytes) -> None:
 def rest_of(talk: socket.socket) -> bytes:
     answer, end = b"", time.monotonic() + PATIENCE_SECONDS
     with contextlib.suppress(ConnectionError):
-        while time.monotonic() < end and (piece := talk.recv(1 << 16)):
-            answer += piece
+        while time.monotonic() < end and (chunk := talk.recv(1 << 16)):
+            answer += chunk
     return answer
 
 
@@ -84,7 +84,7 @@ def running(model: Path, **environment: str) -> Iterator[Running]:
 
 
 def _read_on(process: subprocess.Popen[str]) -> None:
-    """A pipe that nobody empties fills up, and the server waits."""
+    """Read the pipe: if it is full, the server blocks."""
     assert process.stdout is not None
     with process.stdout as log:
         for _ in log:
@@ -115,7 +115,7 @@ def post(body: bytes, kind: str = "text/csv", *headers: str) -> bytes:
 
 
 def status_and_code(answer: bytes) -> tuple[int, str]:
-    """Of a whole answer; ("", where it is no refusal)."""
+    """Return the code of a reply; empty if it is not a refusal."""
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 "), answer[:200]
     code = json.loads(body.splitlines()[0])["code"] if b"application/json" in head else ""

@@ -1,4 +1,4 @@
-"""Many bad rows in one refusal: all of them, in little room, soon, whatever the format."""
+"""One refusal names many bad rows: compactly and fast, in every format."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def refusal(body: bytes, schema: Schema = TWO, parse: Any = csv_rows.parse) -> R
 
 
 def named(fields: dict[str, Any]) -> list[Named]:
-    """The reader's side, as docs/model-container.md describes it."""
+    """Decode the rows as docs/model-container.md describes."""
     return sorted((row, column, code) for code, column, steps in fields["rows"] for row in rows_of(steps))
 
 
@@ -51,7 +51,7 @@ LINES = st.lists(st.lists(CELLS, min_size=1, max_size=3), max_size=40)
 
 
 def expected(row: int, line: str, columns: int = 2) -> Named | None:
-    """By `float`, cell by cell; the second column is categorical. `line` comes without its own line end."""
+    """Check by `float`, cell by cell; the second column is categorical. `line` has no line end."""
     if "\r" in line:
         return row, None, "BAD_LINE_END"
     bare = re.sub(r'(^|(?<=,))"([^",]*)"(?=,|$)', r"\2", line)
@@ -114,7 +114,7 @@ def test_every_bad_row_of_a_body_is_named_up_to_a_thousand() -> None:
 @pytest.mark.parametrize("span", [1500, 20_000, 3_000_000])
 @pytest.mark.parametrize("count", [1, 38, 200, 1000, 1500])
 def test_refusal_fits_into_what_sagemaker_passes_on(count: int, span: int, columns: int) -> None:
-    """However the rows lie: as many as fit are named, the first ones, and the refusal says that there are more."""
+    """For any positions, the refusal names as many of the first rows as fit, and says if there are more."""
     rng = random.Random(count * span)
     codes = ("NOT_A_NUMBER", "NOT_FINITE", "NOT_A_CATEGORY")
     rows = sorted(rng.sample(range(1, span + 1), count))
@@ -187,7 +187,7 @@ def test_every_format_names_all_bad_rows(parse: Any, body: bytes, faults: list[N
     ],
 )
 def test_json_line_is_a_row_of_its_own(lines: list[bytes]) -> None:
-    """Joined by commas, these lines are as many values as lines."""
+    """Joined by commas, these lines would give as many values as lines."""
     found = refusal(b"\n".join(lines), Schema(features=1), json_rows.parse_lines)
     assert found
     good = [row for row, line in enumerate(lines, 1) if re.fullmatch(rb"\[\d\]", line)]
@@ -202,7 +202,7 @@ def test_last_row_of_quotes_alone_is_a_row() -> None:
 
 
 def test_finding_bad_rows_reads_little_more_than_the_body() -> None:
-    """Counted in bytes that are read, as seconds depend on the machine."""
+    """Measured in bytes read, because seconds depend on the machine."""
     lines = [b"1,2"] * 1_000_000
     lines[123_456] = b"1,x"
     body, read = b"\n".join(lines), [0]

@@ -4,7 +4,7 @@ import pytest
 
 from model.serving.http.head import Head
 from model.serving.invocation import CSV, JSON, JSON_LINES, READERS, Invocation, accepted
-from model.serving.output_kind import HEADER, Wanted, wanted_by
+from model.serving.output_type import HEADER, OutputType, parse_output_type
 from model.serving.refusal import RefusalError
 
 
@@ -14,18 +14,18 @@ def headers(**fields: str) -> Head:
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "output_type"),
     [
-        ("", Wanted.SCORES),
-        ("margin=true", Wanted.MARGIN),
-        ("contributions=true", Wanted.CONTRIBUTIONS),
-        (" leaves = true ; margin=false", Wanted.LEAVES),
-        ("leaves=false,margin=true,", Wanted.MARGIN),
-        ("margin=false", Wanted.SCORES),
+        ("", OutputType.SCORES),
+        ("margin=true", OutputType.MARGIN),
+        ("contributions=true", OutputType.CONTRIBUTIONS),
+        (" leaves = true ; margin=false", OutputType.LEAVES),
+        ("leaves=false,margin=true,", OutputType.MARGIN),
+        ("margin=false", OutputType.SCORES),
     ],
 )
-def test_attributes(text: str, wanted: Wanted) -> None:
-    assert wanted_by(text) is wanted
+def test_attributes(text: str, output_type: OutputType) -> None:
+    assert parse_output_type(text) is output_type
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_attributes(text: str, wanted: Wanted) -> None:
 )
 def test_other_attributes_are_refused(text: str) -> None:
     with pytest.raises(RefusalError) as raised:
-        wanted_by(text)
+        parse_output_type(text)
     assert (raised.value.status, raised.value.code) == (400, "BAD_ATTRIBUTES")
     assert "secret" not in raised.value.message
 
@@ -68,12 +68,12 @@ def test_answer_of_another_type_is_refused(accept: str) -> None:
     assert (raised.value.status, raised.value.code) == (406, "NOT_ACCEPTABLE")
 
 
-def test_answer_is_of_the_bodys_type_unless_asked_otherwise() -> None:
-    defaults = {kind: Invocation.of(headers(Content_Type=kind)).answer_type for kind in READERS}
+def test_reply_has_the_type_of_the_request_by_default() -> None:
+    defaults = {kind: Invocation.of(headers(Content_Type=kind)).reply_type for kind in READERS}
     assert {defaults.pop(kind) for kind in (JSON, JSON_LINES)} == {JSON, JSON_LINES}
     assert set(defaults.values()) == {CSV}
     asked = Invocation.of(headers(Content_Type=CSV, Accept=JSON, **{HEADER: "leaves=true"}))
-    assert (asked.answer_type, asked.wanted) == (JSON, Wanted.LEAVES)
+    assert (asked.reply_type, asked.output_type) == (JSON, OutputType.LEAVES)
 
 
 @pytest.mark.parametrize("kind", ["text/csv; header=maybe", "text/plain", "application/xml", "nonsense"])

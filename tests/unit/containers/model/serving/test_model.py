@@ -11,10 +11,10 @@ import pytest
 import xgboost
 
 from dropscore.files.feature_names import digest_of
-from model.serving import parallel as pieces
+from model.serving import parallel
 from model.serving.loading import BadArtifactError, load
-from model.serving.model import MAX_ANSWER_CELLS
-from model.serving.output_kind import Wanted
+from model.serving.model import MAX_REPLY_CELLS
+from model.serving.output_type import OutputType
 from model.serving.refusal import RefusalError
 from tests.unit.containers.model.serving.conftest import Rows, train, write
 
@@ -33,10 +33,10 @@ KINDS: dict[str, dict[str, Any]] = {
     "quantiles": {"objective": "reg:quantileerror", "quantile_alpha": [0.1, 0.5, 0.9]},
     "tweedie": {"objective": "reg:tweedie"},
 }
-ASKED: dict[Wanted, dict[str, bool]] = {
-    Wanted.MARGIN: {"output_margin": True},
-    Wanted.CONTRIBUTIONS: {"pred_contribs": True},
-    Wanted.LEAVES: {"pred_leaf": True},
+ASKED: dict[OutputType, dict[str, bool]] = {
+    OutputType.MARGIN: {"output_margin": True},
+    OutputType.CONTRIBUTIONS: {"pred_contribs": True},
+    OutputType.LEAVES: {"pred_leaf": True},
 }
 
 
@@ -84,13 +84,13 @@ def test_early_stopping_is_honoured_without_a_manifest(rows: Rows, tmp_path: Pat
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"sha256": "0" * 64}, "has sha256 .*, manifest.json says 000"),
-        ({"features": 4}, "says 4 features, the model has 3"),
+        ({"sha256": "0" * 64}, "has sha256 .*, but manifest.json says 000"),
+        ({"features": 4}, "says 4 features, but the model has 3"),
         ({"iterations": 99}, "cannot predict with 99 rounds"),
-        ({"format": 2}, "is of format 2"),
-        ({"model": "other.ubj"}, "must hold one model"),
+        ({"format": 2}, "has format 2"),
+        ({"model": "other.ubj"}, "must contain one model"),
         ({"missing": "x"}, "cannot be read"),
-        ({"feature_names": ["a", "b"]}, "other feature_names than the model"),
+        ({"feature_names": ["a", "b"]}, "different feature_names than the model"),
     ],
 )
 def test_artifact_that_does_not_match_its_manifest_is_refused(
@@ -109,12 +109,12 @@ def test_manifest_with_other_names_than_the_model_is_refused(booster: xgboost.Bo
     named = booster.copy()
     named.feature_names = ["a", "b", "c"]
     assert load(write(tmp_path, named, feature_names=["a", "b", "c"])).schema.names == ("a", "b", "c")
-    with pytest.raises(BadArtifactError, match="other feature_names than the model"):
+    with pytest.raises(BadArtifactError, match="different feature_names than the model"):
         load(write(tmp_path, named, feature_names=["c", "b", "a"]))
 
 
-def test_answers_name_the_features_by_their_digest(booster: xgboost.Booster, tmp_path: Path) -> None:
-    """As dropscore/files/feature_names.py has it: by this a worker knows that its rows go to the features they are meant for."""
+def test_replies_have_the_digest_of_feature_names(booster: xgboost.Booster, tmp_path: Path) -> None:
+    """The digest is that of dropscore/files/feature_names.py, by which a worker checks where its columns go."""
     names = ["größe", "a b", '"c"']
     served = load(write(tmp_path, booster, feature_names=names))
     assert served.attributes == f"model-version={served.version};feature-names={digest_of(names)}"
@@ -124,7 +124,7 @@ def test_answers_name_the_features_by_their_digest(booster: xgboost.Booster, tmp
 def test_manifest_cannot_name_a_file_elsewhere(booster: xgboost.Booster, tmp_path: Path) -> None:
     folder = write(tmp_path / "model", booster, model="../outside.ubj")
     (folder / "model.ubj").rename(tmp_path / "outside.ubj")
-    with pytest.raises(BadArtifactError, match="must hold one model"):
+    with pytest.raises(BadArtifactError, match="must contain one model"):
         load(folder)
 
 
@@ -160,29 +160,29 @@ def test_scores_of_many_threads_are_those_of_one(kind: str, rows: Rows, tmp_path
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("wanted", ASKED)
+@pytest.mark.parametrize("output_type", ASKED)
 def test_explanations_are_those_of_booster_predict_to_the_bit(
-    kind: str, wanted: Wanted, rows: Rows, tmp_path: Path
+    kind: str, output_type: OutputType, rows: Rows, tmp_path: Path
 ) -> None:
     booster = train(rows, **KINDS[kind])
     model = load(write(tmp_path, booster, iterations=3))
-    if kind == "linear" and wanted is Wanted.LEAVES:
-        with pytest.raises(RefusalError, match="has no leaves: its booster is gblinear"):
-            model.answer(rows, wanted)
+    if kind == "linear" and output_type is OutputType.LEAVES:
+        with pytest.raises(RefusalError, match="this gblinear model does not support leaves"):
+            model.compute(rows, output_type)
         return
     rounds = (0, 0 if kind == "linear" else 3)
-    expected = booster.predict(xgboost.DMatrix(rows, nthread=1), iteration_range=rounds, **ASKED[wanted])
-    assert same_bits(model.answer(rows, wanted), expected)
-    assert model.widths[wanted] == expected[0].size
+    expected = booster.predict(xgboost.DMatrix(rows, nthread=1), iteration_range=rounds, **ASKED[output_type])
+    assert same_bits(model.compute(rows, output_type), expected)
+    assert model.widths[output_type] == expected[0].size
 
 
 @pytest.mark.parametrize("kind", ["logistic", "softprob", "dart", "linear"])
-@pytest.mark.parametrize("wanted", [Wanted.SCORES, Wanted.CONTRIBUTIONS])
-def test_answer_by_several_cores_is_that_of_one(kind: str, wanted: Wanted, rows: Rows, tmp_path: Path) -> None:
+@pytest.mark.parametrize("output_type", [OutputType.SCORES, OutputType.CONTRIBUTIONS])
+def test_answer_by_several_cores_is_that_of_one(kind: str, output_type: OutputType, rows: Rows, tmp_path: Path) -> None:
     many = np.tile(rows, (300, 1))
-    assert pieces.count(many.nbytes, 3) == 3
+    assert parallel.count(many.nbytes, 3) == 3
     model = load(write(tmp_path, train(rows, **KINDS[kind])))
-    assert same_bits(model.answer(many, wanted, cores=3), model.answer(many, wanted))
+    assert same_bits(model.compute(many, output_type, cores=3), model.compute(many, output_type))
 
 
 def test_vector_leaves_have_no_contributions(rows: Rows, tmp_path: Path) -> None:
@@ -190,18 +190,18 @@ def test_vector_leaves_have_no_contributions(rows: Rows, tmp_path: Path) -> None
     parameters = {"multi_strategy": "multi_output_tree", "tree_method": "hist", "nthread": 1}
     booster = xgboost.train(parameters, xgboost.DMatrix(rows, labels, nthread=1), 3)
     model = load(write(tmp_path, booster))
-    assert same_bits(model.answer(rows, Wanted.SCORES), booster.predict(xgboost.DMatrix(rows, nthread=1)))
-    with pytest.raises(RefusalError, match="has no contributions") as raised:
-        model.answer(rows, Wanted.CONTRIBUTIONS)
+    assert same_bits(model.compute(rows, OutputType.SCORES), booster.predict(xgboost.DMatrix(rows, nthread=1)))
+    with pytest.raises(RefusalError, match="this gbtree model does not support contributions") as raised:
+        model.compute(rows, OutputType.CONTRIBUTIONS)
     assert raised.value.status == 400
 
 
 def test_answer_that_would_not_fit_is_refused_before_it_is_made(booster: xgboost.Booster, tmp_path: Path) -> None:
     model = load(write(tmp_path, booster))
-    most = MAX_ANSWER_CELLS // model.widths[Wanted.LEAVES]
+    most = MAX_REPLY_CELLS // model.widths[OutputType.LEAVES]
     rows = np.zeros((most + 1, 3), np.float32)
-    with pytest.raises(RefusalError, match=f"send at most {most} rows at a time for leaves") as raised:
-        model.answer(rows, Wanted.LEAVES)
+    with pytest.raises(RefusalError, match=f"send at most {most} rows in a request for leaves") as raised:
+        model.compute(rows, OutputType.LEAVES)
     assert (raised.value.status, raised.value.code) == (413, "ANSWER_TOO_LARGE")
 
 
@@ -224,16 +224,16 @@ def test_scores_in_place_that_differ_stop_the_start(
     booster: xgboost.Booster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(xgboost.Booster, "inplace_predict", lambda *_, **__: np.zeros(3, np.float32))
-    with pytest.raises(BadArtifactError, match=r"not those of Booster\.predict"):
+    with pytest.raises(BadArtifactError, match=r"differ from those of Booster\.predict"):
         load(write(tmp_path, booster))
 
 
-@pytest.mark.parametrize("wanted", [Wanted.CONTRIBUTIONS, Wanted.LEAVES])
+@pytest.mark.parametrize("output_type", [OutputType.CONTRIBUTIONS, OutputType.LEAVES])
 def test_explanations_of_many_threads_are_those_of_one(
-    wanted: Wanted, booster: xgboost.Booster, rows: Rows, tmp_path: Path
+    output_type: OutputType, booster: xgboost.Booster, rows: Rows, tmp_path: Path
 ) -> None:
     model = load(write(tmp_path, booster))
-    expected = model.answer(rows, wanted)
+    expected = model.compute(rows, output_type)
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: model.answer(rows, wanted), range(40)))
+        found = list(pool.map(lambda _: model.compute(rows, output_type), range(40)))
     assert all(same_bits(one, expected) for one in found)

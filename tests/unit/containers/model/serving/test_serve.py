@@ -1,4 +1,4 @@
-"""The server as a process: how it starts, refuses to, and stops."""
+"""The server as a process: start, refusal to start, and stop."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def connected(process: subprocess.Popen[str]) -> Iterator[http.client.HTTPConnec
 
 
 @pytest.mark.parametrize("arguments", [[], ["serve"]])
-def test_started_server_answers_and_sigterm_ends_it(
+def test_server_replies_until_sigterm_stops_it(
     start: Start, arguments: list[str], booster: xgboost.Booster, tmp_path: Path
 ) -> None:
     process = start(write(tmp_path / "m", booster), *arguments)
@@ -94,9 +94,7 @@ def test_sigterm_lets_a_running_request_finish(start: Start, booster: xgboost.Bo
     assert process.wait(10) == 0
 
 
-def test_requests_are_answered_when_nobody_reads_the_log(
-    start: Start, booster: xgboost.Booster, tmp_path: Path
-) -> None:
+def test_requests_are_served_when_the_log_is_closed(start: Start, booster: xgboost.Booster, tmp_path: Path) -> None:
     process = start(write(tmp_path / "m", booster))
     assert process.stdout is not None
     with connected(process) as connection:
@@ -126,7 +124,7 @@ def test_the_model_that_was_deployed_is_served(start: Start, booster: xgboost.Bo
 def test_a_model_of_which_one_byte_was_replaced_after_deployment_stops_the_start(
     start: Start, booster: xgboost.Booster, tmp_path: Path
 ) -> None:
-    """Whoever can replace the model can replace its manifest too: only the digest from outside tells."""
+    """An attacker who replaces the model can replace its manifest too, so only the pinned digest detects it."""
     folder = write(tmp_path / "m", booster)
     deployed = (folder / "model.ubj").read_bytes()
     replaced = _with_another_split(deployed)
@@ -148,14 +146,14 @@ def test_a_model_of_which_one_byte_was_replaced_after_deployment_stops_the_start
 
 
 def _with_another_split(model: bytes) -> bytes:
-    """The model with the last bit of one number of its trees turned over."""
+    """Return the model with the last bit of one number in its trees flipped."""
     place = model.index(b"split_conditions")
     place = model.index(b"$d#", place) + 16
     return model[:place] + bytes([model[place] ^ 1]) + model[place + 1 :]
 
 
 def test_train_is_the_other_room(start: Start, tmp_path: Path) -> None:
-    """Serving loads nothing of training, and the argument `train` does."""
+    """Serving does not import training; the argument `train` does."""
     code = "import sys; from model import serve, serving; import model.serving.main; "
     code += "assert 'model.training' not in sys.modules; import model.training.main as train; "
     code += "train.main = lambda: 7; sys.exit(serve.main(['train']))"
@@ -205,10 +203,10 @@ def test_other_arguments_are_wrong_usage(start: Start, tmp_path: Path) -> None:
 
 
 def test_nothing_of_dropscore_is_imported(start: Start, booster: xgboost.Booster, tmp_path: Path) -> None:
-    """The folder alone serves: the container has nothing else."""
+    """The container has only this folder, so it must not import anything else."""
     lines = (path.read_text() for path in CONTAINER.rglob("*.py"))
     imports = {line.split()[1].split(".")[0] for text in lines for line in text.splitlines() if _is_import(line)}
-    allowed = {*sys.stdlib_module_names, "serving", "train", "training_job", "numpy", "pyarrow", "xgboost"}
+    allowed = {*sys.stdlib_module_names, "model", "numpy", "pyarrow", "xgboost"}
     assert imports - allowed == set()
 
 

@@ -1,4 +1,4 @@
-"""Forking is for a process without threads, so each test tries in a process of its own."""
+"""Only a process without threads may fork, so each test runs in a separate process."""
 
 from __future__ import annotations
 
@@ -44,9 +44,12 @@ def outcome(call: str) -> str:
         ("tried(lambda: print('unheard'))", "done\n"),
         ("tried(lambda: fail(ValueError('no model')))", "no model\n"),
         ("tried(lambda: fail(KeyError()))", "KeyError\n"),
-        ("tried(os.abort)", "trying the model ended with SIGABRT: the file is damaged, or no model\n"),
-        ("tried(lambda: os._exit(3))", "trying the model ended with exit code 3: the file is damaged, or no model\n"),
-        ("tried(lambda: time.sleep(60), seconds=1)", "trying the model did not finish within 1 seconds\n"),
+        ("tried(os.abort)", "loading the model ended with SIGABRT: the file is damaged, or is not a model\n"),
+        (
+            "tried(lambda: os._exit(3))",
+            "loading the model ended with exit code 3: the file is damaged, or is not a model\n",
+        ),
+        ("tried(lambda: time.sleep(60), seconds=1)", "loading the model took more than 1 seconds\n"),
         ("tried(lambda: time.sleep(60), is_stopped=lambda: True)", "interrupted\n"),
     ],
 )

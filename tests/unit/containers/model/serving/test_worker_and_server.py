@@ -1,4 +1,4 @@
-"""The worker and the model server together: what the one says of bad rows, the other understands."""
+"""The worker and the model server together: the worker reads the server's refusals of bad rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHARACTERS = 2048  # of OriginalMessage, at most
 
 
 class Runtime:
-    """Answers each row with its first cell, and what the server refuses as SageMaker's runtime does."""
+    """Score each row as its first cell, and pass on refusals as SageMaker's runtime does."""
 
     def __init__(self) -> None:
         self.sizes: list[int] = []

@@ -1,4 +1,4 @@
-"""A small /opt/ml to train in. The container's modules are imported as the container sees them."""
+"""A small /opt/ml to train in. The container's modules are imported as in the container."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ QUICK = {"num_round": "8", "max_depth": "3", "nthread": "1"}
 
 
 def table(rows: int = 400, *, seed: int = 0, features: int = 4, classes: int = 2) -> Table:
-    """Label first; some cells are missing; the label follows from the cells, not quite."""
+    """Return rows with the label first, some missing cells, and a label that mostly follows from the cells."""
     rng = np.random.default_rng(seed)
     cells = rng.normal(size=(rows, features))
     score = cells[:, 0] - cells[:, 1] + rng.normal(size=rows)
@@ -64,7 +64,7 @@ class Home:
         return program.main()
 
     def start(self, **environment: str) -> subprocess.Popen[str]:
-        """As the container starts it: a process of its own."""
+        """Start it as the container does, in a separate process."""
         here = {**os.environ, "DROPSCORE_ML_ROOT": str(self.root), **environment}
         command = [sys.executable, str(CONTAINER / "serve.py"), "train"]
         return subprocess.Popen(command, env=here, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -98,7 +98,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
 
 @pytest.fixture
 def ready(home: Home) -> Home:
-    """With data and an order, ready to train."""
+    """Return a home with data and a configuration, ready to train."""
     home.put("train", csv_of(table()))
     home.put("validation", csv_of(table(200, seed=1)))
     home.order()

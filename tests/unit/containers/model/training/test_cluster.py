@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import xgboost
 
+from model.training.cluster import Hosts
 from model.training.errors import TrainingError
-from model.training.hosts import Hosts
 from tests.unit.containers.model.training.conftest import Home, Table, csv_of, table
 
 TWO = {"hosts": ["127.0.0.1", "127.0.0.2"], "current_host": "127.0.0.1"}
@@ -50,7 +50,7 @@ def scores_of(home: Home, rows: Table) -> Table:
 
 @pytest.mark.parametrize("hosts", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_hosts_with_their_own_files_train_one_model_on_all_rows(tmp_path: Path, hosts: int) -> None:
-    """Uneven parts, of which no host alone could tell: each has one class only."""
+    """The hosts have uneven shares of one class each, so no host could train alone."""
     rows = table(900)
     halves = [rows[rows[:, 0] == 0], *np.array_split(rows[rows[:, 0] == 1], hosts - 1)]
     done = together(tmp_path, halves, {"S3DistributionType": "ShardedByS3Key"}, eval_metric="logloss")
@@ -97,14 +97,14 @@ def test_kfold_on_several_hosts_is_refused(ready: Home) -> None:
     ready.order(kfold="3")
     ready.config("resourceconfig", TWO)
     assert ready.train() == 1
-    assert "kfold runs on one host" in ready.failure
+    assert "kfold needs one host" in ready.failure
 
 
-def test_a_host_that_gets_no_row_is_told_so(ready: Home) -> None:
+def test_a_host_without_rows_fails_with_the_reason(ready: Home) -> None:
     ready.put("train", "1,2,3,4,5\n")
     ready.config("resourceconfig", TWO | {"current_host": "127.0.0.2"})
     assert ready.train() == 1
-    assert ready.failure.startswith("channel train has no row for this host")
+    assert ready.failure.startswith("channel train has no rows for this host")
 
 
 @pytest.mark.parametrize("late", ["tracker", "name"])
@@ -114,7 +114,7 @@ def test_a_first_host_that_never_comes_is_given_up(late: str, ready: Home, monke
     first = {"tracker": "127.0.0.1", "name": "host-1.invalid"}[late]
     ready.config("resourceconfig", {"hosts": [first, "zz"], "current_host": "zz"})
     assert ready.train() == 1
-    assert {"tracker": "the first host does not answer", "name": "host-1.invalid of resource"}[late] in ready.failure
+    assert {"tracker": "the first host did not answer", "name": "host-1.invalid of resource"}[late] in ready.failure
 
 
 def test_all_hosts_agree_who_is_first() -> None:

@@ -1,4 +1,4 @@
-"""Channels, CSV and Parquet: what is read, and what is refused by file and row, never by content."""
+"""Channels, CSV and Parquet: reading, and errors that name file and row but no content."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from pyarrow import parquet
 
+from model.training.cluster import Hosts
 from model.training.data import csv_file, parquet_file
 from model.training.data.channels import channel
 from model.training.data.rows import Block, Rows, rows_of
 from model.training.errors import TrainingError
 from model.training.folders import Folders
-from model.training.hosts import Hosts
 from model.training.hyperparameters.hyperparameters import parse
 from tests.unit.containers.model.training.conftest import Home, Table, csv_of, table
 
@@ -75,7 +75,7 @@ def test_parquet_is_read_in_batches(home: Home, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("header", ["label,a,b,c,d", '"label","a","b","c","d"', "\ufefflabel,a,b,c,d"])
-def test_a_header_is_no_row_and_names_the_features(home: Home, header: str) -> None:
+def test_a_header_names_the_features(home: Home, header: str) -> None:
     home.put("train", csv_of(table(20), header))
     rows = rows_in(home)
     assert len(joined(rows)) == 20
@@ -105,15 +105,18 @@ def test_a_first_row_with_a_number_is_data_and_refused_not_skipped(home: Home) -
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1,2,3\n4,5\n", "train/rows.csv: row 2 has not the 3 columns that row 1 has"),
-        ("1,2,3\n4,5,6,7\n", "train/rows.csv: row 2 has not the 3 columns that row 1 has"),
-        ("1,2,3\n\n4,5,6\n", "train/rows.csv: row 2 has not the 3 columns that row 1 has"),
+        ("1,2,3\n4,5\n", "train/rows.csv: row 2 does not have 3 columns, as row 1 has"),
+        ("1,2,3\n4,5,6,7\n", "train/rows.csv: row 2 does not have 3 columns, as row 1 has"),
+        ("1,2,3\n\n4,5,6\n", "train/rows.csv: row 2 does not have 3 columns, as row 1 has"),
         ("y,a,b\n1,2,3\n4,5,secret\n", "train/rows.csv: row 3, column 3 is not a number"),
         ("1,2,3\nsecret,secret,secret\n", "train/rows.csv: row 2, column 1 is not a number"),
         ("1,2,3\n1,inf,2\n", "train/rows.csv: row 2, column 2 is infinite"),
-        ("1,2,3\n,5,6\n", "the label is missing: it must be the first column of train/rows.csv; row 2 has another"),
-        ("1;2;3\n1;2;3\n", "train/rows.csv: cells must be separated by commas; row 1 has none"),
-        ("1\n2\n", "train/rows.csv: one row has 1 columns, at least 2 are needed; label first"),
+        (
+            "1,2,3\n,5,6\n",
+            "the label is missing: it must be the first column of train/rows.csv; row 2 does not have one",
+        ),
+        ("1;2;3\n1;2;3\n", "train/rows.csv: cells must be separated by commas, but row 1 has no comma"),
+        ("1\n2\n", "train/rows.csv needs at least 2 columns, with the label first, but has 1"),
         ("y,a,a\n1,2,3\n", "train/rows.csv: two columns have the same name"),
     ],
 )
@@ -132,7 +135,7 @@ def test_row_numbers_count_over_all_blocks_of_a_file(home: Home, monkeypatch: py
 
 def test_parquet_with_text_or_infinity_is_refused(home: Home) -> None:
     home.put("train", parquet_bytes({"y": [1], "name": ["secret"]}), "rows.parquet")
-    assert refusal(lambda: rows_in(home)).startswith("train/rows.parquet: columns name are not numbers")
+    assert refusal(lambda: rows_in(home)).startswith("train/rows.parquet: columns name are not numeric")
     home.put("train", parquet_bytes({"y": [1.0, 1.0], "a": [1.0, float("inf")]}), "rows.parquet")
     assert "row 2, column 2 is infinite" in refusal(lambda: joined(rows_in(home)))
     home.put("train", "1,2\n", "rows.parquet")
@@ -142,9 +145,9 @@ def test_parquet_with_text_or_infinity_is_refused(home: Home) -> None:
 def test_files_must_agree_on_columns_and_their_order(home: Home) -> None:
     home.put("train", "y,a,b\n1,2,3\n", "1.csv")
     home.put("train", "y,b,a\n1,2,3\n", "2.csv")
-    assert refusal(lambda: joined(rows_in(home))).startswith("train/2.csv: its header names other columns")
+    assert refusal(lambda: joined(rows_in(home))).startswith("train/2.csv: its header has other names")
     home.put("train", "1,2\n", "2.csv")
-    assert refusal(lambda: joined(rows_in(home))).startswith("train/2.csv has 2 columns, the first file")
+    assert refusal(lambda: joined(rows_in(home))).startswith("train/2.csv has 2 columns, but the first file")
 
 
 @pytest.mark.parametrize(
@@ -168,10 +171,10 @@ def test_a_label_the_objective_cannot_take_is_refused_by_row(
     order = {"objective": objective} | ({"num_class": "3"} if objective.startswith("multi") else {})
     message = refusal(lambda: joined(rows_in(home, ALONE, **order)))
     assert wanted in message
-    assert message.endswith("row 2 has another")
+    assert message.endswith("row 2 does not have one")
 
 
-def test_weights_are_the_second_column_when_asked_for(home: Home) -> None:
+def test_weights_are_the_second_column_if_enabled(home: Home) -> None:
     home.put("train", "y,w,a\n1,0.5,7\n0,2,8\n")
     rows = rows_in(home, csv_weights="1")
     (block,) = list[Block](rows.blocks())
@@ -207,17 +210,15 @@ def test_hosts_with_their_own_files_read_all_of_them(home: Home) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"TrainingInputMode": "Pipe"}, "Pipe mode is not read"),
+        ({"TrainingInputMode": "Pipe"}, "Pipe mode is not supported"),
         (
             {"ContentType": "text/libsvm"},
-            "content type text/libsvm is not read; give text/csv or application/x-parquet",
+            "content type text/libsvm is not supported; use text/csv or application/x-parquet",
         ),
-        ({"ContentType": "text/csv;label_size=2"}, "label_size=2 is not possible"),
+        ({"ContentType": "text/csv;label_size=2"}, "label_size=2 is not supported"),
     ],
 )
-def test_a_channel_that_cannot_be_read_is_refused_with_what_to_do(
-    home: Home, config: dict[str, str], message: str
-) -> None:
+def test_an_unreadable_channel_is_refused_with_advice(home: Home, config: dict[str, str], message: str) -> None:
     home.put("train", "1,2\n")
     home.config("inputdataconfig", {"train": config})
     assert message in refusal(lambda: rows_in(home))
@@ -225,14 +226,14 @@ def test_a_channel_that_cannot_be_read_is_refused_with_what_to_do(
 
 def test_the_content_type_decides_not_the_name(home: Home) -> None:
     home.put("train", "1,2\n", "part-00000")
-    assert "neither .csv nor .parquet" in refusal(lambda: rows_in(home))
+    assert "the name must end in .csv or .parquet" in refusal(lambda: rows_in(home))
     for mode in ("File", "FastFile"):
         config = {"ContentType": "text/csv; label_size=1", "TrainingInputMode": mode}
         home.config("inputdataconfig", {"train": config})
         assert len(joined(rows_in(home))) == 1
 
 
-def test_what_tools_leave_beside_the_data_is_no_data(home: Home) -> None:
+def test_files_that_tools_leave_behind_are_ignored(home: Home) -> None:
     home.put("train", "1,2\n", "deep/er/1.csv")
     for name in ("_SUCCESS", ".1.csv.crc", "deep/_2.csv"):
         home.put("train", "secret", name)
@@ -242,5 +243,5 @@ def test_what_tools_leave_beside_the_data_is_no_data(home: Home) -> None:
 
 def test_an_empty_channel_is_refused_and_an_absent_one_is_none(home: Home, tmp_path: Path) -> None:
     home.config("inputdataconfig", {"train": {}})
-    assert "channel train holds no file" in refusal(lambda: rows_in(home))
+    assert "channel train has no file" in refusal(lambda: rows_in(home))
     assert channel(Folders(tmp_path), "validation") is None

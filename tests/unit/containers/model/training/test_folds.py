@@ -8,21 +8,27 @@ import pytest
 import xgboost
 
 from model.training import folds
-from model.training.folds import deal
+from model.training.folds import assign_folds
 from tests.unit.containers.model.training.conftest import Home, csv_of, table
 
 
 def test_folds_are_even_and_spread_each_class() -> None:
     labels = (np.arange(1003) % 10 == 0).astype(np.float32)
-    folds = deal(labels, 4, seed=0, by_class=True)
+    folds = assign_folds(labels, 4, seed=0, by_class=True)
     assert np.ptp(np.bincount(folds)) <= 1
     assert np.ptp(np.bincount(folds[labels == 1], minlength=4)) <= 1
 
 
 def test_folds_depend_on_the_seed_alone() -> None:
     labels = np.zeros(100, dtype=np.float32)
-    assert deal(labels, 5, seed=1, by_class=False).tolist() == deal(labels, 5, seed=1, by_class=False).tolist()
-    assert deal(labels, 5, seed=1, by_class=False).tolist() != deal(labels, 5, seed=2, by_class=False).tolist()
+    assert (
+        assign_folds(labels, 5, seed=1, by_class=False).tolist()
+        == assign_folds(labels, 5, seed=1, by_class=False).tolist()
+    )
+    assert (
+        assign_folds(labels, 5, seed=1, by_class=False).tolist()
+        != assign_folds(labels, 5, seed=2, by_class=False).tolist()
+    )
 
 
 @pytest.fixture
@@ -42,10 +48,10 @@ def test_mean_and_deviation_are_those_of_the_folds(crossed: Home, capfd: pytest.
 
 
 def test_a_fold_is_measured_on_rows_it_has_not_seen(crossed: Home) -> None:
-    """By hand: train on two thirds, measure on the third."""
+    """Repeat it by hand: train on two thirds, measure on the other."""
     assert crossed.train() == 0
     rows = table(600).astype(np.float32)
-    dealt = deal(rows[:, 0], 3, 0, by_class=True)
+    dealt = assign_folds(rows[:, 0], 3, 0, by_class=True)
     scores = np.empty(600, dtype=np.float32)
     for fold in range(3):
         held_out = dealt == fold

@@ -14,7 +14,7 @@ def test_strings_become_typed_values() -> None:
     assert "num_round" not in found.booster
 
 
-def test_what_is_not_given_has_defaults() -> None:
+def test_missing_hyperparameters_have_defaults() -> None:
     found = parse({})
     assert found.objective == "binary:logistic"
     assert found.booster["nthread"] == cores()
@@ -31,7 +31,7 @@ def test_values_in_quotes_of_the_sdk_and_whole_numbers_of_tuning_jobs_are_read()
     assert (found.objective, found.booster["max_depth"]) == ("reg:squarederror", 6)
 
 
-def test_what_sagemaker_adds_is_passed_over() -> None:
+def test_hyperparameters_that_sagemaker_adds_are_ignored() -> None:
     parse({"sagemaker_program": "x", "_tuning_objective_metric": "validation:auc"})
 
 
@@ -47,7 +47,7 @@ def test_several_metrics_are_separated_by_commas(text: str, names: list[str]) ->
     ("given", "reason"),
     [
         ({"num_rounds": "5"}, "num_rounds is unknown; did you mean num_round?"),
-        ({"zzz": "5"}, "zzz is unknown; take it out"),
+        ({"zzz": "5"}, "zzz is unknown; remove it"),
         ({"eta": "7"}, "eta must be a number, 0 or more and 1 or less"),
         ({"subsample": "0"}, "subsample must be a number, over 0 and 1 or less"),
         ({"gamma": "-1"}, "gamma must be a number, 0 or more"),
@@ -62,12 +62,12 @@ def test_several_metrics_are_separated_by_commas(text: str, names: list[str]) ->
         ({"monotone_constraints": "1,2"}, "monotone_constraints must look like (1, 0, -1)"),
         ({"eval_metric": "accuracy"}, "eval_metric must be one or more of"),
         ({"eval_metric": ""}, "eval_metric must be one or more of"),
-        ({"silent": "1"}, "silent is not taken: XGBoost no longer has it; use verbosity"),
-        ({"updater": "refresh"}, "updater is not taken"),
-        ({"eta": "0.1", "learning_rate": "0.2"}, "learning_rate and eta are the same; give one"),
+        ({"silent": "1"}, "silent is not supported: XGBoost no longer has it; use verbosity"),
+        ({"updater": "refresh"}, "updater is not supported"),
+        ({"eta": "0.1", "learning_rate": "0.2"}, "learning_rate and eta are the same; keep one"),
         ({"objective": "multi:softprob"}, "multi:softprob needs num_class"),
-        ({"num_class": "3"}, "binary:logistic has no classes; take num_class out"),
-        ({"booster": "dart", "early_stopping_rounds": "3"}, "early_stopping_rounds cannot go with booster=dart"),
+        ({"num_class": "3"}, "binary:logistic has no classes; remove num_class"),
+        ({"booster": "dart", "early_stopping_rounds": "3"}, "early_stopping_rounds does not work with booster=dart"),
         ({"objective": "reg:quantileerror"}, "needs quantile_alpha"),
     ],
 )
@@ -77,7 +77,7 @@ def test_a_wrong_one_is_named_with_the_fix(given: dict[str, str], reason: str) -
     assert reason in str(refused.value)
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_one_error_lists_all_faults() -> None:
     with pytest.raises(TrainingError, match=r"eta must .*; max_depth must .*; zzz is unknown"):
         parse({"eta": "x", "max_depth": "x", "zzz": "x"})
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import xgboost
 
+from model.training.config import read_config
 from model.training.data import csv_file, matrix
 from model.training.data.matrix import Kept, matrix_of
 from model.training.data.rows import Block, Rows
 from model.training.errors import StoppedError
 from model.training.folders import Folders
-from model.training.request import read_order
-from model.training.stopping import Stop
+from model.training.progress import Stop
 from tests.unit.containers.model.training.conftest import Home, csv_of, table
 
 ALL_BYTES = 400 * 4 * 4
@@ -21,7 +21,7 @@ ALL_BYTES = 400 * 4 * 4
 @pytest.fixture
 def rows(ready: Home, monkeypatch: pytest.MonkeyPatch) -> Rows:
     monkeypatch.setattr(csv_file, "CHUNK_BYTES", 2000)
-    return read_order(Folders(ready.root)).train
+    return read_config(Folders(ready.root)).train
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_the_quantiles_are_those_of_all_rows(rows: Rows, limit: int, monkeypatch
 
 def test_sigterm_is_heard_while_reading(rows: Rows) -> None:
     stop = Stop()
-    stop.ask()
+    stop.request()
     with pytest.raises(StoppedError):
         matrix_of(rows, stop)
 

@@ -1,4 +1,4 @@
-"""Memory must follow the number of cells by a byte or two each, not the text."""
+"""Memory grows by one or two bytes per cell, independent of the size of the text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def peak_mib(home: Home, rows: int, monkeypatch: pytest.MonkeyPatch) -> float:
 
 @pytest.mark.slow
 def test_memory_grows_by_a_fraction_of_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """100,000 rows more are 50 MB of text, 12 MB as float32 and 3 MB as bins; the rest is gradients and scores."""
+    """100,000 more rows are 50 MB of text, 12 MB as float32 and 3 MB as bins; the rest is gradients and scores."""
     small = peak_mib(Home(tmp_path / "small"), 100_000, monkeypatch)
     large = peak_mib(Home(tmp_path / "large"), 500_000, monkeypatch)
     assert (large - small) / 4 < 12, (small, large)

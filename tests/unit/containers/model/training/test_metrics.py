@@ -1,4 +1,4 @@
-"""Against values worked out by hand, and against scikit-learn where it is installed."""
+"""Compare with values computed by hand, and with scikit-learn if it is installed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from model.training.hyperparameters.hyperparameters import parse
-from model.training.report import metrics
-from model.training.report import other_metrics as metrics_other
+from model.training.report import metrics, other_metrics
 from model.training.report.evaluation import evaluate
 from model.training.report.metrics import Numbers
 from model.training.scoring import Scored
@@ -47,7 +46,7 @@ def test_certain_and_wrong_costs_much_but_not_everything() -> None:
     assert 10 < metrics.log_loss(np.array([1.0]), np.array([0.0]), np.ones(1)) < 20
 
 
-def test_calibration_compares_what_was_said_with_what_was() -> None:
+def test_calibration_compares_predictions_with_labels() -> None:
     labels, said = np.array([0, 0, 0, 1, 1, 1.0]), np.array([0.25, 0.25, 0.25, 0.25, 1.0, 1.0])
     bins = metrics.calibration(labels, said, np.ones(6))
     assert [(one.predicted, one.observed, one.weight) for one in bins] == [(0.25, 0.25, 4), (1, 1, 2)]
@@ -88,14 +87,14 @@ def test_margins_are_judged_at_zero_and_calibrated_as_probabilities() -> None:
 
 
 def test_known_values_of_a_regression() -> None:
-    found = metrics_other.regression(np.array([1.0, 2, 3]), np.array([1.0, 2, 6]), np.array([1.0, 1, 2]))
+    found = other_metrics.regression(np.array([1.0, 2, 3]), np.array([1.0, 2, 6]), np.array([1.0, 1, 2]))
     assert found == pytest.approx({"rmse": np.sqrt(18 / 4), "mae": 1.5, "bias": 1.5, "r2": 1 - 4.5 / 0.6875})
-    assert "r2" not in metrics_other.regression(np.ones(2), np.ones(2), np.ones(2))
+    assert "r2" not in other_metrics.regression(np.ones(2), np.ones(2), np.ones(2))
 
 
 def test_known_values_of_three_classes() -> None:
     shares = np.array([[0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.2, 0.7, 0.1]])
-    found = metrics_other.classes(np.array([0.0, 1, 1]), shares, np.ones(3))
+    found = other_metrics.classes(np.array([0.0, 1, 1]), shares, np.ones(3))
     assert found["confusion"] == [[1, 0, 0], [1, 1, 0], [0, 0, 0]]
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert found["macro_f1"] == pytest.approx(2 / 3)  # the class that nobody saw or said does not count
@@ -128,11 +127,11 @@ def test_scikit_learn_agrees_on_classes_and_regression() -> None:
     labels, weights = rng.integers(0, 4, 300).astype(float), rng.integers(1, 4, 300).astype(float)
     shares = rng.dirichlet(np.ones(4), 300)
     said = shares.argmax(axis=1)
-    found = metrics_other.classes(labels, shares, weights)
+    found = other_metrics.classes(labels, shares, weights)
     assert found["macro_f1"] == pytest.approx(theirs.f1_score(labels, said, average="macro", sample_weight=weights))
     assert found["log_loss"] == pytest.approx(theirs.log_loss(labels, shares, sample_weight=weights))
     np.testing.assert_allclose(found["confusion"], theirs.confusion_matrix(labels, said, sample_weight=weights))
     scores = labels + rng.normal(size=300)
-    line = metrics_other.regression(labels, scores, weights)
+    line = other_metrics.regression(labels, scores, weights)
     assert line["r2"] == pytest.approx(theirs.r2_score(labels, scores, sample_weight=weights))
     assert line["mae"] == pytest.approx(theirs.mean_absolute_error(labels, scores, sample_weight=weights))

@@ -83,11 +83,11 @@ def test_curves_begin_and_end_where_they_must(ready: Home) -> None:
     assert area == pytest.approx(ready.report["evaluation"]["metrics"]["auc"], abs=0.01)
 
 
-def test_a_report_on_the_training_rows_says_that_it_flatters(home: Home) -> None:
+def test_a_report_on_the_training_rows_warns_that_it_overestimates(home: Home) -> None:
     home.put("train", csv_of(table()))
     home.order(objective="reg:squarederror")
     assert home.train() == 0
-    assert home.report["evaluated_on"].startswith("train, which flatters the model")
+    assert home.report["evaluated_on"].startswith("train, which overestimates the model")
     assert set(home.report["evaluation"]["metrics"]) == {"rmse", "mae", "bias", "r2"}
 
 

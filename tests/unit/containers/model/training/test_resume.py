@@ -1,4 +1,4 @@
-"""A job that is killed and started again ends with the same bytes as one that was left alone."""
+"""A job that is killed and resumed ends with the same bytes as one that ran without interruption."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_sigterm_keeps_a_checkpoint_of_that_very_round(long: Home, tmp_path: Pat
     assert long.model == undisturbed(long, tmp_path / "whole").model
 
 
-def test_early_stopping_goes_on_counting(long: Home) -> None:
+def test_early_stopping_keeps_its_count_after_a_resume(long: Home) -> None:
     long.order(num_round="400", eta="0.3", early_stopping_rounds="20", checkpoint_every="3")
     assert long.train() == 0
     whole = long.model
@@ -122,7 +122,7 @@ def test_a_checkpoint_of_another_job_is_refused(ready: Home, change: str) -> Non
     else:
         ready.order(checkpoint_every="2", eta="0.1")
     assert ready.train() == 1
-    assert "is of another job" in ready.failure
+    assert "belongs to another job" in ready.failure
 
 
 def test_more_rounds_go_on_where_the_last_job_ended(ready: Home, capfd: pytest.CaptureFixture[str]) -> None:
@@ -148,7 +148,7 @@ def test_a_write_that_is_cut_off_leaves_no_checkpoint(ready: Home, monkeypatch: 
     assert list((ready.root / "checkpoints").glob("checkpoint-*")) == []
 
 
-def test_an_unfinished_file_is_no_checkpoint(tmp_path: Path) -> None:
+def test_an_unfinished_checkpoint_is_ignored(tmp_path: Path) -> None:
     (tmp_path / ".unfinished-checkpoint-000002.ubj").write_bytes(b"half")
     assert Checkpoints(folder=tmp_path, run="x", every=1).newest() is None
 
@@ -157,5 +157,5 @@ def test_the_error_of_a_foreign_checkpoint_names_the_file(ready: Home) -> None:
     ready.order(checkpoint_every="8")
     assert ready.train() == 0
     foreign = Checkpoints(folder=ready.root / "checkpoints", run="other", every=1)
-    with pytest.raises(TrainingError, match=r"checkpoints/checkpoint-000008\.ubj is of another job"):
+    with pytest.raises(TrainingError, match=r"checkpoints/checkpoint-000008\.ubj belongs to another job"):
         foreign.newest()

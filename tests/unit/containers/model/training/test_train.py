@@ -1,4 +1,4 @@
-"""Whole jobs, in this process: what is printed, what is left behind, how it fails."""
+"""Whole jobs in this process: their output, their files, and how they fail."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_same_order_gives_the_same_bytes(ready: Home) -> None:
 
 @pytest.mark.parametrize("chunks", ["one", "many"])
 def test_blocks_make_the_same_model_as_a_matrix(ready: Home, chunks: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cuts are those that XGBoost makes from an array in memory."""
+    """The bins are those that XGBoost computes from an array in memory."""
     if chunks == "many":
         monkeypatch.setattr("model.training.data.csv_file.CHUNK_BYTES", 2000)
     assert ready.train() == 0
@@ -173,7 +173,7 @@ import os, sys
 sys.path.insert(0, sys.argv[1])
 from model.training import boosting, main
 seen = []
-boosting.say_round = lambda *_: seen.append(len(os.listdir("/proc/self/task")))
+boosting.print_round = lambda *_: seen.append(len(os.listdir("/proc/self/task")))
 assert main.main() == 0
 print(seen[-1])
 """
@@ -215,7 +215,7 @@ def test_a_later_success_takes_the_failure_away(ready: Home) -> None:
     assert not (ready.root / "output" / "failure").exists()
 
 
-def test_the_reason_is_cut_to_what_sagemaker_reads(ready: Home) -> None:
+def test_the_reason_is_truncated_to_sagemakers_limit(ready: Home) -> None:
     ready.config("hyperparameters", {f"unknown_{number}": "1" for number in range(100)})
     assert ready.train() == 1
     assert len(ready.failure) == 1024
@@ -229,10 +229,10 @@ def test_bad_rows_fail_without_their_content(ready: Home, capfd: pytest.CaptureF
     assert "secret" not in said.out + said.err + ready.failure
 
 
-def test_what_xgboost_refuses_is_told_in_one_line(ready: Home) -> None:
+def test_an_error_of_xgboost_is_one_line(ready: Home) -> None:
     ready.order(monotone_constraints="(1,1,1,1,1,1,1)")
     assert ready.train() == 1
-    assert ready.failure.startswith("XGBoost refused: ")
+    assert ready.failure.startswith("XGBoost failed: ")
     assert "monotone" in ready.failure
     assert "\n" not in ready.failure
     assert "Stack trace" not in ready.failure
@@ -265,10 +265,10 @@ def test_orders_that_contradict_themselves_are_refused(home: Home, change: dict[
     assert reason in home.failure
 
 
-def test_a_job_without_data_is_told_where_to_put_it(home: Home) -> None:
+def test_a_job_without_data_says_where_to_put_it(home: Home) -> None:
     home.order()
     assert home.train() == 1
-    assert home.failure == "there is no channel train: put its files under input/data/train"
+    assert home.failure == "the channel train is missing: put its files under input/data/train"
 
 
 def test_a_folder_that_cannot_be_written_is_found_before_training(ready: Home) -> None:
@@ -277,7 +277,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_training(ready: Home) -
     assert "model cannot be written by user" in ready.failure
 
 
-def test_configuration_that_is_no_json_is_refused(ready: Home) -> None:
+def test_configuration_that_is_not_json_is_refused(ready: Home) -> None:
     (ready.root / "input" / "config" / "hyperparameters.json").write_text("{")
     assert ready.train() == 1
     assert "hyperparameters.json is not JSON" in ready.failure

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pyarrow import csv
 
-from model.serving import parallel as pieces
+from model.serving import parallel
 from model.serving.formats import cells
 
 Rows = NDArray[np.float32]
@@ -21,7 +21,7 @@ ODD_TEXTS = st.lists(st.lists(ODD, min_size=1, max_size=4), min_size=1, max_size
 
 
 def by_reader(text: bytes, features: int) -> Rows | None:
-    """What Arrow's own CSV reader makes of it."""
+    """Return the result of Arrow's own CSV reader."""
     names = [str(number) for number in range(features)]
     kinds = dict.fromkeys(names, pa.float64())
     try:
@@ -71,14 +71,14 @@ def test_plain_cells_are_what_the_csv_reader_finds(table: list[list[str]]) -> No
         b"\n",
     ],
 )
-def test_lines_of_other_lengths_are_no_rows(text: bytes) -> None:
+def test_lines_of_wrong_length_are_refused(text: bytes) -> None:
     assert by_cells(text, 3) is None
 
 
 def test_text_is_read_in_blocks_that_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     text = b"".join(b"%d,,%d.5\n" % (number, number % 7) for number in range(3000))
     whole = cells.numbers(text, 3)
-    monkeypatch.setattr(pieces, "SMALLEST_BYTES", 1)
+    monkeypatch.setattr(parallel, "SMALLEST_BYTES", 1)
     monkeypatch.setattr(cells, "BLOCK_BYTES", 64)
     assert np.array_equal(cells.numbers(memoryview(text), 3), whole, equal_nan=True)
     assert np.array_equal(whole[:, 0], np.arange(3000))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.serving import parallel as pieces
+from model.serving import parallel
 from model.serving.formats import cells, csv_rows
 from model.serving.formats.schema import Schema
 from model.serving.refusal import RefusalError
@@ -146,12 +146,12 @@ def test_accepted_cell_is_what_python_reads(cell: str) -> None:
 
 @pytest.mark.parametrize("cores", [2, 3, 7])
 @pytest.mark.parametrize("bad", [0, 6_000, 39_999, None])
-def test_body_cut_for_several_cores_gives_the_same(cores: int, bad: int | None) -> None:
+def test_split_over_cores_gives_the_same_rows(cores: int, bad: int | None) -> None:
     lines = [b"%d,%d.5,-1e-3" % (number, number) for number in range(40_000)]
     if bad is not None:
         lines[bad] = b"1,x,3"
     body = b"\n".join(lines)
-    assert len(pieces.lines(body, cores)) > 1
+    assert len(parallel.lines(body, cores)) > 1
 
     def result(cores: int) -> bytes | RefusalError:
         found = outcome(body, 3, cores)
@@ -164,11 +164,11 @@ def test_body_cut_for_several_cores_gives_the_same(cores: int, bad: int | None) 
 @pytest.mark.parametrize("text", [b"", b"1", b"\n" * 40, b"1" * 40, b"1,2\n" * 20, b"1\n" + b"2" * 40])
 @pytest.mark.parametrize("cores", [1, 2, 5, 100])
 def test_pieces_are_the_whole(text: bytes, cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "SMALLEST_BYTES", 1)
-    found = pieces.lines(text, cores)
+    monkeypatch.setattr(parallel, "SMALLEST_BYTES", 1)
+    found = parallel.lines(text, cores)
     assert b"".join(found) == text
     assert 1 <= len(found) <= cores
-    assert all(bytes(piece).endswith(b"\n") for piece in found[:-1])
+    assert all(bytes(chunk).endswith(b"\n") for chunk in found[:-1])
 
 
 def test_line_longer_than_a_block_is_read() -> None:
@@ -179,7 +179,7 @@ def test_line_longer_than_a_block_is_read() -> None:
     assert (parse(f"{short}\n{long}\n{short}\n".encode(), features) == np.ones((3, features))).all()
 
 
-def test_header_that_is_announced_is_no_row() -> None:
+def test_announced_header_is_not_a_row() -> None:
     for header in (b"a,b,c\n", b"a,b,c\r\n", b'"a (1)","b,2",c\n', b"0,1,2\n", b"\xef\xbb\xbfa,b,c\n"):
         assert parse(header + b"1,2,3\n", 3, has_header=True).tolist() == [[1, 2, 3]]
 
@@ -188,12 +188,12 @@ def test_header_with_the_models_names_puts_columns_in_its_order() -> None:
     names = ("a", "b", "c")
     assert parse(b"c,a,b\n3,1,2\n", 3, names=names, has_header=True).tolist() == [[1, 2, 3]]
     assert parse(b"x,y,z\n1,2,3\n", 3, names=names, has_header=True).tolist() == [[1, 2, 3]]
-    with pytest.raises(RefusalError, match="name all of them") as raised:
+    with pytest.raises(RefusalError, match="name all columns") as raised:
         parse(b"c,a,secret\n3,1,2\n", 3, names=names, has_header=True)
     assert raised.value.code == "WRONG_COLUMN_NAMES"
 
 
-def test_refusal_behind_a_header_counts_rows_and_the_bodys_own_columns() -> None:
+def test_refusal_after_a_header_counts_rows_and_own_columns() -> None:
     for cell, code in ((b"x", "NOT_A_NUMBER"), (b"inf", "NOT_FINITE")):
         with pytest.raises(RefusalError) as raised:
             parse(b"c,a,b\n1,2,3\n1,2," + cell + b"\n", 3, names=("a", "b", "c"), has_header=True)
@@ -203,11 +203,11 @@ def test_refusal_behind_a_header_counts_rows_and_the_bodys_own_columns() -> None
 @pytest.mark.parametrize(
     ("body", "code", "message"),
     [
-        (b"a,b\n1,2,3\n", "BAD_HEADER", "has 2 names, the model needs 3"),
-        (b"1,2,3\n4,5,6\n", "BAD_HEADER", "the first line holds numbers; is it a row"),
-        (b"1,,3\n4,5,6\n", "BAD_HEADER", "the first line holds numbers; is it a row"),
-        (b"\xff,b,c\n1,2,3\n", "BAD_HEADER", "not CSV in UTF-8"),
-        (b'"a,b,c\n1,2,3\n', "BAD_HEADER", "not CSV in UTF-8"),
+        (b"a,b\n1,2,3\n", "BAD_HEADER", "has 2 names, but the model has 3 features"),
+        (b"1,2,3\n4,5,6\n", "BAD_HEADER", "the first line holds numbers; if it is a row, send header=absent"),
+        (b"1,,3\n4,5,6\n", "BAD_HEADER", "the first line holds numbers; if it is a row, send header=absent"),
+        (b"\xff,b,c\n1,2,3\n", "BAD_HEADER", "not UTF-8 or not CSV"),
+        (b'"a,b,c\n1,2,3\n', "BAD_HEADER", "not UTF-8 or not CSV"),
         (b"a,b,c\n", "EMPTY_BODY", "is empty"),
         (b"a,b,c", "EMPTY_BODY", "is empty"),
         (b"", "BAD_HEADER", "has 0 names"),
@@ -220,10 +220,10 @@ def test_header_that_is_none_is_refused(body: bytes, code: str, message: str) ->
 
 
 MESSAGE = re.compile(
-    r"the body is empty; send at least one row|row \d+ has \d+ columns?, the model needs \d+|"
-    r"row 1 looks like a header; announce it by the content type `text/csv; header=present`|"
+    r"the request is empty; send at least one row|row \d+ has \d+ columns?, but the model has \d+ features|"
+    r"row 1 looks like a header; if it is, send the content type `text/csv; header=present`|"
     r"row \d+(, column \d+)? (is not a number|is infinite, or too large for a 32-bit float|"
-    r"holds (a carriage return that does not end the line|"
+    r"has (a carriage return that does not end the line|"
     r"a quote that does not enclose one whole cell))"
 )
 WORDS = ["1", "", "nan", '"', "\r", "\n", "inf", "secret"]
@@ -231,7 +231,7 @@ CELLS = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(WORD
 
 
 def check(body: bytes, features: int) -> None:
-    """Rows, one a line; or a refusal that says nothing of what the body holds."""
+    """Expect one row per line, or a refusal without content of the request."""
     found = outcome(body, features)
     if isinstance(found, RefusalError):
         assert MESSAGE.fullmatch(found.message)

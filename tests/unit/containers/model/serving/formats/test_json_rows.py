@@ -66,7 +66,7 @@ CELLS = [b'"1"', b"true", b"[]", b"{}", b'"secret"']
     ],
 )
 def test_refusal_names_the_place(rows: list[bytes], code: str, row: int, column: int | None) -> None:
-    """The same in a document and in lines."""
+    """Return the same rows as a document and as lines."""
     document, lines = b"[" + b",".join(rows) + b"]", b"\n".join(rows)
     for found in (refusal(parse_document, document), refusal(parse_lines, lines)):
         assert (found.status, found.code, found.row, found.column) == (400, code, row, column)

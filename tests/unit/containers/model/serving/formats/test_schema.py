@@ -16,7 +16,7 @@ def test_category_codes_are_taken(cell: float) -> None:
 
 
 @pytest.mark.parametrize("cell", [-1, 2.5, 1 << 24, -0.5])
-def test_what_is_no_category_code_is_refused(cell: float) -> None:
+def test_invalid_category_code_is_refused(cell: float) -> None:
     matrix = np.array([[0.5, 1], [0.5, cell]], np.float32)
     with pytest.raises(RefusalError) as raised:
         checked(matrix, Schema(features=2, categorical=(1,)))

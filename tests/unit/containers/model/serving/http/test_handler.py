@@ -16,7 +16,7 @@ import pytest
 import xgboost
 from pyarrow import parquet
 
-from model.serving.http.admission import Gate
+from model.serving.http.admission import Admission
 from model.serving.http.contract import Server, Service
 from model.serving.loading import load
 from model.serving.model import Model
@@ -40,7 +40,9 @@ class Answer:
 @pytest.fixture(scope="module")
 def server(booster: xgboost.Booster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     model = load(write(tmp_path_factory.mktemp("model"), booster))
-    service = Service(model=model, gate=Gate(running=2, waiting=2, memory_bytes=4 * LIMIT), max_body_bytes=LIMIT)
+    service = Service(
+        model=model, admission=Admission(running=2, waiting=2, memory_bytes=4 * LIMIT), max_body_bytes=LIMIT
+    )
     with Server(("127.0.0.1", 0), service) as running:
         threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield running
@@ -86,7 +88,7 @@ def test_connection_is_kept_over_scores_and_refusals(connection: http.client.HTT
         assert connection.sock is kept
 
 
-def test_refusal_says_where_and_not_what(connection: http.client.HTTPConnection) -> None:
+def test_refusal_names_the_position_without_content(connection: http.client.HTTPConnection) -> None:
     answer = ask(connection, body=b"1,2,3\n4,secret,6\n")
     assert answer.status == 400
     message = "row 2, column 2 is not a number"
@@ -129,7 +131,7 @@ def test_every_content_type_gives_the_same_scores(
         assert np.array(json.loads(answer.body)["predictions"]).astype(np.float32).tobytes() == expected, kind
 
 
-def test_explanations_are_asked_for_by_attribute(
+def test_attribute_selects_the_explanation(
     connection: http.client.HTTPConnection, booster: xgboost.Booster, rows: Rows
 ) -> None:
     asked = CSV | {"X-Amzn-SageMaker-Custom-Attributes": "contributions=true"}
@@ -192,8 +194,8 @@ def raw(server: Server, request: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as talk:
         talk.sendall(request)
         answer = b""
-        while piece := talk.recv(65536):
-            answer += piece
+        while chunk := talk.recv(65536):
+            answer += chunk
     return answer
 
 
@@ -212,9 +214,7 @@ HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
         (b"Content-Length: 99999999999999\r\n\r\n", b"413", b"BODY_TOO_LARGE"),
     ],
 )
-def test_body_whose_end_cannot_be_told_closes_the_connection(
-    server: Server, rest: bytes, status: bytes, code: bytes
-) -> None:
+def test_body_of_unclear_length_closes_the_connection(server: Server, rest: bytes, status: bytes, code: bytes) -> None:
     answer = raw(server, HEAD + rest)
     assert answer.split()[1] == status
     assert code in answer
@@ -234,13 +234,11 @@ def test_client_that_waits_for_100_continue_is_asked_for_its_body(server: Server
         assert talk.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 
-def test_full_server_says_when_to_come_back_and_still_answers_ping(
-    server: Server, connection: http.client.HTTPConnection
-) -> None:
-    assert server.service.gate.is_idle_within(5)  # an earlier request may still be on its way out
+def test_full_server_sends_retry_after_and_serves_ping(server: Server, connection: http.client.HTTPConnection) -> None:
+    assert server.service.admission.is_idle_within(5)  # an earlier request may still be on its way out
     with ExitStack() as held:
         for _ in range(4):
-            held.enter_context(server.service.gate.place())
+            held.enter_context(server.service.admission.place())
         answer = ask(connection, body=b"1,2,3\n")
         assert (answer.status, answer.fields["code"], answer.headers["Retry-After"]) == (503, "BUSY", "1")
         assert ask(connection, "GET", "/ping").status == 200

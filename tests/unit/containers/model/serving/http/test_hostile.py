@@ -1,4 +1,4 @@
-"""Requests that nobody means well: each ends soon, with a code, and the next good one is scored right."""
+"""Hostile requests: each ends soon with a code, and the next valid request is scored correctly."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PIPELINED = b"GET /execution-parameters HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class Target:
-    """A server of a model with so many features, which can prove that it is well."""
+    """A server of a model with so many features, and a check that it is healthy."""
 
     def __init__(self, server: Running, booster: xgboost.Booster, features: int) -> None:
         self.server, self.rows = server, ROWS[features]
@@ -71,12 +71,12 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 
 def filled(pattern: bytes, size: int = BODY) -> bytes:
-    """Whole copies of `pattern`, `size` bytes at most."""
+    """Return whole copies of `pattern`, at most `size` bytes."""
     return pattern * (size // len(pattern))
 
 
 def spread(good: bytes, bad: bytes, count: int = 1001) -> bytes:
-    """A body of good lines, with `count` bad ones at equal distances."""
+    """Return a request of good lines with `count` bad ones at equal distances."""
     lines = [good] * (BODY // (len(good) + 1) - len(bad) * count)
     for number in range(count):
         lines[number * len(lines) // count] = bad
@@ -190,7 +190,7 @@ HEADS = {
 
 @pytest.mark.parametrize("what", HEADS)
 def test_malformed_head_ends_the_connection(wide: Target, what: str) -> None:
-    """What follows it is never read as a request."""
+    """The bytes after it are never read as a request."""
     answer = wide.server.exchange(HEADS[what] + PIPELINED)
     assert answer.count(b"HTTP/1.1 ") == 1
     status, code = status_and_code(answer)
@@ -233,7 +233,7 @@ def test_slow_head_ends(hasty: Target, sent: bytes) -> None:
         assert status_and_code(rest_of(talk)) == (503, "TOO_SLOW")
 
 
-def test_body_that_trickles_ends_all_the_same(hasty: Target) -> None:
+def test_slow_request_times_out(hasty: Target) -> None:
     with hasty.server.connected() as talk:
         send(talk, HEAD + b"Content-Length: 600\r\n\r\n")
         begun = time.monotonic()
@@ -246,8 +246,8 @@ def test_body_that_trickles_ends_all_the_same(hasty: Target) -> None:
     assert status_and_code(answer) == (503, "TOO_SLOW")
 
 
-def test_client_that_never_reads_keeps_nobody_out(hasty: Target) -> None:
-    """Its answer of 12 MB fits into no buffer of the system."""
+def test_client_that_never_reads_blocks_no_others(hasty: Target) -> None:
+    """Its reply of 12 MB does not fit into the system's buffers."""
     body = (b",".join([b"0"] * 30) + b"\n") * 60_000
     leaves = post(body, "text/csv", "X-Amzn-SageMaker-Custom-Attributes: leaves=true")
     with hasty.server.connected() as talk:
@@ -260,7 +260,7 @@ def test_client_that_never_reads_keeps_nobody_out(hasty: Target) -> None:
 
 
 def test_more_clients_than_connections_are_served_in_turn(hasty: Target) -> None:
-    """66 connections are allowed: the idle ones make room."""
+    """66 connections are allowed; idle ones are closed for new ones."""
     with contextlib.ExitStack() as held:
         for _ in range(200):
             held.enter_context(hasty.server.connected())
@@ -276,7 +276,7 @@ def test_client_that_ends_its_side_still_gets_its_answer(wide: Target) -> None:
     assert status_and_code(answer) == (400, "WRONG_COLUMN_COUNT")
 
 
-def test_client_is_not_asked_for_a_body_that_is_refused(wide: Target) -> None:
+def test_no_100_continue_for_a_refused_request(wide: Target) -> None:
     with wide.server.connected() as talk:
         send(talk, HEAD + b"Content-Length: 99999999\r\nExpect: 100-continue\r\n\r\n")
         answer = rest_of(talk)
@@ -323,7 +323,7 @@ def mutated(rng: random.Random) -> bytes:
 
 @pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 40))])
 def test_fuzzed_request_is_answered_or_refused(hasty: Target, seed: int) -> None:
-    """Each in a connection of its own: an answer with a code of HTTP, or none where the client left too soon."""
+    """Send each in its own connection: it gets an HTTP status, or none if the client disconnected early."""
     rng = random.Random(seed)
     for _ in range(100):
         request = mutated(rng)

@@ -1,4 +1,4 @@
-"""Run as a program: reads every file of FOLDER as import does and prints, as JSON, what was said and what was done.
+"""Run as a program: reads every file of FOLDER as import does, and prints the errors and watched actions as JSON.
 
 An audit hook sees what Python does on the way: imports, compiled code, opened files, processes, sockets. With `--load`
 the files are really unpickled instead: the control that the hook sees an attack that works.

@@ -1,6 +1,6 @@
-"""What a request wants of each row, asked for in X-Amzn-SageMaker-Custom-Attributes.
+"""What a request asks for per row, by the header X-Amzn-SageMaker-Custom-Attributes.
 
-attributes = attribute *((";" / ",") attribute)      spaces around each are free
+attributes = attribute *((";" / ",") attribute)      spaces around each are allowed
 attribute  = ("margin" / "contributions" / "leaves") "=" ("true" / "false")
 """
 
@@ -14,8 +14,8 @@ from model.serving.refusal import RefusalError
 HEADER = "X-Amzn-SageMaker-Custom-Attributes"
 
 
-class Wanted(StrEnum):
-    """`SCORES` unless asked otherwise; the other three are attributes' names."""
+class OutputType(StrEnum):
+    """`SCORES` is the default; the other three are the names of attributes."""
 
     SCORES = "scores"
     MARGIN = "margin"
@@ -23,20 +23,21 @@ class Wanted(StrEnum):
     LEAVES = "leaves"
 
 
-ATTRIBUTES = (Wanted.MARGIN, Wanted.CONTRIBUTIONS, Wanted.LEAVES)
+ATTRIBUTES = (OutputType.MARGIN, OutputType.CONTRIBUTIONS, OutputType.LEAVES)
 
 
-def wanted_by(attributes: str) -> Wanted:
+def parse_output_type(attributes: str) -> OutputType:
+    """Return the output that the header's value asks for. Raises RefusalError BAD_ATTRIBUTES."""
     found: dict[str, bool] = {}
     for attribute in filter(None, (part.strip() for part in attributes.replace(",", ";").split(";"))):
         name, _, value = (part.strip() for part in attribute.partition("="))
         if name not in ATTRIBUTES or value not in {"true", "false"} or name in found:
-            raise _bad_attributes(f"{HEADER} takes each of {', '.join(ATTRIBUTES)} once, as name=true or name=false")
+            raise _bad_attributes(f"{HEADER} accepts {', '.join(ATTRIBUTES)}, each once, as name=true or name=false")
         found[name] = value == "true"
-    asked = [Wanted(name) for name, is_asked in found.items() if is_asked]
-    if len(asked) > 1:
-        raise _bad_attributes(f"{HEADER} can ask for one thing at a time; send one request for each")
-    return asked[0] if asked else Wanted.SCORES
+    requested = [OutputType(name) for name, is_true in found.items() if is_true]
+    if len(requested) > 1:
+        raise _bad_attributes(f"{HEADER} can ask for one output in a request; send one request for each")
+    return requested[0] if requested else OutputType.SCORES
 
 
 def _bad_attributes(message: str) -> RefusalError:

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from model.serving.formats.answers import csv_of, json_lines_of, json_of
+from model.serving.formats.replies import csv_of, json_lines_of, json_of
 
 ONE = np.array([0.5, 1e-20], np.float32)
 THREE = np.array([[0.5, 0.25, 0.25], [1, 0, 0]], np.float32)
@@ -38,7 +38,7 @@ def test_json_is_a_number_or_a_list_a_row() -> None:
     assert [json.loads(line) for line in json_lines_of(THREE).splitlines()] == THREE.tolist()
 
 
-def test_what_json_has_no_word_for_is_null() -> None:
+def test_nan_and_infinity_are_null_in_json() -> None:
     odd = np.array([np.nan, np.inf, -np.inf, 1], np.float32)
     assert json.loads(json_of(odd)) == {"predictions": [None, None, None, 1]}
     assert csv_of(odd) == b"nan\ninf\n-inf\n1\n"

@@ -1,4 +1,4 @@
-"""Answers as text: CSV, JSON or JSON Lines. Each number is the shortest text that gives the same float32 again."""
+"""Write scores as CSV, JSON or JSON Lines. Each number is the shortest text that reads back as the same float32."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOT_FINITE = re.compile(rb"-?(?:nan|inf)")
 
 
 def csv_of(scores: Scores) -> bytes:
-    """One line a row, the row's numbers separated by commas."""
+    """Return one line per row, with the row's numbers separated by commas."""
     columns = scores.reshape(len(scores), -1).T
     table = pa.table([pa.array(column) for column in columns], names=[str(number) for number in range(len(columns))])
     out = pa.BufferOutputStream()
@@ -25,12 +25,13 @@ def csv_of(scores: Scores) -> bytes:
 
 
 def json_lines_of(scores: Scores) -> bytes:
-    """A number a line, or a list of them where a row has several."""
+    """Return one number per line, or one list per line if a row has several numbers."""
     lines = csv_of(scores)
     if not np.isfinite(scores).all():
-        lines = _NOT_FINITE.sub(b"null", lines)  # JSON has no word for these
+        lines = _NOT_FINITE.sub(b"null", lines)  # JSON has no NaN or infinity
     return lines if scores.ndim == 1 else b"[" + lines[:-1].replace(b"\n", b"]\n[") + b"]\n"
 
 
 def json_of(scores: Scores) -> bytes:
+    """Return one document: `{"predictions": [...]}`."""
     return b'{"predictions": [' + json_lines_of(scores)[:-1].replace(b"\n", b", ") + b"]}\n"
