@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from dropscore.cli.deployment import Deployment
+from dropscore.cli.restore import restore_rows
 from dropscore.jobs.job import Job, State
 from local.cloud import Clock, launch
 from local.run import deployment
 from tests.e2e.conftest import DEMO, Hands
 from tests.e2e.test_scoring import predicted
-from tools.restore import restore
 from tools.smoke.expected import expected_scores, written_scores
 from training import demo
 
@@ -72,7 +72,7 @@ def test_a_row_that_was_lost_comes_back_from_another_table(hands: Hands, sample:
     jobs.delete_item(Key={"job_id": job.job_id})
     assert hands.find(job.job_id) is None
 
-    assert restore(jobs, "restored") == (1, 1)
+    assert restore_rows(jobs, "restored") == (1, 1)
     assert hands.find(job.job_id) == job
 
 
