@@ -15,7 +15,7 @@ import pytest
 
 from dropscore.jobs.job import Job, job_id
 from local.cloud import Clock, Cloud, throwaway
-from local.run import deployment
+from local.one_shot import deployment
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "build" / "demo"

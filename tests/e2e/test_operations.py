@@ -11,7 +11,7 @@ from dropscore.cli.deployment import Deployment
 from dropscore.cli.restore import restore_rows
 from dropscore.jobs.job import Job, State
 from local.cloud import Clock, launch
-from local.run import deployment
+from local.one_shot import deployment
 from tests.e2e.conftest import DEMO, Hands
 from tests.e2e.test_scoring import predicted
 from tools.smoke.expected import expected_scores, written_scores

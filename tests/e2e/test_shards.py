@@ -16,7 +16,7 @@ from dropscore.errors import JobFailedError
 from dropscore.events.submit import Upload, Wish
 from dropscore.jobs.job import Job, State
 from dropscore.jobs.routes import errors_key
-from local.run import deployment
+from local.one_shot import deployment
 from tests.e2e.conftest import Hands
 from tests.e2e.test_scoring import predicted
 

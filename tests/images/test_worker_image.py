@@ -15,7 +15,7 @@ import pytest
 
 from dropscore.jobs.job import Job, State, now
 from dropscore.jobs.routes import output_key
-from local.run import deployment
+from local.one_shot import deployment
 from tests.e2e.conftest import Hands
 from tests.stacks.building import build_templates, only
 

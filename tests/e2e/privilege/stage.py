@@ -10,7 +10,7 @@ from typing import Any
 
 from dropscore.aws.items import item_of
 from dropscore.jobs.job import Job, State, job_id
-from local.run import deployment
+from local.one_shot import deployment
 from tests.e2e.conftest import Hands
 
 

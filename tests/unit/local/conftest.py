@@ -18,11 +18,11 @@ from botocore.exceptions import ClientError
 
 from local.deployment.account import client, new_root
 from local.emulator.signature import Request, read_signature, verify
-from local.shim.answers import access_denied
 from local.shim.authority import Authority, Session
-from local.shim.batch.attempt import Surroundings
+from local.shim.batch.attempt import ContainerHost
 from local.shim.batch.queue import Jobs
 from local.shim.batch.service import Batch
+from local.shim.errors import access_denied
 from local.shim.image import Image
 from local.shim.resources import Resources, parse
 from local.shim.sagemaker.endpoint import ModelServer
@@ -166,10 +166,10 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     authority, deployed = StandIn(), resources()
-    around = Surroundings(emulator_url="http://127.0.0.1:1", shim_url=url, state=state)
-    model = ModelServer(deployed.endpoints["Fraud"], images["model"], authority, around)
+    host = ContainerHost(emulator_url="http://127.0.0.1:1", shim_url=url, state=state)
+    model = ModelServer(deployed.endpoints["Fraud"], images["model"], authority, host)
     found = Ground(url, authority, state, model, {"Fraud": model})
-    batch = Batch(deployed, images, authority, around, Jobs(state / "jobs.json", found.told.append))
+    batch = Batch(deployed, images, authority, host, Jobs(state / "jobs.json", found.told.append))
     shim = Shim(listening, batch=batch, endpoints=found.endpoints, authority=authority, max_payload_bytes=1000)
     thread = threading.Thread(target=shim.serve_forever)
     thread.start()

@@ -14,7 +14,7 @@ from dropscore.cli.uploads import Drop
 from dropscore.errors import CloudError, ConfigurationError
 from dropscore.jobs.job import State
 from local import cloud as clouds
-from local import run as main_job
+from local import one_shot
 from local.cli import app, targets
 from local.deployment.synthesis import input_names
 
@@ -44,13 +44,13 @@ def test_where_scores_go(files: list[str], out: str | None, expected: list[str])
 @pytest.mark.parametrize(
     ("files", "out", "said"),
     [
-        (["a/x.csv", "b/x.csv"], None, "same name"),
-        (["x.csv", "b/x.csv.gz"], None, "same name"),
-        (["x.csv", "b/x.CSV"], None, "same name"),
-        (["x.csv", "x"], None, "same name"),
+        (["a/x.csv", "b/x.csv"], None, "would collide"),
+        (["x.csv", "b/x.csv.gz"], None, "would collide"),
+        (["x.csv", "b/x.CSV"], None, "would collide"),
+        (["x.csv", "x"], None, "would collide"),
         (["x.csv", "y.csv"], __file__, "must be a folder"),
-        (["x.csv"], "x.csv", "written over x.csv, which is to be scored"),
-        (["x.csv", "x.scores.csv"], None, "written over x.scores.csv"),
+        (["x.csv"], "x.csv", "overwrite the input x.csv"),
+        (["x.csv", "x.scores.csv"], None, "overwrite the input x.scores.csv"),
     ],
 )
 def test_usage_error_when_scores_would_collide(files: list[str], out: str | None, said: str) -> None:
@@ -67,8 +67,8 @@ def test_scores_of_a_folder_keep_their_paths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["in"], "say by --out where the scores"),
-        (["in", "--out", "in/scores"], "--out must not lie in in"),
+        (["in"], "pass --out to say where to write the scores"),
+        (["in", "--out", "in/scores"], "--out must be outside in"),
         (["in/a.txt"], "would not be scored"),
         (["in/x/a.csv", "in/a.csv"], "would both be uploaded as input/a.csv"),
     ],
@@ -121,9 +121,9 @@ class World:
         find: Callable[[str], Any] = lambda _id: status and SimpleNamespace(status=status)  # noqa: E731
         self.there: Any = SimpleNamespace(table=SimpleNamespace(find=find))
 
-    def watch(self, monkeypatch: pytest.MonkeyPatch, taken_seconds: float = 60) -> main_job.Watch:
-        monkeypatch.setattr(main_job, "TAKEN_SECONDS", taken_seconds)
-        return main_job.Watch(self.cloud, self.there, ("id",))
+    def watch(self, monkeypatch: pytest.MonkeyPatch, pickup_seconds: float = 60) -> one_shot.Watch:
+        monkeypatch.setattr(one_shot, "PICKUP_SECONDS", pickup_seconds)
+        return one_shot.Watch(self.cloud, self.there, ("id",))
 
 
 def test_waiting_goes_on_while_all_is_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,11 +145,11 @@ def test_waiting_ends_when_a_file_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: State | None
 ) -> None:
     with pytest.raises(CloudError, match="a file was not taken within"):
-        World(tmp_path, status=status).watch(monkeypatch, taken_seconds=-1).sleep(0)
+        World(tmp_path, status=status).watch(monkeypatch, pickup_seconds=-1).sleep(0)
 
 
 def test_a_long_job_that_was_taken_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    World(tmp_path, status=State.SUBMITTED).watch(monkeypatch, taken_seconds=-1).sleep(0)
+    World(tmp_path, status=State.SUBMITTED).watch(monkeypatch, pickup_seconds=-1).sleep(0)
 
 
 class Bucket:
@@ -158,7 +158,7 @@ class Bucket:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.keys: list[str] = []
         self.bucket, self.s3 = "b", self
-        monkeypatch.setattr(main_job, "upload", self.upload)
+        monkeypatch.setattr(one_shot, "upload", self.upload)
 
     def upload(self, _there: Any, file: Path, key: str) -> str:
         self.upload_file(str(file), "b", key)
@@ -178,9 +178,9 @@ def test_a_sidecar_is_uploaded_before_its_file_and_said(
     (tmp_path / f"{name}.job.json").write_text("{}")
     there: Any = Bucket(monkeypatch)
     said: list[str] = []
-    assert main_job._upload(there, main_job.Order(Drop(tmp_path / name, name), tmp_path / "out"), said.append) == "id"
+    assert one_shot._upload(there, one_shot.Order(Drop(tmp_path / name, name), tmp_path / "out"), said.append) == "id"
     assert there.keys == [f"input/{name}.job.json", f"input/{name}"]
-    assert said == [f"{name}: takes the options of {tmp_path / name}.job.json"]
+    assert said == [f"{name}: uses the options in {tmp_path / name}.job.json"]
 
 
 def test_a_file_without_a_sidecar_is_uploaded_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +188,7 @@ def test_a_file_without_a_sidecar_is_uploaded_alone(tmp_path: Path, monkeypatch:
     (tmp_path / "x.csv.job.json").write_text("{}")  # another file's
     there: Any = Bucket(monkeypatch)
     assert (
-        main_job._upload(there, main_job.Order(Drop(tmp_path / "x.csv.gz", "x.csv.gz"), tmp_path / "out"), pytest.fail)
+        one_shot._upload(there, one_shot.Order(Drop(tmp_path / "x.csv.gz", "x.csv.gz"), tmp_path / "out"), pytest.fail)
         == "id"
     )
     assert there.keys == ["input/x.csv.gz"]

@@ -121,7 +121,7 @@ def test_complaint_shows_the_end_of_the_log(tmp_path: Path) -> None:
     running = daemon(tmp_path, "raise SystemExit('no port is free')")
     while running.is_running:
         time.sleep(0.01)
-    assert str(running.complaint()).endswith("daemon.log:\nno port is free")
+    assert str(running.start_error()).endswith("daemon.log:\nno port is free")
 
 
 def test_exit_code_of_a_signal_is_a_containers(tmp_path: Path) -> None:

@@ -160,13 +160,13 @@ def _restore(world: World) -> Runs:
 
 
 def _local_run(world: World) -> Runs:
-    from local import run as main_job
+    from local import one_shot
 
     def run(orders: Any, _model: Any, _keep: Any, talk: Callable[[str], None], _clock: Any) -> list[Job]:
         talk(STEER)
         return [world.job(5 + len(world.cli.table.by_status(State.FAILED, limit=9)), State.FAILED) for _ in orders]
 
-    world.patch.setattr(main_job, "run", run)
+    world.patch.setattr(one_shot, "run", run)
     file = world.file()
     return [[file], [file, "--json"], [world.file(f"{NAME}.txt")], [file, file], [str(world.folder), "--out", file]]
 

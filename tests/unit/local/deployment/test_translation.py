@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from local.deployment.translation import in_plain_words
+from local.deployment.translation import translate
 
 PUBLISHING = {
     "Effect": "Allow",
@@ -21,7 +21,7 @@ def policy(*statements: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_permission_loses_the_conditions_that_the_emulator_never_meets_and_no_others() -> None:
     resources = policy(copy.deepcopy(PUBLISHING))
-    assert list(in_plain_words("s", resources)) == ["s/P: the conditions events:source of a permission"]
+    assert list(translate("s", resources)) == ["s/P: the conditions events:source of a permission"]
     (statement,) = resources["P"]["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "1"}}
 
@@ -29,14 +29,14 @@ def test_a_permission_loses_the_conditions_that_the_emulator_never_meets_and_no_
 def test_a_condition_that_was_the_only_one_goes_whole() -> None:
     only = {**PUBLISHING, "Condition": {"StringEquals": {"events:source": "a"}}}
     resources = policy(only)
-    assert len(list(in_plain_words("s", resources))) == 1
+    assert len(list(translate("s", resources))) == 1
     assert only["Condition"] == {}
 
 
 def test_prohibitions_and_other_permissions_are_let_be() -> None:
     resources = policy({**PUBLISHING, "Effect": "Deny"}, {"Effect": "Allow", "Action": "a", "Resource": "b"})
     before = copy.deepcopy(resources)
-    assert list(in_plain_words("s", resources)) == []
+    assert list(translate("s", resources)) == []
     assert resources == before
 
 
@@ -50,7 +50,7 @@ def test_an_alarm_on_an_expression_stays_on_its_first_metric_and_tells_nobody() 
         "MetricStat": {"Metric": {"Namespace": "N", "MetricName": "M", "Dimensions": []}, "Stat": "p90"},
     }
     resources = alarm(Metrics=[{"Id": "e", "Expression": "m0 * 2"}, first], AlarmActions=["topic"])
-    assert list(in_plain_words("s", resources)) == ["s/A: the alarm's metric math"]
+    assert list(translate("s", resources)) == ["s/A: the alarm's metric math"]
     said = resources["A"]["Properties"]
     assert "Metrics" not in said
     assert (said["Namespace"], said["MetricName"], said["ActionsEnabled"]) == ("N", "M", False)
@@ -58,5 +58,5 @@ def test_an_alarm_on_an_expression_stays_on_its_first_metric_and_tells_nobody() 
 
 def test_an_alarm_on_one_metric_is_let_be() -> None:
     resources = alarm(Namespace="N", MetricName="M")
-    assert list(in_plain_words("s", resources)) == []
+    assert list(translate("s", resources)) == []
     assert "ActionsEnabled" not in resources["A"]["Properties"]

@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local.emulator import authentication as gates
-from local.emulator.authentication import Callers, Gate, prove
+from local.emulator.authentication import AuthenticationMiddleware, Callers, prove
 from local.emulator.signature import RefusedError
 
 ROOT, ROOT_SECRET = "AKIAROOT", "root's secret"
@@ -35,7 +35,7 @@ class World:
 
     def __post_init__(self) -> None:
         callers = Callers(ROOT, ROOT_SECRET, secret_of, lambda key: f"arn:{key}")
-        self.gate = Gate(self._emulator, 4566, callers, self.delivered.append, self._save)
+        self.gate = AuthenticationMiddleware(self._emulator, 4566, callers, self.delivered.append, self._save)
 
     def _save(self) -> bool:
         self.saved.append(1)

@@ -15,17 +15,17 @@ from typing import Any
 import pytest
 
 from local.emulator.launch import (
+    add_version_ids,
     adopt_buckets,
-    callers,
     check_release,
-    checked,
-    cut_ranges_of_versions,
-    delivery,
+    emulator_callers,
+    event_sender,
     hide_function_credentials,
-    put_version_ids,
     queue_events,
+    require_function,
     retry_rule_targets,
-    saving,
+    state_saver,
+    support_version_ranges,
 )
 from local.emulator.signature import RefusedError
 
@@ -47,7 +47,7 @@ def modules() -> tuple[Any, Any, list[dict[str, Any]]]:
 
 def test_an_objects_version_is_in_its_event() -> None:
     s3, eventbridge, dispatched = modules()
-    put_version_ids(s3, eventbridge)
+    add_version_ids(s3, eventbridge)
 
     s3._fire_s3_event("bucket", "ü.csv", "Put", version_id="v1")
     s3._fire_s3_event("bucket", "plain.csv", "Put")
@@ -60,11 +60,11 @@ def test_an_objects_version_is_in_its_event() -> None:
 
 def test_stops_when_a_function_is_gone_or_takes_other_arguments() -> None:
     module = SimpleNamespace(__name__="s3", fire=lambda bucket: bucket)
-    assert checked(module, "fire", "bucket") is module.fire
+    assert require_function(module, "fire", "bucket") is module.fire
     with pytest.raises(SystemExit, match="s3 has no function gone"):
-        checked(module, "gone")
+        require_function(module, "gone")
     with pytest.raises(SystemExit, match=r"s3\.fire no longer takes \['version_id'\]"):
-        checked(module, "fire", "bucket", "version_id")
+        require_function(module, "fire", "bucket", "version_id")
 
 
 def test_stops_when_the_release_is_another() -> None:
@@ -88,7 +88,7 @@ def test_a_range_of_a_version_is_that_range() -> None:
         _range_error_xml=lambda bucket, key: f"{bucket}/{key}",
         _xml_body=str.encode,
     )
-    cut_ranges_of_versions(s3)
+    support_version_ranges(s3)
     version = {"versionId": ["v"]}
     status, headers, body = s3._get_object("b", "k", {"range": "bytes=2-4"}, version)
     assert (status, body) == (206, b"234")
@@ -177,16 +177,16 @@ def test_a_services_event_reaches_the_bus() -> None:
     )
     event = {"region": "us-east-1", "source": "aws.batch", "detail-type": "T", "detail": {"a": 1}, "resources": ["r"]}
 
-    delivery(eventbridge, responses)(event)
+    event_sender(eventbridge, responses)(event)
 
     assert scope == {"account": "000000000000", "region": "us-east-1"}
     (sent,) = dispatched
     assert (sent["Source"], sent["DetailType"], json.loads(sent["Detail"])) == ("aws.batch", "T", {"a": 1})
 
 
-def known(evaluator: Any) -> Any:
+def make_callers(evaluator: Any) -> Any:
     responses = SimpleNamespace(__name__="responses", _account_from_sts_session=lambda _key: None)
-    return callers(evaluator, responses, "AKIAROOT", "secret")
+    return emulator_callers(evaluator, responses, "AKIAROOT", "secret")
 
 
 def evaluator(found: Any) -> Any:
@@ -205,15 +205,17 @@ def evaluator(found: Any) -> Any:
 @pytest.mark.parametrize("guessed", ["", "test", "000000000000"])
 def test_a_guessable_name_of_root_is_nobodys(guessed: str) -> None:
     with pytest.raises(RefusedError, match="InvalidClientTokenId"):
-        known(evaluator(SimpleNamespace(secret_access_key="test"))).secret_of(guessed, "")
+        make_callers(evaluator(SimpleNamespace(secret_access_key="test"))).secret_of(guessed, "")
 
 
 def test_users_and_sessions_have_the_secrets_of_the_emulator() -> None:
-    found = known(evaluator(SimpleNamespace(secret_access_key="theirs")))
+    found = make_callers(evaluator(SimpleNamespace(secret_access_key="theirs")))
     assert found.secret_of("ASIA", "token") == "theirs"
     assert found.arn_of("ASIA") == "arn:ASIA"
     with pytest.raises(RefusedError, match="ExpiredTokenException: late"):
-        known(evaluator(SimpleNamespace(code="ExpiredTokenException", message="late"))).secret_of("ASIA", "token")
+        make_callers(evaluator(SimpleNamespace(code="ExpiredTokenException", message="late"))).secret_of(
+            "ASIA", "token"
+        )
 
 
 def test_a_functions_credentials_depend_on_roots_secret() -> None:
@@ -252,7 +254,7 @@ def test_what_has_changed_is_saved_and_what_could_not_be_read_is_said() -> None:
         save_state=lambda service, data: written.append((service, data)),
         _json_default=lambda value: value.decode(),
     )
-    save = saving(emulator, persistence)
+    save = state_saver(emulator, persistence)
     assert save()
     assert written == [("s3", {"b": 1}), ("sqs", {"q": b"x"})]
     states["sqs"] = {"q": b"y"}

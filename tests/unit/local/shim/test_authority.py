@@ -8,8 +8,8 @@ import pytest
 
 from local.deployment.account import new_root
 from local.emulator.signature import Request
-from local.shim.answers import AwsError
 from local.shim.authority import Authority
+from local.shim.errors import AwsError
 
 ROLE = "arn:aws:iam::000000000000:role/path/worker"
 CALLER = "arn:aws:sts::000000000000:assumed-role/worker/job"

@@ -16,12 +16,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.deployment.account import client
-from local.shim.answers import AwsError, access_denied
-from local.shim.batch.attempt import Surroundings
+from local.shim.batch.attempt import ContainerHost
+from local.shim.errors import AwsError, access_denied
 from local.shim.image import Image
 from local.shim.resources import Component
 from local.shim.sagemaker import endpoint as endpoints
-from local.shim.sagemaker.endpoint import REFUSED_ASLEEP, Answer, ModelServer
+from local.shim.sagemaker.endpoint import REFUSED_ASLEEP, ModelServer, Reply
 from tests.unit.local.conftest import KEYS, ROLE, Ground, StandIn, artifact, refused, resources, until
 
 
@@ -97,14 +97,14 @@ def _only_fraud_stays(ground: Ground) -> Iterator[None]:
 def beside(ground: Ground, name: str, **changes: Any) -> ModelServer:
     """Another endpoint in front of the same process."""
     endpoint = replace(ground.model.endpoint, name=name, arn=f"arn:aws:sagemaker:::endpoint/{name}", **changes)
-    server = ModelServer(endpoint, ground.model.image, ground.authority, ground.model.around, "InService")
+    server = ModelServer(endpoint, ground.model.image, ground.authority, ground.model.host, "InService")
     server._port = ground.model._port
     ground.endpoints[name] = server
     return server
 
 
-def sleeping(ground: Ground, fewest: int = 0) -> None:
-    beside(ground, "night", component=Component("arn:aws:sagemaker:::inference-component/c", "c", fewest))
+def sleeping(ground: Ground, min_copies: int = 0) -> None:
+    beside(ground, "night", component=Component("arn:aws:sagemaker:::inference-component/c", "c", min_copies))
 
 
 def ask_component(ground: Ground, name: str | None = "c") -> Any:
@@ -123,20 +123,20 @@ def test_a_component_that_scales_to_nothing_sleeps_until_it_was_asked_a_few_time
 
 
 def test_a_component_that_always_has_a_copy_answers_at_once(ground: Ground) -> None:
-    sleeping(ground, fewest=1)
+    sleeping(ground, min_copies=1)
     assert ask_component(ground).endswith(b", 1)")
 
 
 @pytest.mark.parametrize("name", [None, "other"])
 def test_a_request_must_name_the_endpoints_component(ground: Ground, name: str | None) -> None:
-    sleeping(ground, fewest=1)
+    sleeping(ground, min_copies=1)
     error = refused(lambda: ask_component(ground, name))["Error"]
     assert error["Code"] == "ValidationError"
     assert f"night has the inference component c; the request names {name or 'none'}" in error["Message"]
 
 
 def test_a_caller_must_be_allowed_to_invoke_the_component_too(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    sleeping(ground, fewest=1)
+    sleeping(ground, min_copies=1)
 
     def only_the_endpoint(caller: str, action: str, resource: str) -> None:
         if "inference-component" in resource:
@@ -154,10 +154,10 @@ def test_a_serverless_endpoint_turns_away_what_it_cannot_work_at_one_time(
     server = beside(ground, "free", concurrency=1)
     entered, leave = threading.Event(), threading.Event()
 
-    def slow(_body: bytes, _headers: Any) -> Answer:
+    def slow(_body: bytes, _headers: Any) -> Reply:
         entered.set()
         leave.wait(10)
-        return Answer(200, "text/csv", "", b"1")
+        return Reply(200, "text/csv", "", b"1")
 
     monkeypatch.setattr(server, "_invoked", slow)
     with ThreadPoolExecutor() as pool:
@@ -209,8 +209,8 @@ def test_artifact_is_fetched_as_the_models_role_and_unpacked_read_only(
 
     authority = StandIn()
     monkeypatch.setattr(endpoints, "client", s3_client)
-    around = Surroundings(emulator_url="http://127.0.0.1:1", shim_url="http://127.0.0.1:2", state=tmp_path)
-    server = ModelServer(resources().endpoints["Fraud"], Image(("true",), tmp_path, {}), authority, around)
+    host = ContainerHost(emulator_url="http://127.0.0.1:1", shim_url="http://127.0.0.1:2", state=tmp_path)
+    server = ModelServer(resources().endpoints["Fraud"], Image(("true",), tmp_path, {}), authority, host)
 
     unpacked = server._fetch(tmp_path / "home")
 
@@ -235,8 +235,8 @@ def test_endpoint_fails_with_the_reason_when_its_artifact_may_not_be_read(
         raise error
 
     monkeypatch.setattr(ModelServer, "_fetch", denied)
-    around = Surroundings(emulator_url="", shim_url="", state=tmp_path)
-    server = ModelServer(resources().endpoints["Fraud"], Image(("true",), tmp_path, {}), StandIn(), around)
+    host = ContainerHost(emulator_url="", shim_url="", state=tmp_path)
+    server = ModelServer(resources().endpoints["Fraud"], Image(("true",), tmp_path, {}), StandIn(), host)
     server.start()
     assert until(lambda: server.status, lambda status: status == "Failed")
     assert "no s3:GetObject" in server.failure
@@ -244,9 +244,9 @@ def test_endpoint_fails_with_the_reason_when_its_artifact_may_not_be_read(
 
 def test_endpoint_fails_when_its_process_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ModelServer, "_fetch", lambda _self, home: artifact(home))
-    around = Surroundings(emulator_url="", shim_url="", state=tmp_path)
+    host = ContainerHost(emulator_url="", shim_url="", state=tmp_path)
     image = Image((sys.executable, "-c", "raise SystemExit(4)"), tmp_path, {})
-    server = ModelServer(resources().endpoints["Fraud"], image, StandIn(), around)
+    server = ModelServer(resources().endpoints["Fraud"], image, StandIn(), host)
     server.start()
     assert until(lambda: server.status, lambda status: status == "Failed")
     assert "ended with code 4: see" in server.failure

@@ -57,13 +57,13 @@ def test_last_stage_is_laid_out_as_in_the_image(tmp_path: Path) -> None:
     ("dockerfile", "words"),
     [
         ("", "needs an exec-form ENTRYPOINT"),
-        ('CMD ["python", "x.py"]', "CMD is no substitute: SageMaker starts an image with the argument `serve`"),
-        ('ENTRYPOINT ["sh", "x"]', "cannot follow ENTRYPOINT: it must start python"),
-        ("ENTRYPOINT python x.py", "cannot follow ENTRYPOINT: write it as a list"),
-        ("ADD x y", "cannot follow ADD"),
-        ("ENV ONE 1", "cannot follow ENV: write it as ENV NAME=value"),
-        ("ENV PATH=/app:$PATH", "cannot follow ENV: a value that refers to another variable"),
-        ("COPY nothing.py .", "cannot follow COPY: the folder has no nothing.py; does its .dockerignore let it in?"),
+        ('CMD ["python", "x.py"]', "CMD does not replace it: SageMaker starts an image with the argument `serve`"),
+        ('ENTRYPOINT ["sh", "x"]', "cannot apply ENTRYPOINT: it must start `python`"),
+        ("ENTRYPOINT python x.py", "cannot apply ENTRYPOINT: write it as a list"),
+        ("ADD x y", "cannot apply ADD"),
+        ("ENV ONE 1", "cannot apply ENV: write it as ENV NAME=value"),
+        ("ENV PATH=/app:$PATH", "cannot apply ENV: values must not refer to other variables"),
+        ("COPY nothing.py .", "cannot apply COPY: nothing.py is not in the build context; check the folder and its .dockerignore"),
     ],
 )
 def test_error_says_what_cannot_be_followed(tmp_path: Path, dockerfile: str, words: str) -> None:

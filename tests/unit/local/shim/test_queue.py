@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.shim.batch.job import Job
-from local.shim.batch.queue import CHILD_FAILED, DEPENDENCY_FAILED, HOST_LOST, RETOLD_MILLISECONDS, Jobs
+from local.shim.batch.queue import CHILD_FAILED, DEPENDENCY_FAILED, HOST_LOST, REPUBLISHED_MILLISECONDS, Jobs
 from local.shim.batch.retry import Outcome, RetryStrategy, Rule
 
 ONCE = RetryStrategy(1)
@@ -188,7 +188,7 @@ def test_a_recent_end_is_told_again_when_the_shim_starts_again(jobs: Jobs, tmp_p
     end(jobs, DONE)
     file, told = tmp_path / "jobs.json", list[Any]()
     old, new = json.loads(file.read_text())
-    file.write_text(json.dumps([old | {"stopped_at": old["stopped_at"] - RETOLD_MILLISECONDS - 1000}, new]))
+    file.write_text(json.dumps([old | {"stopped_at": old["stopped_at"] - REPUBLISHED_MILLISECONDS - 1000}, new]))
     Jobs(file, told.append).restore(lambda _: THRICE)
     assert [(one["jobId"], one["status"]) for one in told] == [("new", "SUCCEEDED")]
 
@@ -232,4 +232,4 @@ def test_a_running_attempt_was_lost_with_its_host_when_the_shim_starts_again(job
 def test_the_file_holds_every_job_as_it_is(jobs: Jobs, tmp_path: Path) -> None:
     jobs.add([job("a")])
     (kept,) = json.loads((tmp_path / "jobs.json").read_text())
-    assert Job.restored(kept) == jobs.get("a")
+    assert Job.from_dict(kept) == jobs.get("a")

@@ -29,22 +29,22 @@ def component(endpoint: str = "e") -> dict[str, Any]:
     )
 
 
-def target(fewest: int, resource_id: str = "inference-component/copy") -> dict[str, Any]:
-    return resource("ApplicationAutoScaling::ScalableTarget", "t", ResourceId=resource_id, MinCapacity=fewest)
+def target(min_copies: int, resource_id: str = "inference-component/copy") -> dict[str, Any]:
+    return resource("ApplicationAutoScaling::ScalableTarget", "t", ResourceId=resource_id, MinCapacity=min_copies)
 
 
 def test_an_endpoint_of_copies_serves_what_its_component_holds_under_the_endpoints_role() -> None:
     found = endpoint_of(component(), component("another"), target(0))
     assert (found.image, found.artifact_url, found.environment) == ("a/b:tag", "s3://b/model.tar.gz", {"PIN": "1"})
     assert found.role_arn == ROLE
-    assert found.component == Component("arn:copy", "copy", fewest=0)
+    assert found.component == Component("arn:copy", "copy", min_copies=0)
 
 
 @pytest.mark.parametrize("more", [[], [target(1)], [target(0, "endpoint/e/variant/AllTraffic")]])
 def test_copies_that_are_not_scaled_to_nothing_are_always_there(more: list[dict[str, Any]]) -> None:
     found = endpoint_of(component(), *more).component
     assert found is not None
-    assert found.fewest == 1
+    assert found.min_copies == 1
 
 
 def test_an_endpoint_without_a_model_or_a_component_is_refused() -> None:

@@ -196,11 +196,11 @@ def test_batch_asks_whether_the_caller_may(
         ({"dependsOn": [{"jobId": "none"}]}, "Job none not found"),
         ({"arrayProperties": {"size": 1}}, "Array size 1 is not between 2 and 10,000"),
         ({"arrayProperties": {"size": 10_001}}, "Array size 10001 is not between 2 and 10,000"),
-        ({"dependsOn": [{"jobId": "x", "type": "N_TO_N"}]}, "takes no retry rules, dependency types"),
-        ({"retryStrategy": {"attempts": 1, "evaluateOnExit": [{"action": "EXIT"}]}}, "takes no retry rules"),
+        ({"dependsOn": [{"jobId": "x", "type": "N_TO_N"}]}, "does not support retry rules, dependency types"),
+        ({"retryStrategy": {"attempts": 1, "evaluateOnExit": [{"action": "EXIT"}]}}, "does not support retry rules"),
     ],
 )
-def test_submission_is_refused_when_it_cannot_be(ground: Ground, request_: dict[str, Any], said: str) -> None:
+def test_unsupported_submissions_are_refused(ground: Ground, request_: dict[str, Any], said: str) -> None:
     error = refused(lambda: ground.submit("0", **request_))["Error"]
     assert error["Code"] == "ClientException"
     assert said in error["Message"]

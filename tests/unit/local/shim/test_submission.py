@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local.shim.answers import AwsError
 from local.shim.batch.retry import RetryStrategy
-from local.shim.batch.submission import requested
+from local.shim.batch.submission import create_jobs
+from local.shim.errors import AwsError
 from local.shim.resources import JobDefinition, Queue
 
 SHARED, PLAIN = Queue(arn="arn:q", has_shares=True), Queue(arn="arn:q", has_shares=False)
@@ -31,19 +31,19 @@ def definition(scheduling_priority: int = 0) -> JobDefinition:
 
 def test_a_job_keeps_its_share_and_priority_and_so_do_the_children_of_an_array() -> None:
     asked = {"jobName": "j", "shareIdentifier": "s", "schedulingPriorityOverride": 7, "arrayProperties": {"size": 2}}
-    jobs = requested(asked, definition(3), SHARED)
+    jobs = create_jobs(asked, definition(3), SHARED)
     assert [(job.share, job.priority) for job in jobs] == [("s", 7)] * 3
     described = jobs[0].described({})
     assert (described["shareIdentifier"], described["schedulingPriority"]) == ("s", 7)
 
 
 def test_the_definitions_priority_counts_where_none_is_asked_for() -> None:
-    (job,) = requested({"jobName": "j", "shareIdentifier": "s"}, definition(3), SHARED)
+    (job,) = create_jobs({"jobName": "j", "shareIdentifier": "s"}, definition(3), SHARED)
     assert job.priority == 3
 
 
 def test_a_queue_without_a_policy_knows_no_priorities() -> None:
-    (job,) = requested({"jobName": "j", "schedulingPriorityOverride": 7}, definition(3), PLAIN)
+    (job,) = create_jobs({"jobName": "j", "schedulingPriorityOverride": 7}, definition(3), PLAIN)
     assert (job.priority, "schedulingPriority" in job.described({})) == (0, False)
 
 
@@ -58,4 +58,4 @@ def test_a_queue_without_a_policy_knows_no_priorities() -> None:
 )
 def test_what_batch_would_refuse_is_refused(queue: Queue, asked: dict[str, Any], said: str) -> None:
     with pytest.raises(AwsError, match=said):
-        requested({"jobName": "j", **asked}, definition(), queue)
+        create_jobs({"jobName": "j", **asked}, definition(), queue)
