@@ -157,7 +157,7 @@ def targets(files: list[Drop], out: Path | None, *, is_folder: bool = False) -> 
     for drop, target in zip(files, found, strict=True):
         if target.resolve() in given:
             raise typer.BadParameter(
-                f"the scores of {printable(drop.file)} would overwrite the input {printable(target)}; pass another --out"
+                f"the scores of {printable(drop.file)} would overwrite the input {printable(target)}; change --out"
             )
     return found
 
