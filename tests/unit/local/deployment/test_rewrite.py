@@ -102,9 +102,7 @@ def test_omitted_resources_are_listed_without_dependencies() -> None:
 
 
 def test_error_when_a_resource_refers_to_an_omitted_one() -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"stack refers to Flow, which .* lists as not emulated"
-    ):
+    with pytest.raises(ConfigurationError, match=r"stack refers to Flow, which .* lists as not emulated"):
         rewritten({"Flow": resource("AWS::EC2::FlowLog"), "Q": resource("AWS::SQS::Queue", QueueName={"Ref": "Flow"})})
 
 
@@ -130,7 +128,7 @@ def test_source_account_is_removed_from_trust_policies() -> None:
     result = rewritten({"Role": role})
 
     written = result.template["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-assert [statement.get("Condition") for statement in written] == [
+    assert [statement.get("Condition") for statement in written] == [
         {"StringEquals": {}},
         {"StringEquals": {"x": "y"}},
         None,
