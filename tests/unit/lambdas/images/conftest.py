@@ -1,4 +1,4 @@
-"""A stack that waits, as an HTTP server of its own; CodeBuild and ECR by real clients with scripted responses."""
+"""Fixtures: a waiting stack as an HTTP server, and real CodeBuild and ECR clients with scripted responses."""
 
 from __future__ import annotations
 
