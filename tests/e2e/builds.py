@@ -12,7 +12,7 @@ from typing import Any
 
 from lambdas.images.builder.builds import VARIABLE
 from lambdas.images.builder.waiting import Waiting
-from tests.e2e.conftest import Hands
+from tests.e2e.conftest import Driver
 
 STACK = "dropscore-dev-images"
 
@@ -21,12 +21,12 @@ STACK = "dropscore-dev-images"
 class Images:
     """The stack of that name, and what it does for CloudFormation, which here leaves images out."""
 
-    hands: Hands
+    driver: Driver
     project: str = "LinearImage"
     """The logical id of the project that is asked, or how it starts."""
 
     def client(self, service: str) -> Any:
-        return self.hands.client(service)
+        return self.driver.client(service)
 
     def name_of(self, kind: str, logical_id: str) -> str:
         """The physical name of the one resource of this type whose logical id starts so."""
@@ -79,7 +79,7 @@ class Images:
         """The emulator forgets the variables that are given to one build, and knows its project's."""
         codebuild = self.client("codebuild")
         (known,) = codebuild.batch_get_projects(names=[project])["projects"]
-        told = [{"name": VARIABLE, "value": waiting.written(), "type": "PLAINTEXT"}]
+        told = [{"name": VARIABLE, "value": waiting.to_json(), "type": "PLAINTEXT"}]
         codebuild.update_project(name=project, environment={**known["environment"], "environmentVariables": told})
 
     def _invoke(self, event: dict[str, Any]) -> None:
