@@ -48,7 +48,7 @@ class Images:
             "LogicalResourceId": self.project,
             "ResourceProperties": {"Project": project, "Repository": repository, "Tag": tag},
         }
-        self._tell(project, Waiting.from_request(request))
+        self._set_build_variables(project, Waiting.from_request(request))
         self._invoke(request)
         return repository
 
@@ -75,12 +75,14 @@ class Images:
         assert events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"]
         self._invoke(event)
 
-    def _tell(self, project: str, waiting: Waiting) -> None:
-        """The emulator forgets the variables that are given to one build, and knows its project's."""
+    def _set_build_variables(self, project: str, waiting: Waiting) -> None:
+        """Set the variables on the project: the emulator ignores those of a single build."""
         codebuild = self.client("codebuild")
-        (known,) = codebuild.batch_get_projects(names=[project])["projects"]
-        told = [{"name": VARIABLE, "value": waiting.to_json(), "type": "PLAINTEXT"}]
-        codebuild.update_project(name=project, environment={**known["environment"], "environmentVariables": told})
+        (project_settings,) = codebuild.batch_get_projects(names=[project])["projects"]
+        variables = [{"name": VARIABLE, "value": waiting.to_json(), "type": "PLAINTEXT"}]
+        codebuild.update_project(
+            name=project, environment={**project_settings["environment"], "environmentVariables": variables}
+        )
 
     def _invoke(self, event: dict[str, Any]) -> None:
         name = self.name_of("AWS::Lambda::Function", "Build")

@@ -81,7 +81,7 @@ class Account:
 
 def _images(sagemaker: Any, name: str, endpoint: dict[str, Any]) -> Iterator[str]:
     """The images of the endpoint's variants, or of its inference component, which has the endpoint's name."""
-    deployed = [image for item in endpoint.get("ProductionVariants", []) for image in each.get("DeployedImages", [])]
+    deployed = [image for item in endpoint.get("ProductionVariants", []) for image in item.get("DeployedImages", [])]
     if not deployed:
         component = sagemaker.describe_inference_component(InferenceComponentName=name)
         deployed = [component["Specification"]["Container"]["DeployedImage"]]

@@ -37,7 +37,7 @@ def test_every_test_of_the_table_is_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("guard", "said"),
     [
-        (_guard("nothing of that kind", ""), "its text is there 0 times"),
+        (_guard("nothing of that kind", ""), "its text occurs 0 times"),
         (_guard("shard_bytes", ""), "times instead of once"),
         (_guard("if is_packed or size_bytes", "if or"), "the result is not valid Python"),
     ],
