@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from dropscore.errors import ConfigurationError
-from stacks.settings import Settings
+from stacks.settings import Settings, load
 from stacks.settings.container import OURS, EcrImage, Folder
-from stacks.settings.load import input_names as names_in_settings
 from stacks.settings.problems import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,7 +74,7 @@ def synthesize(environ: Mapping[str, str], *, root: Path = ROOT, cache: Path = C
 def input_names(environ: Mapping[str, str], *, root: Path = ROOT) -> tuple[str, ...]:
     """The configured patterns of input names. Raises ConfigurationError."""
     try:
-        return names_in_settings(root, environ)
+        return load.input_names(root, environ)
     except SettingsError as error:
         raise ConfigurationError(str(error)) from None
 
