@@ -1,4 +1,4 @@
-"""`dropscore local …`: the embedded cloud on the command line. Data on stdout, talk on stderr."""
+"""`dropscore local …`: commands for the embedded cloud. Results go to stdout, messages to stderr."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dropscore.errors import ConfigurationError
 from dropscore.jobs.input_keys import Inputs
 from dropscore.jobs.job import State
 
-app = typer.Typer(no_args_is_help=True, help="Everything on this machine: no AWS account needed.")
+app = typer.Typer(no_args_is_help=True, help="Run everything on this machine, without an AWS account.")
 
 ENDINGS = re.compile(r"(\.csv)?(\.gz)?$", re.IGNORECASE)
 
@@ -29,19 +29,22 @@ def run(
     paths: Paths,
     model: Annotated[
         Path | None,
-        typer.Option(metavar="ARTIFACT", exists=True, dir_okay=False, help="Your own model, as you have it."),
+        typer.Option(
+            metavar="ARTIFACT", exists=True, dir_okay=False, help="Your model file; default: the configured one."
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Where the scores go; a folder for several files.")
+        Path | None,
+        typer.Option(metavar="PATH", help="Where to write the scores; a folder for several files."),
     ] = None,
     as_json: Json = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the cloud's logs and state behind.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the cloud's logs and state.")] = False,
 ) -> None:
-    """Score files in a cloud that lives as long as the command; FILE.job.json beside one is heeded.
+    """Score files in an embedded cloud that runs only for this command.
 
-    Exits 0 only when every row has its score.
+    Options in FILE.job.json beside a file apply to it. Exits 0 only if every row is scored.
     """
-    from local import run as main_job
+    from local import one_shot
     from local.cloud import Clock
     from local.deployment.synthesis import input_names
 
@@ -49,9 +52,9 @@ def run(
     files = drops(paths, Inputs(input_names(os.environ)))
     _check_folders(paths, out)
     places = targets(files, out, is_folder=any(map(Path.is_dir, paths)))
-    orders = [main_job.Order(drop, place) for drop, place in zip(files, places, strict=True)]
+    orders = [one_shot.Order(drop, place) for drop, place in zip(files, places, strict=True)]
     try:
-        jobs = main_job.run(orders, model, keep, say, clock)
+        jobs = one_shot.score_files(orders, model, keep, say, clock)
     finally:
         say("time: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in clock.seconds.items()))
     if as_json:
@@ -60,8 +63,8 @@ def run(
         if not as_json:
             print_job(job)
         succeeded = job.status is State.SUCCEEDED
-        said = f"scores in {printable(order.target)}" if succeeded else f"{job.status}: {printable(job.message)}"
-        say(f"{printable(order.drop.name)}: {said}")
+        result = f"scores in {printable(order.target)}" if succeeded else f"{job.status}: {printable(job.message)}"
+        say(f"{printable(order.drop.name)}: {result}")
         if job.rows_rejected:
             say(f"{printable(order.drop.name)}: {job.rows_rejected} rows were rejected, see {printable(order.errors)}")
         if succeeded and job.message:
@@ -71,7 +74,7 @@ def run(
 
 @app.command()
 def up() -> None:
-    """Start the embedded cloud and leave it running; every other command talks to it with --local."""
+    """Start the embedded cloud and leave it running; other commands use it with --local."""
     from local.cloud import HOME, Clock, bring_up, exclusive
 
     with exclusive(HOME):
@@ -81,7 +84,7 @@ def up() -> None:
 
 @app.command()
 def down() -> None:
-    """Stop the embedded cloud; bucket, table and jobs are kept for the next `up`."""
+    """Stop the embedded cloud; its bucket, table and jobs are kept for the next `up`."""
     from local.cloud import HOME, exclusive, find
 
     with exclusive(HOME):
@@ -93,32 +96,30 @@ def down() -> None:
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Whether the embedded cloud runs, and where. Exits 1 when it does not."""
+    """Show whether the embedded cloud is running, and where. Exits 1 if it is not."""
     from local.cloud import HOME, find
 
     cloud = find(HOME)
     is_running = cloud is not None and cloud.is_running
-    known = (
+    details = (
         {"endpoint_url": cloud.endpoint_url, "shim_url": cloud.shim_url, **cloud.outputs}
         if cloud and is_running
         else {}
     )
     if as_json:
-        write_json({"running": is_running, **known})
+        write_json({"running": is_running, **details})
     else:
         write("up" if is_running else "down")
-        for name, value in known.items():
+        for name, value in details.items():
             write(f"{printable(name)}  {printable(value)}")
     raise typer.Exit(0 if is_running else 1)
 
 
 @app.command()
 def credentials(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="As a `credential_process` of the AWS configuration file prints them.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the format of `credential_process`.")] = False,
 ) -> None:
-    """Print what gives other programs access to the embedded cloud: eval "$(dropscore local credentials)"."""
+    """Print shell commands that point AWS tools at the embedded cloud: eval "$(dropscore local credentials)"."""
     from local.cloud import HOME, find
 
     cloud = find(HOME)
@@ -134,28 +135,29 @@ def credentials(
 
 
 def _check_folders(paths: list[Path], out: Path | None) -> None:
-    """Scores that came to lie among the files of a folder would themselves be scored the next time."""
+    """Refuse to write scores into an input folder: the next run would score them as inputs."""
     for folder in filter(Path.is_dir, paths):
         if out is None:
-            raise typer.BadParameter(f"say by --out where the scores of the files in {printable(folder)} go")
+            raise typer.BadParameter(f"pass --out to say where to write the scores of {printable(folder)}")
         if out.resolve().is_relative_to(folder.resolve()):
-            raise typer.BadParameter(f"--out must not lie in {printable(folder)}, whose files are scored")
+            raise typer.BadParameter(f"--out must be outside {printable(folder)}, which holds the inputs")
 
 
 def targets(files: list[Drop], out: Path | None, *, is_folder: bool = False) -> list[Path]:
-    """Where each file's scores go: `NAME.scores.csv` in the working directory, at `out`, or in the folder `out`.
+    """The path of each file's scores: `NAME.scores.csv` in the working directory, `out` itself, or a file in `out`.
 
-    The files of a folder keep their paths below it; `is_folder`: they came from one.
+    Files from a folder (`is_folder`) keep their paths below it. Raises typer.BadParameter if two paths would be equal
+    or a score file would replace an input.
     """
     stems = [ENDINGS.sub("", drop.name, count=1) for drop in files]
     if len(set(stems)) < len(stems):
-        raise typer.BadParameter("two files have the same name but for .csv or .gz, and so would their scores")
+        raise typer.BadParameter("two files differ only in .csv or .gz, so their score files would collide; rename one")
     found = _targets(stems, out, is_single=len(files) == 1 and not is_folder)
     given = {drop.file.resolve() for drop in files}
     for drop, target in zip(files, found, strict=True):
         if target.resolve() in given:
             raise typer.BadParameter(
-                f"the scores of {printable(drop.file)} would be written over {printable(target)}, which is to be scored"
+                f"the scores of {printable(drop.file)} would overwrite the input {printable(target)}; change --out"
             )
     return found
 
@@ -164,5 +166,5 @@ def _targets(stems: list[str], out: Path | None, *, is_single: bool) -> list[Pat
     if out is not None and is_single and not out.is_dir():
         return [out]
     if out is not None and out.exists() and not out.is_dir():
-        raise typer.BadParameter(f"with several files, --out must be a folder, and {printable(out)} is not one")
+        raise typer.BadParameter(f"--out must be a folder for several files, but {printable(out)} is a file")
     return [(out or Path()) / f"{stem}.scores.csv" for stem in stems]

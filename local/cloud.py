@@ -1,7 +1,7 @@
-"""The embedded cloud as a whole: emulator, deployed stacks and shim, started together and ended together.
+"""The embedded cloud: starts and stops the emulator, the deployed stacks and the shim together.
 
-`home` holds everything it knows: the emulator's state, the jobs, logs, root's credentials, and `cloud.json`, which
-tells a client where it is. Only its owner may read it. Emulator and shim end together: each when the other one does.
+The `home` folder holds the emulator's state, the jobs, logs, root's credentials, and `cloud.json` with the URLs for
+clients. Only its owner can read it. If the emulator or the shim ends, the other one ends too.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from local.deployment.deploy import Deployment, deploy, images
 from local.deployment.synthesis import ROOT, Assembly, synthesize
 from local.processes import Daemon, Lifeline
 
-NO_SHIM = "http://127.0.0.1:9"  # the discard port: a call to Batch or SageMaker is refused at once
-INVOKE_QUOTA_BYTES = 6_291_456  # of SageMaker's InvokeEndpoint, as documented; the settings may know better
+NO_SHIM = "http://127.0.0.1:9"  # the discard port: refuses connections immediately
+INVOKE_QUOTA_BYTES = 6_291_456  # SageMaker's documented default; settings can raise it
 HOME = ROOT / ".dropscore" / "local"
 Talk = Callable[[str], None]
 
 
 @dataclass
 class Clock:
-    """Where the time went: seconds by the name of the step, in order."""
+    """Measures how many seconds each named step took."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -46,7 +46,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Cloud:
-    """A cloud that runs; what `cloud.json` and `processes.json` hold."""
+    """A started cloud, as saved in `cloud.json` and `processes.json`."""
 
     home: Path
     endpoint_url: str
@@ -59,19 +59,19 @@ class Cloud:
     shim: Daemon
 
     def stop(self) -> None:
-        """The shim first: its jobs still write to the emulator while they end."""
+        """Stop the shim, then the emulator: jobs write to the emulator while they end."""
         (self.home / "cloud.json").unlink(missing_ok=True)
         self.shim.stop()
         self.emulator.stop()
         (self.home / "processes.json").unlink(missing_ok=True)
 
     def client(self, service: str, **keys: str) -> Any:
-        """A boto3 client, as root unless `keys` are somebody else's."""
+        """A boto3 client with the credentials `keys`, by default root's."""
         is_shimmed = service in {"batch", "sagemaker-runtime"}
         return client(service, self.shim_url if is_shimmed else self.endpoint_url, **(keys or self.root))
 
     def environment(self) -> dict[str, str]:
-        """The variables that lead boto3 and the AWS command line here, as root."""
+        """Environment variables that point boto3 and the AWS CLI at this cloud, as root."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ENDPOINT_URL_BATCH": self.shim_url,
@@ -92,41 +92,41 @@ class Cloud:
 
 
 def find(home: Path = HOME) -> Cloud | None:
-    """The cloud that was left in `home`, whether or not its processes still run."""
+    """The cloud that was last started in `home`, running or not; None if there is none."""
     file = home / "processes.json"
     if not file.exists():
         return None
     kept = json.loads(file.read_text())
-    if "root" not in kept:  # of a release whose root anybody could be: it runs no more once `up` is asked for
+    if "root" not in kept:  # of an earlier release without root credentials: `up` restarts it
         kept |= {"root": {}, "digest": ""}
     daemons = {name: Daemon(**{**kept[name], "log": Path(kept[name]["log"])}) for name in ("emulator", "shim")}
     return Cloud(**{**kept, **daemons, "home": Path(kept["home"]), "not_emulated": tuple(kept["not_emulated"])})
 
 
 def bring_up(home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock) -> Cloud:
-    """The cloud of `home`: as it runs, if it is deployed as the tree is now, else started from the state it left."""
+    """Return the running cloud of `home` if its deployment is current; otherwise restart it from its saved state."""
     cloud = find(home)
     if cloud is not None and cloud.is_running and cloud.digest == synthesize(environ).digest:
-        talk("it is already up, and deployed as the tree is now")
+        talk("already up to date")
         return cloud
     if cloud is not None:
-        cloud.stop()  # what of it still runs: when one half was killed, the other one is about to end
+        cloud.stop()  # if one process was killed, the other one may still be running
     cloud = launch(home, environ, talk, clock)
     talk("not emulated:\n" + "\n".join(f"  - {note}" for note in cloud.not_emulated))
     return cloud
 
 
 def launch(home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock) -> Cloud:
-    """Synthesize, start, deploy, and leave it running. Whatever fails, or ends this process, nothing is left."""
+    """Synthesize, start, deploy, and leave the cloud running. If a step fails, every started process is stopped."""
     with _bound(home, environ, talk, clock) as (cloud, lifeline):
         lifeline.release()
-        lifeline.release()  # a byte for each of the two that watch it
+        lifeline.release()  # one byte for each of the two processes that watch it
         return cloud
 
 
 @contextlib.contextmanager
 def throwaway(home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock) -> Iterator[Cloud]:
-    """A cloud for the time of a `with`, in an empty folder; it ends even when this process is killed."""
+    """A cloud in an empty folder that ends with the `with` block, or when this process is killed."""
     with _bound(home, environ, talk, clock) as (cloud, _):
         try:
             yield cloud
@@ -137,7 +137,7 @@ def throwaway(home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock) 
 
 @contextlib.contextmanager
 def bare_emulator(home: Path) -> Iterator[tuple[str, Keys]]:
-    """The emulator alone, with nothing deployed, for the time of a `with`: its URL, and its root's credentials."""
+    """An emulator without any deployment that ends with the `with` block: its URL and its root credentials."""
     root = new_root()
     with contextlib.closing(Lifeline()) as lifeline:
         emulator, url = start_emulator(home, free_port(0), root, NO_SHIM, watches=[lifeline])
@@ -150,7 +150,7 @@ def bare_emulator(home: Path) -> Iterator[tuple[str, Keys]]:
 
 @contextlib.contextmanager
 def exclusive(home: Path) -> Iterator[None]:
-    """One `up` or `down` at a time; another one waits."""
+    """Hold the lock that lets only one `up` or `down` run at a time; a second one waits."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -159,9 +159,9 @@ def exclusive(home: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _bound(home: Path, environ: Mapping[str, str], talk: Talk, clock: Clock) -> Iterator[tuple[Cloud, Lifeline]]:
-    """A cloud that ends with this process, until the lifeline is released."""
+    """A cloud that ends with this process unless the lifeline is released."""
     home.mkdir(parents=True, exist_ok=True)
-    home.chmod(0o700)  # an earlier release let others read it
+    home.chmod(0o700)  # earlier releases created it readable by others
     started: list[Daemon] = []
     with contextlib.closing(Lifeline()) as lifeline:
         try:
@@ -210,7 +210,7 @@ def _launch(
 
 
 def _root(home: Path) -> Keys:
-    """Root's credentials, which live as long as the cloud's state."""
+    """Root's credentials: created once, then kept with the cloud's state."""
     file = home / "root.json"
     if not file.exists():
         _write(file, new_root())
@@ -250,13 +250,13 @@ def _shim_settings(
 
 
 def _last_ports(home: Path) -> dict[str, int]:
-    """The ports of the last time, for a queue's URL, which a deployed environment may hold, names one; else 0."""
+    """The previous start's ports, or 0. Deployed functions may hold queue URLs with the emulator's port."""
     file = home / "ports.json"
     return json.loads(file.read_text()) if file.exists() else {"emulator": 0, "shim": 0}
 
 
 def _write(file: Path, value: Any) -> None:
-    """JSON that only its owner reads, for there are credentials in it; all of it or nothing."""
+    """Write JSON atomically, readable only by its owner because it holds credentials."""
     new = file.with_suffix(".new")
     new.unlink(missing_ok=True)
     new.touch(mode=0o600, exist_ok=False)

@@ -1,4 +1,4 @@
-"""How the cloud's two processes are started, with which environment, and when each is ready."""
+"""Starts the emulator and the shim with their environments, and waits until each is ready."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def start_shim(
 
 
 def _plain_environment(home: Path, scratch: Path) -> dict[str, str]:
-    """Nothing of the user's own AWS set-up may reach the cloud."""
+    """An environment without the user's AWS configuration and credentials."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
@@ -112,7 +112,7 @@ def wait_for_endpoints(shim: Daemon, shim_url: str, root: Keys) -> None:
         states = call(f"{shim_url}/_dropscore/status", root)
         failed = {name: why for name, (state, why) in states["endpoints"].items() if state == "Failed"}
         if failed:
-            raise CloudError(f"no endpoint: {failed}")
+            raise CloudError(f"these endpoints did not start: {failed}")
         return all(state == "InService" for state, _ in states["endpoints"].values())
 
     _wait(shim, are_in_service)
@@ -125,11 +125,11 @@ def _wait(daemon: Daemon, is_ready: Callable[[], bool]) -> None:
             if is_ready():
                 return
         time.sleep(POLL_SECONDS)
-    raise daemon.complaint()
+    raise daemon.start_error()
 
 
 def listen(port: int) -> socket.socket:
-    """A listening socket on loopback, at `port` if it is free."""
+    """A listening socket on loopback: at `port` if it is free, otherwise at any free port."""
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

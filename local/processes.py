@@ -1,4 +1,4 @@
-"""The cloud's own processes: started apart from the terminal, found again by their command line, ended for good."""
+"""The cloud's processes: started detached from the terminal, recognized by their command line, stopped as groups."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ POLL_SECONDS = 0.05
 
 
 class Lifeline:
-    """A pipe. Who holds its writing end is alive; who watches its reading end notices the end of all who hold it.
+    """A pipe that shows whether any of its holders is alive.
 
-    The kernel closes the pipe, however a process ends: by `kill -9` too.
+    A watcher's read on the reading end returns when the last holder of the writing end has ended. The kernel closes
+    the pipe even after `kill -9`.
     """
 
     def __init__(self) -> None:
         self.reading, self.writing = os.pipe()
 
     def release(self) -> None:
-        """Let those who watch go on alone."""
+        """Let one watcher continue without the holders."""
         os.write(self.writing, b".")
 
     def close(self) -> None:
@@ -38,7 +39,7 @@ class Lifeline:
 
 @dataclass(frozen=True)
 class Daemon:
-    """A process that leads a group of its own. `mark` is a word of its command line that no other program has."""
+    """A process that leads its own group. `mark` is text that only its command line contains."""
 
     name: str
     pid: int
@@ -47,13 +48,13 @@ class Daemon:
 
     @property
     def is_running(self) -> bool:
-        """Whether this very process runs, and not another that was given its number."""
+        """Whether this process runs; another process that reuses the pid does not count."""
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, os.WNOHANG)
         return self.mark in _command_line(self.pid)
 
     def stop(self) -> None:
-        """SIGTERM, wait, then end what is left of the group, such as Lambda workers."""
+        """Send SIGTERM, wait, then kill the rest of the group, such as Lambda workers."""
         if not self.is_running:
             return
         os.kill(self.pid, signal.SIGTERM)
@@ -65,15 +66,15 @@ class Daemon:
         while self.is_running:
             time.sleep(POLL_SECONDS)
 
-    def complaint(self) -> CloudError:
+    def start_error(self) -> CloudError:
         tail = self.log.read_text(errors="replace").strip().splitlines()[-15:] if self.log.exists() else []
         return CloudError(f"the {self.name} did not start; the end of {self.log}:\n" + "\n".join(tail))
 
 
 def _command_line(pid: int) -> str:
-    """The command line of a process that has not ended; empty for none and for a zombie."""
+    """The command line of a running process; empty if there is none or it is a zombie."""
     proc = Path(f"/proc/{pid}/cmdline")
-    if Path("/proc/self").exists():  # Linux, where a small system may lack `ps`
+    if Path("/proc/self").exists():  # Linux; small systems may lack `ps`
         with contextlib.suppress(OSError):
             return proc.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         return ""
@@ -95,7 +96,7 @@ def start(
     holds: Sequence[Lifeline] = (),
     pass_fds: Sequence[int] = (),
 ) -> Daemon:
-    """Start a daemon, whose files only the owner may read. It ends when one of the lifelines that it watches does."""
+    """Start a daemon whose files only the owner can read. It ends when a lifeline in `watches` ends."""
     log.parent.mkdir(parents=True, exist_ok=True)
     watched = [lifeline.reading for lifeline in watches]
     with log.open("ab") as output:
@@ -111,6 +112,6 @@ def start(
             pass_fds=[*pass_fds, *watched, *(lifeline.writing for lifeline in holds)],
         )
     while process.poll() is None and mark not in _command_line(process.pid):
-        time.sleep(0.001)  # the kernel shows a new command line a moment after `exec` has returned to us
-    process.returncode = 0  # Daemon waits for it; silences the warning when this object goes away before the process
+        time.sleep(0.001)  # the new command line appears a moment after `exec`
+    process.returncode = 0  # Daemon waits for the process; this silences Popen's ResourceWarning
     return Daemon(name, process.pid, mark, log)

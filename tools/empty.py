@@ -1,7 +1,7 @@
-"""Empties the buckets for `make destroy`: CloudFormation deletes no bucket that still holds objects.
+"""Empties the buckets for `make destroy`, because CloudFormation does not delete a bucket with objects.
 
-Access logs and trails come late: where one of their buckets is refused, run it again. Does nothing where
-`deploy.retain_data` is true (then the buckets stay) or where no storage stack is deployed.
+Access logs and trails arrive late: if CloudFormation refuses to delete one of their buckets, run this again. Does
+nothing if `deploy.retain_data` is true (the buckets stay) or if no storage stack is deployed.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from stacks.settings import Settings
 from stacks.settings.problems import SettingsError
 
 BUCKETS = ("BucketName", "TrailBucketName", "AccessLogBucketName")
-"""Outputs of the storage stack: the bucket of files, then those of what is recorded about it."""
+"""Outputs of the storage stack: the bucket for files, then those for its trail and access logs."""
 
 USERS = ("scoring", "hosting")
-"""Stacks that read and write the bucket: what they would lose is not deleted under them."""
+"""Stacks that use the bucket; while one exists, nothing is deleted."""
 
 
 def main() -> int:
@@ -32,15 +32,18 @@ def main() -> int:
         return 3
     stack = deploy.stack_name("storage")
     if deploy.retain_data:
-        print(f"deploy.retain_data is true: what {stack} holds stays", file=sys.stderr)
+        print(f"deploy.retain_data is true: the data of {stack} is kept", file=sys.stderr)
     elif (outputs := _outputs(stack)) is None:
         print(f"there is no stack {stack}: nothing to empty", file=sys.stderr)
     elif users := [name for name in map(deploy.stack_name, USERS) if _outputs(name) is not None]:
-        print(f"error: {' and '.join(users)} still use it; delete them first, as `make destroy` does", file=sys.stderr)
+        print(
+            f"error: {' and '.join(users)} still use the bucket; delete them first, as `make destroy` does",
+            file=sys.stderr,
+        )
         return 1
     else:
         buckets = [outputs[name] for name in BUCKETS if name in outputs]
-        if not _agreed(f"delete every version of every file in {' and '.join(buckets)} for ever? [yes/no] "):
+        if not _confirm(f"delete every version of every file in {' and '.join(buckets)} permanently? [yes/no] "):
             return 1
         _stop_recording(buckets)
         for bucket in buckets:
@@ -59,7 +62,7 @@ def _outputs(stack: str) -> dict[str, str] | None:
 
 
 def _stop_recording(buckets: Sequence[str]) -> None:
-    """Or emptying would itself be recorded, into buckets that are to be empty; what is on its way may still come."""
+    """Stop logging, because deletions would write new logs into the buckets. Pending logs may still arrive."""
     cloudtrail = boto3.client("cloudtrail")
     for trail in cloudtrail.describe_trails()["trailList"]:
         if trail["S3BucketName"] in buckets:
@@ -68,7 +71,7 @@ def _stop_recording(buckets: Sequence[str]) -> None:
         boto3.client("s3").put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})
 
 
-def _agreed(question: str) -> bool:
+def _confirm(question: str) -> bool:
     print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() == "yes"
 

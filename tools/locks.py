@@ -1,4 +1,4 @@
-"""Every file that is derived from uv.lock or from a requirements.in: written anew, or with --check compared."""
+"""Rewrites every file derived from uv.lock or a requirements.in; --check only compares them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EXPORT = ("export", "--locked", "--no-emit-project", "--no-header", "--quiet")
 COMPILE = ("pip", "compile", "--quiet", "--universal", "--generate-hashes", "--python-version", "3.11", "--no-header")
 
-# File → what makes it. An exported file follows uv.lock; a compiled one its own requirements.in, pins kept.
+# File → export options. Exported files follow uv.lock; compiled ones follow their requirements.in and keep pins.
 EXPORTED = {
     "requirements.txt": ("--no-default-groups", "--group", "training"),
     "containers/worker/requirements.txt": ("--only-group", "worker"),
@@ -45,7 +45,7 @@ def _derived() -> list[tuple[str, str]]:
 
 
 def _compiled(folder: str) -> str:
-    """Compiled over the present file's pins, so that only what the .in file asks for changes it."""
+    """Compile with the current pins as constraints, so that only a change of the .in file changes the result."""
     pins = ROOT / folder / "requirements.txt"
     return _uv(*COMPILE, f"{folder}/requirements.in", "--constraint", str(pins.relative_to(ROOT)), "--no-annotate")
 

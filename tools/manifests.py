@@ -1,7 +1,7 @@
-"""`make deploy`, between publishing and deploying: SageMaker creates models from images with Docker manifests only.
+"""Checks image manifests for `make deploy`: SageMaker creates models only from images with Docker manifests.
 
-Reads the type of every published image's manifest from Amazon ECR, also of images that `models.<name>.image` names.
-Exit codes: 0 all can be served, 1 one cannot, 3 settings or assets are not there, 4 AWS answered with an error.
+Reads the type of every published image's manifest from Amazon ECR, including images that `models.<name>.image` names.
+Exit codes: 0 SageMaker accepts all, 1 it refuses one, 3 wrong settings or missing assets, 4 AWS returned an error.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ TYPES = [
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.oci.image.index.v1+json",
 ]
-"""All of them, or ECR may convert what it holds into one that was asked for."""
+"""All types, because ECR converts a manifest to an accepted type if its own is not accepted."""
 DENIED = ("AccessDenied", "AccessDeniedException")
 REBUILD = """\
 Delete it:
   aws ecr batch-delete-image --region {region} --registry-id {registry} --repository-name {repository} \\
     --image-ids {identifier}
-Then build it with Docker 23 or later, whose BuildKit takes `--output type=docker,oci-mediatypes=false`
-(`docker buildx version` must answer; podman does not take it), or in the account: images = "codebuild".
+Then build it with Docker 23 or later, whose BuildKit supports `--output type=docker,oci-mediatypes=false`
+(`docker buildx version` must work; podman does not support it), or in the account: images = "codebuild".
 Then `make deploy` again."""
 REPUSH = """\
 Build it with `docker build --provenance=false --output type=docker,oci-mediatypes=false …`, push it under
@@ -44,7 +44,7 @@ another tag, name that tag in dropscore.toml and `make deploy` again."""
 
 @dataclass(frozen=True)
 class Pushed:
-    """An image in ECR, the role under which the CDK published it, and what to do if SageMaker cannot serve it."""
+    """An image in ECR, the CDK role that published it, and what to do if SageMaker refuses it."""
 
     registry: str
     region: str
@@ -58,7 +58,7 @@ class Pushed:
         return f"{self.registry}.dkr.ecr.{self.region}/{self.repository} {self.identifier}"
 
     @property
-    def what_to_do(self) -> str:
+    def instructions(self) -> str:
         where = {"region": self.region, "registry": self.registry, "repository": self.repository}
         return self.fix.format(**where, identifier=self.identifier)
 
@@ -71,30 +71,30 @@ def main(assembly: Path = ROOT / "cdk.out", root: Path = ROOT) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 3
     except (ClientError, BotoCoreError) as error:
-        print(f"error: AWS answered: {error}", file=sys.stderr)
+        print(f"error: AWS returned an error: {error}", file=sys.stderr)
         return 4
     return max((_check(image) for image in images), default=0)
 
 
 def published(assembly: Path) -> Iterator[Pushed]:
-    """The images that the assembly's stacks build and publish, each once."""
+    """The distinct images that the assembly's stacks publish. Raises FileNotFoundError if there are no assets."""
     files = sorted(assembly.glob("*.assets.json"))
     if not files:
-        raise FileNotFoundError(f"{assembly} holds no assets; `npx cdk synth` writes them")
+        raise FileNotFoundError(f"{assembly} contains no assets; run `npx cdk synth` first")
     destinations = {
-        (each["repositoryName"], each["imageTag"]): each
+        (destination["repositoryName"], destination["imageTag"]): destination
         for file in files
         for image in json.loads(file.read_text())["dockerImages"].values()
-        for each in image["destinations"].values()
+        for destination in image["destinations"].values()
     }
     if destinations:
         yield from _resolved(list(destinations.values()))
 
 
 def named(settings: Settings) -> Iterator[Pushed]:
-    """The images of people's own that lie in ECR already."""
+    """The existing ECR images that the settings name."""
     containers = {model.container for model in settings.models if isinstance(model.container, EcrImage)}
-    yield from map(by_uri, sorted(containers, key=lambda each: each.uri))
+    yield from map(by_uri, sorted(containers, key=lambda container: container.uri))
 
 
 def by_uri(image: EcrImage) -> Pushed:
@@ -105,17 +105,17 @@ def by_uri(image: EcrImage) -> Pushed:
 
 
 def manifest_type(ecr: Any, image: Pushed) -> str:
-    """The media type of the image's manifest, as ECR holds it. Raises ClientError; LookupError if it is not there."""
+    """The media type of the image's manifest in ECR. Raises ClientError, or LookupError if there is no such image."""
     name, _, value = image.identifier.partition("=")
-    answer = ecr.batch_get_image(
+    response = ecr.batch_get_image(
         registryId=image.registry,
         repositoryName=image.repository,
         imageIds=[{name: value}],
         acceptedMediaTypes=TYPES,
     )
-    if not answer["images"]:
-        raise LookupError(answer["failures"][0]["failureReason"])
-    found: str = answer["images"][0]["imageManifestMediaType"]
+    if not response["images"]:
+        raise LookupError(response["failures"][0]["failureReason"])
+    found: str = response["images"][0]["imageManifestMediaType"]
     return found
 
 
@@ -124,20 +124,20 @@ def _check(image: Pushed) -> int:
         found = manifest_type(_registry(image), image)
     except (ClientError, BotoCoreError, LookupError) as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] in DENIED:
-            # Whoever deploys need not be allowed to read every image; SageMaker says it then, some minutes later.
+            # Reading every image is optional: SageMaker reports a wrong manifest itself, some minutes later.
             print(f"not checked: {image}: {error}", file=sys.stderr)
             return 0
         print(f"error: {image}: {error}", file=sys.stderr)
         return 4
     if found == DOCKER_MANIFEST:
         return 0
-    print(f"error: {image}: its manifest is {found}.\nSageMaker takes {DOCKER_MANIFEST} only.", file=sys.stderr)
-    print(image.what_to_do, file=sys.stderr)
+    print(f"error: {image}: its manifest is {found}.\nSageMaker accepts only {DOCKER_MANIFEST}.", file=sys.stderr)
+    print(image.instructions, file=sys.stderr)
     return 1
 
 
 def _resolved(destinations: list[dict[str, Any]]) -> Iterator[Pushed]:
-    """With this account and region in the place of the assembly's placeholders, as the CDK fills them."""
+    """Replace the assembly's placeholders with this account and region, as the CDK does."""
     session = boto3.Session()
     here = boto3.client("sts").get_caller_identity()
     filled = {
@@ -145,9 +145,9 @@ def _resolved(destinations: list[dict[str, Any]]) -> Iterator[Pushed]:
         "AWS::Region": session.region_name,
         "AWS::Partition": here["Arn"].split(":")[1],
     }
-    for each in destinations:
+    for destination in destinations:
         repository, tag, role = (
-            _fill(each.get(key), filled) for key in ("repositoryName", "imageTag", "assumeRoleArn")
+            _fill(destination.get(key), filled) for key in ("repositoryName", "imageTag", "assumeRoleArn")
         )
         yield Pushed(here["Account"], str(session.region_name), str(repository), f"imageTag={tag}", role, REBUILD)
 
@@ -159,7 +159,7 @@ def _fill(text: str | None, values: dict[str, Any]) -> str | None:
 
 
 def _registry(image: Pushed) -> Any:
-    """Under the role that published the image or, as the CDK does it, under one's own if that cannot be assumed."""
+    """An ECR client with the publishing role or, like the CDK, with the caller's permissions if that fails."""
     if image.role is not None:
         try:
             given = boto3.client("sts").assume_role(RoleArn=image.role, RoleSessionName="manifests")["Credentials"]

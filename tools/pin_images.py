@@ -1,9 +1,9 @@
-"""`make pin-images`: writes the digest of each base image into the Dockerfiles, as part of a release.
+"""`make pin-images`: writes the digest of each base image into the Dockerfiles before a release.
 
-A tag such as python:3.12-slim names another image next month; a digest never does. The engine asks the registry, so
-this needs Docker with buildx and a connection. `--check` changes nothing and fails where a base image has no digest.
+A tag such as python:3.12-slim can move to another image; a digest cannot. Docker queries the registry, so this needs
+Docker with buildx and a connection. `--check` changes nothing and fails if a base image has no digest.
 
-Exit codes: 0 done, 1 an image is not pinned (`--check`), 4 the registry could not be asked.
+Exit codes: 0 done, 1 an image is not pinned (`--check`), 4 the registry query failed.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ FROM = re.compile(
     r"^(?P<start>FROM[ \t]+(?:--platform=\S+[ \t]+)?)(?P<name>[^\s@]+)(?P<digest>@\S+)?(?P<end>[^\n]*)$",
     re.MULTILINE | re.IGNORECASE,
 )
-STAGE = re.compile(r"^FROM[ \t]+[^\n]*[ \t]AS[ \t]+(\S+)", re.MULTILINE | re.IGNORECASE)
+BUILD_STAGE = re.compile(r"^FROM[ \t]+[^\n]*[ \t]AS[ \t]+(\S+)", re.MULTILINE | re.IGNORECASE)
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class UnresolvedError(Exception):
-    """The engine does not say which digest an image has."""
+    """Docker did not return an image's digest."""
 
 
 def main(arguments: list[str]) -> int:
@@ -51,12 +51,12 @@ def dockerfiles(root: Path) -> list[Path]:
 
 
 def base_images(text: str) -> list[str]:
-    """The images that a Dockerfile starts from, as they are written; its own stages are not among them."""
+    """The base images of a Dockerfile as written, without its own build stages."""
     return [found["name"] + (found["digest"] or "") for found in FROM.finditer(text) if _is_image(found, text)]
 
 
 def pinned(text: str, resolve: Callable[[str], str]) -> str:
-    """The Dockerfile with `name@digest` for each base image; `resolve` gives the digest that a name has now."""
+    """The Dockerfile with `name@digest` for each base image; `resolve` returns a name's current digest."""
 
     def pin(found: re.Match[str]) -> str:
         if not _is_image(found, text):
@@ -67,27 +67,27 @@ def pinned(text: str, resolve: Callable[[str], str]) -> str:
 
 
 def digest_of(name: str) -> str:
-    """What the registry has under this name today: of an image for several architectures, the digest of their list."""
+    """The digest of this name in the registry; for a multi-architecture image the digest of its index."""
     command = ["docker", "buildx", "imagetools", "inspect", name, "--format", "{{.Manifest.Digest}}"]
     try:
-        asked = subprocess.run(command, capture_output=True, text=True, check=False)
+        inspected = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise UnresolvedError("docker is not installed; it is needed to ask the registry") from None
-    digest = asked.stdout.strip().strip('"')
-    if asked.returncode != 0 or not DIGEST.fullmatch(digest):
-        said = (asked.stderr.strip() or digest or "nothing").splitlines()[-1]
-        raise UnresolvedError(f"no digest of {name}; `{' '.join(command)}` answered: {said}")
+        raise UnresolvedError("docker is not installed; install it to query the registry") from None
+    digest = inspected.stdout.strip().strip('"')
+    if inspected.returncode != 0 or not DIGEST.fullmatch(digest):
+        message = (inspected.stderr.strip() or digest or "nothing").splitlines()[-1]
+        raise UnresolvedError(f"could not get the digest of {name}; `{' '.join(command)}` returned: {message}")
     return digest
 
 
 def _is_image(found: re.Match[str], text: str) -> bool:
-    return found["name"] != "scratch" and found["name"] not in STAGE.findall(text)
+    return found["name"] != "scratch" and found["name"] not in BUILD_STAGE.findall(text)
 
 
 def _check(files: Iterable[Path]) -> int:
     loose = [(file, name) for file in files for name in base_images(file.read_text()) if "@sha256:" not in name]
     for file, name in loose:
-        print(f"{file.relative_to(ROOT)}: {name} has no digest; run make pin-images", file=sys.stderr)
+        print(f"{file.relative_to(ROOT)}: {name} has no digest; run `make pin-images`", file=sys.stderr)
     return 1 if loose else 0
 
 

@@ -1,9 +1,9 @@
-"""`python -m tools.quotas`: does the account's quota allow what dropscore.toml asks for? `make deploy` asks this first.
+"""`python -m tools.quotas`: checks that the account's quotas allow the settings. `make deploy` runs it first.
 
-Quotas are found by their names in Service Quotas, never by codes written down here. What other deployments in the
-account use of a quota is not counted: Service Quotas does not report it.
+Quotas are looked up by name in Service Quotas. The usage of other deployments in the account is not counted, because
+Service Quotas does not report it.
 
-Exit codes: 0 enough, 1 a quota is too small, 3 the settings are wrong, 4 AWS answered with an error.
+Exit codes: 0 enough, 1 a quota is too small, 3 the settings are wrong, 4 AWS returned an error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from stacks.settings import Settings
 from stacks.settings.problems import SettingsError
 
 BLUE_GREEN = 2
-"""While a new model is brought in, the instances of the old one still stand."""
+"""During a model's update, old and new instances run together."""
 
 STANDARD = (
     "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
@@ -35,7 +35,7 @@ FARGATE = ("Fargate On-Demand vCPU resource count", "Fargate Spot vCPU resource 
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """`name` is the quota's own name in Service Quotas, `service` its service code; `why` names the settings."""
+    """`name` is the quota's name in Service Quotas, `service` its service code; `why` names the settings."""
 
     service: str
     name: str
@@ -50,7 +50,7 @@ class Quota:
 
 
 def needs(settings: Settings) -> Iterator[Need]:
-    """The most of each quota that the deployment can use at one moment."""
+    """The maximum of each quota that the deployment can use at once."""
     by_pool = pools(settings.worker)
     on_ec2 = settings.worker.compute == "ec2"
     service = "ec2" if on_ec2 else "fargate"
@@ -62,47 +62,47 @@ def needs(settings: Settings) -> Iterator[Need]:
     for model in settings.models:
         if model.serving.serverless_memory_mib is None:
             instances[model.serving.instance_type] += model.serving.most
-    for kind, count in sorted(instances.items()):
+    for instance_type, count in sorted(instances.items()):
         why = f"{count} of the models' instances, twice while a model is replaced (blue/green)"
-        yield Need(service="sagemaker", name=f"{kind} for endpoint usage", amount=BLUE_GREEN * count, why=why)
+        yield Need(service="sagemaker", name=f"{instance_type} for endpoint usage", amount=BLUE_GREEN * count, why=why)
 
 
 def quotas(client: Any, service: str) -> Mapping[str, Quota]:
-    """What applies to the account, by name; where nothing was ever applied, AWS's default."""
+    """The account's quotas by name: the applied value, or AWS's default."""
     found: dict[str, Quota] = {}
     for operation in ("list_aws_default_service_quotas", "list_service_quotas"):  # the applied value wins
         for page in client.get_paginator(operation).paginate(ServiceCode=service):
-            found |= {each["QuotaName"]: Quota(each["QuotaCode"], each["Value"]) for each in page["Quotas"]}
+            found |= {quota["QuotaName"]: Quota(quota["QuotaCode"], quota["Value"]) for quota in page["Quotas"]}
     return found
 
 
 def main() -> int:
     try:
-        wanted = list(needs(Settings.load(Path(__file__).resolve().parents[1])))
+        required = list(needs(Settings.load(Path(__file__).resolve().parents[1])))
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 3
     try:
         client: Any = boto3.client("service-quotas")
-        found = {service: quotas(client, service) for service in {need.service for need in wanted}}
+        found = {service: quotas(client, service) for service in {need.service for need in required}}
     except (ClientError, BotoCoreError) as error:
-        print(f"error: Service Quotas does not answer: {error}", file=sys.stderr)
+        print(f"error: Service Quotas returned an error: {error}", file=sys.stderr)
         print(
-            "Allow servicequotas:ListServiceQuotas and ListAWSDefaultServiceQuotas, or deploy without asking:",
+            "Allow servicequotas:ListServiceQuotas and ListAWSDefaultServiceQuotas, or skip the check:",
             file=sys.stderr,
         )
         print("make deploy QUOTAS=ignore", file=sys.stderr)
         return 4
-    return report(wanted, found)
+    return report(required, found)
 
 
-def report(wanted: list[Need], found: Mapping[str, Mapping[str, Quota]]) -> int:
-    """Prints a line for each need; the exit code."""
+def report(required: list[Need], found: Mapping[str, Mapping[str, Quota]]) -> int:
+    """Print a line for each need; returns the exit code."""
     too_small = 0
-    for need in wanted:
+    for need in required:
         quota = found[need.service].get(need.name)
         if quota is None:
-            print(f"?     {need.name}: no quota of this name; needs {need.amount} ({need.why}). See the console")
+            print(f"?     {need.name}: no quota has this name; needs {need.amount} ({need.why}). Check the console")
         elif quota.value >= need.amount:
             print(f"ok    {need.name}: {quota.value:g}, needs {need.amount}")
         else:

@@ -22,7 +22,7 @@ from botocore.exceptions import (
 )
 
 from dropscore.aws.faults import asked_for
-from dropscore.cli import jobs, redrive, retry, score, verify
+from dropscore.cli import jobs, redrive, restore, retry, score, verify
 from dropscore.cli.options import Env, Local, Profile, Region, Target
 from dropscore.cli.output import say, say_crash, write
 from dropscore.errors import CloudError, ConfigurationError, DropscoreError, JobError
@@ -35,6 +35,7 @@ app.command("result")(jobs.result)
 app.command("verify")(verify.verify)
 app.command("retry")(retry.retry)
 app.command("redrive")(redrive.redrive)
+app.command("restore")(restore.restore)
 # `local`, `model` and `train` join by entry point: the core must not import them, because they load the CDK, the
 # emulator and XGBoost. Their modules must be cheap to import, since `dropscore --help` loads them all.
 for _entry in sorted(entry_points(group="dropscore.commands"), key=lambda entry: entry.name):

@@ -1,4 +1,4 @@
-"""The one account and region that the embedded cloud has, and clients for it."""
+"""The embedded cloud's account and region, and clients for it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ACCOUNT = "000000000000"
 REGION = "us-east-1"
 HTTP_SECONDS = 30
 Keys = dict[str, str]
-"""Credentials, under the names by which boto3 takes them."""
+"""Credentials, under boto3's parameter names."""
 
 
 def new_root() -> Keys:
-    """Credentials of a new cloud's root. MiniStack lets root do everything."""
+    """New random root credentials. MiniStack lets root do everything."""
     return {
         "aws_access_key_id": f"AKIA{secrets.token_hex(8).upper()}",
         "aws_secret_access_key": secrets.token_urlsafe(30),
@@ -39,19 +39,19 @@ def client(service: str, endpoint_url: str, **keys: str) -> Any:
 
 
 def call(url: str, root: Keys, body: Any = None) -> Any:
-    """The JSON that one of the cloud's own paths answers to root: a POST if there is a body, else a GET.
+    """Call one of the cloud's internal paths as root and return its JSON: a POST if there is a body, otherwise a GET.
 
-    Raises OSError if nobody answers, or refuses, and CloudError if it is not this cloud that does.
+    Raises OSError if the call fails, and CloudError if the reply does not come from this cloud.
     """
     data = None if body is None else json.dumps(body).encode()
     request = AWSRequest(method="GET" if data is None else "POST", url=url, data=data)
     SigV4Auth(Credentials(*root.values()), "dropscore", REGION).add_auth(request)
     plain = urllib.request.Request(url, data=data, headers=dict(request.headers))  # noqa: S310 - loopback
-    with urllib.request.urlopen(plain, timeout=HTTP_SECONDS) as answer:  # noqa: S310
-        text = answer.read()
+    with urllib.request.urlopen(plain, timeout=HTTP_SECONDS) as reply:  # noqa: S310
+        text = reply.read()
     expected = prove(root["aws_secret_access_key"], request.headers["Authorization"], text)
-    if not secrets.compare_digest(answer.headers.get("x-dropscore-proof", ""), expected):
-        raise CloudError(f"another program answers at {url}: the embedded cloud's port was taken")
+    if not secrets.compare_digest(reply.headers.get("x-dropscore-proof", ""), expected):
+        raise CloudError(f"another program replied at {url}; restart the embedded cloud with `dropscore local up`")
     return json.loads(text)
 
 

@@ -1,4 +1,4 @@
-"""Every CloudFormation type the embedded cloud knows, and what becomes of it. Closed: an unknown type is an error."""
+"""How the embedded cloud handles each CloudFormation resource type. A type that is not listed here is an error."""
 
 from __future__ import annotations
 
@@ -52,59 +52,59 @@ EMULATED = frozenset(
 
 NOT_EMULATED: Mapping[str, str] = MappingProxyType(
     {
-        "AWS::CloudTrail::Trail": "no call is recorded; nor are accesses to the bucket logged",
-        "AWS::EC2::EIP": "nothing leaves this machine",
-        "AWS::EC2::FlowLog": "no network traffic is recorded",
-        "AWS::EC2::NatGateway": "nothing leaves this machine",
-        "AWS::EC2::Route": "nothing is routed here",
-        "AWS::EC2::SecurityGroupIngress": "security groups filter nothing here",
-        "AWS::EC2::SecurityGroupEgress": "security groups filter nothing here",
-        "Custom::ImageBuild": "no image is built or pushed; the process runs from what would go into it",
-        "Custom::S3AutoDeleteObjects": "only acts when a stack is deleted",
+        "AWS::CloudTrail::Trail": "API calls and bucket accesses are not recorded",
+        "AWS::EC2::EIP": "no traffic leaves this machine",
+        "AWS::EC2::FlowLog": "network traffic is not recorded",
+        "AWS::EC2::NatGateway": "no traffic leaves this machine",
+        "AWS::EC2::Route": "there is no routing",
+        "AWS::EC2::SecurityGroupIngress": "security groups do not filter traffic",
+        "AWS::EC2::SecurityGroupEgress": "security groups do not filter traffic",
+        "Custom::ImageBuild": "images are not built; processes run from the build context",
+        "Custom::S3AutoDeleteObjects": "acts only when a stack is deleted",
     }
 )
 
-# True of every run; printed with the resources above.
+# Limits of every run, printed after the resources above.
 LIMITS = (
-    "images are not built: a container's own command runs in the environment of its requirements.txt",
-    "endpoints do not scale: each is one process; one that may scale to nothing sleeps until it is asked a few times",
+    "images are not built: a container's command runs in the environment of its requirements.txt",
+    "endpoints do not scale: each is one process; one that can scale to zero refuses its first requests",
     "no container isolation: memory limits, users, read-only file systems and networks are not enforced",
     "a job's execution role, image pulls and KMS grants are not checked; every other permission is",
-    "alarms, metric filters and embedded metrics measure nothing; a rule that cannot reach its target is only logged",
+    "alarms, metric filters and embedded metrics do not work; a rule that cannot reach its target is only logged",
 )
 
 
-# Condition keys that the emulator never finds in a request: a permission that asks for one would permit nothing.
+# Condition keys that the emulator cannot evaluate: a permission with one of them would never apply.
 UNKNOWN_CONDITIONS = frozenset({"events:source", "events:detail-type", "aws:ResourceTag/dropscore:env"})
 
-# What the emulator's CloudFormation drops from a template without a word; the deployer sets it by the service's API.
+# Properties that the emulator's CloudFormation silently ignores; the deployer sets them through the service's API.
 DROPPED: Mapping[str, str] = MappingProxyType(
     {"AWS::DynamoDB::Table": "TimeToLiveSpecification", "AWS::Lambda::Function": "DeadLetterConfig"}
 )
 
 
 @dataclass(frozen=True)
-class Kind:
-    """How CloudFormation answers Ref and GetAtt for a shimmed type."""
+class ShimmedType:
+    """How CloudFormation resolves Ref and GetAtt for a resource type that the shim runs."""
 
     name_property: str
     ref: Callable[[str], str]
     attributes: Mapping[str, Callable[[str], str]]
 
 
-def _batch(name_property: str, kind: str, attribute: str, suffix: str = "") -> Kind:
+def _batch(name_property: str, arn_type: str, attribute: str, suffix: str = "") -> ShimmedType:
     def ref(name: str) -> str:
-        return arn("batch", f"{kind}/{name}{suffix}")
+        return arn("batch", f"{arn_type}/{name}{suffix}")
 
-    return Kind(name_property, ref, {attribute: ref})
+    return ShimmedType(name_property, ref, {attribute: ref})
 
 
-def _sagemaker(name_property: str, kind: str) -> Kind:
+def _sagemaker(name_property: str, arn_type: str) -> ShimmedType:
     # SageMaker keeps a name's case but lowers it in the ARN: a policy made from the name may not match.
-    return Kind(name_property, lambda name: arn("sagemaker", f"{kind}/{name.lower()}"), {name_property: str})
+    return ShimmedType(name_property, lambda name: arn("sagemaker", f"{arn_type}/{name.lower()}"), {name_property: str})
 
 
-SHIMMED: Mapping[str, Kind] = MappingProxyType(
+SHIMMED: Mapping[str, ShimmedType] = MappingProxyType(
     {
         "AWS::Batch::ComputeEnvironment": _batch(
             "ComputeEnvironmentName", "compute-environment", "ComputeEnvironmentArn"
@@ -116,9 +116,9 @@ SHIMMED: Mapping[str, Kind] = MappingProxyType(
         "AWS::SageMaker::EndpointConfig": _sagemaker("EndpointConfigName", "endpoint-config"),
         "AWS::SageMaker::Endpoint": _sagemaker("EndpointName", "endpoint"),
         "AWS::SageMaker::InferenceComponent": _sagemaker("InferenceComponentName", "inference-component"),
-        # What scales: the shim reads how few copies there may be; an alarm, emulated, refers to a policy.
-        "AWS::ApplicationAutoScaling::ScalableTarget": Kind("ResourceId", str, {}),
-        "AWS::ApplicationAutoScaling::ScalingPolicy": Kind(
+        # The shim reads a target's minimum number of copies; an emulated alarm refers to a policy.
+        "AWS::ApplicationAutoScaling::ScalableTarget": ShimmedType("ResourceId", str, {}),
+        "AWS::ApplicationAutoScaling::ScalingPolicy": ShimmedType(
             "PolicyName", lambda name: arn("autoscaling", f"scalingPolicy:{name}"), {}
         ),
     }
@@ -126,5 +126,5 @@ SHIMMED: Mapping[str, Kind] = MappingProxyType(
 
 
 def generated_name(stack: str, logical_id: str) -> str:
-    """As CloudFormation names what the template does not: the logical id and something unguessable, 63 at most."""
+    """A name like CloudFormation's: the logical id and a suffix, at most 63 characters."""
     return f"{logical_id[:50]}-{hashlib.sha256(f'{stack}/{logical_id}'.encode()).hexdigest()[:12]}"

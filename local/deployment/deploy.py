@@ -1,4 +1,4 @@
-"""Puts an assembly into the emulator as CloudFormation would, and says what is left for the shim."""
+"""Deploys an assembly to the emulator's CloudFormation, and returns the resources that the shim runs."""
 
 from __future__ import annotations
 
@@ -43,15 +43,16 @@ class Deployment:
 
 
 def deploy(
-    assembly: Assembly, emulator_url: str, root: Keys, remembered: Path, talk: Callable[[str], None]
+    assembly: Assembly, emulator_url: str, root: Keys, digests_file: Path, talk: Callable[[str], None]
 ) -> Deployment:
-    """Create or update every stack in order. `remembered` holds what was deployed; the unchanged is skipped.
+    """Create or update every stack in order; skip those whose digest in the file `digests_file` is unchanged.
 
-    It is written when the emulator has saved its state: what a killed deployment left half done is done again.
+    The file is written after the emulator has saved its state, so that an interrupted deployment is repeated.
+    Raises CloudError if a stack fails.
     """
     emulator = Emulator(emulator_url, root)
     _publish({(asset.bucket, asset.key): asset for stack in assembly.stacks for asset in stack.files}, emulator)
-    known: dict[str, str] = json.loads(remembered.read_text()) if remembered.exists() else {}
+    digests: dict[str, str] = json.loads(digests_file.read_text()) if digests_file.exists() else {}
     outputs: dict[str, str] = {}
     shimmed: list[Shimmed] = []
     notes: list[str] = []
@@ -60,29 +61,29 @@ def deploy(
         body = json.dumps(rewritten.template)
         digest = hashlib.sha256(body.encode()).hexdigest()
         deployer = _Stack(stack.name, emulator.client("cloudformation"))
-        if known.get(stack.name) != digest or deployer.status() not in _Stack.GOOD:
+        if digests.get(stack.name) != digest or deployer.status() not in _Stack.GOOD:
             talk(f"deploying {stack.name}")
             deployer.put(_template_url(stack, body, emulator))
             for amendment in rewritten.amendments:
                 value = fill(amendment.value, deployer.outputs())
                 _amend(amendment, deployer.physical_name(amendment.logical_id), value, emulator)
-            known[stack.name] = digest
+            digests[stack.name] = digest
         values = deployer.outputs()
         shimmed += [resource.filled(values) for resource in rewritten.shimmed]
         outputs |= {key: value for key, value in values.items() if _is_public(stack.template, key)}
         notes += rewritten.not_emulated
     call(f"{emulator_url}/_dropscore/save", root, {})
-    remembered.write_text(json.dumps(known))
+    digests_file.write_text(json.dumps(digests))
     return Deployment(outputs, tuple(shimmed), tuple(notes))
 
 
 def _is_public(template: dict[str, Any], key: str) -> bool:
-    """An output that the stack was written to have: not a cross-stack export of CDK's, not one of the rewriter's."""
+    """Whether the stack's code defines this output: the CDK adds exports between stacks, and `rewrite` adds values."""
     return key in template.get("Outputs", {}) and not key.startswith("ExportsOutput")
 
 
 def images(assembly: Assembly) -> dict[str, dict[str, str]]:
-    """For each image: its build context and the interpreter that stands in for it. Installs what is missing."""
+    """Each image's build context, Dockerfile and interpreter, by tag. Creates missing Python environments."""
     found = {image.tag: image for stack in assembly.stacks for image in stack.images}
     return {
         tag: {
@@ -95,7 +96,7 @@ def images(assembly: Assembly) -> dict[str, dict[str, str]]:
 
 
 def _requirements(image: ImageAsset) -> Path:
-    """Our own images' from the tree, so that their environments have readable names; else the image's own."""
+    """The image's requirements.txt; for our images the one in `containers/`, for readable environment names."""
     staged = (image.context / image.dockerfile).with_name("requirements.txt")
     if not staged.exists():
         return NO_REQUIREMENTS
@@ -105,9 +106,9 @@ def _requirements(image: ImageAsset) -> Path:
             return requirements
     if not _is_pinned(text):
         raise ConfigurationError(
-            f"the container's requirements.txt ({staged}) must pin every package by version and hash, or the embedded "
-            "cloud would not run what the image holds; `uv pip compile --universal --generate-hashes requirements.in "
-            "-o requirements.txt` writes such a file"
+            f"the container's requirements.txt ({staged}) must pin every package by version and hash, so that the "
+            "embedded cloud runs the same code as the image; write it with `uv pip compile --universal "
+            "--generate-hashes requirements.in -o requirements.txt`"
         )
     return staged
 
@@ -131,7 +132,7 @@ def _publish(assets: dict[tuple[str, str], FileAsset], emulator: Emulator) -> No
 
 
 def _template_url(stack: SynthesizedStack, body: str, emulator: Emulator) -> str:
-    """Where the template lies, beside the assets: in a request there is room for 51,200 bytes of it."""
+    """Upload the template and return its URL: CloudFormation accepts at most 51,200 bytes inline."""
     bucket, key = _resolved(stack.files[0].bucket), f"{hashlib.sha256(body.encode()).hexdigest()}.json"
     emulator.client("s3").put_object(Bucket=bucket, Key=key, Body=body.encode())
     return f"{emulator.url}/{bucket}/{key}"
@@ -146,12 +147,12 @@ def _resolved(name: str) -> str:
 
 
 def _zip(folder: Path) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for file in sorted(folder.rglob("*")):
             if file.is_file():
                 archive.write(file, file.relative_to(folder))
-    return packed.getvalue()
+    return buffer.getvalue()
 
 
 def _amend(amendment: Amendment, name: str, value: dict[str, Any], emulator: Emulator) -> None:
@@ -167,21 +168,21 @@ class _Stack:
     cloudformation: Any
 
     GOOD: ClassVar = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
-    NEVER_MADE: ClassVar = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
+    NOT_CREATED: ClassVar = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
 
     def status(self) -> str | None:
         described = self._described()
         return None if described is None else described["StackStatus"]
 
     def put(self, template_url: str) -> None:
-        if self.status() in self.NEVER_MADE:
+        if self.status() in self.NOT_CREATED:
             self.cloudformation.delete_stack(StackName=self.name)
             self._wait()
         act = self.cloudformation.create_stack if self._is_gone() else self.cloudformation.update_stack
         try:
             act(StackName=self.name, TemplateURL=template_url, Capabilities=["CAPABILITY_NAMED_IAM"])
         except ClientError as error:
-            if "No updates are to be performed" not in str(error):  # deployed by an `up` that was killed after it
+            if "No updates are to be performed" not in str(error):  # a killed `up` had already deployed it
                 raise
         if (status := self._wait()) not in self.GOOD:
             raise CloudError(f"{self.name} ended {status} in the emulator: {self._failures()}")

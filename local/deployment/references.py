@@ -1,4 +1,4 @@
-"""References in a template: those to removed resources become literals, those that they make become outputs."""
+"""Template references: to removed resources they become literals, from removed resources they become outputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Node = Any
 
 
 def walk(node: Node, change: Callable[[dict[str, Any]], Node]) -> Node:
-    """`node` rebuilt from the leaves up, with every mapping given to `change`."""
+    """Rebuild `node` from the leaves up, applying `change` to every mapping."""
     if isinstance(node, list):
         return [walk(item, change) for item in node]
     if isinstance(node, dict):
@@ -25,7 +25,7 @@ def walk(node: Node, change: Callable[[dict[str, Any]], Node]) -> Node:
 
 @dataclass(frozen=True)
 class Literals:
-    """Replaces references to removed resources, and the one attribute the emulator lacks (a VPC's CidrBlock)."""
+    """Replaces references to removed resources, and a VPC's CidrBlock, which the emulator does not return."""
 
     stack: str
     types: Mapping[str, str]
@@ -53,12 +53,12 @@ class Literals:
             return self.vpc_ranges[key]
         if key not in self.names:
             return otherwise
-        known = SHIMMED[self.types[key]].attributes
-        if attribute not in known:
+        attributes = SHIMMED[self.types[key]].attributes
+        if attribute not in attributes:
             raise ConfigurationError(
                 f"{self.stack} reads {attribute} of {key} ({self.types[key]}): add it to local/deployment/catalog.py"
             )
-        return known[attribute](self.names[key])
+        return attributes[attribute](self.names[key])
 
     def _sub(self, argument: Any) -> Any:
         if isinstance(argument, list):
@@ -74,7 +74,7 @@ class Literals:
 
 
 def externalize(node: Node, outputs: dict[str, Any]) -> Node:
-    """Each outermost intrinsic becomes an output of the emulated template and a placeholder here."""
+    """Replace each outermost intrinsic with a placeholder, and add its value to `outputs` of the emulated template."""
     if isinstance(node, list):
         return [externalize(item, outputs) for item in node]
     if not isinstance(node, dict):
@@ -88,5 +88,5 @@ def externalize(node: Node, outputs: dict[str, Any]) -> Node:
 
 
 def fill(node: Node, outputs: Mapping[str, str]) -> Node:
-    """`node` with the emulator's values in the place of its placeholders."""
+    """`node` with its placeholders replaced by the emulator's output values."""
     return walk(node, lambda mapping: outputs[mapping[OUTPUT]] if OUTPUT in mapping else mapping)

@@ -1,7 +1,7 @@
-"""A synthesized template made fit for the emulator: a pure function.
+"""Adapts a synthesized template to the emulator; a pure function.
 
-What no emulator runs (Batch, SageMaker) is taken out and handed to the shim; references to it become literals.
-Values that its properties need from the emulated rest are added as outputs, for the deployer to read back.
+Batch and SageMaker resources, which no emulator runs, move to the shim, and references to them become literals. Values
+that their properties need from emulated resources become outputs, which the deployer reads.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from dropscore.errors import ConfigurationError
 from local.deployment.catalog import DROPPED, EMULATED, NOT_EMULATED, SHIMMED, generated_name
 from local.deployment.references import Literals, externalize, fill, walk
-from local.deployment.translation import in_plain_words
+from local.deployment.translation import translate
 
 Template = dict[str, Any]
 
@@ -36,7 +36,7 @@ class Shimmed:
 
 @dataclass(frozen=True)
 class Amendment:
-    """A property that the emulator's CloudFormation drops; its value may hold placeholders as Shimmed's may."""
+    """A property that the emulator's CloudFormation ignores; its value may hold placeholders, as in Shimmed."""
 
     logical_id: str
     type: str
@@ -48,11 +48,14 @@ class Rewritten:
     template: Template
     shimmed: tuple[Shimmed, ...]
     amendments: tuple[Amendment, ...]
-    not_emulated: tuple[str, ...]  # one readable line for each thing left out
+    not_emulated: tuple[str, ...]  # one readable line for each omission
 
 
 def rewrite(stack: str, template: Template) -> Rewritten:
-    """Split `template` into what the emulator deploys, what the shim runs and what neither does."""
+    """Split `template` into what the emulator deploys, what the shim runs, and what is left out.
+
+    Raises ConfigurationError for a resource type that the catalog does not list.
+    """
     template = copy.deepcopy(template)
     resources: dict[str, Any] = template.get("Resources", {})
     _check_types(stack, resources)
@@ -63,12 +66,12 @@ def rewrite(stack: str, template: Template) -> Rewritten:
         del resources[key]
     notes += _strip_secure_transport(stack, resources)
     notes += _strip_source_account(stack, resources)
-    notes += in_plain_words(stack, resources)
+    notes += translate(stack, resources)
     names = {key: _name(stack, key, value) for key, value in removed.items()}
     literals = Literals(stack, {key: removed[key]["Type"] for key in removed}, names, _vpc_ranges(resources))
     for part in ("Resources", "Outputs"):
         template[part] = walk(template.get(part, {}), literals.replace)
-    _forget_dependencies(template["Resources"])
+    _drop_removed_dependencies(template["Resources"])
     template.pop("Rules", None)  # the bootstrap version check of `cdk deploy`
     template.get("Parameters", {}).pop("BootstrapVersion", None)
     shimmed = tuple(_shimmed(key, removed[key], names[key], literals, template["Outputs"]) for key in removed)
@@ -80,8 +83,8 @@ def _check_types(stack: str, resources: Mapping[str, Any]) -> None:
     for key, resource in resources.items():
         if resource["Type"] not in EMULATED | NOT_EMULATED.keys() | SHIMMED.keys():
             raise ConfigurationError(
-                f"{stack}/{key} is a {resource['Type']}, which the embedded cloud does not know. Say in "
-                "local/deployment/catalog.py whether it is emulated, run by the shim, or left out and printed."
+                f"{stack}/{key}: the embedded cloud does not know the resource type {resource['Type']}; list it in "
+                "local/deployment/catalog.py as emulated, shimmed or not emulated"
             )
 
 
@@ -90,7 +93,7 @@ def _check_references(stack: str, template: Template, dropped: list[str]) -> Non
     for key in dropped:
         if f'"{key}"' in text:
             raise ConfigurationError(
-                f"{stack} refers to {key}, which is not emulated (see local/deployment/catalog.py)"
+                f"{stack} refers to {key}, which local/deployment/catalog.py lists as not emulated"
             )
 
 
@@ -106,24 +109,25 @@ def _vpc_ranges(resources: Mapping[str, Any]) -> dict[str, str]:
     return {key: block for key, block in vpcs.items() if isinstance(block, str)}
 
 
-def _forget_dependencies(resources: Mapping[str, Any]) -> None:
+def _drop_removed_dependencies(resources: Mapping[str, Any]) -> None:
     for resource in resources.values():
-        wanted = resource.pop("DependsOn", [])
-        kept = [key for key in ([wanted] if isinstance(wanted, str) else wanted) if key in resources]
+        dependencies = resource.pop("DependsOn", [])
+        dependencies = [dependencies] if isinstance(dependencies, str) else dependencies
+        kept = [key for key in dependencies if key in resources]
         if kept:
             resource["DependsOn"] = kept
 
 
 def _strip_secure_transport(stack: str, resources: dict[str, Any]) -> list[str]:
-    """The emulator speaks plain HTTP on loopback, so `deny unless TLS` would deny everything."""
+    """Remove "deny without TLS": the emulator uses plain HTTP on loopback, so the statement would deny everything."""
     notes = []
     for key in list(resources):
         document = resources[key].get("Properties", {}).get("PolicyDocument", {})
         statements = document.get("Statement", [])
-        kept = [statement for statement in statements if not _demands_tls(statement)]
+        kept = [statement for statement in statements if not _requires_tls(statement)]
         if len(kept) == len(statements):
             continue
-        notes.append(f"{stack}/{key}: the demand for TLS (plain HTTP on loopback)")
+        notes.append(f"{stack}/{key}: the statement that requires TLS (loopback uses plain HTTP)")
         document["Statement"] = kept
         if not kept:
             del resources[key]
@@ -131,7 +135,7 @@ def _strip_secure_transport(stack: str, resources: dict[str, Any]) -> list[str]:
 
 
 def _strip_source_account(stack: str, resources: Mapping[str, Any]) -> list[str]:
-    """The shim assumes roles in the name of services, and a caller cannot say on whose behalf, as a service does."""
+    """Remove aws:SourceAccount: the shim assumes roles for services, but cannot set this key as a service does."""
     conditions = [
         statement["Condition"]["StringEquals"]
         for resource in resources.values()
@@ -143,7 +147,7 @@ def _strip_source_account(stack: str, resources: Mapping[str, Any]) -> list[str]
     return [f"{stack}: aws:SourceAccount of {len(conditions)} trust policies"] if conditions else []
 
 
-def _demands_tls(statement: Mapping[str, Any]) -> bool:
+def _requires_tls(statement: Mapping[str, Any]) -> bool:
     return statement["Effect"] == "Deny" and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
 
 

@@ -1,4 +1,4 @@
-"""The app's synthesized templates: made by the app itself, found again by the digest of everything that goes in."""
+"""Synthesizes the CDK app and caches the templates by the digest of all inputs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from dropscore.errors import ConfigurationError
-from stacks.settings import Settings
+from stacks.settings import Settings, load
 from stacks.settings.container import OURS, EcrImage, Folder
-from stacks.settings.load import input_names as names_in_settings
 from stacks.settings.problems import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,31 +50,31 @@ class SynthesizedStack:
 
 @dataclass(frozen=True)
 class Assembly:
-    """The stacks, each after those it depends on."""
+    """The stacks in deployment order."""
 
     digest: str
     stacks: tuple[SynthesizedStack, ...]
-    max_payload_bytes: int  # the largest that the settings allow for any model
+    max_payload_bytes: int  # the largest of any model
 
 
 def synthesize(environ: Mapping[str, str], *, root: Path = ROOT, cache: Path = CACHE) -> Assembly:
-    """Run `app.py`, unless the same inputs were synthesized before."""
+    """Run `app.py`, or return the cached result for the same inputs. Raises ConfigurationError."""
     settings = _settings(root, environ)
     digest = _digest(_inputs(root, environ, settings))
     home = cache / digest
     if not home.exists():
         cache.mkdir(parents=True, exist_ok=True)
         _run_app(root, home, environ)
-        _forget_old(cache)
+        _remove_old(cache)
     os.utime(home)
     limit = max(model.max_payload_bytes for model in settings.models)
     return Assembly(digest, tuple(_stacks(home)), limit)
 
 
 def input_names(environ: Mapping[str, str], *, root: Path = ROOT) -> tuple[str, ...]:
-    """The patterns of the files to score, as the settings have them."""
+    """The configured patterns of input names. Raises ConfigurationError."""
     try:
-        return names_in_settings(root, environ)
+        return load.input_names(root, environ)
     except SettingsError as error:
         raise ConfigurationError(str(error)) from None
 
@@ -88,15 +87,15 @@ def _settings(root: Path, environ: Mapping[str, str]) -> Settings:
     for model in settings.models:
         if isinstance(model.container, EcrImage):
             raise ConfigurationError(
-                f"models.{model.name}.image: the embedded cloud runs processes, and cannot run the image "
-                f"{model.container.uri}. Name the folder of its Dockerfile as `container`, or test the image itself "
-                "with `dropscore model check`, and deploy it to AWS"
+                f"models.{model.name}.image: the embedded cloud cannot run the image {model.container.uri}; set "
+                "`container` to the folder of its Dockerfile, or test the image with `dropscore model check` and "
+                "deploy it to AWS"
             )
     return settings
 
 
 def _inputs(root: Path, environ: Mapping[str, str], settings: Settings) -> Iterator[tuple[str, Path]]:
-    """Each file that goes in, under a name that does not tell where files outside of the tree lie."""
+    """Each input file with a name that does not depend on where files outside the project are."""
     settings_file = root / environ.get("DROPSCORE_SETTINGS", "dropscore.toml")
     yield settings_file.name, settings_file
     for model in settings.models:
@@ -135,7 +134,7 @@ def _run_app(root: Path, home: Path, environ: Mapping[str, str]) -> None:
             Path(made, "out").rename(home)
 
 
-def _forget_old(cache: Path) -> None:
+def _remove_old(cache: Path) -> None:
     homes = sorted(
         (home for home in cache.iterdir() if (home / "manifest.json").exists()), key=lambda home: home.stat().st_mtime
     )
@@ -188,11 +187,11 @@ def _image(home: Path, asset: dict[str, Any]) -> ImageAsset:
 
 
 def _built_in_the_account(resources: dict[str, Any], files: Mapping[str, Path]) -> Iterator[ImageAsset]:
-    """Under `images = "codebuild"` the contexts are files that go up; `files` by their keys."""
+    """With `images = "codebuild"`, build contexts are uploaded as file assets; `files` maps asset keys to paths."""
     for resource in resources.values():
         if resource.get("Type") == "Custom::ImageBuild":
             project = resources[resource["Properties"]["Project"]["Ref"]]["Properties"]
             variables = project["Environment"]["EnvironmentVariables"]
-            (dockerfile,) = (each["Value"] for each in variables if each["Name"] == "DOCKERFILE")
+            (dockerfile,) = (variable["Value"] for variable in variables if variable["Name"] == "DOCKERFILE")
             key = project["Source"]["Location"]["Fn::Join"][1][-1].removeprefix("/")
             yield ImageAsset(resource["Properties"]["Tag"], files[key], dockerfile)

@@ -1,1 +1,1 @@
-"""What runs with the emulator's own interpreter; nothing here imports the rest of Dropscore."""
+"""Code that runs in the emulator's interpreter; it does not import the rest of Dropscore."""

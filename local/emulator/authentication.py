@@ -1,7 +1,7 @@
-"""What stands in front of the emulator: a request passes with a valid signature, or not at all.
+"""ASGI middleware in front of the emulator: only requests with a valid signature pass.
 
-The emulator itself believes whoever names root, and has routes that ask for nobody (`/_ministack/reset`). Any user of
-this machine can reach a port of it, and so can any web page that the owner has open, through the owner's browser.
+The emulator itself accepts any request that names root, and has routes without authentication (`/_ministack/reset`).
+Every user of this machine can reach its port, and so can a web page through its visitor's browser.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from local.emulator.signature import RefusedError, Request, Signature, read_sign
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-READING = {"GET", "HEAD"}
+SAFE_METHODS = {"GET", "HEAD"}
 SAVE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Callers:
-    """Who may call: root, and every user and session that the emulator's IAM and STS know."""
+    """The principals that may call: root, and every user and session of the emulator's IAM and STS."""
 
     root: str
-    """Root's access key, a random one. The emulator's other names of root are nobody's here."""
+    """Root's random access key. The emulator's other access keys for root are refused."""
     root_secret: str
     secret_of: Callable[[str, str], str]
-    """(access key, session token) → its secret; raises RefusedError."""
+    """Maps (access key, session token) to the secret; raises RefusedError."""
     arn_of: Callable[[str], str]
 
     def secret(self, signature: Signature) -> str:
-        """Of the access key that the signature names. Raises RefusedError if it is nobody's."""
+        """The secret of the signature's access key. Raises RefusedError if the key is unknown."""
         if signature.access_key == self.root and not signature.token:
             return self.root_secret
         return self.secret_of(signature.access_key, signature.token)
 
     def verified(self, request: Request) -> str:
-        """The access key that signed the request. Raises RefusedError."""
+        """The access key that signed the request. Raises RefusedError if the signature is not valid."""
         signature = read_signature(request)
         verify(signature, self.secret(signature), request, datetime.now(UTC))
         return signature.access_key
 
 
-class Gate:
-    """An ASGI application in front of the emulator's. Our own paths, and those of its administration, are root's."""
+class AuthenticationMiddleware:
+    """An ASGI application in front of the emulator's. Paths that start with `/_` are for root only."""
 
     def __init__(
         self, app: Any, port: int, callers: Callers, deliver: Callable[[Any], None], save: Callable[[], bool]
@@ -63,7 +63,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":  # nothing that is deployed speaks it
+        elif scope["type"] == "websocket":  # no deployed code uses websockets
             await send({"type": "websocket.close", "code": 1008})
         else:
             await self._http(scope, receive, send)
@@ -76,16 +76,16 @@ class Gate:
             await _answer(send, 403, _error_type(scope), _error_body(scope, refused), named)
             return
         if scope["path"].startswith("/_dropscore/"):
-            await self._ours(scope, request, body, send)
+            await self._answer_internal(scope, request, body, send)
             return
-        await self._app(scope, _again(body, receive), send)
-        if scope["method"] not in READING:
+        await self._app(scope, _replay(body, receive), send)
+        if scope["method"] not in SAFE_METHODS:
             self._save_soon()
 
     async def _admitted(self, scope: Scope, receive: Receive) -> tuple[Request, bytes]:
-        """The request and its body, once it is known that its sender may speak to us. Raises RefusedError."""
+        """The authenticated request and its body. Raises RefusedError."""
         check_sender(_headers(scope), self._hosts)
-        self._callers.secret(read_signature(_request(scope, b"")))  # a stranger's body is not read
+        self._callers.secret(read_signature(_request(scope, b"")))  # do not read the body of an unknown caller
         body = await _body(receive)
         request = _request(scope, body)
         access_key = self._callers.verified(request)
@@ -93,9 +93,9 @@ class Gate:
             raise RefusedError("AccessDenied", "This path belongs to the cloud's root.")
         return request, body
 
-    async def _ours(self, scope: Scope, request: Request, body: bytes, send: Send) -> None:
-        status, answer = await self._internal(scope["method"], scope["path"], body)
-        encoded = json.dumps(answer).encode()
+    async def _answer_internal(self, scope: Scope, request: Request, body: bytes, send: Send) -> None:
+        status, reply = await self._internal(scope["method"], scope["path"], body)
+        encoded = json.dumps(reply).encode()
         proof = prove(self._callers.root_secret, request.header("authorization"), encoded)
         await _answer(send, status, b"application/json", encoded, [(b"x-dropscore-proof", proof.encode())])
 
@@ -115,7 +115,7 @@ class Gate:
         return 404, {"message": "no such path"}
 
     def _caller(self, sent: dict[str, Any]) -> dict[str, str]:
-        """Who signed a request that the shim was sent."""
+        """The ARN of the principal that signed a request to the shim, or the error."""
         request = Request(**{**sent, "headers": [(name, value) for name, value in sent["headers"]]})
         try:
             return {"arn": self._callers.arn_of(self._callers.verified(request))}
@@ -123,7 +123,7 @@ class Gate:
             return {"code": refused.code, "message": refused.message}
 
     def _save_soon(self) -> None:
-        """The emulator saves its state when it ends in peace; this way it has one if it is killed, too."""
+        """Save within a second. The emulator itself saves only at a regular exit, not when it is killed."""
         if self._saves and not self._is_save_due:
             self._is_save_due = True
             asyncio.get_running_loop().call_later(SAVE_SECONDS, self._save_now)
@@ -135,7 +135,7 @@ class Gate:
 
 
 def check_sender(headers: list[tuple[str, str]], hosts: set[str]) -> None:
-    """Refuse what a web page sends: a browser adds Origin, and another name's Host to what rebinding brings here."""
+    """Refuse requests from web pages: a browser adds Origin, and DNS rebinding sends another name's Host."""
     if [value.lower() for name, value in headers if name == "host"][:1] not in [[host] for host in hosts]:
         raise RefusedError("AccessDenied", "The embedded cloud is not called by this name.")
     if any(name == "origin" for name, _ in headers):
@@ -143,7 +143,7 @@ def check_sender(headers: list[tuple[str, str]], hosts: set[str]) -> None:
 
 
 def prove(secret: str, authorization: str, body: bytes) -> str:
-    """By this the other side knows that root's cloud has answered, and not who took its port after its end."""
+    """A proof that the reply comes from this cloud, and not from a program that took over its port."""
     return hmac.new(secret.encode(), authorization.encode() + b"\n" + body, hashlib.sha256).hexdigest()
 
 
@@ -179,8 +179,8 @@ async def _body(receive: Receive) -> bytes:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """The body that has been read, in one piece; after it, whatever comes."""
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that returns the body that was already read, then further messages."""
     waiting = [body]
 
     async def receive_again() -> MutableMapping[str, Any]:
@@ -196,7 +196,7 @@ def _error_type(scope: Scope) -> bytes:
 
 
 def _error_body(scope: Scope, refused: RefusedError) -> bytes:
-    """In a form that clients of the service understand."""
+    """The error in the format of the called service."""
     if not _speaks_xml(scope):
         return json.dumps({"__type": refused.code, "message": refused.message}).encode()
     error = f"<Error><Code>{refused.code}</Code><Message>{escape(refused.message)}</Message></Error>"
@@ -205,15 +205,16 @@ def _error_body(scope: Scope, refused: RefusedError) -> bytes:
 
 
 def _speaks_xml(scope: Scope) -> bool:
-    """S3 and the query protocol; the others answer JSON. Who has not signed at all is taken for a client of S3."""
+    """Whether the service replies in XML: S3 and the query protocol do. An unsigned request counts as S3."""
     headers = dict(scope["headers"])
-    kind, authorization = headers.get(b"content-type", b""), headers.get(b"authorization", b"/s3/aws4_request")
-    return b"x-www-form-urlencoded" in kind or (b"/s3/aws4_request" in authorization and b"json" not in kind)
+    content_type, authorization = headers.get(b"content-type", b""), headers.get(b"authorization", b"/s3/aws4_request")
+    is_s3 = b"/s3/aws4_request" in authorization and b"json" not in content_type
+    return b"x-www-form-urlencoded" in content_type or is_s3
 
 
 async def _answer(
-    send: Send, status: int, kind: bytes, body: bytes, headers: list[tuple[bytes, bytes]] | None = None
+    send: Send, status: int, content_type: bytes, body: bytes, headers: list[tuple[bytes, bytes]] | None = None
 ) -> None:
-    start = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *(headers or [])]
+    start = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *(headers or [])]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": body})

@@ -1,7 +1,7 @@
-"""AWS Signature Version 4 as a server checks it. Standard library only: the emulator's interpreter runs it.
+"""Checks AWS Signature Version 4. Uses only the standard library, because the emulator's interpreter runs it.
 
-Only AWS4-HMAC-SHA256 is accepted, in the Authorization header or in the query string of a presigned URL. Everything
-else that names a caller (Signature Version 2, SigV4a, a form's policy, no signature at all) is refused.
+Only AWS4-HMAC-SHA256 is accepted, in the Authorization header or in the query string of a presigned URL. Other ways to
+name a caller (Signature Version 2, SigV4a, form policies) and unsigned requests are refused.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 SKEW = timedelta(minutes=15)  # how far a signer's clock may be from ours
 LONGEST_PRESIGNED_SECONDS = 7 * 24 * 3600
-# No wider than it must be: the emulator reads the same header in its own way, and must find the same caller in it.
+# As strict as possible: the emulator parses the same header differently, and must find the same caller.
 FIELDS = re.compile(r"(Credential)=([\w/-]+)|(SignedHeaders)=([a-z0-9;._-]+)|(Signature)=([0-9a-f]{64})")
 CALLER = {"x-amz-algorithm", "x-amz-credential", "x-amz-signature", "x-amz-security-token", "awsaccesskeyid"}
-"""Of a query string, what names a caller. A second one might name another caller to who reads it after us."""
+"""Query parameters that name a caller. They must not repeat: the emulator might read the other one."""
 
 
 class RefusedError(Exception):
-    """Why a request is refused, as AWS would answer."""
+    """A refused request, with the code and message of AWS."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -35,7 +35,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A request as it was sent. `payload` is the SHA-256 of its body in hexadecimal digits."""
+    """A request as it was sent. `payload` is the hexadecimal SHA-256 of its body."""
 
     method: str
     path: str
@@ -50,15 +50,15 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """What a signature says of itself, before it is verified."""
+    """The fields of a signature, not yet verified."""
 
     access_key: str
     scope: str  # date/region/service/aws4_request
     signed_headers: str
     value: str
     date: str
-    token: str  # of temporary credentials
-    expires_seconds: int | None  # of a presigned URL
+    token: str  # the session token of temporary credentials
+    expires_seconds: int | None  # for a presigned URL
 
     @property
     def service(self) -> str:
@@ -66,7 +66,7 @@ class Signature:
 
 
 def read_signature(request: Request) -> Signature:
-    """The request's one signature. Raises RefusedError if there is none, or more than one."""
+    """The request's signature. Raises RefusedError unless there is exactly one."""
     pairs = parse_qsl(request.query, keep_blank_values=True)
     in_query = [name.lower() for name, _ in pairs if name.lower() in CALLER]
     authorization = request.header("authorization")
@@ -90,7 +90,7 @@ def read_signature(request: Request) -> Signature:
 
 
 def verify(signature: Signature, secret: str, request: Request, now: datetime) -> None:
-    """Raises RefusedError unless `secret` made this signature for this request, recently."""
+    """Raise RefusedError unless `secret` recently made this signature for this request."""
     _check_time(signature, now)
     _check_signed_headers(signature, request)
     canonical = canonical_request(signature, request)
@@ -148,14 +148,14 @@ def _check_time(signature: Signature, now: datetime) -> None:
 
 
 def _check_signed_headers(signature: Signature, request: Request) -> None:
-    """Whatever says what is asked for must be signed: the host, and every header of AWS."""
+    """Require signatures of all headers that affect the request: the host and every AWS header."""
     present = {name for name, _ in request.headers if name.startswith("x-amz-")} | {"host"}
     if not present <= set(signature.signed_headers.split(";")):
         raise RefusedError("AccessDenied", "There were headers present in the request which were not signed.")
 
 
 def _canonical_path(signature: Signature, path: str) -> str:
-    """S3 signs a path as it is sent; every other service signs it normalized, and encoded once more."""
+    """S3 signs the path as sent; other services sign it normalized and encoded a second time."""
     if signature.service == "s3":
         return path
     normal = posixpath.normpath(path).replace("//", "/")
@@ -172,7 +172,7 @@ def _encoded(text: str) -> str:
 
 
 def _payload(signature: Signature, request: Request) -> str:
-    """What stands for the body. What the client declares counts only if the body is just that."""
+    """The body's digest for the signature. Raises RefusedError if the declared digest is not the body's."""
     if signature.expires_seconds is not None and signature.service == "s3":
         return UNSIGNED
     declared = request.header("x-amz-content-sha256")

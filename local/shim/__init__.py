@@ -1,1 +1,1 @@
-"""What no emulator runs: AWS Batch and the SageMaker runtime, as one process on loopback that speaks their REST."""
+"""The shim: AWS Batch and the SageMaker runtime as one process on loopback, with their REST APIs."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from local.shim.authority import Authority
-from local.shim.batch.attempt import Surroundings
+from local.shim.batch.attempt import ContainerHost
 from local.shim.batch.queue import Jobs
 from local.shim.batch.service import Batch
 from local.shim.image import Image, unpack
@@ -28,18 +28,18 @@ def main(settings: ShimSettings, listening: socket.socket) -> None:
     settings.state.mkdir(parents=True, exist_ok=True)
     authority = Authority(settings.emulator_url, settings.root)
     resources = parse(settings.resources)
-    around = Surroundings(
+    host = ContainerHost(
         emulator_url=settings.emulator_url,
         shim_url=f"http://127.0.0.1:{listening.getsockname()[1]}",
         state=settings.state,
     )
     images = {tag: _image(settings, tag) for tag in settings.images}
     endpoints = {
-        name: ModelServer(endpoint, images[endpoint.image.rsplit(":", 1)[1]], authority, around)
+        name: ModelServer(endpoint, images[endpoint.image.rsplit(":", 1)[1]], authority, host)
         for name, endpoint in resources.endpoints.items()
     }
     events = Events(authority)
-    batch = Batch(resources, images, authority, around, Jobs(settings.state / "jobs.json", events.put))
+    batch = Batch(resources, images, authority, host, Jobs(settings.state / "jobs.json", events.put))
     for server in endpoints.values():
         server.start()
     batch.start(JOBS_PER_CORE * (os.cpu_count() or 1))
@@ -47,14 +47,14 @@ def main(settings: ShimSettings, listening: socket.socket) -> None:
         listening, batch=batch, endpoints=endpoints, authority=authority, max_payload_bytes=settings.max_payload_bytes
     )
     threading.Thread(target=shim.serve_forever, daemon=True).start()
-    _wait_for_the_end()
+    _wait_for_end()
     batch.stop()
     for server in endpoints.values():
         server.stop()
 
 
 class Events:
-    """Batch's state changes, given to the bus one after the other, so that a job's events arrive in their order."""
+    """Delivers Batch's state changes one at a time, so that a job's events arrive in order."""
 
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
@@ -72,17 +72,17 @@ class Events:
                     self._authority.deliver("aws.batch", "Batch Job State Change", detail, [detail["jobArn"]])
                     break
                 except OSError as error:
-                    print(f"event of job {detail['jobId']} not delivered yet: {error}", file=sys.stderr, flush=True)
+                    print(f"event of job {detail['jobId']} not sent, retrying: {error}", file=sys.stderr, flush=True)
                     time.sleep(0.5)
 
 
 def _image(settings: ShimSettings, tag: str) -> Image:
-    of = settings.images[tag]
+    files = settings.images[tag]
     into = settings.state / "images" / tag
-    return unpack(Path(of["context"]), of["dockerfile"], Path(of["interpreter"]), into)
+    return unpack(Path(files["context"]), files["dockerfile"], Path(files["interpreter"]), into)
 
 
-def _wait_for_the_end() -> None:
+def _wait_for_end() -> None:
     end = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.set())
@@ -92,7 +92,7 @@ def _wait_for_the_end() -> None:
 
 
 def _end_with(lifeline: int, end: threading.Event) -> None:
-    if not os.read(lifeline, 1):  # a byte would say: go on alone
+    if not os.read(lifeline, 1):  # a byte means: continue without the holder
         end.set()
 
 

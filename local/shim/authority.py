@@ -1,4 +1,4 @@
-"""Who calls, what they may do, and sessions of the roles that jobs and models run under: all asked of the emulator."""
+"""Identifies callers, checks permissions and assumes the roles of jobs and models, all through the emulator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from local.deployment.account import ACCOUNT, REGION, call, client
 from local.emulator.authentication import prove
 from local.emulator.signature import Request
-from local.shim.answers import AwsError, access_denied
+from local.shim.errors import AwsError, access_denied
 
 ASSUMED = re.compile(r"arn:aws:sts::\d+:assumed-role/([^/]+)/")
 
@@ -35,7 +35,7 @@ class Session:
 
 
 class Authority:
-    """The emulator's IAM, and its bus, seen from a service of ours."""
+    """The emulator's IAM and event bus, as the shim's services use them."""
 
     def __init__(self, emulator_url: str, root: Mapping[str, str]) -> None:
         self.emulator_url = emulator_url
@@ -45,19 +45,19 @@ class Authority:
         self._role = cache(partial(_role, self._iam))
 
     def caller(self, request: Request) -> str:
-        """The ARN of the principal who signed the request. The emulator verifies it, for it knows all secrets."""
-        answer = self._call("caller", asdict(request))
-        if "arn" not in answer:
-            raise AwsError(403, answer["code"], answer["message"])
-        return str(answer["arn"])
+        """The ARN of the principal that signed the request. The emulator verifies it, because it holds the secrets."""
+        reply = self._call("caller", asdict(request))
+        if "arn" not in reply:
+            raise AwsError(403, reply["code"], reply["message"])
+        return str(reply["arn"])
 
     def require(self, caller_arn: str, action: str, resource: str) -> None:
-        """Let `caller_arn` do `action` on `resource`, or raise what AWS answers."""
+        """Raise AWS's AwsError unless `caller_arn` may do `action` on `resource`."""
         assumed = ASSUMED.match(caller_arn)
         if assumed is None and caller_arn.endswith(":root"):
             return
         principal = self._role(assumed[1])["Arn"] if assumed else caller_arn
-        # One resource a call: the emulator answers for the first of several only.
+        # One resource per call: the emulator evaluates only the first one.
         simulated = self._iam.simulate_principal_policy(
             PolicySourceArn=principal, ActionNames=[action], ResourceArns=[resource]
         )
@@ -66,11 +66,11 @@ class Authority:
             raise access_denied(caller_arn, action, resource, decision)
 
     def assume(self, role_arn: str, service: str, session_name: str) -> Session:
-        """A session for `service`, once the role's trust policy names it (the emulator lets root assume any)."""
+        """Assume the role for `service`. Checks its trust policy, which the emulator ignores for root."""
         role = self._role(role_arn.rsplit("/", 1)[1])
         if not _trusts(role["AssumeRolePolicyDocument"], service):
             raise AwsError(
-                403, "AccessDenied", f"{service} may not assume {role_arn}: its trust policy does not name it"
+                403, "AccessDenied", f"{service} may not assume {role_arn}: the role's trust policy does not allow it"
             )
         given = self._sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name[:64])["Credentials"]
         return Session(
@@ -82,12 +82,12 @@ class Authority:
         )
 
     def deliver(self, source: str, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
-        """Put an event on the default bus in the name of an AWS service."""
+        """Put an event on the default bus as the AWS service `source`."""
         event = {"source": source, "detail-type": detail_type, "detail": detail, "resources": resources}
         self._call("events", {**event, "region": REGION, "account": ACCOUNT})
 
     def proof(self, authorization: str, body: bytes) -> str:
-        """What shows root that this cloud has answered."""
+        """The proof that a reply comes from this cloud."""
         return prove(self._root["aws_secret_access_key"], authorization, body)
 
     def _call(self, path: str, body: dict[str, Any]) -> Any:

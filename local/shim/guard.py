@@ -1,7 +1,7 @@
 """`python -I -S guard.py FD COMMAND…`: runs COMMAND in this process's group, and ends all of it when FD closes.
 
-The shim holds the other end of FD. Killed by `kill -9`, it can end nothing any more: this process does. It starts the
-command itself, so there is no moment at which one runs without the other. Imports little, for every job waits for it.
+The shim holds the other end of FD, so this process ends the command even if the shim is killed. It starts the command
+itself, so that the command never runs without it. It imports little, because every job waits for its start.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _run(command: list[str]) -> None:
 
 
 def _leave_it_to_the_command(_number: int, _frame: object) -> None:
-    """SIGTERM goes to the whole group. A handler, unlike SIG_IGN, is not inherited by the command."""
+    """Ignore SIGTERM, which the whole group receives. Unlike SIG_IGN, the command does not inherit a handler."""
 
 
 def _end_with(lifeline: int) -> None:

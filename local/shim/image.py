@@ -1,8 +1,8 @@
-"""An image's build context as a folder and a command: what of a Dockerfile matters when its process runs without it.
+"""Turns an image's build context and Dockerfile into a folder and a command that run without a container.
 
-Of the last stage, WORKDIR, ENV, COPY from the context and the exec-form ENTRYPOINT are followed. RUN is not: its one
-purpose is taken to be to install requirements.txt, and the interpreter of that environment stands in for `python`.
-CMD is not either: what starts a container here always gives arguments, which take its place.
+In the last stage, WORKDIR, ENV, COPY from the context and an exec-form ENTRYPOINT are applied. RUN is ignored: it is
+assumed to install requirements.txt, and `python` becomes the interpreter of that environment. CMD is ignored too:
+containers are always started with arguments, which replace it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path, PurePosixPath
 
 from dropscore.errors import ConfigurationError
 
-INERT = {"RUN", "USER", "EXPOSE", "LABEL", "HEALTHCHECK", "STOPSIGNAL", "ARG", "CMD"}
+IGNORED = {"RUN", "USER", "EXPOSE", "LABEL", "HEALTHCHECK", "STOPSIGNAL", "ARG", "CMD"}
 
 
 @dataclass(frozen=True)
 class Image:
-    """How to start the image's process: `command` behind its arguments, in `directory`, with `environment`."""
+    """How to start the image's process: `command` and the arguments, in `directory`, with `environment`."""
 
     command: tuple[str, ...]
     directory: Path
@@ -30,7 +30,7 @@ class Image:
 
 
 def unpack(context: Path, dockerfile: str, interpreter: Path, into: Path) -> Image:
-    """Lay the last stage's files out under `into` as they lie in the image. Raises ConfigurationError."""
+    """Copy the last stage's files to `into` as in the image. Raises ConfigurationError."""
     workdir, environment, command = PurePosixPath("/"), dict[str, str](), list[str]()
     for instruction, argument in _last_stage((context / dockerfile).read_text()):
         try:
@@ -42,14 +42,14 @@ def unpack(context: Path, dockerfile: str, interpreter: Path, into: Path) -> Ima
                 _copy(argument, context, into, workdir)
             elif instruction == "ENTRYPOINT":
                 command = _exec_form(argument)
-            elif instruction not in INERT:
-                raise ValueError("is not one of the instructions it knows")  # noqa: TRY301
+            elif instruction not in IGNORED:
+                raise ValueError("this instruction is not supported")  # noqa: TRY301
         except (ValueError, OSError) as error:
-            raise ConfigurationError(f"{dockerfile}: the embedded cloud cannot follow {instruction}: {error}") from None
+            raise ConfigurationError(f"{dockerfile}: the embedded cloud cannot apply {instruction}: {error}") from None
     if not command:
         raise ConfigurationError(
             f'{dockerfile}: the embedded cloud needs an exec-form ENTRYPOINT, such as ENTRYPOINT ["python", '
-            '"server.py"]. CMD is no substitute: SageMaker starts an image with the argument `serve` in its place'
+            '"server.py"]. CMD does not replace it: SageMaker starts an image with the argument `serve` instead of CMD'
         )
     directory = _inside(into, workdir)
     directory.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def _variables(argument: str) -> dict[str, str]:
     if not all("=" in word for word in words):
         raise ValueError("write it as ENV NAME=value")
     if "$" in argument:
-        raise ValueError("a value that refers to another variable; write it out")
+        raise ValueError("values must not refer to other variables; write the value out")
     return dict(word.split("=", 1) for word in words)
 
 
@@ -70,9 +70,9 @@ def _exec_form(argument: str) -> list[str]:
     try:
         command = json.loads(argument)
     except json.JSONDecodeError:
-        raise ValueError('write it as a list, ["python", "server.py"], or SIGTERM reaches a shell instead') from None
+        raise ValueError('write it as a list, ["python", "server.py"]; otherwise a shell receives SIGTERM') from None
     if not command or PurePosixPath(command[0]).name not in {"python", "python3"}:
-        raise ValueError("it must start python; the environment of requirements.txt is Python's")
+        raise ValueError("it must start `python` or `python3`, which runs in the environment of requirements.txt")
     return list(map(str, command))
 
 
@@ -90,7 +90,7 @@ def _last_stage(text: str) -> Iterator[tuple[str, str]]:
 def _copy(argument: str, context: Path, into: Path, workdir: PurePosixPath) -> None:
     words = shlex.split(argument)
     if any(word.startswith("--from=") for word in words):
-        return  # what an earlier stage installed is in the interpreter's environment
+        return  # an earlier stage's packages are in the interpreter's environment
     *sources, target = [word for word in words if not word.startswith("--")]
     into_folder = target.endswith("/") or target in {".", "./"} or len(sources) > 1
     for source in sources:
@@ -107,7 +107,7 @@ def _copy(argument: str, context: Path, into: Path, workdir: PurePosixPath) -> N
 def _found(context: Path, source: str) -> list[Path]:
     found = [context] if source in {".", "./"} else sorted(context.glob(source.removeprefix("/")))
     if not found:
-        raise ValueError(f"the folder has no {source}; does its .dockerignore let it in?")
+        raise ValueError(f"{source} is not in the build context; check the folder and its .dockerignore")
     return found
 
 
@@ -116,6 +116,6 @@ def _inside(root: Path, path: PurePosixPath) -> Path:
 
 
 def _mapped(value: str, root: Path) -> str:
-    """Absolute paths of the image, wherever an ENV names them, become paths below `root`."""
+    """Map absolute image paths in an ENV value to paths below `root`."""
     parts = value.split(":")
     return ":".join(str(_inside(root, PurePosixPath(part))) if part.startswith("/") else part for part in parts)

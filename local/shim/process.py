@@ -1,4 +1,4 @@
-"""One process in a group of its own, told to stop politely first, whose peak memory is known at its end."""
+"""A container's process in its own group: started, stopped with a grace period, its peak memory measured."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 GUARD = Path(__file__).with_name("guard.py")
-LIFELINE, _HELD = os.pipe()  # the kernel closes it when this process ends, however that is
+LIFELINE, _HELD = os.pipe()  # the kernel closes it however this process ends
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Process:
-    """A container's process, under a guard that ends it with this one. Everything it prints goes to `log`."""
+    """A container's process, under a guard that ends it with this process. Its output goes to `log`."""
 
     def __init__(self, command: Sequence[str], directory: Path, environment: Mapping[str, str], log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -43,19 +43,20 @@ class Process:
         return not self._ended.is_set()
 
     def wait(self) -> tuple[int, int]:
-        """(exit code, peak bytes of memory). A signal's exit code is 128 + its number, as a container reports it.
+        """Wait for the end; returns (exit code, peak memory in bytes). Call it once.
 
-        To be called once. The peak is an upper bound: the kernel counts the moment before `exec` too.
+        A signal's exit code is 128 + its number, as containers report it. The peak is an upper bound, because the
+        kernel includes the moment before `exec`.
         """
         _, status, usage = os.wait4(self._popen.pid, 0)
         code = os.waitstatus_to_exitcode(status)
         self._popen.returncode = code
         self._ended.set()
-        self._signal(signal.SIGKILL)  # what it left behind
+        self._signal(signal.SIGKILL)  # child processes that are still running
         return (code if code >= 0 else 128 - code), usage.ru_maxrss * RSS_UNIT
 
     def stop(self, grace_seconds: float) -> None:
-        """SIGTERM, and SIGKILL when it has not ended after `grace_seconds`. Another thread must be in `wait`."""
+        """Send SIGTERM, then SIGKILL after `grace_seconds`. Another thread must be in `wait`."""
         if self.is_running:
             self._signal(signal.SIGTERM)
             if not self._ended.wait(grace_seconds):

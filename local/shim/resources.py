@@ -1,4 +1,4 @@
-"""The deployed Batch and SageMaker resources, out of their CloudFormation properties."""
+"""The deployed Batch and SageMaker resources, parsed from their CloudFormation properties."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class JobDefinition:
 class Queue:
     arn: str
     has_shares: bool
-    """A scheduling policy belongs to it: each job names its share, and priorities count."""
+    """Whether the queue has a scheduling policy: then each job names its share, and priorities apply."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,17 +44,17 @@ class Endpoint:
     role_arn: str
     component: Component | None = None
     concurrency: int | None = None
-    """Requests at one time; of a serverless endpoint only."""
+    """The maximum number of simultaneous requests to a serverless endpoint; None for other endpoints."""
 
 
 @dataclass(frozen=True)
 class Component:
-    """An inference component: what an endpoint holds that has copies of a model instead of the model itself."""
+    """An inference component: a model as copies that scale on the instances of an endpoint."""
 
     arn: str
     name: str
-    fewest: int
-    """How few copies it scales down to."""
+    min_copies: int
+    """The number of copies that it scales down to."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class ShimSettings:
 
 
 def parse(resources: list[dict[str, Any]]) -> Resources:
-    """Resources out of `[{"type", "name", "arn", "properties"}]`."""
+    """Parse a list of `{"type", "name", "arn", "properties"}`. Raises ConfigurationError."""
     by_type: dict[str, list[dict[str, Any]]] = {}
     for resource in resources:
         by_type.setdefault(resource["type"], []).append(resource)
@@ -123,8 +123,14 @@ def _endpoint(item: dict[str, Any], by_type: dict[str, list[dict[str, Any]]]) ->
     config = _named(by_type, "AWS::SageMaker::EndpointConfig", item["properties"]["EndpointConfigName"])
     variants = config["ProductionVariants"]
     if len(variants) != 1:
-        raise ConfigurationError(f"{item['name']} has {len(variants)} variants; the embedded cloud runs exactly one")
-    served = _held(variants[0], by_type) if "ModelName" in variants[0] else _copied(item["name"], config, by_type)
+        raise ConfigurationError(
+            f"the endpoint {item['name']} has {len(variants)} variants; the embedded cloud needs exactly one"
+        )
+    served = (
+        _model_fields(variants[0], by_type)
+        if "ModelName" in variants[0]
+        else _component_fields(item["name"], config, by_type)
+    )
     serverless = variants[0].get("ServerlessConfig", {})
     return Endpoint(
         arn=item["arn"],
@@ -135,7 +141,7 @@ def _endpoint(item: dict[str, Any], by_type: dict[str, list[dict[str, Any]]]) ->
     )
 
 
-def _held(variant: dict[str, Any], by_type: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def _model_fields(variant: dict[str, Any], by_type: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     model = _named(by_type, "AWS::SageMaker::Model", variant["ModelName"])
     container = model["PrimaryContainer"]
     return {
@@ -146,30 +152,32 @@ def _held(variant: dict[str, Any], by_type: dict[str, list[dict[str, Any]]]) -> 
     }
 
 
-def _copied(endpoint: str, config: dict[str, Any], by_type: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    every = by_type.get("AWS::SageMaker::InferenceComponent", [])
-    found = [item for item in every if item["properties"]["EndpointName"] == endpoint]
+def _component_fields(
+    endpoint: str, config: dict[str, Any], by_type: dict[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
+    components = by_type.get("AWS::SageMaker::InferenceComponent", [])
+    found = [item for item in components if item["properties"]["EndpointName"] == endpoint]
     if len(found) != 1:
-        raise ConfigurationError(f"{endpoint} has no model and {len(found)} components; the embedded cloud runs one")
+        raise ConfigurationError(f"{endpoint} has no model and {len(found)} components; the embedded cloud needs one")
     container = found[0]["properties"]["Specification"]["Container"]
     return {
         "image": container["Image"],
         "artifact_url": container.get("ArtifactUrl"),
         "environment": container.get("Environment", {}),
         "role_arn": config["ExecutionRoleArn"],
-        "component": Component(found[0]["arn"], found[0]["name"], _fewest_copies(found[0]["name"], by_type)),
+        "component": Component(found[0]["arn"], found[0]["name"], _min_copies(found[0]["name"], by_type)),
     }
 
 
-def _fewest_copies(component: str, by_type: dict[str, list[dict[str, Any]]]) -> int:
+def _min_copies(component: str, by_type: dict[str, list[dict[str, Any]]]) -> int:
     targets = [item["properties"] for item in by_type.get("AWS::ApplicationAutoScaling::ScalableTarget", [])]
-    found = [each["MinCapacity"] for each in targets if each["ResourceId"] == f"inference-component/{component}"]
+    found = [target["MinCapacity"] for target in targets if target["ResourceId"] == f"inference-component/{component}"]
     return int(found[0]) if found else 1
 
 
-def _named(by_type: dict[str, list[dict[str, Any]]], kind: str, name: str) -> dict[str, Any]:
-    found = next((item for item in by_type.get(kind, []) if name in (item["name"], item["arn"])), None)
+def _named(by_type: dict[str, list[dict[str, Any]]], resource_type: str, name: str) -> dict[str, Any]:
+    found = next((item for item in by_type.get(resource_type, []) if name in (item["name"], item["arn"])), None)
     if found is None:
-        raise ConfigurationError(f"no {kind} is called {name}: deploy the stack that holds it")
+        raise ConfigurationError(f"there is no {resource_type} named {name}: deploy the stack that contains it")
     properties: dict[str, Any] = found["properties"]
     return properties

@@ -1,4 +1,4 @@
-"""The shim's HTTP door: decodes a request, asks who calls, hands it to Batch or to an endpoint, encodes the answer."""
+"""The shim's HTTP server: authenticates each request and passes it to Batch or to an endpoint."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from typing import Any
 from local.deployment.account import ACCOUNT
 from local.emulator.authentication import check_sender
 from local.emulator.signature import RefusedError, Request, read_signature
-from local.shim.answers import AwsError, validation_error
 from local.shim.authority import Authority
 from local.shim.batch.service import Batch
+from local.shim.errors import AwsError, validation_error
 from local.shim.sagemaker.endpoint import ATTRIBUTES, ModelServer
 
 BATCH = re.compile(r"/v1/(\w+)")
 COMPONENT = "X-Amzn-SageMaker-Inference-Component"
-PASSED_ON = ("Content-Type", "Accept", ATTRIBUTES)
+FORWARDED_HEADERS = ("Content-Type", "Accept", ATTRIBUTES)
 INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
 CREDENTIALS = re.compile(r"/_dropscore/credentials/([^/]+)")
 
 
 class Shim(ThreadingHTTPServer):
-    """A server on a socket that the parent opened, so that the port is known before the process is."""
+    """A server on a socket that the parent opened, so that the parent knows the port before the process starts."""
 
     daemon_threads = True
 
@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Shim
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Requests are not logged; what the services do is in the jobs' and endpoints' own logs."""
+        """Do not log requests; jobs and endpoints have their own logs."""
 
     def do_GET(self) -> None:
         self._guarded(self._get)
@@ -69,15 +69,15 @@ class Handler(BaseHTTPRequestHandler):
             check_sender(self._signed_headers(), self.server.hosts)
             answer()
         except RefusedError as refused:
-            self.close_connection = True  # its body may not have been read
+            self.close_connection = True  # the body may not have been read
             self._send_json(403, {"message": refused.message}, refused.code)
         except AwsError as error:
             self._send_json(error.status, {"message": error.message, **error.fields}, error.code)
         except BrokenPipeError:
             self.close_connection = True
-        except Exception:  # noqa: BLE001 - what a service answers to its own fault
+        except Exception:  # noqa: BLE001 - a service replies 500 to its own fault
             traceback.print_exc(file=sys.stderr)
-            self._send_json(500, {"message": f"fault in the embedded cloud at {self.path}"}, "InternalFailure")
+            self._send_json(500, {"message": f"internal error of the embedded cloud at {self.path}"}, "InternalFailure")
 
     def _get(self) -> None:
         if self.path == "/_dropscore/status":
@@ -102,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
             raise AwsError(404, "UnknownOperationException", f"the embedded cloud has no GET {self.path}")
 
     def _post(self) -> None:
-        read_signature(self._request(b""))  # a stranger's body is not read
+        read_signature(self._request(b""))  # do not read the body of an unknown caller
         body = self._body()
         caller = self.server.authority.caller(self._request(body))
         if operation := BATCH.fullmatch(self.path):
@@ -139,14 +139,14 @@ class Handler(BaseHTTPRequestHandler):
             self.server.authority.require(caller, "sagemaker:InvokeEndpoint", resource)
         limit = min(self.server.max_payload_bytes, server.max_payload_bytes)
         if len(body) > limit:
-            # The runtime names no error code here, and botocore reports the status, 413, as the code.
+            # The runtime sends no error code here; botocore then reports the status, 413, as the code.
             raise AwsError(413, "", f"HTTP content length exceeded {limit} bytes.")
-        passed_on = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
-        headers = {"Content-Type": "application/octet-stream", "Accept": "*/*", **passed_on}
-        answer = server.invoke(body, headers, self.headers.get(COMPONENT))
-        said = {ATTRIBUTES: answer.attributes} if answer.attributes else {}
+        forwarded = {name: self.headers[name] for name in FORWARDED_HEADERS if name in self.headers}
+        headers = {"Content-Type": "application/octet-stream", "Accept": "*/*", **forwarded}
+        reply = server.invoke(body, headers, self.headers.get(COMPONENT))
+        attributes = {ATTRIBUTES: reply.attributes} if reply.attributes else {}
         variant = {"x-Amzn-Invoked-Production-Variant": server.endpoint.variant}
-        self._send(200, answer.content_type, answer.body, variant | said)
+        self._send(200, reply.content_type, reply.body, variant | attributes)
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", "0")))

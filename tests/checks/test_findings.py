@@ -49,7 +49,7 @@ def test_acceptances_of_checkers_that_did_not_run_are_left_alone() -> None:
 def test_a_reason_is_demanded(tmp_path: Path) -> None:
     path = tmp_path / "accepted.toml"
     path.write_text('[[accepted]]\nchecker = "guard"\nrule = "r"\nplace = "p"\nreason = "fine"\n')
-    with pytest.raises(CheckError, match=re.escape("accepted.toml: r at p: give a reason")):
+    with pytest.raises(CheckError, match=re.escape("accepted.toml: r at p: the reason is too short")):
         read_accepted(path)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stacks.settings import Settings
-from tools.checks.matrix import WHOLE, Combination, dimensions, every, label, sample, settings_text
+from tools.checks.matrix import FULLY_COMBINED, Combination, all_combinations, dimensions, label, sample, settings_text
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def few() -> list[Combination]:
 
 @pytest.fixture(scope="module")
 def all_of_them() -> list[Combination]:
-    return every()
+    return all_combinations()
 
 
 def test_every_setting_that_is_a_choice_takes_part() -> None:
@@ -25,7 +25,7 @@ def test_every_setting_that_is_a_choice_takes_part() -> None:
     assert found["network.mode"] == ("endpoints", "nat")
     assert found["network.flow_logs"] == (True, False)
     assert found["deploy.termination_protection"] == (False, True)
-    assert set(WHOLE) <= found.keys()
+    assert set(FULLY_COMBINED) <= found.keys()
     assert "network.max_azs" not in found
 
 
@@ -45,9 +45,9 @@ def test_any_two_values_meet_in_the_sample_unless_they_exclude_each_other(few: l
 
 
 def test_all_holds_every_combination_of_what_changes_most(all_of_them: list[Combination]) -> None:
-    wanted = set(itertools.product(*(dimensions()[name] for name in WHOLE)))
+    wanted = set(itertools.product(*(dimensions()[name] for name in FULLY_COMBINED)))
     assert len(wanted) >= 16
-    assert {tuple(each[name] for name in WHOLE) for each in all_of_them} == wanted
+    assert {tuple(each[name] for name in FULLY_COMBINED) for each in all_of_them} == wanted
 
 
 def test_labels_are_unique_and_fit_for_folders(all_of_them: list[Combination]) -> None:

@@ -69,7 +69,7 @@ def test_a_policy_at_a_resource_may_name_any(tmp_path: Path) -> None:
 
 
 def test_every_kind_of_policy_is_seen(tmp_path: Path) -> None:
-    places = [(each.place, each.is_of_identity) for each in documents(subject(tmp_path, allow()).assemblies)]
+    places = [(each.place, each.is_identity_policy) for each in documents(subject(tmp_path, allow()).assemblies)]
     assert places == [("Stack/Role", False), ("Stack/Policy", True)]
 
 
@@ -84,7 +84,7 @@ def test_a_policy_written_as_text_is_seen_too(tmp_path: Path) -> None:
 def test_the_list_of_actions_without_a_resource_is_what_the_stacks_need(tmp_path: Path) -> None:
     """One too few is a finding; one too many is found here."""
     whole = with_templates(Subject(), sample(), tmp_path)
-    assert permissions.allowed_anywhere(whole) == permissions.KNOW_NO_RESOURCE
+    assert permissions.allowed_anywhere(whole) == permissions.WITHOUT_RESOURCE
     assert {each.rule for each in permissions.check(whole)} <= {"wildcard-action kms:*"}
 
 
@@ -96,5 +96,5 @@ def test_an_action_on_that_list_knows_no_resource() -> None:
         for service in services
         for privilege in service["privileges"]
     }
-    scoped = {action: resources[action] - {""} for action in permissions.KNOW_NO_RESOURCE}
-    assert scoped == {action: set() for action in permissions.KNOW_NO_RESOURCE}
+    scoped = {action: resources[action] - {""} for action in permissions.WITHOUT_RESOURCE}
+    assert scoped == {action: set() for action in permissions.WITHOUT_RESOURCE}

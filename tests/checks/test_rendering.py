@@ -60,7 +60,7 @@ def test_a_key_has_the_same_id_in_its_name_and_its_arn() -> None:
 
 def test_what_it_does_not_know_is_said_and_not_guessed() -> None:
     account = Account(TEMPLATES)
-    with pytest.raises(CheckError, match=r"Scoring/Odd: .* knows no ARN of AWS::Odd::Thing"):
+    with pytest.raises(CheckError, match=r"Scoring/Odd: .* has no ARN for AWS::Odd::Thing"):
         account.render({"Fn::GetAtt": ["Odd", "Arn"]}, "Scoring")
     with pytest.raises(CheckError, match="cannot render Fn::Cidr"):
         account.render({"Fn::Cidr": ["10.0.0.0/16", 2, 8]}, "Scoring")

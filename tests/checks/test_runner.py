@@ -47,7 +47,7 @@ def test_an_accepted_finding_passes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_acceptance_too_many_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with_outcome(monkeypatch, accepted=[Acceptance("hadolint", "DL3007", "Dockerfile", "because")])
     assert command.main(["hadolint"]) == 1
-    assert "DL3007 at Dockerfile excuses nothing any more" in capsys.readouterr().out
+    assert "DL3007 at Dockerfile matches no finding" in capsys.readouterr().out
 
 
 def test_without_names_every_checker_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_all_means_more_combinations(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_unknown_checker_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.main(["lint", "tfsec"])
-    assert "no checker tfsec; there are lint, checkov" in capsys.readouterr().err
+    assert "unknown checker 'tfsec'; available: lint, checkov" in capsys.readouterr().err
 
 
 def test_a_fault_of_a_checker_is_no_pass(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,7 +53,7 @@ def test_only_the_named_version_is_read(s3: S3Client, bucket: str) -> None:
 @pytest.mark.parametrize(
     ("start", "stop"), [(0, 4), (3, 8), (3, None), (8, 99), (9, 9), (10, None), (12, 20), (0, None)]
 )
-def test_a_range_of_a_version_is_that_range(s3: S3Client, bucket: str, start: int, stop: int | None) -> None:
+def test_a_range_of_a_version_is_returned(s3: S3Client, bucket: str, start: int, stop: int | None) -> None:
     first, _ = _put(s3, bucket, b"0123456789"), _put(s3, bucket, b"second")
     assert b"".join(_source(s3, bucket, first).chunks(start, stop)) == b"0123456789"[start:stop]
 

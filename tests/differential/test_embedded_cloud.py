@@ -13,7 +13,7 @@ from model_tools.importing.command import import_artifact
 from tests.differential.case import Case, case_of
 from tests.differential.engine import Outcome, difference
 from tests.differential.models import MODELS, write_raw
-from tests.e2e.conftest import Hands, cloud_of
+from tests.e2e.conftest import Driver, cloud_of
 
 FILES = int(os.environ.get("DROPSCORE_CLOUD_FILES", "5"))
 FIRST = 1_000_000
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("differential")]
 
 
 @pytest.fixture(scope="module")
-def hands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
     folder = tmp_path_factory.mktemp("models")
     settings = [
         f'[routes.default]\nmodel = "{MODELS[0].label}"',
@@ -38,24 +38,25 @@ def hands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
     file = folder / "dropscore.toml"
     file.write_text("\n\n".join(settings))
     with cloud_of(file, tmp_path_factory.mktemp("cloud")) as running:
-        yield Hands(running)
+        yield Driver(running)
 
 
-def _dropped(hands: Hands, case: Case) -> str:
+def _dropped(driver: Driver, case: Case) -> str:
     key = f"input/{case.model.label}/{case.seed}.csv" + (".gz" if case.is_compressed else "")
-    hands.drop(f"{key}.job.json", json.dumps(case.options).encode())
-    return hands.drop(key, case.dropped)
+    driver.drop(f"{key}.job.json", json.dumps(case.options).encode())
+    return driver.drop(key, case.dropped)
 
 
-def _outcome(hands: Hands, identity: str) -> Outcome:
-    job = hands.ended(identity)
-    return Outcome(hands.read(job.output_key) if job.status is State.SUCCEEDED else None, job.code or "")
+def _outcome(driver: Driver, identity: str) -> Outcome:
+    job = driver.ended(identity)
+    return Outcome(driver.read(job.output_key) if job.status is State.SUCCEEDED else None, job.code or "")
 
 
-def test_files_are_scored_as_their_owner_would(hands: Hands) -> None:
+def test_files_are_scored_as_their_owner_would(driver: Driver) -> None:
     cases = [case_of(seed) for seed in range(FIRST, FIRST + FILES)]
-    identities = [_dropped(hands, case) for case in cases]
+    identities = [_dropped(driver, case) for case in cases]
     differences = {
-        case.seed: difference(case, _outcome(hands, identity)) for case, identity in zip(cases, identities, strict=True)
+        case.seed: difference(case, _outcome(driver, identity))
+        for case, identity in zip(cases, identities, strict=True)
     }
     assert {seed: found for seed, found in differences.items() if found} == {}

@@ -12,7 +12,7 @@ from typing import Any
 
 from lambdas.images.builder.builds import VARIABLE
 from lambdas.images.builder.waiting import Waiting
-from tests.e2e.conftest import Hands
+from tests.e2e.conftest import Driver
 
 STACK = "dropscore-dev-images"
 
@@ -21,12 +21,12 @@ STACK = "dropscore-dev-images"
 class Images:
     """The stack of that name, and what it does for CloudFormation, which here leaves images out."""
 
-    hands: Hands
+    driver: Driver
     project: str = "LinearImage"
     """The logical id of the project that is asked, or how it starts."""
 
     def client(self, service: str) -> Any:
-        return self.hands.client(service)
+        return self.driver.client(service)
 
     def name_of(self, kind: str, logical_id: str) -> str:
         """The physical name of the one resource of this type whose logical id starts so."""
@@ -48,7 +48,7 @@ class Images:
             "LogicalResourceId": self.project,
             "ResourceProperties": {"Project": project, "Repository": repository, "Tag": tag},
         }
-        self._tell(project, Waiting.from_request(request))
+        self._set_build_variables(project, Waiting.from_request(request))
         self._invoke(request)
         return repository
 
@@ -75,12 +75,14 @@ class Images:
         assert events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"]
         self._invoke(event)
 
-    def _tell(self, project: str, waiting: Waiting) -> None:
-        """The emulator forgets the variables that are given to one build, and knows its project's."""
+    def _set_build_variables(self, project: str, waiting: Waiting) -> None:
+        """Set the variables on the project: the emulator ignores those of a single build."""
         codebuild = self.client("codebuild")
-        (known,) = codebuild.batch_get_projects(names=[project])["projects"]
-        told = [{"name": VARIABLE, "value": waiting.written(), "type": "PLAINTEXT"}]
-        codebuild.update_project(name=project, environment={**known["environment"], "environmentVariables": told})
+        (project_settings,) = codebuild.batch_get_projects(names=[project])["projects"]
+        variables = [{"name": VARIABLE, "value": waiting.to_json(), "type": "PLAINTEXT"}]
+        codebuild.update_project(
+            name=project, environment={**project_settings["environment"], "environmentVariables": variables}
+        )
 
     def _invoke(self, event: dict[str, Any]) -> None:
         name = self.name_of("AWS::Lambda::Function", "Build")

@@ -1,4 +1,4 @@
-"""One embedded cloud for the session, in a temporary folder, and the hands to use it with."""
+"""One embedded cloud for the session, in a temporary folder, and the driver to use it with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from dropscore.jobs.job import Job, job_id
 from local.cloud import Clock, Cloud, throwaway
-from local.run import deployment
+from local.one_shot import deployment
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "build" / "demo"
@@ -38,7 +38,7 @@ def _group(item: pytest.Item) -> str:
 
 
 @dataclass(frozen=True)
-class Hands:
+class Driver:
     """Drops files, waits for jobs, looks at what came of them."""
 
     cloud: Cloud
@@ -142,8 +142,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 
 @pytest.fixture(scope="session")
-def hands(cloud: Cloud) -> Hands:
-    return Hands(cloud)
+def driver(cloud: Cloud) -> Driver:
+    return Driver(cloud)
 
 
 @pytest.fixture(scope="session")

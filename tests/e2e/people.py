@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local.deployment.account import REGION
-from tests.e2e.conftest import Hands
+from tests.e2e.conftest import Driver
 
 COMMAND = str(Path(sys.executable).with_name("dropscore"))
 
@@ -20,14 +20,14 @@ COMMAND = str(Path(sys.executable).with_name("dropscore"))
 class Person:
     """Somebody with keys of their own: to the command line, and to any client."""
 
-    hands: Hands
+    driver: Driver
     keys: dict[str, str]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environ = {
             "PATH": os.environ["PATH"],
             "HOME": "/nonexistent",
-            "AWS_ENDPOINT_URL": self.hands.cloud.endpoint_url,
+            "AWS_ENDPOINT_URL": self.driver.cloud.endpoint_url,
             "AWS_DEFAULT_REGION": REGION,
             **{name.upper(): value for name, value in self.keys.items()},
         }
@@ -46,20 +46,20 @@ class Person:
         return done.stderr
 
     def client(self, service: str) -> Any:
-        return self.hands.cloud.client(service, **self.keys)
+        return self.driver.cloud.client(service, **self.keys)
 
 
-def user(hands: Hands, **policies: str) -> Person:
+def user(driver: Driver, **policies: str) -> Person:
     """A new user with the managed policies whose ARNs the stacks' outputs of these names hold."""
-    iam, name = hands.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
+    iam, name = driver.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
     iam.create_user(UserName=name)
     for output in policies.values():
-        iam.attach_user_policy(UserName=name, PolicyArn=hands.cloud.outputs[output])
+        iam.attach_user_policy(UserName=name, PolicyArn=driver.cloud.outputs[output])
     key = iam.create_access_key(UserName=name)["AccessKey"]
-    return Person(hands, {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]})
+    return Person(driver, {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]})
 
 
-def assumed(person: Person | Hands, role_arn: str) -> dict[str, str]:
+def assumed(person: Person | Driver, role_arn: str) -> dict[str, str]:
     given = person.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="e2e")["Credentials"]
     return {
         "aws_access_key_id": given["AccessKeyId"],

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dropscore.jobs.job import State
-from tests.e2e.conftest import WAIT_SECONDS, Hands
+from tests.e2e.conftest import WAIT_SECONDS, Driver
 from tests.emf import totals
 from tests.events import complaints
 
@@ -21,9 +21,9 @@ QUIET_SECONDS = 3.0
 
 
 @pytest.fixture(scope="module")
-def heard(hands: Hands) -> Iterator[Heard]:
+def heard(driver: Driver) -> Iterator[Heard]:
     """The events of a job, as a queue gets them that a rule of somebody else's connects with the bus."""
-    sqs, events = hands.client("sqs"), hands.client("events")
+    sqs, events = driver.client("sqs"), driver.client("events")
     url = sqs.create_queue(QueueName="listener")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     rule = events.put_rule(Name="listener", EventPattern=json.dumps({"source": ["dropscore"]}))["RuleArn"]
@@ -52,7 +52,7 @@ def heard(hands: Hands) -> Iterator[Heard]:
             if found and time.monotonic() - quiet_since > QUIET_SECONDS:
                 return found
             time.sleep(0.1)
-        raise AssertionError(f"nothing was heard of job {job_id}; logs: {hands.cloud.home}/logs")
+        raise AssertionError(f"nothing was heard of job {job_id}; logs: {driver.cloud.home}/logs")
 
     yield of
     events.remove_targets(Rule="listener", Ids=["queue"])
@@ -60,22 +60,22 @@ def heard(hands: Hands) -> Iterator[Heard]:
     sqs.delete_queue(QueueUrl=url)
 
 
-def test_an_event_reaches_a_queue_once_when_a_file_is_scored(hands: Hands, heard: Heard, sample: list[bytes]) -> None:
-    job = hands.ended(hands.drop("input/heard.csv", b"\n".join(sample[:9]) + b"\n"))
+def test_an_event_reaches_a_queue_once_when_a_file_is_scored(driver: Driver, heard: Heard, sample: list[bytes]) -> None:
+    job = driver.ended(driver.drop("input/heard.csv", b"\n".join(sample[:9]) + b"\n"))
 
     (event,) = heard(job.job_id)
     assert (event["source"], event["detail-type"]) == ("dropscore", "Job Succeeded")
     assert complaints(event["detail"]) == []
     assert event["detail"]["output_key"] == job.output_key
-    assert (event["detail"]["rows"], event["detail"]["bucket"]) == (9, hands.bucket)
-    assert hands.read(event["detail"]["manifest_key"])
+    assert (event["detail"]["rows"], event["detail"]["bucket"]) == (9, driver.bucket)
+    assert driver.read(event["detail"]["manifest_key"])
 
 
 def test_an_event_says_why_when_a_file_is_rejected_and_quotes_no_cell(
-    hands: Hands, heard: Heard, sample: list[bytes]
+    driver: Driver, heard: Heard, sample: list[bytes]
 ) -> None:
     rows = [*sample[:3], sample[3].replace(sample[3].split(b",")[2], b"hush-hush", 1)]
-    job = hands.ended(hands.drop("input/unheard.csv", b"\n".join(rows) + b"\n"))
+    job = driver.ended(driver.drop("input/unheard.csv", b"\n".join(rows) + b"\n"))
 
     (event,) = heard(job.job_id)
     assert job.status is State.REJECTED
@@ -85,13 +85,13 @@ def test_an_event_says_why_when_a_file_is_rejected_and_quotes_no_cell(
     assert "hush" not in json.dumps(event)
 
 
-def test_what_workers_measure_adds_up_to_the_files_rows(hands: Hands, sample: list[bytes]) -> None:
+def test_what_workers_measure_adds_up_to_the_files_rows(driver: Driver, sample: list[bytes]) -> None:
     rows = sample * (10_000_000 // sum(map(len, sample)))
     body = b"\n".join(rows) + b"\n"
-    job = hands.ended(hands.drop("input/measured.csv", body))
+    job = driver.ended(driver.drop("input/measured.csv", body))
 
     assert (job.status, job.rows) == (State.SUCCEEDED, len(rows))
-    lines = [line for log in _logs(hands, job.job_id) for line in log.read_text().splitlines() if line.startswith("{")]
+    lines = [line for log in _logs(driver, job.job_id) for line in log.read_text().splitlines() if line.startswith("{")]
     measured = totals(lines)
     assert (measured["Rows"], measured["RowsRejected"], measured["Bytes"]) == (len(rows), 0, len(body))
     assert measured["ShardsDone"] == job.shards > 1
@@ -100,5 +100,5 @@ def test_what_workers_measure_adds_up_to_the_files_rows(hands: Hands, sample: li
     assert all(json.loads(line)["job_id"] == job.job_id for line in lines)
 
 
-def _logs(hands: Hands, job_id: str) -> list[Path]:
-    return [file for file in (hands.cloud.home / "shim" / "logs").glob(f"*{job_id}*/*.log") if file.is_file()]
+def _logs(driver: Driver, job_id: str) -> list[Path]:
+    return [file for file in (driver.cloud.home / "shim" / "logs").glob(f"*{job_id}*/*.log") if file.is_file()]

@@ -15,7 +15,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from dropscore.jobs.job import State, job_id
-from tests.e2e.conftest import DEMO, Hands, cloud_of
+from tests.e2e.conftest import DEMO, Driver, cloud_of
 from training.data import write
 
 MEBIBYTE = 1 << 20
@@ -24,23 +24,23 @@ ROWS_OF_100_MB = 200_000
 
 
 @pytest.fixture(scope="module")
-def hands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
     with cloud_of(Path(__file__).with_name("one_shard.toml"), tmp_path_factory.mktemp("big")) as running:
-        yield Hands(running)
+        yield Driver(running)
 
 
 @pytest.mark.slow
-def test_a_gigabyte_takes_no_more_memory_than_a_tenth_of_it(hands: Hands, tmp_path: Path) -> None:
-    small = _score_and_compare(hands, _written(tmp_path, ROWS_OF_100_MB))
-    large = _score_and_compare(hands, _written(tmp_path, 10 * ROWS_OF_100_MB))
+def test_a_gigabyte_takes_no_more_memory_than_a_tenth_of_it(driver: Driver, tmp_path: Path) -> None:
+    small = _score_and_compare(driver, _written(tmp_path, ROWS_OF_100_MB))
+    large = _score_and_compare(driver, _written(tmp_path, 10 * ROWS_OF_100_MB))
     print(f"worker's peak: {small / MEBIBYTE:.0f} MiB at 100 MB, {large / MEBIBYTE:.0f} MiB at 1 GB")
     assert large < BOUND
     assert large < small + 16 * MEBIBYTE
 
 
-def test_ten_megabytes_are_scored_in_several_bodies(hands: Hands, tmp_path: Path) -> None:
+def test_ten_megabytes_are_scored_in_several_bodies(driver: Driver, tmp_path: Path) -> None:
     """The sample of the above that runs every time."""
-    assert _score_and_compare(hands, _written(tmp_path, ROWS_OF_100_MB // 10)) < BOUND
+    assert _score_and_compare(driver, _written(tmp_path, ROWS_OF_100_MB // 10)) < BOUND
 
 
 def _written(folder: Path, rows: int) -> Path:
@@ -50,23 +50,23 @@ def _written(folder: Path, rows: int) -> Path:
     return file
 
 
-def _score_and_compare(hands: Hands, file: Path) -> int:
+def _score_and_compare(driver: Driver, file: Path) -> int:
     """The worker's peak in bytes."""
-    s3, rows = hands.client("s3"), int(file.stem)
-    s3.upload_file(str(file), hands.bucket, f"input/{file.name}")
-    version = s3.head_object(Bucket=hands.bucket, Key=f"input/{file.name}")["VersionId"]
-    job = hands.ended(job_id(hands.bucket, f"input/{file.name}", version), seconds=300)
+    s3, rows = driver.client("s3"), int(file.stem)
+    s3.upload_file(str(file), driver.bucket, f"input/{file.name}")
+    version = s3.head_object(Bucket=driver.bucket, Key=f"input/{file.name}")["VersionId"]
+    job = driver.ended(job_id(driver.bucket, f"input/{file.name}", version), seconds=300)
     assert (job.status, job.rows, job.rows_scored, job.shards) == (State.SUCCEEDED, rows, rows, 1)
 
-    scores = np.loadtxt(io.BytesIO(hands.read(job.output_key))).astype(np.float32)
+    scores = np.loadtxt(io.BytesIO(driver.read(job.output_key))).astype(np.float32)
     assert np.array_equal(scores.view(np.uint32), _predicted(file).view(np.uint32))
-    return _peak_memory(hands, job.batch_job_id)
+    return _peak_memory(driver, job.batch_job_id)
 
 
-def _peak_memory(hands: Hands, batch_job_id: str | None) -> int:
+def _peak_memory(driver: Driver, batch_job_id: str | None) -> int:
     """What the embedded cloud measured, in bytes; boto3 leaves out a field that Batch itself does not have."""
     seen: list[bytes] = []
-    batch = hands.client("batch")
+    batch = driver.client("batch")
     batch.meta.events.register(
         "after-call.batch.DescribeJobs", lambda http_response, **_: seen.append(http_response.content)
     )

@@ -11,7 +11,7 @@ import pytest
 
 from dropscore.jobs.job import State
 from tests.e2e.builds import Images, let_it_see_builds, waiting_stack
-from tests.e2e.conftest import Hands, cloud_of
+from tests.e2e.conftest import Driver, cloud_of
 
 SETTINGS = Path(__file__).with_name("built_images.toml")
 MANIFEST = {
@@ -25,7 +25,7 @@ MANIFEST = {
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
     with cloud_of(SETTINGS, tmp_path_factory.mktemp("built")) as running:
-        deployed = Images(Hands(running))
+        deployed = Images(Driver(running))
         let_it_see_builds(deployed)
         yield deployed
 
@@ -42,13 +42,13 @@ def stack() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     ids=["ours", "somebody-else's"],
 )
 def test_what_would_be_built_scores(images: Images, key: str, row: bytes) -> None:
-    job = images.hands.ended(images.hands.drop(key, row * 3))
+    job = images.driver.ended(images.driver.drop(key, row * 3))
 
     assert (job.status, job.rows_scored) == (State.SUCCEEDED, 3)
 
 
 def test_it_is_said_that_no_image_is_built(images: Images) -> None:
-    said = [note for note in images.hands.cloud.not_emulated if "Custom::ImageBuild" in note]
+    said = [note for note in images.driver.cloud.not_emulated if "Custom::ImageBuild" in note]
 
     assert sorted(note.split("/")[1].split("Image")[0] for note in said) == ["Linear", "Model", "Worker"]
 

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from dropscore.jobs.job import Job, State
-from tests.e2e.conftest import Hands
+from tests.e2e.conftest import Driver
 from tests.e2e.people import Person, assumed, user
 
 
 @pytest.fixture(scope="module")
-def person(hands: Hands) -> Person:
-    return user(hands, upload="UploadersPolicyArn", read="ReadersPolicyArn")
+def person(driver: Driver) -> Person:
+    return user(driver, upload="UploadersPolicyArn", read="ReadersPolicyArn")
 
 
 @pytest.fixture(scope="module")
-def operator(hands: Hands) -> Person:
-    return Person(hands, assumed(hands, hands.cloud.outputs["OperatorsRoleArn"]))
+def operator(driver: Driver) -> Person:
+    return Person(driver, assumed(driver, driver.cloud.outputs["OperatorsRoleArn"]))
 
 
 def _json(person: Person, *arguments: str, code: int = 0) -> Any:
@@ -58,25 +58,25 @@ def test_result_of_a_file_stays_whole_after_its_rejected_rows_are_retried(
     assert f"no more than the rows that job {own['job_id']} rejected" in done.stderr
 
 
-def test_names_decide_what_is_scored(hands: Hands, person: Person, sample: list[bytes]) -> None:
+def test_names_decide_what_is_scored(driver: Driver, person: Person, sample: list[bytes]) -> None:
     body = b"\n".join(sample[:5]) + b"\n"
     nobodys = ["_SUCCESS", "x/_temporary/0/part-0.csv", "x/._a.csv", "x/.~lock.a.csv#", "x/a.csv.part", "x/a_$folder$"]
-    ignored = [hands.drop(f"input/{name}", body) for name in nobodys]
-    rejected = hands.ended(hands.drop("input/x/march.tsv", body))
+    ignored = [driver.drop(f"input/{name}", body) for name in nobodys]
+    rejected = driver.ended(driver.drop("input/x/march.tsv", body))
     assert (rejected.status, rejected.code) == (State.REJECTED, "NOT_AN_INPUT")
     assert "`names` of [inputs] in dropscore.toml" in (rejected.message or "")
-    assert hands.batch_jobs(rejected.job_id) == []
+    assert driver.batch_jobs(rejected.job_id) == []
     assert _json(person, "status", "x/march.tsv")["code"] == "NOT_AN_INPUT"
     for key, data in (("claims_0000_part_00", body), ("unload/y=1/000.gz", gzip.compress(body))):
-        job = hands.ended(hands.drop(f"input/{key}", data))
+        job = driver.ended(driver.drop(f"input/{key}", data))
         assert (job.status, job.rows) == (State.SUCCEEDED, 5)
-        assert len(hands.read(job.output_key).splitlines()) == 5
+        assert len(driver.read(job.output_key).splitlines()) == 5
         assert "DIFFERS" not in person.may("verify", job.job_id)
-    assert [hands.find(identity) for identity in ignored] == [None] * len(ignored)
+    assert [driver.find(identity) for identity in ignored] == [None] * len(ignored)
 
 
 def test_what_would_go_wrong_is_refused_before_the_upload(
-    hands: Hands, person: Person, sample: list[bytes], tmp_path: Path
+    driver: Driver, person: Person, sample: list[bytes], tmp_path: Path
 ) -> None:
     for name in ("x/a.csv", "y/a.csv", "y/readme.txt", "y/_SUCCESS"):
         (tmp_path / "drop" / name).parent.mkdir(parents=True, exist_ok=True)

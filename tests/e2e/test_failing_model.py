@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 
 from dropscore.jobs.job import Job, State
-from tests.e2e.conftest import WAIT_SECONDS, Hands
+from tests.e2e.conftest import WAIT_SECONDS, Driver
 from tests.e2e.test_processes import PROC, belonging_to
 
 pytestmark = pytest.mark.skipif(not (PROC / "self").exists(), reason="needs /proc to find the model's process")
 
 
 @contextmanager
-def _without_the_model(hands: Hands) -> Iterator[None]:
+def _without_the_model(driver: Driver) -> Iterator[None]:
     """The model's file is away and its server killed, for the time of a `with`: a new one ends at once."""
-    (folder,) = hands.cloud.home.rglob("endpoints/*/model")
+    (folder,) = driver.cloud.home.rglob("endpoints/*/model")
     away = folder.rename(folder.with_name("away"))
-    _kill_servers(hands.cloud.home, folder)
+    _kill_servers(driver.cloud.home, folder)
     try:
         yield
     finally:
@@ -37,27 +37,27 @@ def _kill_servers(home: Path, model: Path) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-def _waiting(hands: Hands, identity: str) -> Job:
+def _waiting(driver: Driver, identity: str) -> Job:
     """The job as soon as its row says that it waits."""
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
-        job = hands.find(identity)
+        job = driver.find(identity)
         if job is not None and (job.code == "THROTTLED" or job.status.is_final):
             return job
         time.sleep(0.1)
-    raise AssertionError(f"the job never waited: {hands.find(identity)}")
+    raise AssertionError(f"the job never waited: {driver.find(identity)}")
 
 
-def test_job_waits_while_its_model_cannot_start(hands: Hands, sample: list[bytes]) -> None:
+def test_job_waits_while_its_model_cannot_start(driver: Driver, sample: list[bytes]) -> None:
     body = b"\n".join(sample[:3]) + b"\n"
-    with _without_the_model(hands):
-        identity = hands.drop("input/dying.csv", body)
-        waiting = _waiting(hands, identity)
-        assert hands.outputs("dying.csv") == []
-    ended = hands.ended(identity)
+    with _without_the_model(driver):
+        identity = driver.drop("input/dying.csv", body)
+        waiting = _waiting(driver, identity)
+        assert driver.outputs("dying.csv") == []
+    ended = driver.ended(identity)
 
     assert (waiting.status, waiting.code) == (State.RUNNING, "THROTTLED")
     assert "the model's process is not up" in (waiting.message or "")
     assert (ended.status, ended.code, ended.message) == (State.SUCCEEDED, None, None)
     assert ended.attempt >= waiting.attempt >= 1
-    assert len(hands.outputs("dying.csv")) == 1
+    assert len(driver.outputs("dying.csv")) == 1

@@ -16,7 +16,7 @@ import xgboost
 from dropscore.jobs.job import Job, State
 from dropscore.jobs.routes import manifest_key
 from model_tools.importing.command import import_artifact
-from tests.e2e.conftest import Hands, cloud_of
+from tests.e2e.conftest import Driver, cloud_of
 
 NAMES = ["a", "b", "c", "d"]
 ROWS = 200
@@ -64,13 +64,13 @@ def booster(table: pd.DataFrame) -> xgboost.Booster:
 
 
 @pytest.fixture(scope="module")
-def hands(booster: xgboost.Booster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
+def driver(booster: xgboost.Booster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
     folder = tmp_path_factory.mktemp("named")
     booster.save_model(folder / "trained.ubj")
     assert import_artifact(folder / "trained.ubj", folder / "model.tar.gz").feature_names == tuple(NAMES)
     (folder / "dropscore.toml").write_text(SETTINGS)
     with cloud_of(folder / "dropscore.toml", tmp_path_factory.mktemp("cloud")) as running:
-        yield Hands(running)
+        yield Driver(running)
 
 
 def predicted(booster: xgboost.Booster, table: pd.DataFrame, order: Sequence[str] = NAMES) -> list[np.float32]:
@@ -84,23 +84,23 @@ def written(table: pd.DataFrame, columns: Sequence[str], **options: object) -> b
     return text.encode()
 
 
-def scores(hands: Hands, job: Job) -> list[np.float32]:
+def scores(driver: Driver, job: Job) -> list[np.float32]:
     assert job.status is State.SUCCEEDED, f"{job.code}: {job.message}"
-    return [np.float32(line) for line in hands.read(job.output_key).decode().split()]
+    return [np.float32(line) for line in driver.read(job.output_key).decode().split()]
 
 
-def columns_of(hands: Hands, job: Job) -> dict[str, object]:
-    said: dict[str, object] = json.loads(hands.read(manifest_key(job.output_key)))["columns"]
+def columns_of(driver: Driver, job: Job) -> dict[str, object]:
+    said: dict[str, object] = json.loads(driver.read(manifest_key(job.output_key)))["columns"]
     return said
 
 
 def test_columns_in_another_order_are_matched_by_name(
-    hands: Hands, booster: xgboost.Booster, table: pd.DataFrame
+    driver: Driver, booster: xgboost.Booster, table: pd.DataFrame
 ) -> None:
-    job = hands.ended(hands.drop("input/turned.csv", written(table, "dcba")))
+    job = driver.ended(driver.drop("input/turned.csv", written(table, "dcba")))
 
-    assert scores(hands, job) == predicted(booster, table)
-    assert columns_of(hands, job) | {"feature_names": ""} == {
+    assert scores(driver, job) == predicted(booster, table)
+    assert columns_of(driver, job) | {"feature_names": ""} == {
         "matched": "by name",
         "reordered": True,
         "feature_names": "",
@@ -108,40 +108,42 @@ def test_columns_in_another_order_are_matched_by_name(
 
 
 def test_columns_go_by_position_where_that_is_asked_for(
-    hands: Hands, booster: xgboost.Booster, table: pd.DataFrame
+    driver: Driver, booster: xgboost.Booster, table: pd.DataFrame
 ) -> None:
-    job = hands.ended(hands.drop("input/position/turned.csv", written(table, "dcba")))
+    job = driver.ended(driver.drop("input/position/turned.csv", written(table, "dcba")))
 
-    assert scores(hands, job) == predicted(booster, table, "dcba") != predicted(booster, table)
-    assert columns_of(hands, job) == {"matched": "by position", "why": 'match_columns = "position"'}
+    assert scores(driver, job) == predicted(booster, table, "dcba") != predicted(booster, table)
+    assert columns_of(driver, job) == {"matched": "by position", "why": 'match_columns = "position"'}
 
 
 def test_columns_of_a_packed_file_are_matched_by_name(
-    hands: Hands, booster: xgboost.Booster, table: pd.DataFrame
+    driver: Driver, booster: xgboost.Booster, table: pd.DataFrame
 ) -> None:
     text = b"\xef\xbb\xbf" + written(table, "bdac", lineterminator="\r\n", quoting=csv.QUOTE_ALL)
-    assert scores(hands, hands.ended(hands.drop("input/packed.csv.gz", gzip.compress(text)))) == predicted(
+    assert scores(driver, driver.ended(driver.drop("input/packed.csv.gz", gzip.compress(text)))) == predicted(
         booster, table
     )
 
 
-def test_columns_of_all_shards_are_matched_by_name(hands: Hands, booster: xgboost.Booster, table: pd.DataFrame) -> None:
+def test_columns_of_all_shards_are_matched_by_name(
+    driver: Driver, booster: xgboost.Booster, table: pd.DataFrame
+) -> None:
     large = pd.concat([table] * 500, ignore_index=True)
-    job = hands.ended(hands.drop("input/large.csv", written(large, "cadb")))
+    job = driver.ended(driver.drop("input/large.csv", written(large, "cadb")))
 
     assert job.shards > 1
-    assert scores(hands, job) == predicted(booster, table) * 500
+    assert scores(driver, job) == predicted(booster, table) * 500
 
 
 def test_an_id_and_a_dropped_column_stand_in_any_place(
-    hands: Hands, booster: xgboost.Booster, table: pd.DataFrame
+    driver: Driver, booster: xgboost.Booster, table: pd.DataFrame
 ) -> None:
     wide = table.assign(customer_id=[f"c,{number}" for number in range(ROWS)], note='a "b"\n')
     columns = ["d", "note", "b", "customer_id", "a", "c"]
-    job = hands.ended(hands.drop("input/ids/wide.csv", written(wide, columns)))
+    job = driver.ended(driver.drop("input/ids/wide.csv", written(wide, columns)))
 
     assert job.status is State.SUCCEEDED, job
-    first, *rows = csv.reader(io.StringIO(hands.read(job.output_key).decode(), newline=""))
+    first, *rows = csv.reader(io.StringIO(driver.read(job.output_key).decode(), newline=""))
     assert first == ["customer_id", "score"]
     assert [row[0] for row in rows] == list(wide["customer_id"])
     assert [np.float32(row[1]) for row in rows] == predicted(booster, table)
@@ -162,25 +164,25 @@ def test_an_id_and_a_dropped_column_stand_in_any_place(
 )
 @pytest.mark.parametrize("route", ["", "forgiving/"])
 def test_a_file_that_would_be_misread_is_rejected(
-    hands: Hands, route: str, name: str, data: bytes, code: str, words: str
+    driver: Driver, route: str, name: str, data: bytes, code: str, words: str
 ) -> None:
-    job = hands.ended(hands.drop(f"input/{route}{name}.csv", data))
+    job = driver.ended(driver.drop(f"input/{route}{name}.csv", data))
     assert (job.status, job.code) == (State.REJECTED, code), job
     assert words in (job.message or "")
 
 
-def test_a_packed_header_alone_is_an_empty_file(hands: Hands) -> None:
-    job = hands.ended(hands.drop("input/alone.csv.gz", gzip.compress(b"d,c,b,a\r\n")))
+def test_a_packed_header_alone_is_an_empty_file(driver: Driver) -> None:
+    job = driver.ended(driver.drop("input/alone.csv.gz", gzip.compress(b"d,c,b,a\r\n")))
     assert (job.status, job.code) == (State.REJECTED, "EMPTY_FILE"), job
 
 
-def test_a_header_that_the_options_deny_is_refused(hands: Hands) -> None:
-    hands.drop("input/forgiving/denied.csv.job.json", b'{"header": false}')
-    job = hands.ended(hands.drop("input/forgiving/denied.csv", b"a,b,c,d\n1,2,3,4\n"))
+def test_a_header_that_the_options_deny_is_refused(driver: Driver) -> None:
+    driver.drop("input/forgiving/denied.csv.job.json", b'{"header": false}')
+    job = driver.ended(driver.drop("input/forgiving/denied.csv", b"a,b,c,d\n1,2,3,4\n"))
     assert (job.status, job.code) == (State.REJECTED, "UNEXPECTED_HEADER"), job
 
 
-def test_a_file_without_header_goes_by_position(hands: Hands, booster: xgboost.Booster, table: pd.DataFrame) -> None:
-    job = hands.ended(hands.drop("input/bare.csv", written(table, NAMES, header=False)))
-    assert scores(hands, job) == predicted(booster, table)
-    assert columns_of(hands, job) == {"matched": "by position", "why": "no header"}
+def test_a_file_without_header_goes_by_position(driver: Driver, booster: xgboost.Booster, table: pd.DataFrame) -> None:
+    job = driver.ended(driver.drop("input/bare.csv", written(table, NAMES, header=False)))
+    assert scores(driver, job) == predicted(booster, table)
+    assert columns_of(driver, job) == {"matched": "by position", "why": "no header"}

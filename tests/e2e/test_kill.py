@@ -13,7 +13,7 @@ import pytest
 
 from dropscore.jobs.job import State
 from local.cloud import Clock, Cloud, bring_up, find, launch
-from tests.e2e.conftest import Hands
+from tests.e2e.conftest import Driver
 from tests.e2e.test_persistence import _until_running
 from tests.e2e.test_processes import PROC, belonging_to, has_model_server, until
 
@@ -51,7 +51,7 @@ def test_the_cloud_comes_up_again_after_kill_9(tmp_path: Path, sample: list[byte
     big.write_bytes(body * 600)
     cloud = launch(home, os.environ, print, Clock())
     try:
-        first = Hands(cloud)
+        first = Driver(cloud)
         done = first.ended(first.drop("input/done.csv", body))
         watch = watching(home, big)
         unfinished = _only_other_job(first, done.job_id)
@@ -67,7 +67,7 @@ def test_the_cloud_comes_up_again_after_kill_9(tmp_path: Path, sample: list[byte
         assert until(lambda: belonging_to(home) == []), "the model's server, the worker, the functions: nothing is left"
         assert not cloud.is_running
 
-        again = Hands(up(home))
+        again = Driver(up(home))
         assert find(home) == again.cloud
         assert again.cloud.outputs == cloud.outputs
         assert again.find(done.job_id) == done
@@ -86,11 +86,11 @@ def _is_saved_as_running(home: Path, job_id: str) -> bool:
     return '"status": {"S": "RUNNING"}' in after
 
 
-def _only_other_job(hands: Hands, known: str) -> str:
+def _only_other_job(driver: Driver, known: str) -> str:
     found: list[str] = []
 
     def is_there() -> bool:
-        items = hands.client("dynamodb").scan(TableName=hands.cloud.outputs["JobsTableName"])["Items"]
+        items = driver.client("dynamodb").scan(TableName=driver.cloud.outputs["JobsTableName"])["Items"]
         found[:] = [item["job_id"]["S"] for item in items if item["job_id"]["S"] != known]
         return bool(found)
 
@@ -111,8 +111,8 @@ def test_nothing_is_left_of_an_up_that_is_killed(tmp_path: Path, sample: list[by
 
     cloud = up(home)
     try:
-        hands = Hands(cloud)
-        job = hands.ended(hands.drop("input/after.csv", b"\n".join(sample) + b"\n"))
+        driver = Driver(cloud)
+        job = driver.ended(driver.drop("input/after.csv", b"\n".join(sample) + b"\n"))
         assert job.status is State.SUCCEEDED
     finally:
         cloud.stop()

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.conftest import Hands
+from tests.e2e.conftest import Driver
 from tests.e2e.test_run import dropscore
 
 INCHES = {3: b'17,5" pipe', 1003: b'18,6" pipe'}
@@ -76,17 +76,17 @@ def _scores(folder: Path, name: str) -> list[str]:
     return (folder / f"{name}.scores.csv").read_text().splitlines()
 
 
-def test_stray_quote_far_into_a_file_of_shards_is_named(hands: Hands, sample: list[bytes]) -> None:
+def test_stray_quote_far_into_a_file_of_shards_is_named(driver: Driver, sample: list[bytes]) -> None:
     rows = sample * (9_000_000 // sum(map(len, sample)))
     notes = {len(rows) - 7: b'5" pipe', len(rows) - 2: b'6" pipe'}
     data = _with_notes(sample, notes, len(rows))
-    hands.client("s3").put_object(
-        Bucket=hands.bucket, Key="input/far.csv.job.json", Body=b'{"header": true, "exclude": ["note"]}'
+    driver.client("s3").put_object(
+        Bucket=driver.bucket, Key="input/far.csv.job.json", Body=b'{"header": true, "exclude": ["note"]}'
     )
-    job = hands.ended(hands.drop("input/far.csv", data))
+    job = driver.ended(driver.drop("input/far.csv", data))
     at = data.index(b'5" pipe') + 1
     assert (job.shards > 2, job.code) == (True, "STRAY_QUOTE"), job
     assert (job.message or "").startswith(
         f'row {len(rows) - 7} (line {len(rows) - 6}, at byte {at}): column 1 ("note"): '
     )
-    assert hands.outputs("far.csv") == []
+    assert driver.outputs("far.csv") == []

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from dropscore.cli.deployment import Deployment
+from dropscore.cli.restore import restore_rows
 from dropscore.jobs.job import Job, State
 from local.cloud import Clock, launch
-from local.run import deployment
-from tests.e2e.conftest import DEMO, Hands
+from local.one_shot import deployment
+from tests.e2e.conftest import DEMO, Driver
 from tests.e2e.test_scoring import predicted
-from tools.restore import restore
 from tools.smoke.expected import expected_scores, written_scores
 from training import demo
 
@@ -25,10 +25,10 @@ def _deployed(home: Path, artifact: Path, body: bytes) -> tuple[Job, np.ndarray]
     environ = {**os.environ, "DROPSCORE_ARTIFACT": str(artifact)}
     cloud = launch(home, environ, lambda _: None, Clock())
     try:
-        hands = Hands(cloud)
-        job = hands.ended(hands.drop("input/file.csv", body))
+        driver = Driver(cloud)
+        job = driver.ended(driver.drop("input/file.csv", body))
         assert job.status is State.SUCCEEDED, job
-        return job, written_scores(hands.read(job.output_key))
+        return job, written_scores(driver.read(job.output_key))
     finally:
         cloud.stop()
 
@@ -46,21 +46,21 @@ def test_a_model_is_rotated_and_rolled_back(tmp_path: Path, sample: list[bytes])
     assert len({job.output_key for job, _ in runs}) == 3, "each version of the file has scores of its own"
 
 
-def test_scores_that_were_deleted_come_back_with_their_delete_marker(hands: Hands, sample: list[bytes]) -> None:
-    job = hands.ended(hands.drop("input/deleted.csv", b"\n".join(sample[:5]) + b"\n"))
-    before, s3 = hands.read(job.output_key), hands.client("s3")
-    marker = s3.delete_object(Bucket=hands.bucket, Key=job.output_key)
+def test_scores_that_were_deleted_come_back_with_their_delete_marker(driver: Driver, sample: list[bytes]) -> None:
+    job = driver.ended(driver.drop("input/deleted.csv", b"\n".join(sample[:5]) + b"\n"))
+    before, s3 = driver.read(job.output_key), driver.client("s3")
+    marker = s3.delete_object(Bucket=driver.bucket, Key=job.output_key)
     assert marker["DeleteMarker"]
-    assert hands.outputs("deleted.csv") == []
+    assert driver.outputs("deleted.csv") == []
 
-    s3.delete_object(Bucket=hands.bucket, Key=job.output_key, VersionId=marker["VersionId"])
-    assert hands.read(job.output_key) == before
+    s3.delete_object(Bucket=driver.bucket, Key=job.output_key, VersionId=marker["VersionId"])
+    assert driver.read(job.output_key) == before
 
 
-def test_a_row_that_was_lost_comes_back_from_another_table(hands: Hands, sample: list[bytes]) -> None:
-    job = hands.ended(hands.drop("input/row.csv", b"\n".join(sample[:5]) + b"\n"))
-    there: Deployment = deployment(hands.cloud)
-    jobs, dynamodb = there.table.resource, hands.client("dynamodb")
+def test_a_row_that_was_lost_comes_back_from_another_table(driver: Driver, sample: list[bytes]) -> None:
+    job = driver.ended(driver.drop("input/row.csv", b"\n".join(sample[:5]) + b"\n"))
+    there: Deployment = deployment(driver.cloud)
+    jobs, dynamodb = there.table.resource, driver.client("dynamodb")
     dynamodb.create_table(
         TableName="restored",
         KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
@@ -70,12 +70,12 @@ def test_a_row_that_was_lost_comes_back_from_another_table(hands: Hands, sample:
     item = jobs.get_item(Key={"job_id": job.job_id})["Item"]
     jobs.meta.client.put_item(TableName="restored", Item=item)
     jobs.delete_item(Key={"job_id": job.job_id})
-    assert hands.find(job.job_id) is None
+    assert driver.find(job.job_id) is None
 
-    assert restore(jobs, "restored") == (1, 1)
-    assert hands.find(job.job_id) == job
+    assert restore_rows(jobs, "restored") == (1, 1)
+    assert driver.find(job.job_id) == job
 
 
-def test_scores_are_the_models_own(hands: Hands, sample: list[bytes], tmp_path: Path) -> None:
+def test_scores_are_the_models_own(driver: Driver, sample: list[bytes], tmp_path: Path) -> None:
     """What `make smoke` compares with is what the other tests compare with."""
     assert np.array_equal(expected_scores(DEMO / "model.tar.gz", DEMO / "sample.csv"), predicted(sample, tmp_path))

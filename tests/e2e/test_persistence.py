@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dropscore.jobs.job import State
 from local.cloud import Clock, find, launch
-from tests.e2e.conftest import WAIT_SECONDS, Hands
+from tests.e2e.conftest import WAIT_SECONDS, Driver
 
 
 def test_state_and_unfinished_jobs_survive_a_restart(tmp_path: Path, sample: list[bytes]) -> None:
@@ -16,7 +16,7 @@ def test_state_and_unfinished_jobs_survive_a_restart(tmp_path: Path, sample: lis
     body = b"\n".join(sample) + b"\n"
     cloud = launch(tmp_path, os.environ, said.append, Clock())
     try:
-        first = Hands(cloud)
+        first = Driver(cloud)
         done = first.ended(first.drop("input/done.csv", body))
         unfinished = first.drop("input/unfinished.csv", body * 400)
         _until_running(first, unfinished)
@@ -30,7 +30,7 @@ def test_state_and_unfinished_jobs_survive_a_restart(tmp_path: Path, sample: lis
     said.clear()
     cloud = launch(tmp_path, os.environ, said.append, Clock())
     try:
-        second = Hands(cloud)
+        second = Driver(cloud)
         assert find(tmp_path) == cloud
         assert (cloud.endpoint_url, cloud.outputs) == (first.cloud.endpoint_url, first.cloud.outputs)
         assert second.find(done.job_id) == done
@@ -44,10 +44,10 @@ def test_state_and_unfinished_jobs_survive_a_restart(tmp_path: Path, sample: lis
     assert said == [] or cloud.digest != first.cloud.digest, "nothing had changed, so nothing was deployed"
 
 
-def _until_running(hands: Hands, identity: str) -> None:
+def _until_running(driver: Driver, identity: str) -> None:
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
-        job = hands.find(identity)
+        job = driver.find(identity)
         if job is not None and job.status is State.RUNNING:
             return
         time.sleep(0.02)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import DEMO, WAIT_SECONDS, Hands
+from tests.e2e.conftest import DEMO, WAIT_SECONDS, Driver
 
 PROC = Path("/proc")
 DROPSCORE = Path(sys.executable).with_name("dropscore")
@@ -54,9 +54,9 @@ def until(is_true: Callable[[], bool]) -> bool:
     return is_true()
 
 
-def test_listens_on_loopback_only(hands: Hands) -> None:
-    pids = belonging_to(hands.cloud.home)
-    assert {hands.cloud.emulator.pid, hands.cloud.shim.pid} < set(pids)
+def test_listens_on_loopback_only(driver: Driver) -> None:
+    pids = belonging_to(driver.cloud.home)
+    assert {driver.cloud.emulator.pid, driver.cloud.shim.pid} < set(pids)
 
     sockets = listening(pids)
 

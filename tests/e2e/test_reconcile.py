@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dropscore.jobs.job import State, job_id
-from tests.e2e.conftest import Hands
+from tests.e2e.conftest import Driver
 
 
 def _rule(events: Any) -> str:
@@ -15,20 +15,20 @@ def _rule(events: Any) -> str:
     return str(name)
 
 
-def test_a_file_whose_event_was_lost_is_found_and_scored_once(hands: Hands, sample: list[bytes]) -> None:
+def test_a_file_whose_event_was_lost_is_found_and_scored_once(driver: Driver, sample: list[bytes]) -> None:
     body = b"\n".join(sample[:20]) + b"\n"
-    events = hands.client("events")
+    events = driver.client("events")
     rule = _rule(events)
     events.disable_rule(Name=rule)
     try:
-        put = hands.client("s3").put_object(Bucket=hands.bucket, Key="input/lost.csv", Body=body)
+        put = driver.client("s3").put_object(Bucket=driver.bucket, Key="input/lost.csv", Body=body)
     finally:
         events.enable_rule(Name=rule)
-    identity = job_id(hands.bucket, "input/lost.csv", put["VersionId"])
-    assert hands.find(identity) is None
+    identity = job_id(driver.bucket, "input/lost.csv", put["VersionId"])
+    assert driver.find(identity) is None
 
-    assert hands.reconcile()["lost"] >= 1
-    job = hands.ended(identity)
+    assert driver.reconcile()["lost"] >= 1
+    job = driver.ended(identity)
     assert (job.status, job.rows) == (State.SUCCEEDED, 20)
-    assert hands.reconcile() == {"ended": 0, "unsubmitted": 0, "lost": 0}
-    assert len(hands.outputs("lost.csv")) == 1
+    assert driver.reconcile() == {"ended": 0, "unsubmitted": 0, "lost": 0}
+    assert len(driver.outputs("lost.csv")) == 1

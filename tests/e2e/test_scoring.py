@@ -12,7 +12,7 @@ import pytest
 import xgboost
 
 from dropscore.jobs.job import State, job_id
-from tests.e2e.conftest import DEMO, WAIT_SECONDS, Hands
+from tests.e2e.conftest import DEMO, WAIT_SECONDS, Driver
 
 
 def predicted(rows: list[bytes], unpacked: Path) -> np.ndarray:
@@ -25,80 +25,82 @@ def predicted(rows: list[bytes], unpacked: Path) -> np.ndarray:
     return scores
 
 
-def test_scores_equal_the_boosters_own_when_a_csv_is_dropped(hands: Hands, sample: list[bytes], tmp_path: Path) -> None:
-    job = hands.ended(hands.drop("input/sample.csv", b"\n".join(sample) + b"\n"))
+def test_scores_equal_the_boosters_own_when_a_csv_is_dropped(
+    driver: Driver, sample: list[bytes], tmp_path: Path
+) -> None:
+    job = driver.ended(driver.drop("input/sample.csv", b"\n".join(sample) + b"\n"))
 
     assert job.status is State.SUCCEEDED, job
     assert (job.rows, job.rows_scored, job.rows_rejected) == (len(sample), len(sample), 0)
-    scores = np.array(hands.read(job.output_key).split(), dtype=np.float32)
+    scores = np.array(driver.read(job.output_key).split(), dtype=np.float32)
     assert np.array_equal(scores, predicted(sample, tmp_path))
-    described = hands.batch_jobs(job.job_id)
+    described = driver.batch_jobs(job.job_id)
     assert [one["status"] for one in described] == ["SUCCEEDED"]
 
 
-def test_memory_stays_small_when_a_file_needs_many_bodies(hands: Hands, sample: list[bytes]) -> None:
+def test_memory_stays_small_when_a_file_needs_many_bodies(driver: Driver, sample: list[bytes]) -> None:
     rows = sample * (30_000_000 // sum(map(len, sample)))
-    job = hands.ended(hands.drop("input/many.csv", b"\n".join(rows) + b"\n"))
+    job = driver.ended(driver.drop("input/many.csv", b"\n".join(rows) + b"\n"))
 
     assert (job.status, job.rows) == (State.SUCCEEDED, len(rows))
-    kept = json.loads((hands.cloud.home / "shim" / "jobs.json").read_text())
+    kept = json.loads((driver.cloud.home / "shim" / "jobs.json").read_text())
     peaks = [one["attempts"][-1]["peak_bytes"] for one in kept if one["parent"] == job.array_job_id]
     assert len(peaks) == job.shards > 5
     assert all(10_000_000 < peak < 150_000_000 for peak in peaks)
 
 
-def test_one_output_exists_when_the_same_event_comes_again(hands: Hands, sample: list[bytes]) -> None:
+def test_one_output_exists_when_the_same_event_comes_again(driver: Driver, sample: list[bytes]) -> None:
     body = b"\n".join(sample[:20]) + b"\n"
-    put = hands.client("s3").put_object(Bucket=hands.bucket, Key="input/twice.csv", Body=body)
-    identity = job_id(hands.bucket, "input/twice.csv", put["VersionId"])
+    put = driver.client("s3").put_object(Bucket=driver.bucket, Key="input/twice.csv", Body=body)
+    identity = job_id(driver.bucket, "input/twice.csv", put["VersionId"])
     thing = {"key": "input/twice.csv", "version-id": put["VersionId"], "size": len(body)}
-    event = {"source": "aws.s3", "detail": {"bucket": {"name": hands.bucket}, "object": thing}}
+    event = {"source": "aws.s3", "detail": {"bucket": {"name": driver.bucket}, "object": thing}}
 
     for _ in range(2):
-        answer = hands.client("lambda").invoke(
-            FunctionName=hands.cloud.outputs["SubmitFunctionName"], Payload=json.dumps(event)
+        answer = driver.client("lambda").invoke(
+            FunctionName=driver.cloud.outputs["SubmitFunctionName"], Payload=json.dumps(event)
         )
         assert "FunctionError" not in answer, answer["Payload"].read()
 
-    assert hands.ended(identity).status is State.SUCCEEDED
-    assert len(hands.outputs("twice.csv")) == 1
-    assert all(one["status"] == "SUCCEEDED" for one in hands.batch_jobs(identity))
+    assert driver.ended(identity).status is State.SUCCEEDED
+    assert len(driver.outputs("twice.csv")) == 1
+    assert all(one["status"] == "SUCCEEDED" for one in driver.batch_jobs(identity))
 
 
 @pytest.mark.parametrize(
     "name",
     ["folder/deeper/file.csv", "two words.csv", "a+b.csv", "50%25 & more.csv", "größe-数据.csv", "UPPER.CSV"],
 )
-def test_scored_when_the_key_is_odd(hands: Hands, sample: list[bytes], name: str) -> None:
-    job = hands.ended(hands.drop(f"input/{name}", b"\n".join(sample[:3]) + b"\n"))
+def test_scored_when_the_key_is_odd(driver: Driver, sample: list[bytes], name: str) -> None:
+    job = driver.ended(driver.drop(f"input/{name}", b"\n".join(sample[:3]) + b"\n"))
 
     assert job.status is State.SUCCEEDED, job
     assert job.file == f"input/{name}"
-    assert len(hands.read(job.output_key).splitlines()) == 3
+    assert len(driver.read(job.output_key).splitlines()) == 3
 
 
-def test_rejected_by_row_number_when_a_cell_is_no_number(hands: Hands, sample: list[bytes]) -> None:
+def test_rejected_by_row_number_when_a_cell_is_no_number(driver: Driver, sample: list[bytes]) -> None:
     rows = sample[:10]
     rows[6] = rows[6].replace(rows[6].split(b",")[4], b"xyzzy-secret", 1)
-    job = hands.ended(hands.drop("input/bad.csv", b"\n".join(rows) + b"\n"))
+    job = driver.ended(driver.drop("input/bad.csv", b"\n".join(rows) + b"\n"))
 
     assert job.status in {State.REJECTED, State.FAILED}
     assert job.code
     assert "row 7" in (job.message or "")
-    assert hands.outputs("bad.csv") == []
+    assert driver.outputs("bad.csv") == []
     assert "xyzzy" not in repr(job)
-    logs = [file for file in hands.cloud.home.rglob("*.log") if b"xyzzy" in file.read_bytes()]
+    logs = [file for file in driver.cloud.home.rglob("*.log") if b"xyzzy" in file.read_bytes()]
     assert logs == []
 
 
-def test_ignored_when_it_is_hidden_or_lies_elsewhere(hands: Hands, sample: list[bytes]) -> None:
+def test_ignored_when_it_is_hidden_or_lies_elsewhere(driver: Driver, sample: list[bytes]) -> None:
     body = b"\n".join(sample[:2]) + b"\n"
-    ignored = [hands.drop(key, body) for key in ("input/.notes.csv", "input/folder/", "other/file.csv", "file.csv")]
-    hands.ended(hands.drop("input/after.csv", body))
+    ignored = [driver.drop(key, body) for key in ("input/.notes.csv", "input/folder/", "other/file.csv", "file.csv")]
+    driver.ended(driver.drop("input/after.csv", body))
 
-    log = hands.cloud.home / "logs" / "emulator.log"
+    log = driver.cloud.home / "logs" / "emulator.log"
     deadline = time.monotonic() + WAIT_SECONDS
     while log.read_text().count('"event": "ignored"') < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
     assert '"key": "input/.notes.csv"' in log.read_text()  # the rule's prefix keeps the other folders' events away
-    assert [hands.find(identity) for identity in ignored] == [None] * 4
+    assert [driver.find(identity) for identity in ignored] == [None] * 4

@@ -18,7 +18,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.e2e.conftest import ROOT, Hands
+from tests.e2e.conftest import ROOT, Driver
 from tests.e2e.test_processes import LISTENING, PROC, belonging_to
 
 needs_proc = pytest.mark.skipif(not (PROC / "self").exists(), reason="needs /proc to find the ports")
@@ -34,10 +34,10 @@ def ports(home: Path) -> set[int]:
 
 
 @pytest.fixture(scope="module")
-def known(hands: Hands, sample: list[bytes]) -> dict[str, Any]:
+def known(driver: Driver, sample: list[bytes]) -> dict[str, Any]:
     """More than the ports: names of everything, and root's access key. A function has run, so its role is known."""
-    job = hands.ended(hands.drop("input/private.csv", b"\n".join(sample[:5]) + b"\n"))
-    cloud, functions = hands.cloud, hands.client("lambda")
+    job = driver.ended(driver.drop("input/private.csv", b"\n".join(sample[:5]) + b"\n"))
+    cloud, functions = driver.cloud, driver.client("lambda")
     function = next(one for one in functions.list_functions()["Functions"] if "Submit" in one["FunctionName"])
     kept = json.loads((cloud.home / "shim.json").read_text())["resources"]
     names = {one["type"]: one["name"] for one in kept}
@@ -48,7 +48,7 @@ def known(hands: Hands, sample: list[bytes]) -> dict[str, Any]:
         "home": str(cloud.home),
         "files": [str(file) for file in cloud.home.rglob("*") if file.is_file()],
         "pids": belonging_to(cloud.home),
-        "bucket": hands.bucket,
+        "bucket": driver.bucket,
         "key": job.output_key,
         "table": cloud.outputs["JobsTableName"],
         "function_arn": function["FunctionArn"],
@@ -61,9 +61,9 @@ def known(hands: Hands, sample: list[bytes]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def reachable_folder(hands: Hands) -> Iterator[None]:
+def reachable_folder(driver: Driver) -> Iterator[None]:
     """Nothing above the cloud's folder keeps others out of it."""
-    above = [folder for folder in hands.cloud.home.parents if not folder.stat().st_mode & 0o001]
+    above = [folder for folder in driver.cloud.home.parents if not folder.stat().st_mode & 0o001]
     modes = {folder: folder.stat().st_mode for folder in above}
     for folder in above:
         folder.chmod(0o755)
@@ -85,8 +85,8 @@ def test_another_user_gets_nothing(known: dict[str, Any]) -> None:
 
 
 @needs_proc
-def test_no_other_port_is_open_and_the_models_only_serves(hands: Hands, known: dict[str, Any]) -> None:
-    (model,) = ports(hands.cloud.home) - {known["emulator_port"], known["shim_port"]}
+def test_no_other_port_is_open_and_the_models_only_serves(driver: Driver, known: dict[str, Any]) -> None:
+    (model,) = ports(driver.cloud.home) - {known["emulator_port"], known["shim_port"]}
 
     def answer(method: str, path: str) -> int:
         with closing(http.client.HTTPConnection("127.0.0.1", model, timeout=20)) as connection:
@@ -100,8 +100,8 @@ def test_no_other_port_is_open_and_the_models_only_serves(hands: Hands, known: d
 
 
 @needs_proc
-def test_no_secret_is_in_a_command_line_or_a_readable_folder(hands: Hands) -> None:
-    cloud = hands.cloud
+def test_no_secret_is_in_a_command_line_or_a_readable_folder(driver: Driver) -> None:
+    cloud = driver.cloud
     told = b"".join((PROC / str(pid) / "cmdline").read_bytes() for pid in belonging_to(cloud.home))
     assert cloud.root["aws_secret_access_key"].encode() not in told
     assert cloud.home.stat().st_mode & 0o077 == 0
@@ -114,34 +114,34 @@ def test_no_secret_is_in_a_command_line_or_a_readable_folder(hands: Hands) -> No
 @pytest.mark.parametrize(
     "page", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example:80"}], ids=str
 )
-def test_a_web_page_of_the_owner_gets_nothing(hands: Hands, service: str, path: str, page: dict[str, str]) -> None:
+def test_a_web_page_of_the_owner_gets_nothing(driver: Driver, service: str, path: str, page: dict[str, str]) -> None:
     """Not even with a signature, which it cannot have."""
-    assert answered(hands, service, path, {}) == (200, None)
-    assert answered(hands, service, path, page) == (403, None)
+    assert answered(driver, service, path, {}) == (200, None)
+    assert answered(driver, service, path, page) == (403, None)
 
 
-def answered(hands: Hands, service: str, path: str, page: dict[str, str]) -> tuple[int, str | None]:
+def answered(driver: Driver, service: str, path: str, page: dict[str, str]) -> tuple[int, str | None]:
     """The status that root gets, and which pages may read the answer."""
-    url = hands.cloud.shim_url if service == "batch" else hands.cloud.endpoint_url
+    url = driver.cloud.shim_url if service == "batch" else driver.cloud.endpoint_url
     request = AWSRequest(method="GET", url=url + path, headers=dict(page))
-    SigV4Auth(Credentials(*hands.cloud.root.values()), service, "us-east-1").add_auth(request)
+    SigV4Auth(Credentials(*driver.cloud.root.values()), service, "us-east-1").add_auth(request)
     with closing(http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)) as connection:
         connection.request("GET", path, headers={**dict(request.headers), **page})
         answer = connection.getresponse()
         return answer.status, answer.headers.get("Access-Control-Allow-Origin")
 
 
-def test_the_owner_gets_in_by_the_printed_credentials(hands: Hands) -> None:
-    environment = {"PATH": os.environ["PATH"], **hands.cloud.environment()}
+def test_the_owner_gets_in_by_the_printed_credentials(driver: Driver) -> None:
+    environment = {"PATH": os.environ["PATH"], **driver.cloud.environment()}
     program = "import boto3; print([b['Name'] for b in boto3.client('s3').list_buckets()['Buckets']])"
     done = subprocess.run([sys.executable, "-c", program], env=environment, cwd=ROOT, capture_output=True, text=True)
-    assert hands.bucket in done.stdout, done.stderr
+    assert driver.bucket in done.stdout, done.stderr
 
 
-def test_a_state_is_on_disk_soon_after_it_changed(hands: Hands, sample: list[bytes]) -> None:
-    job = hands.ended(hands.drop("input/kept.csv", b"\n".join(sample[:5]) + b"\n"))
+def test_a_state_is_on_disk_soon_after_it_changed(driver: Driver, sample: list[bytes]) -> None:
+    job = driver.ended(driver.drop("input/kept.csv", b"\n".join(sample[:5]) + b"\n"))
     deadline = time.monotonic() + 10
-    kept = hands.cloud.home / "emulator" / "dynamodb.json"
+    kept = driver.cloud.home / "emulator" / "dynamodb.json"
     while f'"{job.output_key}"' not in kept.read_text() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert f'"{job.output_key}"' in kept.read_text()

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from local.shim.batch.attempt import substituted
+from local.shim.batch.attempt import substitute
 from local.shim.batch.job import Job
 from local.shim.batch.queue import HOST_LOST, Jobs
 from local.shim.batch.retry import Outcome, RetryStrategy, Rule
-from local.shim.batch.submission import requested
+from local.shim.batch.submission import create_jobs
 from local.shim.resources import JobDefinition, Queue
 from tests.faults.processes import PATIENCE_SECONDS, Process
 from tests.faults.schedule import Answer, Call
@@ -65,7 +65,7 @@ class Batch:
 
     def answer(self, call: Call) -> Answer:
         """SubmitJob."""
-        jobs = requested(json.loads(call.body), self.definition, Queue(arn=QUEUE, has_shares=True))
+        jobs = create_jobs(json.loads(call.body), self.definition, Queue(arn=QUEUE, has_shares=True))
         self._jobs.add(jobs)
         said = {"jobId": jobs[0].id, "jobArn": jobs[0].arn, "jobName": jobs[0].name}
         return Answer(200, {"Content-Type": "application/json"}, json.dumps(said).encode())
@@ -108,7 +108,7 @@ class Batch:
         environment = {"AWS_BATCH_JOB_ID": job.id, "AWS_BATCH_JOB_ATTEMPT": str(len(job.attempts)), **job.environment}
         if job.array_index is not None:
             environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.array_index)
-        process = self._start(substituted(job.command, job.parameters), environment)
+        process = self._start(substitute(job.command, job.parameters), environment)
         self._jobs.move(job, "RUNNING")
         if not self._is_over(process):
             return Outcome(None, status_reason=HOST_LOST)

@@ -128,7 +128,8 @@ class Laboratory:
     def _invoke(self, function: str, events: list[dict[str, Any]]) -> None:
         for _ in range(EVENT_TRIES):
             started = [
-                (self._start(function, {"handler": f"lambdas.{function}.handler", "event": e}), e) for e in events
+                (self._start(function, {"handler": f"lambdas.scoring.{function}.handler", "event": event}), event)
+                for event in events
             ]
             for process, _event in started:
                 process.wait()

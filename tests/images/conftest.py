@@ -1,5 +1,5 @@
 """The built worker image works in the same embedded cloud as the end-to-end tests do."""
 
-from tests.e2e.conftest import cloud, hands, sample
+from tests.e2e.conftest import cloud, driver, sample
 
-__all__ = ["cloud", "hands", "sample"]
+__all__ = ["cloud", "driver", "sample"]

@@ -16,8 +16,8 @@ import pytest
 from dropscore.clock import now
 from dropscore.jobs.job import Job, State
 from dropscore.jobs.routes import output_key
-from local.run import deployment
-from tests.e2e.conftest import Hands
+from local.one_shot import deployment
+from tests.e2e.conftest import Driver
 from tests.stacks.building import build_templates, only
 
 IMAGE = os.environ.get("DROPSCORE_WORKER_IMAGE", "")
@@ -48,12 +48,12 @@ print(json.dumps(found))
 pytestmark = pytest.mark.skipif(not IMAGE, reason="DROPSCORE_WORKER_IMAGE names no built image to run")
 
 
-def _environment(hands: Hands) -> dict[str, str]:
-    """The job definition's environment, Batch's variables, the worker role's credentials, and the cloud's address."""
-    kept = json.loads((hands.cloud.home / "shim.json").read_text())["resources"]
+def _environment(driver: Driver) -> dict[str, str]:
+    """The deployed job definition's own, Batch's words, the worker role's credentials, and where the cloud is."""
+    kept = json.loads((driver.cloud.home / "shim.json").read_text())["resources"]
     (definition,) = [one["properties"] for one in kept if one["type"] == "AWS::Batch::JobDefinition"]
     container = definition["ContainerProperties"]
-    session = hands.client("sts").assume_role(RoleArn=container["JobRoleArn"], RoleSessionName="image")["Credentials"]
+    session = driver.client("sts").assume_role(RoleArn=container["JobRoleArn"], RoleSessionName="image")["Credentials"]
     return {
         **{pair["Name"]: pair["Value"] for pair in container["Environment"]},
         "AWS_BATCH_JOB_ID": "image",
@@ -63,8 +63,8 @@ def _environment(hands: Hands) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": session["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
         "AWS_SESSION_TOKEN": session["SessionToken"],
-        "AWS_ENDPOINT_URL": hands.cloud.endpoint_url,
-        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": hands.cloud.shim_url,
+        "AWS_ENDPOINT_URL": driver.cloud.endpoint_url,
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": driver.cloud.shim_url,
     }
 
 
@@ -104,10 +104,10 @@ def on_instances(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     )
 
 
-def _claimed(hands: Hands, name: str, body: bytes, shards: int = 1) -> Job:
-    """A job that the cloud does not start, because its file is not a .csv: only the container under test runs it."""
+def _claimed(driver: Driver, name: str, body: bytes, shards: int = 1) -> Job:
+    """A job that the cloud itself does not take: its file is no .csv, so only the container under test works at it."""
     key = f"input/{name}.txt"
-    version = hands.client("s3").put_object(Bucket=hands.bucket, Key=key, Body=body)["VersionId"]
+    version = driver.client("s3").put_object(Bucket=driver.bucket, Key=key, Body=body)["VersionId"]
     submitted_at = now()
     job = Job(
         job_id=name.ljust(32, "0"),
@@ -123,33 +123,33 @@ def _claimed(hands: Hands, name: str, body: bytes, shards: int = 1) -> Job:
         shards=shards,
         shard_bytes=-(-len(body) // shards),
     )
-    assert deployment(hands.cloud).table.claim(job)
+    assert deployment(driver.cloud).table.claim(job)
     return job
 
 
-def test_image_scores_a_file_without_any_right_but_its_roles(hands: Hands, sample: list[bytes]) -> None:
-    job = _claimed(hands, "image", b"\n".join(sample) + b"\n")
-    done = _run(_environment(hands), "score", "--job-id", job.job_id)
+def test_image_scores_a_file_without_any_right_but_its_roles(driver: Driver, sample: list[bytes]) -> None:
+    job = _claimed(driver, "image", b"\n".join(sample) + b"\n")
+    done = _run(_environment(driver), "score", "--job-id", job.job_id)
     assert done.returncode == 0, done
-    ended = hands.ended(job.job_id)
+    ended = driver.ended(job.job_id)
     assert (ended.status, ended.rows) == (State.SUCCEEDED, len(sample))
-    assert [line["Rows"] for line in _events(done, "measured") if "Rows" in line] == [len(sample)]
-    usual = hands.ended(hands.drop("input/usual.csv", b"\n".join(sample) + b"\n"))
-    assert hands.read(ended.output_key) == hands.read(usual.output_key)
+    assert [line["Rows"] for line in _said(done, "measured") if "Rows" in line] == [len(sample)]
+    usual = driver.ended(driver.drop("input/usual.csv", b"\n".join(sample) + b"\n"))
+    assert driver.read(ended.output_key) == driver.read(usual.output_key)
 
 
 def test_image_scores_a_file_as_a_job_on_instances(
-    hands: Hands, sample: list[bytes], on_instances: tuple[str, ...]
+    driver: Driver, sample: list[bytes], on_instances: tuple[str, ...]
 ) -> None:
-    job = _claimed(hands, "instances", b"\n".join(sample) + b"\n")
-    environment = _environment(hands)
+    job = _claimed(driver, "instances", b"\n".join(sample) + b"\n")
+    environment = _environment(driver)
     del environment["AWS_REGION"]  # which Fargate sets and the ECS agent of an instance does not
     done = _run(environment, "score", "--job-id", job.job_id, options=on_instances)
     assert done.returncode == 0, done
-    ended = hands.ended(job.job_id)
+    ended = driver.ended(job.job_id)
     assert (ended.status, ended.rows) == (State.SUCCEEDED, len(sample))
-    usual = hands.ended(hands.drop("input/usual.csv", b"\n".join(sample) + b"\n"))
-    assert hands.read(ended.output_key) == hands.read(usual.output_key)
+    usual = driver.ended(driver.drop("input/usual.csv", b"\n".join(sample) + b"\n"))
+    assert driver.read(ended.output_key) == driver.read(usual.output_key)
 
 
 def test_on_instances_the_image_may_write_to_its_scratch_and_run_nothing_there(on_instances: tuple[str, ...]) -> None:
@@ -165,31 +165,31 @@ def test_on_instances_the_image_may_write_to_its_scratch_and_run_nothing_there(o
     }, done
 
 
-def test_image_scores_shards_and_publishes_them(hands: Hands, sample: list[bytes]) -> None:
-    job = _claimed(hands, "shards", b"\n".join(sample) + b"\n", shards=3)
-    environment = _environment(hands)
+def test_image_scores_shards_and_publishes_them(driver: Driver, sample: list[bytes]) -> None:
+    job = _claimed(driver, "shards", b"\n".join(sample) + b"\n", shards=3)
+    environment = _environment(driver)
     for index in ("2", "0", "1"):
         done = _run({**environment, "AWS_BATCH_JOB_ARRAY_INDEX": index}, "score", "--job-id", job.job_id)
         assert done.returncode == 0, done
-    assert hands.outputs("shards.txt") == []
+    assert driver.outputs("shards.txt") == []
     done = _run(environment, "publish", "--job-id", job.job_id)
     assert done.returncode == 0, done
-    ended = hands.ended(job.job_id)
+    ended = driver.ended(job.job_id)
     assert (ended.status, ended.rows, ended.shards_done) == (State.SUCCEEDED, len(sample), 3)
-    usual = hands.ended(hands.drop("input/usual.csv", b"\n".join(sample) + b"\n"))
-    assert hands.read(ended.output_key) == hands.read(usual.output_key)
+    usual = driver.ended(driver.drop("input/usual.csv", b"\n".join(sample) + b"\n"))
+    assert driver.read(ended.output_key) == driver.read(usual.output_key)
 
 
-def test_image_tells_batch_that_a_bad_row_is_final(hands: Hands, sample: list[bytes]) -> None:
-    job = _claimed(hands, "bad", sample[0] + b"\nnot a row\n")
-    done = _run(_environment(hands), "score", "--job-id", job.job_id)
+def test_image_tells_batch_that_a_bad_row_is_final(driver: Driver, sample: list[bytes]) -> None:
+    job = _claimed(driver, "bad", sample[0] + b"\nnot a row\n")
+    done = _run(_environment(driver), "score", "--job-id", job.job_id)
     assert done.returncode == 10, done
-    ended = hands.ended(job.job_id)
+    ended = driver.ended(job.job_id)
     assert (ended.status, ended.code) == (State.REJECTED, "WRONG_COLUMN_COUNT")
     assert "not a row" not in done.stdout + done.stderr
 
 
-def test_image_is_not_root_and_has_no_dropscore_command(hands: Hands) -> None:
+def test_image_is_not_root_and_has_no_command_line_of_ours(driver: Driver) -> None:
     inspected = subprocess.run(
         [*ENGINE, "image", "inspect", "--format", "{{.Config.User}}", IMAGE], capture_output=True, text=True, check=True
     )

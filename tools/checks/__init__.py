@@ -1,1 +1,1 @@
-"""What a security review would run: offline, over templates, Dockerfiles and code; see docs/checks.md."""
+"""Offline security checks of templates, Dockerfiles and code; see docs/checks.md."""

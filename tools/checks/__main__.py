@@ -1,4 +1,4 @@
-"""`python -m tools.checks [--all] [CHECKER…]`: 0 where all is clean or explained, 1 for findings, 2 for faults."""
+"""`python -m tools.checks [--all] [CHECKER…]`: exits 0 if all findings are accepted, 1 if not, 2 for faults."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tools.checks.checkers.secrets import BASELINE, write_baseline
 from tools.checks.findings import CheckError, read_accepted, unexplained, unneeded
-from tools.checks.matrix import every, sample
+from tools.checks.matrix import all_combinations, sample
 from tools.checks.running import CHECKERS, Outcome, run_checkers, tree
 
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     names = chosen.checkers or list(CHECKERS)
     try:
-        outcomes = run_checkers(names, every() if chosen.all else sample())
+        outcomes = run_checkers(names, all_combinations() if chosen.all else sample())
         return 1 if _report(outcomes, names) else 0
     except CheckError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -28,20 +28,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.checks", description="See docs/checks.md.")
-    parser.add_argument("--all", action="store_true", help="every combination of settings instead of a sample")
-    parser.add_argument("--write-baseline", action="store_true", help=f"write {BASELINE} anew, and check nothing")
+    parser.add_argument("--all", action="store_true", help="check every combination of settings instead of a sample")
+    parser.add_argument("--write-baseline", action="store_true", help=f"rewrite {BASELINE} without running checks")
     parser.add_argument("checkers", nargs="*", type=_checker, metavar="CHECKER", help=", ".join(CHECKERS))
     return parser
 
 
 def _checker(name: str) -> str:
     if name not in CHECKERS:
-        raise argparse.ArgumentTypeError(f"no checker {name}; there are {', '.join(CHECKERS)}")
+        raise argparse.ArgumentTypeError(f"unknown checker {name!r}; available: {', '.join(CHECKERS)}")
     return name
 
 
 def _report(outcomes: Sequence[Outcome], names: Sequence[str]) -> int:
-    """Print what was found, and say how much of it nobody has explained."""
+    """Print the findings; returns the number that need work."""
     accepted = read_accepted()
     findings = [finding for outcome in outcomes for finding in outcome.findings]
     for outcome in outcomes:
@@ -50,8 +50,8 @@ def _report(outcomes: Sequence[Outcome], names: Sequence[str]) -> int:
     for finding in left:
         print(f"{finding.checker} {finding.rule} at {finding.place} ({finding.origin or 'tree'}): {finding.message}")
     for entry in spare:
-        print(f"accepted.toml: {entry.checker} {entry.rule} at {entry.place} excuses nothing any more: take it out")
-    print(f"{len(set(findings)) - len(left)} accepted, {len(left)} unexplained, {len(spare)} acceptances too many")
+        print(f"accepted.toml: {entry.checker} {entry.rule} at {entry.place} matches no finding; remove it")
+    print(f"{len(set(findings)) - len(left)} accepted, {len(left)} not accepted, {len(spare)} unneeded acceptances")
     return len(left) + len(spare)
 
 

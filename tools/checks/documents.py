@@ -1,4 +1,4 @@
-"""Every policy in an assembly, of whatever kind, with concrete ARNs."""
+"""Every policy in an assembly, with concrete ARNs."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from tools.checks.subject import Assembly
 
 @dataclass(frozen=True)
 class Document:
-    """One policy, and the resource that it stands in."""
+    """A policy and the resource that contains it."""
 
     place: str
     origin: str
     statements: tuple[dict[str, Any], ...]
 
     @property
-    def is_of_identity(self) -> bool:
-        """Whether it says what someone may do; other policies say what may be done with the resource they are at."""
+    def is_identity_policy(self) -> bool:
+        """Whether this is an identity policy; the others are resource policies."""
         return not any("Principal" in statement for statement in self.statements)
 
 
 def documents(assemblies: Iterable[Assembly]) -> list[Document]:
-    """Each policy once, though many combinations hold it."""
+    """The distinct policies of all assemblies."""
     found: dict[str, Document] = {}
     for assembly in assemblies:
         for document in _documents(assembly):
@@ -47,7 +47,7 @@ def _documents(assembly: Assembly) -> Iterator[Document]:
                 yield Document(
                     f"{template.stack}/{name}",
                     assembly.label,
-                    tuple(_completed(each, account, template.stack, name, resource["Type"]) for each in rendered),
+                    tuple(_completed(entry, account, template.stack, name, resource["Type"]) for entry in rendered),
                 )
 
 
@@ -57,19 +57,21 @@ def _policies(value: Any) -> Iterator[list[Any]]:
         case {"Statement": statements}:
             yield listed(statements)
         case dict():
-            for each in value.values():
-                yield from _policies(each)
+            for item in value.values():
+                yield from _policies(item)
         case list():
-            for each in value:
-                yield from _policies(each)
+            for item in value:
+                yield from _policies(item)
         case str() if '"Statement"' in value:
             yield from _policies(json.loads(value))
 
 
-def _completed(statement: dict[str, Any], account: Account, stack: str, name: str, kind: str) -> dict[str, Any]:
-    """A trust policy names no resource, and a key's policy names `*`: both mean the one that they stand at."""
+def _completed(
+    statement: dict[str, Any], account: Account, stack: str, name: str, resource_type: str
+) -> dict[str, Any]:
+    """Add the resource: trust policies name none and key policies name `*`, and both mean their own resource."""
     if "Resource" not in statement and "NotResource" not in statement:
         return {**statement, "Resource": account.arn(name, stack)}
-    if kind == "AWS::KMS::Key" and statement.get("Resource") == "*":
+    if resource_type == "AWS::KMS::Key" and statement.get("Resource") == "*":
         return {**statement, "Resource": account.arn(name, stack)}
     return statement

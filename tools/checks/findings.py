@@ -1,4 +1,4 @@
-"""What checkers find, and what was looked at and accepted with a reason."""
+"""The checkers' findings, and the findings accepted with a reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHORTEST_REASON = 40
 
 
 class CheckError(Exception):
-    """A checker could not do its work."""
+    """A checker failed to run."""
 
 
 @dataclass(frozen=True, order=True)
@@ -21,10 +21,10 @@ class Finding:
     checker: str
     rule: str
     place: str
-    """`Stack/Resource`, or a file of the tree."""
+    """`Stack/Resource`, or a file of the repository."""
     message: str = field(compare=False)
     origin: str = field(default="", compare=False)
-    """The combination of settings in which it was first seen."""
+    """The first combination of settings with this finding."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Acceptance:
     reason: str
 
     def covers(self, finding: Finding) -> bool:
-        """Whether it is of this checker, rule and place; the last two may hold `*`."""
+        """Whether checker, rule and place match; rule and place may contain `*`."""
         here = fnmatchcase(finding.rule, self.rule) and fnmatchcase(finding.place, self.place)
         return here and self.checker == finding.checker
 
@@ -44,16 +44,18 @@ def read_accepted(path: Path = ACCEPTED) -> list[Acceptance]:
     read = [Acceptance(**entry) for entry in tomllib.loads(path.read_text())["accepted"]]
     for entry in read:
         if len(entry.reason) < SHORTEST_REASON:
-            raise CheckError(f"{path.name}: {entry.rule} at {entry.place}: give a reason that a reviewer can judge")
+            raise CheckError(
+                f"{path.name}: {entry.rule} at {entry.place}: the reason is too short; say why it is acceptable"
+            )
     return read
 
 
 def unexplained(findings: Iterable[Finding], accepted: Sequence[Acceptance]) -> list[Finding]:
-    """Those that no acceptance covers, each once."""
-    return sorted({each for each in findings if not any(entry.covers(each) for entry in accepted)})
+    """The distinct findings that no acceptance covers."""
+    return sorted({finding for finding in findings if not any(entry.covers(finding) for entry in accepted)})
 
 
 def unneeded(findings: Sequence[Finding], accepted: Iterable[Acceptance], checkers: Iterable[str]) -> list[Acceptance]:
-    """Acceptances for `checkers` that cover nothing: what they excuse is mended, so they go."""
+    """Acceptances for `checkers` that cover no finding any more; remove them."""
     ran = set(checkers)
     return [entry for entry in accepted if entry.checker in ran and not any(map(entry.covers, findings))]

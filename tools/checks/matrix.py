@@ -1,4 +1,4 @@
-"""Which combinations of settings are checked. Each setting that is a choice takes part by itself."""
+"""The combinations of settings to check. Every setting with a fixed set of values is included automatically."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ MODELS: Mapping[str, Mapping[str, object]] = {
         "routes.scaled.model": "scaled",
     },
 }
-"""With many, there is one of each kind: asleep, serverless, and scaled with its rows captured."""
-WHOLE = ("network.mode", "worker.compute", "models", "deploy.images")
-"""With --all, every combination of these."""
+"""`many` has one model of each hosting option: scaled to zero, serverless, and scaled with capture."""
+FULLY_COMBINED = ("network.mode", "worker.compute", "models", "deploy.images")
+"""With --all, every combination of these settings is checked."""
 CANDIDATES = 1000
 
 Combination = Mapping[str, Any]
@@ -41,12 +41,12 @@ Pair = tuple[tuple[str, object], tuple[str, object]]
 
 
 def dimensions() -> dict[str, tuple[Any, ...]]:
-    """Every choice, its default first."""
+    """The values of every such setting, its default first."""
     found = {
         f"{section}.{name}": _default_first(field.default, _values(field.annotation))
-        for section, kind in SECTIONS.items()
+        for section, model in SECTIONS.items()
         if section not in ("", "models", "routes")
-        for name, field in kind.model_fields.items()
+        for name, field in model.model_fields.items()
         if _values(field.annotation)
     }
     return {**found, "models": tuple(MODELS)}
@@ -54,31 +54,31 @@ def dimensions() -> dict[str, tuple[Any, ...]]:
 
 # All combinations are thousands, and one costs a third of a second. --all finds faults that need three values.
 def sample() -> list[Combination]:
-    """A few, the defaults first, in which any two values of two settings meet if they may."""
+    """A small sample, the defaults first, that contains every valid pair of values of two settings."""
     candidates = list(_candidates())
     chosen = [candidates[0]]
     missing = set().union(*map(_pairs, candidates)) - _pairs(chosen[0])
     while missing:
-        best = max(candidates, key=lambda each: len(_pairs(each) & missing))
+        best = max(candidates, key=lambda candidate: len(_pairs(candidate) & missing))
         chosen.append(best)
         missing -= _pairs(best)
     return chosen
 
 
-def every() -> list[Combination]:
-    """The sample, and all combinations of the settings that change most, among which the others' values are spread."""
+def all_combinations() -> list[Combination]:
+    """The sample and every combination of FULLY_COMBINED; the other settings' values vary over them."""
     few = sample()
     whole = []
     choices = dimensions()
-    for number, values in enumerate(itertools.product(*(choices[name] for name in WHOLE))):
-        wanted = dict(zip(WHOLE, values, strict=True))
-        spread, plain = {**few[number % len(few)], **wanted}, {**few[0], **wanted}
+    for number, values in enumerate(itertools.product(*(choices[name] for name in FULLY_COMBINED))):
+        fixed = dict(zip(FULLY_COMBINED, values, strict=True))
+        spread, plain = {**few[number % len(few)], **fixed}, {**few[0], **fixed}
         whole.append(spread if _is_possible(spread) else plain)
-    return few + [each for each in whole if _is_possible(each) and each not in few]
+    return few + [combination for combination in whole if _is_possible(combination) and combination not in few]
 
 
 def label(combination: Combination) -> str:
-    """Short, unique, fit for the name of a folder: what differs from the defaults."""
+    """A short, unique folder name: the values that differ from the defaults."""
     words = [_word(name, value) for name, value in combination.items() if value != dimensions()[name][0]]
     return ",".join(words) or "defaults"
 
@@ -104,7 +104,7 @@ def _word(name: str, value: object) -> str:
 
 
 def _candidates() -> Iterator[Combination]:
-    """The defaults, then possible ones by chance, the same each time."""
+    """The defaults, then valid random combinations, the same in every run."""
     choices, chance = dimensions(), random.Random(0)
     yield {name: values[0] for name, values in choices.items()}
     for _ in range(CANDIDATES):

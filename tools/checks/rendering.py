@@ -1,4 +1,4 @@
-"""A template's values as they would be in an account: names and ARNs in the place of references."""
+"""Renders a template's values as in an account: references become names and ARNs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ REF_IS_ARN = re.compile(
 
 
 class Account:
-    """The stacks of one assembly as if they were deployed."""
+    """The stacks of an assembly, rendered as if they were deployed."""
 
     def __init__(self, templates: Mapping[str, dict[str, Any]]) -> None:
         self._templates = templates
@@ -66,7 +66,7 @@ class Account:
         return cls({template.stack: template.content for template in assembly.templates})
 
     def render(self, value: Any, stack: str) -> Any:
-        """`value`, which stands in the template of `stack`, with no reference left in it."""
+        """Replace all references in `value`, a part of the template of `stack`. Raises CheckError."""
         match value:
             case {"Ref": str(name)}:
                 return PSEUDO[name] if name in PSEUDO else self._reference(name, stack)
@@ -78,8 +78,8 @@ class Account:
                 return separator.join(str(part) for part in self.render(parts, stack))
             case {"Fn::Split": [separator, text]}:
                 return self.render(text, stack).split(separator)
-            case {"Fn::Select": [index, of]}:
-                return self.render(of, stack)[int(index)]
+            case {"Fn::Select": [index, values]}:
+                return self.render(values, stack)[int(index)]
             case {"Fn::Sub": str(text)}:
                 return re.sub(r"\$\{([\w:.]+)\}", lambda found: self._named(found[1], stack), text)
         return self._render_parts(value, stack)
@@ -87,41 +87,43 @@ class Account:
     def _render_parts(self, value: Any, stack: str) -> Any:
         match value:
             case dict() if any(key.startswith("Fn::") for key in value):
-                raise CheckError(f"{stack}: tools/checks/rendering.py cannot render {', '.join(value)}; teach it")
+                raise CheckError(f"{stack}: tools/checks/rendering.py cannot render {', '.join(value)}; add it there")
             case dict():
-                return {key: self.render(each, stack) for key, each in value.items()}
+                return {key: self.render(item, stack) for key, item in value.items()}
             case list():
-                return [self.render(each, stack) for each in value]
+                return [self.render(item, stack) for item in value]
         return value
 
     def arn(self, name: str, stack: str) -> str:
-        kind = self._kind(name, stack)
-        if kind not in ARNS:
-            raise CheckError(f"{stack}/{name}: tools/checks/rendering.py knows no ARN of {kind}; add it to ARNS")
-        return ARNS[kind].format(name=_physical(name), uuid=_uuid(name))
+        resource_type = self._type(name, stack)
+        if resource_type not in ARNS:
+            raise CheckError(
+                f"{stack}/{name}: tools/checks/rendering.py has no ARN for {resource_type}; add it to ARNS"
+            )
+        return ARNS[resource_type].format(name=_physical(name), uuid=_uuid(name))
 
     def _attribute(self, name: str, attribute: str, stack: str) -> str:
-        if attribute == "StreamArn":  # a stream is named by its time, but parliament takes colons for new parts
+        if attribute == "StreamArn":  # a real stream name contains colons, which parliament would split on
             return f"{self.arn(name, stack)}/stream/2026"
         return self.arn(name, stack) if attribute.endswith("Arn") else _physical(name)
 
     def _reference(self, name: str, stack: str) -> str:
-        kind = self._kind(name, stack)
-        if REF_IS_ARN.fullmatch(kind):
+        resource_type = self._type(name, stack)
+        if REF_IS_ARN.fullmatch(resource_type):
             return self.arn(name, stack)
-        return _uuid(name) if kind == "AWS::KMS::Key" else _physical(name)
+        return _uuid(name) if resource_type == "AWS::KMS::Key" else _physical(name)
 
     def _named(self, name: str, stack: str) -> str:
-        """What `${name}` in a Fn::Sub stands for."""
+        """The value of `${name}` in a Fn::Sub."""
         resource, dot, attribute = name.partition(".")
         return str(self.render({"Fn::GetAtt": [resource, attribute]} if dot else {"Ref": name}, stack))
 
-    def _kind(self, name: str, stack: str) -> str:
+    def _type(self, name: str, stack: str) -> str:
         return str(self._templates[stack]["Resources"][name]["Type"])
 
     @cached_property
     def _exports(self) -> dict[str, tuple[Any, str]]:
-        """Name → the value, and the stack in whose template it stands."""
+        """Export name → the value and the stack that exports it."""
         return {
             str(self.render(output["Export"]["Name"], stack)): (output["Value"], stack)
             for stack, template in self._templates.items()

@@ -1,4 +1,4 @@
-"""Runs checkers, two at a time: those of the tree beside the synth, those of the templates after it."""
+"""Runs checkers, two at a time: those of the repository's files during the synth, those of templates after it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tools.checks.synthesis import synthesize
 
 Checker = Callable[[Subject], list[Finding]]
 
-# The longest first, which is shortest in all.
-OF_TEMPLATES: Mapping[str, Checker] = {
+# Longest first, which makes the whole run shortest.
+TEMPLATE_CHECKERS: Mapping[str, Checker] = {
     "lint": lint.check,
     "checkov": checkov.check,
     "policies": policies.check,
@@ -26,9 +26,9 @@ OF_TEMPLATES: Mapping[str, Checker] = {
     "permissions": permissions.check,
     "nag": nag.check,
 }
-OF_TREE: Mapping[str, Checker] = {"secrets": secrets.check, "bandit": code.check, "hadolint": dockerfiles.check}
-CHECKERS = {**OF_TEMPLATES, **OF_TREE}
-AT_ONCE = 2
+FILE_CHECKERS: Mapping[str, Checker] = {"secrets": secrets.check, "bandit": code.check, "hadolint": dockerfiles.check}
+CHECKERS = {**TEMPLATE_CHECKERS, **FILE_CHECKERS}
+PARALLEL = 2
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,21 @@ class Outcome:
 
 
 def run_checkers(names: Sequence[str], combinations: Sequence[Combination]) -> list[Outcome]:
-    with tempfile.TemporaryDirectory() as made, ThreadPoolExecutor(AT_ONCE) as pool:
+    with tempfile.TemporaryDirectory() as made, ThreadPoolExecutor(PARALLEL) as pool:
         subject = tree()
-        of_templates = [name for name in OF_TEMPLATES if name in names]
-        synth = pool.submit(_synth, subject, combinations, Path(made)) if of_templates else None
-        running = [pool.submit(_timed, name, subject) for name in OF_TREE if name in names]
+        template_checkers = [name for name in TEMPLATE_CHECKERS if name in names]
+        synth = pool.submit(_synth, subject, combinations, Path(made)) if template_checkers else None
+        running = [pool.submit(_timed, name, subject) for name in FILE_CHECKERS if name in names]
         outcomes = []
         if synth:
             subject, outcome = synth.result()
             outcomes.append(outcome)
-            running += [pool.submit(_timed, name, subject) for name in of_templates]
+            running += [pool.submit(_timed, name, subject) for name in template_checkers]
         return outcomes + _results(running)
 
 
 def tree() -> Subject:
-    """This repository, without templates."""
+    """This repository's files, without templates."""
     files = tracked()
     return Subject(
         dockerfiles=[file for file in files if is_dockerfile(file)],
@@ -82,4 +82,4 @@ def _timed(name: str, subject: Subject) -> Outcome:
 
 
 def _results(running: Sequence[Future[Outcome]]) -> list[Outcome]:
-    return [each.result() for each in running]
+    return [future.result() for future in running]

@@ -1,4 +1,4 @@
-"""What is checked: distinct templates out of many assemblies, and files of the tree."""
+"""The subject of the checks: distinct templates of many assemblies, and the repository's files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.checks.findings import CheckError
 from tools.checks.programs import ROOT
 
 SUFFIX = ".template.json"
-MADE_OF_HASHES = ("uv.lock", "package-lock.json", "requirements.txt", "bootstrap.txt", ".secrets.baseline")
+HASH_FILES = ("uv.lock", "package-lock.json", "requirements.txt", "bootstrap.txt", ".secrets.baseline")
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Assembly:
 
 @dataclass(frozen=True)
 class Subject:
-    """Everything that the checkers look at."""
+    """Everything that the checkers examine."""
 
     assemblies: Sequence[Assembly] = ()
     folder: Path = Path()
-    """Holds the distinct templates, in folders by the name of the combination that first had them."""
+    """The distinct templates, in folders named after the first combination with each."""
     templates: Sequence[Template] = ()
     root: Path = ROOT
     dockerfiles: Sequence[Path] = ()
@@ -58,7 +58,7 @@ class Subject:
 
 
 def distinct(assemblies: Iterable[Assembly], folder: Path) -> list[Template]:
-    """Each different template once, copied into `folder`: most combinations share most stacks."""
+    """Copy each distinct template into `folder` once; most combinations share most stacks."""
     seen: set[str] = set()
     found = []
     for assembly in assemblies:
@@ -75,7 +75,7 @@ def distinct(assemblies: Iterable[Assembly], folder: Path) -> list[Template]:
 
 
 def tracked(root: Path = ROOT) -> list[Path]:
-    """The files of the tree that git has or would take, from its root."""
+    """Tracked and untracked files of the repository, without ignored ones, relative to its root."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=root,
@@ -94,10 +94,10 @@ def is_dockerfile(path: Path) -> bool:
 
 
 def is_shipped_code(path: Path) -> bool:
-    """Tests and their fixtures run nowhere else; they are full of what a product must not hold."""
+    """Python outside tests; tests contain patterns that products must not."""
     return path.suffix == ".py" and path.parts[0] != "tests"
 
 
 def may_hold_secrets(path: Path) -> bool:
-    """Lock files are made of hashes, and come from the resolver alone; so is the baseline itself."""
-    return path.name not in MADE_OF_HASHES
+    """All files except lock files and the baseline, which consist of hashes."""
+    return path.name not in HASH_FILES

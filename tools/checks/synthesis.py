@@ -1,4 +1,4 @@
-"""Synthesizes many combinations of settings in one process: most of a synth's time is the start of the CDK."""
+"""Synthesizes many combinations of settings in one process, because starting the CDK takes most of the time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SETTINGS = "dropscore.toml"
 
 
 def synthesize(combinations: Sequence[Combination], folder: Path) -> list[Assembly]:
-    """What cdk-nag finds does not stop it: that stands in the assembly beside the templates."""
+    """Synthesize each combination. cdk-nag's findings do not fail it; they are stored in the assembly."""
     homes = [folder / label(combination) for combination in combinations]
     for home, combination in zip(homes, combinations, strict=True):
         home.mkdir(parents=True)
@@ -25,7 +25,7 @@ def synthesize(combinations: Sequence[Combination], folder: Path) -> list[Assemb
 
 
 def synthesize_one(home: Path) -> None:
-    from app import build  # the CDK takes seconds to load, and only this process needs it
+    from app import build  # loading the CDK takes seconds, and only this process needs it
     from stacks.settings import Settings
     from tools.checks.checkers.nag import REPORT
 

@@ -1,4 +1,4 @@
-"""`python -m tools.cost [SETTINGS.toml …]`: what stands costs a month, and a million rows cost. From the templates.
+"""`python -m tools.cost [SETTINGS.toml …]`: the monthly idle cost, and the cost of a million rows.
 
 Without a file: the three typical configurations, written to docs/cost.md and the README (`--check` compares instead).
 """
@@ -24,7 +24,7 @@ BEGIN, END = "<!-- cost: written by `make cost` -->\n", "<!-- cost: end -->\n"
 
 
 def main(arguments: list[str]) -> int:
-    files = [Path(each).resolve() for each in arguments if each != "--check"]
+    files = [Path(argument).resolve() for argument in arguments if argument != "--check"]
     try:
         if files:
             print(_table(files))
@@ -43,13 +43,13 @@ def main(arguments: list[str]) -> int:
 
 
 def current() -> dict[Path, str]:
-    """The files that hold numbers of ours, and what they are to say."""
+    """The files that contain these numbers, each with its current text."""
     typical = _table(TYPICAL)
     prices = read_prices(PRICES)
     before, rest = README.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    said = page(typical, choices(read(STANDARD)[1], prices), prices)
-    return {PAGE: said, README: f"{before}{BEGIN}{typical}\n{END}{after}"}
+    text = page(typical, choices(read(STANDARD)[1], prices), prices)
+    return {PAGE: text, README: f"{before}{BEGIN}{typical}\n{END}{after}"}
 
 
 def _table(files: Sequence[Path]) -> str:

@@ -1,4 +1,4 @@
-"""What stands costs, whether or not anything is scored: read from the resources of the templates."""
+"""The monthly cost of the deployed resources while nothing is scored, computed from the templates."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ FREE = frozenset(
     {
         "AWS::ApplicationAutoScaling::ScalableTarget",
         "AWS::ApplicationAutoScaling::ScalingPolicy",
-        "AWS::Batch::ComputeEnvironment",  # its instances and tasks cost, and there are none while nothing is scored
+        "AWS::Batch::ComputeEnvironment",  # charges for instances and tasks; there are none while idle
         "AWS::Batch::JobDefinition",
         "AWS::Batch::JobQueue",
         "AWS::Batch::SchedulingPolicy",
-        "AWS::CloudTrail::Trail",  # its data events cost, each
+        "AWS::CloudTrail::Trail",  # charges per data event
         "AWS::CodeBuild::Project",
-        "AWS::DynamoDB::Table",  # on demand: requests, and cents for what lies in it
+        "AWS::DynamoDB::Table",  # on demand: charges for requests, and cents for storage
         "AWS::EC2::FlowLog",
         "AWS::EC2::InternetGateway",
         "AWS::EC2::LaunchTemplate",
@@ -33,7 +33,7 @@ FREE = frozenset(
         "AWS::EC2::SubnetRouteTableAssociation",
         "AWS::EC2::VPC",
         "AWS::EC2::VPCGatewayAttachment",
-        "AWS::ECR::Repository",  # cents for what lies in it, as for the buckets
+        "AWS::ECR::Repository",  # cents for storage, as for buckets
         "AWS::IAM::InstanceProfile",
         "AWS::IAM::ManagedPolicy",
         "AWS::IAM::Policy",
@@ -52,27 +52,27 @@ FREE = frozenset(
         "AWS::SNS::TopicPolicy",
         "AWS::SQS::Queue",
         "AWS::SQS::QueuePolicy",
-        "AWS::SageMaker::Endpoint",  # what its configuration says stands
+        "AWS::SageMaker::Endpoint",  # charged by its configuration
         "AWS::SageMaker::InferenceComponent",
         "AWS::SageMaker::Model",
         "Custom::ImageBuild",
     }
 )
-"""Nothing an hour."""
+"""Resource types without an hourly charge."""
 
 
 class UnknownPriceError(Exception):
-    """The message says which price or type is missing, and where to add it."""
+    """A price or resource type is missing; the message says where to add it."""
 
 
 def idle(configuration: Configuration, prices: Prices) -> dict[str, float]:
-    """US dollars a month, by what they are for; the dearest first."""
+    """US dollars per month by purpose, the most expensive first. Raises UnknownPriceError."""
     lines: Counter[str] = Counter()
     for resource in configuration.resources:
         if resource.type in FREE:
             continue
         if resource.type not in COSTS:
-            raise UnknownPriceError(f"{resource.name} is an {resource.type}: say in tools/cost/idle.py what one costs")
+            raise UnknownPriceError(f"{resource.name}: no price for {resource.type}; add it to tools/cost/idle.py")
         what, dollars = COSTS[resource.type](resource, prices)
         lines[what] += dollars  # type: ignore[assignment]  # a Counter of floats
     return {what: dollars for what, dollars in lines.most_common() if dollars}
@@ -96,12 +96,12 @@ def _address(_resource: Resource, prices: Prices) -> tuple[str, float]:
 
 
 def _endpoint(resource: Resource, prices: Prices) -> tuple[str, float]:
-    hourly = sum(_variant(each, prices["hour"]["endpoint"]) for each in resource.properties["ProductionVariants"])
+    hourly = sum(_variant(variant, prices["hour"]["endpoint"]) for variant in resource.properties["ProductionVariants"])
     return "endpoints' instances", _month(prices, hourly)
 
 
 def _variant(variant: Json, by_type: Mapping[str, float]) -> float:
-    """US dollars an hour while nothing is scored: nothing where it is serverless or scales down to nothing."""
+    """US dollars per idle hour: 0 if the variant is serverless or scales to zero."""
     if "ServerlessConfig" in variant:
         return 0.0
     if variant["InstanceType"] not in by_type:
@@ -112,12 +112,12 @@ def _variant(variant: Json, by_type: Mapping[str, float]) -> float:
 
 def _alarm(resource: Resource, prices: Prices) -> tuple[str, float]:
     """An alarm on an expression costs as much as one on each of its metrics."""
-    metrics = [each for each in resource.properties.get("Metrics", []) if "MetricStat" in each]
+    metrics = [entry for entry in resource.properties.get("Metrics", []) if "MetricStat" in entry]
     return "alarms", float(prices["month"]["alarm"] * max(1, len(metrics)))
 
 
 def _rule(resource: Resource, prices: Prices) -> tuple[str, float]:
-    """What runs by the clock measures by the clock, whether or not there is something to measure."""
+    """A scheduled function publishes its metrics in every run, even when idle."""
     metrics = prices["assumed"]["metrics_by_the_clock"] if "ScheduleExpression" in resource.properties else 0
     return "metrics of `reconcile`", float(metrics * prices["month"]["metric"])
 

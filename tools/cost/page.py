@@ -1,4 +1,4 @@
-"""docs/cost.md and the README's table, written from the numbers."""
+"""Writes docs/cost.md and the README's cost table."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def page(typical: str, choices: str, prices: Prices) -> str:
 
 
 def table(configurations: Sequence[Configuration], prices: Prices) -> str:
-    """What stands and what a million rows cost, a column for each configuration."""
+    """The idle cost and the cost of a million rows, a column per configuration."""
     return "\n".join(
         [
-            _line("", [each.title for each in configurations]),
+            _line("", [configuration.title for configuration in configurations]),
             "|---|" + "---|" * len(configurations),
-            *_rows([idle(each, prices) for each in configurations], "idle, a month", 2),
-            *_rows([million(each, prices) for each in configurations], "a million rows, on top", 4),
+            *_rows([idle(configuration, prices) for configuration in configurations], "idle, a month", 2),
+            *_rows([million(configuration, prices) for configuration in configurations], "a million rows, on top", 4),
         ]
     )
 
 
 def choices(settings: Settings, prices: Prices) -> str:
-    """What the network costs an hour, by how it is reached, what the workers run on and the zones."""
+    """The hourly network cost by network mode, worker compute and number of zones."""
     lines = [_line("network, workers", [f"{zones} zone{'s' * (zones > 1)}" for zones in ZONES])]
     lines.append("|---|" + "---|" * len(ZONES))
     for mode in MODES:

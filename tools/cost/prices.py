@@ -1,4 +1,4 @@
-"""The dated prices that every number of docs/cost.md comes from."""
+"""Reads the dated prices behind all numbers of docs/cost.md."""
 
 from __future__ import annotations
 

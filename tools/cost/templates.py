@@ -1,4 +1,4 @@
-"""The templates that some settings give, as `cdk deploy` would deploy them."""
+"""The resources that `cdk deploy` would deploy for given settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What is deployed, and the settings that it was made from."""
+    """A deployment's resources and its settings."""
 
     title: str
     settings: Settings
@@ -32,7 +32,7 @@ class Configuration:
 
 
 def read(file: Path) -> tuple[str, Settings]:
-    """The first line of the file, a comment, is the title. Raises SettingsError."""
+    """The title, from the comment in the file's first line, and the settings. Raises SettingsError."""
     return (
         file.read_text().splitlines()[0].removeprefix("#").strip(),
         Settings.load(file.parent, {"DROPSCORE_SETTINGS": file.name}),
@@ -42,8 +42,10 @@ def read(file: Path) -> tuple[str, Settings]:
 def synthesize(title: str, settings: Settings) -> Configuration:
     with tempfile.TemporaryDirectory() as folder:
         build(settings, folder).synth()
-        templates = [json.loads(each.read_text()) for each in sorted(Path(folder).glob("*.template.json"))]
-    return Configuration(title, settings, tuple(each for template in templates for each in _resources(template)))
+        templates = [json.loads(path.read_text()) for path in sorted(Path(folder).glob("*.template.json"))]
+    return Configuration(
+        title, settings, tuple(resource for template in templates for resource in _resources(template))
+    )
 
 
 def _resources(template: Json) -> Iterator[Resource]:

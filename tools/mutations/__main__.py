@@ -36,15 +36,15 @@ def main(arguments: Sequence[str], guards: Sequence[Guard] = GUARDS) -> int:
         return _run(chosen, trees)
 
 
-def part(guards: Sequence[Guard], number: int, of: int) -> list[str]:
-    """The names of the guards of one part; the parts 0 to `of` - 1 together hold every guard once."""
-    return [guard.name for guard in guards[number % of :: of]]
+def part(guards: Sequence[Guard], number: int, count: int) -> list[str]:
+    """The names of the guards of one part; the parts 0 to `count` - 1 together hold every guard once."""
+    return [guard.name for guard in guards[number % count :: count]]
 
 
 def _run(guards: Sequence[Guard], trees: Sequence[Tree]) -> int:
     whole = trees[0].pytest(*dict.fromkeys(guard.test for guard in guards))
     if whole.code != PASSED:
-        print(f"with every guard in place a test does not pass: {whole.said}", file=sys.stderr)
+        print(f"with every guard in place a test does not pass: {whole.output}", file=sys.stderr)
         return 1
     free: SimpleQueue[Tree] = SimpleQueue()
     for tree in trees:
@@ -71,7 +71,7 @@ def _outcome(guard: Guard, free: SimpleQueue[Tree]) -> Outcome:
 
 def _line(guard: Guard, outcome: Outcome) -> str:
     where = f"{guard.file}:{guard.line(ROOT)}"
-    return f"{guard.name} | {where} | {guard.test} | {outcome.verdict}: {outcome.said[:80]}"
+    return f"{guard.name} | {where} | {guard.test} | {outcome.verdict}: {outcome.output[:80]}"
 
 
 if __name__ == "__main__":

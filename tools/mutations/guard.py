@@ -22,12 +22,12 @@ class Guard:
         """The source without the guard. Raises ValueError where its text is not there once, or no Python is left."""
         found = source.count(self.text)
         if found != 1:
-            raise ValueError(f"its text is there {found} times, not once: mend the table")
+            raise ValueError(f"its text occurs {found} times instead of once; correct the table")
         mutant = source.replace(self.text, self.without)
         try:
             compile(mutant, self.file, "exec")
         except SyntaxError as error:
-            raise ValueError(f"what is left is no Python ({error.msg}): mend the table") from None
+            raise ValueError(f"the result is not valid Python ({error.msg}); correct the table") from None
         return mutant
 
     def line(self, root: Path) -> int:

@@ -44,14 +44,14 @@ class Verdict(StrEnum):
 @dataclass(frozen=True)
 class Outcome:
     code: int
-    said: str
-    """What pytest said last of the first test that did not pass."""
+    output: str
+    """The last line of pytest about the first test that did not pass."""
 
     @property
     def verdict(self) -> Verdict:
         if self.code == PASSED:
             return Verdict.NOT_NOTICED
-        is_failure = self.code == FAILED and not self.said.startswith(CRASHES)
+        is_failure = self.code == FAILED and not self.output.startswith(CRASHES)
         return Verdict.FAILS if is_failure else Verdict.BROKEN
 
 
@@ -105,8 +105,8 @@ def _matches(name: str, pattern: str, *, is_root: bool) -> bool:
     return fnmatch(name, pattern.strip("/")) and (is_root or not pattern.startswith("/"))
 
 
-def _last_word(said: str) -> str:
-    lines = [line for line in said.splitlines() if line.strip()]
+def _last_word(output: str) -> str:
+    lines = [line for line in output.splitlines() if line.strip()]
     results = [line for line in lines if line.startswith(("FAILED ", "ERROR "))] or lines[-1:]
     word = results[0] if results else "pytest printed nothing"
     return word.partition(" - ")[2] or word if word.startswith("FAILED ") else word

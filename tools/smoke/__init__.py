@@ -1,1 +1,1 @@
-"""The proof in an account: what no laptop can show of a deployment, tried on the deployment itself."""
+"""The smoke test of a deployment in an AWS account."""

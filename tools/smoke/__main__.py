@@ -1,6 +1,6 @@
-"""`make smoke ENV=prod`: proves a deployment in its account. Deploys nothing; drops the sample, waits, compares.
+"""`make smoke ENV=prod`: tests a deployment in its account: scores the sample and compares. It deploys nothing.
 
-Exit codes: 0 all that was tried is kept, 1 something is not, 3 configuration or credentials, 4 AWS answered an error.
+Exit codes: 0 all checks pass, 1 some fail, 3 configuration or credentials, 4 AWS returned an error.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def main(arguments: list[str]) -> int:
         say(f"error: {error}")
         return 3
     except (ClientError, BotoCoreError) as error:
-        say(f"error: AWS answered: {error}")
+        say(f"error: AWS returned an error: {error}")
         return 4
 
 
 def smoke(
     there: Deployment, sample: Path, model: Path | None, *, large: bool = False, more: tuple[Proof, ...] = ()
 ) -> int:
-    """Tries every proof; the exit code. What went wrong in one keeps none of the others from being tried."""
+    """Run every check, also after a failure; returns the exit code."""
     expected = expected_scores(model, sample) if model else None
     stage = Stage(there, sample.read_bytes(), expected, PATIENCE_SECONDS)
     proofs = (*PROOFS, *more, LARGE) if large else (*PROOFS, *more)

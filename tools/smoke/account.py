@@ -1,4 +1,4 @@
-"""What an account alone can show of how the stacks stand there; the embedded cloud has none of these services."""
+"""Checks of a deployment that need an AWS account: the embedded cloud does not have these services."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ class Account:
     def proofs(self) -> tuple[Proof, ...]:
         return (
             Proof("each model is in service, from an image with a Docker manifest", (), lambda _: self.models_serve()),
-            Proof("what models log expires, and lies under our key", (), lambda _: self.logs_are_ours()),
-            Proof("VPC endpoints are in every zone of the workers", (), lambda _: self.doors_are_in_every_zone()),
+            Proof("model logs expire and use our key", (), lambda _: self.logs_are_ours()),
+            Proof(
+                "VPC endpoints are in every zone of the workers", (), lambda _: self.vpc_endpoints_are_in_every_zone()
+            ),
         )
 
     def models_serve(self) -> None:
@@ -38,35 +40,38 @@ class Account:
                 expect(found == DOCKER_MANIFEST, f"the manifest of {uri} is {found}")
 
     def logs_are_ours(self) -> None:
-        """SageMaker makes a group by itself if ours is gone, as for a model that is being taken out."""
+        """SageMaker creates a group itself if ours was deleted, for example while a model is removed."""
         pages = self._session.client("logs").get_paginator("describe_log_groups")
-        for kind in LOGS:
-            for page in pages.paginate(logGroupNamePrefix=f"{kind}/{self._prefix}-"):
+        for prefix in LOGS:
+            for page in pages.paginate(logGroupNamePrefix=f"{prefix}/{self._prefix}-"):
                 for group in page["logGroups"]:
                     if not {"kmsKeyId", "retentionInDays"} <= group.keys():
                         name = group["logGroupName"]
                         raise UnmetError(
-                            f"{name} has no end or no key of ours: SageMaker made it. If its model is gone, "
+                            f"{name} has no retention or key: SageMaker created it. If its model was removed, run "
                             f"`aws logs delete-log-group --log-group-name {name}`"
                         )
 
-    def doors_are_in_every_zone(self) -> None:
+    def vpc_endpoints_are_in_every_zone(self) -> None:
         found = list(self._resources("scoring"))
         subnets = {
-            each["PhysicalResourceId"]
-            for each in found
-            if "PrivateSubnet" in each["LogicalResourceId"] and each["ResourceType"] == "AWS::EC2::Subnet"
+            item["PhysicalResourceId"]
+            for item in found
+            if "PrivateSubnet" in item["LogicalResourceId"] and item["ResourceType"] == "AWS::EC2::Subnet"
         }
-        doors = [each["PhysicalResourceId"] for each in found if each["ResourceType"] == "AWS::EC2::VPCEndpoint"]
-        for door in self._session.client("ec2").describe_vpc_endpoints(VpcEndpointIds=doors)["VpcEndpoints"]:
-            expect(door["State"].lower() == "available", f"{door['ServiceName']} is {door['State']}")
-            if door["VpcEndpointType"] == "Interface":
-                expect(set(door["SubnetIds"]) == subnets, f"{door['ServiceName']} is not in every zone of the workers")
+        endpoint_ids = [item["PhysicalResourceId"] for item in found if item["ResourceType"] == "AWS::EC2::VPCEndpoint"]
+        for endpoint in self._session.client("ec2").describe_vpc_endpoints(VpcEndpointIds=endpoint_ids)["VpcEndpoints"]:
+            expect(endpoint["State"].lower() == "available", f"{endpoint['ServiceName']} is {endpoint['State']}")
+            if endpoint["VpcEndpointType"] == "Interface":
+                expect(
+                    set(endpoint["SubnetIds"]) == subnets,
+                    f"{endpoint['ServiceName']} is not in every zone of the workers",
+                )
 
     def _endpoint_names(self) -> list[str]:
         stacks = self._session.client("cloudformation").describe_stacks(StackName=f"{self._prefix}-hosting")["Stacks"]
         outputs = stacks[0].get("Outputs", [])
-        return [each["OutputValue"] for each in outputs if each["OutputKey"].startswith("EndpointName")]
+        return [item["OutputValue"] for item in outputs if item["OutputKey"].startswith("EndpointName")]
 
     def _resources(self, stack: str) -> Iterator[dict[str, Any]]:
         pages = self._session.client("cloudformation").get_paginator("list_stack_resources")
@@ -75,8 +80,8 @@ class Account:
 
 
 def _images(sagemaker: Any, name: str, endpoint: dict[str, Any]) -> Iterator[str]:
-    """Of the model on its instances; where copies come and go, of the component, which has the endpoint's name."""
-    deployed = [image for each in endpoint.get("ProductionVariants", []) for image in each.get("DeployedImages", [])]
+    """The images of the endpoint's variants, or of its inference component, which has the endpoint's name."""
+    deployed = [image for item in endpoint.get("ProductionVariants", []) for image in item.get("DeployedImages", [])]
     if not deployed:
         component = sagemaker.describe_inference_component(InferenceComponentName=name)
         deployed = [component["Specification"]["Container"]["DeployedImage"]]

@@ -1,4 +1,4 @@
-"""What the model scores the sample on this machine: `Booster.predict`, bit for bit what is deployed."""
+"""The sample's expected scores: `Booster.predict` on this machine gives the same bits as the deployment."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def expected_scores(model: Path, sample: Path) -> Scores:
 
 
 def written_scores(output: bytes) -> Scores:
-    """The scores of an output, in the same shape."""
+    """The scores of an output, as one flat array."""
     return np.array(output.replace(b"\n", b",").strip(b",").split(b","), dtype=np.float32)

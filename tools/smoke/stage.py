@@ -1,4 +1,4 @@
-"""The deployment that is tried, the file that it is tried with, and the hands to do so. Nothing is deployed."""
+"""The deployment under test, the sample file, and helpers for the checks. Nothing is deployed."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ POLL_SECONDS = 1.0
 
 
 class UnmetError(Exception):
-    """A promise that the deployment does not keep: what was expected, and what came."""
+    """A failed check: the expected and the actual result."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What the proofs share. Files lie under a prefix of this run's own, which `clear` empties."""
+    """The state that the checks share. Files are under a prefix of this run, which `clear` empties."""
 
     there: Deployment
     sample: bytes
     expected: Scores | None
-    """The sample's scores; None where nobody can tell them."""
+    """The sample's scores; None if they are unknown."""
     patience_seconds: float
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     jobs: dict[str, Job] = field(default_factory=dict)
-    """Those that proofs leave for later ones to look at."""
+    """Jobs that earlier checks leave for later ones."""
 
     @property
     def scoring(self) -> Scoring:
@@ -42,7 +42,7 @@ class Stage:
         return f"{INPUT}smoke-{self.run}-{name}"
 
     def put(self, name: str, body: bytes, **more: Any) -> tuple[str, str]:
-        """Drops a file; its version, and the id of the job that it is to become."""
+        """Upload a file; returns its version and its job's id."""
         key = self.key(name)
         version = self.there.s3.put_object(Bucket=self.there.bucket, Key=key, Body=body, **more)["VersionId"]
         return version, job_id(self.there.bucket, key, version)
@@ -61,12 +61,12 @@ class Stage:
         )
 
     def invoke(self, output: str, event: Mapping[str, Any]) -> Any:
-        """Asks one of the functions, as AWS would, and waits for its answer. Raises UnmetError."""
+        """Invoke a function and return its result. Raises UnmetError."""
         scoring = self.scoring
-        answer = scoring.functions.invoke(FunctionName=scoring.outputs[output], Payload=json.dumps(event).encode())
-        said = answer["Payload"].read().decode()
-        expect("FunctionError" not in answer, f"{output}: {said}")
-        return json.loads(said)
+        response = scoring.functions.invoke(FunctionName=scoring.outputs[output], Payload=json.dumps(event).encode())
+        payload = response["Payload"].read().decode()
+        expect("FunctionError" not in response, f"{output}: {payload}")
+        return json.loads(payload)
 
     def read(self, key: str) -> bytes:
         body: bytes = self.there.s3.get_object(Bucket=self.there.bucket, Key=key)["Body"].read()
@@ -79,7 +79,7 @@ class Stage:
         ]
 
     def clear(self) -> None:
-        """Deletes what lies under input/ and output/ of this run; older versions go by the bucket's lifecycle."""
+        """Delete this run's objects under input/ and output/; the bucket's lifecycle removes old versions."""
         for key in (*self.keys(self.key("")), *self.keys("output/")):
             self.there.s3.delete_object(Bucket=self.there.bucket, Key=key)
 

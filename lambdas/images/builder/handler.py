@@ -1,4 +1,4 @@
-"""CloudFormation asks for an image, or a `CodeBuild Build State Change` (through EventBridge) → the stack goes on."""
+"""Handles CloudFormation's requests for images, and `CodeBuild Build State Change` events from EventBridge."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def handler(event: dict[str, Any], context: object) -> None:
         if "RequestType" in event:
             _builds().begin(event)
         else:
-            build_id = event["detail"]["build-id"].rpartition("/")[2]  # of its ARN, which is what the event has
+            build_id = event["detail"]["build-id"].rpartition("/")[2]  # the event holds the build's ARN
             _builds().finish(build_id, event["detail"]["build-status"])

@@ -1,4 +1,4 @@
-"""A stack that waits for an image: what CloudFormation asks of a custom resource, and the answer it must get."""
+"""A stack that waits for an image: CloudFormation's custom resource request, and the response to it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, Self
 
 from dropscore.log import log
 
-ANSWER_SECONDS = 10
+RESPONSE_SECONDS = 10
 REASON_CHARACTERS = 800
-"""CloudFormation refuses answers of more than 4096 bytes."""
+"""Keeps the response below CloudFormation's limit of 4096 bytes."""
 TOO_LATE = 403
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """`image` is `repository:tag`, and also the name by which CloudFormation knows the resource from then on."""
+    """A request that awaits a response. `image` is `repository:tag`, and also the resource's physical id."""
 
     url: str
     stack_id: str
@@ -42,12 +42,12 @@ class Waiting:
     def parse(cls, text: str) -> Self:
         return cls(**json.loads(text))
 
-    def written(self) -> str:
+    def to_json(self) -> str:
         return json.dumps(asdict(self))
 
-    def tell(self, failure: str | None = None) -> None:
-        """Let the stack go on, or fail with the words of `failure`. A second answer changes nothing."""
-        answer = {
+    def respond(self, failure: str | None = None) -> None:
+        """Respond to CloudFormation with success or `failure`. It ignores a second response."""
+        response = {
             "Status": "FAILED" if failure else "SUCCESS",
             "Reason": (failure or "")[:REASON_CHARACTERS],
             "PhysicalResourceId": self.image,
@@ -56,13 +56,13 @@ class Waiting:
             "LogicalResourceId": self.logical_id,
         }
         log("image", image=self.image, stack=self.stack_id, failure=failure)
-        self._put(json.dumps(answer, ensure_ascii=False).encode())
+        self._put(json.dumps(response, ensure_ascii=False).encode())
 
     def _put(self, body: bytes) -> None:
-        # The URL is signed for a request without a content type; left out, urllib would make one up.
+        # The URL is signed without a content type; urllib would add one by default.
         request = urllib.request.Request(self.url, data=body, method="PUT", headers={"Content-Type": ""})  # noqa: S310
         try:
-            urllib.request.urlopen(request, timeout=ANSWER_SECONDS).close()  # noqa: S310 - CloudFormation's own URL
+            urllib.request.urlopen(request, timeout=RESPONSE_SECONDS).close()  # noqa: S310 - CloudFormation's own URL
         except urllib.error.HTTPError as error:
             error.close()
             if error.code != TOO_LATE:

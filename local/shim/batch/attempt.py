@@ -1,4 +1,4 @@
-"""Runs one attempt of a Batch job: its image's entry point, its command, and exactly the environment of a container."""
+"""Runs one attempt of a Batch job: the image's entry point with the job's command and environment."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from local.shim.image import Image
 from local.shim.process import Process
 from local.shim.resources import JobDefinition
 
-STOP_SECONDS = 30  # ECS's grace between SIGTERM and SIGKILL
+STOP_SECONDS = 30  # ECS's grace period between SIGTERM and SIGKILL
 EXITED = "Essential container in task exited"
 
 
 def container_environment(image: Image, pycache: Path, scratch: Path) -> dict[str, str]:
-    """What any process of an image starts with: nothing of this machine but PATH, and nobody's credentials."""
+    """The base environment of an image's process: only PATH from this machine, and no credentials."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
@@ -33,14 +33,14 @@ def container_environment(image: Image, pycache: Path, scratch: Path) -> dict[st
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         **image.environment,
-        "PYTHONDONTWRITEBYTECODE": "",  # written outside of the image's folder, so that the next start is quick
+        "PYTHONDONTWRITEBYTECODE": "",  # bytecode goes to PYTHONPYCACHEPREFIX, so the next start is fast
         "PYTHONPYCACHEPREFIX": str(pycache),
     }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """Where this machine's attempts run."""
+class ContainerHost:
+    """The machine that runs containers: the URLs of its services and its state folder."""
 
     emulator_url: str
     shim_url: str
@@ -50,7 +50,7 @@ class Surroundings:
         return self.state / "logs" / f"{stream}.log"
 
     def endpoints(self) -> dict[str, str]:
-        """boto3's own variables: S3 and the like go to the emulator, Batch and the SageMaker runtime to the shim."""
+        """boto3's variables that point Batch and the SageMaker runtime to the shim, other services to the emulator."""
         return {
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
@@ -60,15 +60,15 @@ class Surroundings:
         }
 
 
-def substituted(command: list[str], parameters: Mapping[str, str]) -> list[str]:
-    """`Ref::name` replaced wherever it stands in a word, as Batch does; an unknown name stays as it is."""
+def substitute(command: list[str], parameters: Mapping[str, str]) -> list[str]:
+    """Replace `Ref::name` anywhere in a word, as Batch does; unknown names stay."""
     return [re.sub(r"Ref::(\w+)", lambda ref: parameters.get(ref[1], ref[0]), word) for word in command]
 
 
 def attempt_environment(
-    job: Job, definition: JobDefinition, image: Image, around: Surroundings, credentials_token: str, scratch: Path
+    job: Job, definition: JobDefinition, image: Image, host: ContainerHost, credentials_token: str, scratch: Path
 ) -> dict[str, str]:
-    environment = container_environment(image, around.state / "pycache", scratch) | around.endpoints()
+    environment = container_environment(image, host.state / "pycache", scratch) | host.endpoints()
     environment |= {**definition.environment, **job.environment}
     environment |= {
         "AWS_BATCH_JOB_ID": job.id,
@@ -79,7 +79,7 @@ def attempt_environment(
         environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.array_index)
         environment["AWS_BATCH_JOB_ARRAY_SIZE"] = str(job.parent_size)
     if definition.job_role_arn:
-        environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{around.shim_url}/_dropscore/credentials/{job.id}"
+        environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{host.shim_url}/_dropscore/credentials/{job.id}"
         environment["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = credentials_token
     return environment
 
@@ -88,17 +88,17 @@ def run(
     job: Job,
     definition: JobDefinition,
     image: Image,
-    around: Surroundings,
+    host: ContainerHost,
     credentials_token: str,
     started: Callable[[Process], None],
 ) -> tuple[Outcome, int]:
-    """The attempt's outcome and its peak memory in bytes. `started` is given the process once it runs."""
-    scratch = Path(tempfile.mkdtemp(prefix="attempt-", dir=around.state))
-    environment = attempt_environment(job, definition, image, around, credentials_token, scratch)
-    command = [*image.command, *substituted(job.command, job.parameters)]
+    """Run an attempt; returns its outcome and peak memory in bytes. Calls `started` with the process."""
+    scratch = Path(tempfile.mkdtemp(prefix="attempt-", dir=host.state))
+    environment = attempt_environment(job, definition, image, host, credentials_token, scratch)
+    command = [*image.command, *substitute(job.command, job.parameters)]
     timed_out = threading.Event()
     try:
-        process = Process(command, image.directory, environment, around.log(job.attempts[-1].log_stream))
+        process = Process(command, image.directory, environment, host.log(job.attempts[-1].log_stream))
         timer = threading.Timer(job.timeout_seconds or threading.TIMEOUT_MAX, _expire, (process, timed_out))
         timer.daemon = True
         timer.start()

@@ -1,4 +1,4 @@
-"""A Batch job as the shim keeps it, and the words in which Batch describes it."""
+"""A Batch job as the shim stores it and as Batch's API describes it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Job:
     depends_on: list[str] = field(default_factory=list)
     array_size: int | None = None  # of a parent
     parent_size: int | None = None  # of a child
-    share: str | None = None  # where the queue has a scheduling policy
+    share: str | None = None  # if the queue has a scheduling policy
     priority: int = 0
     array_index: int | None = None
     parent: str | None = None
@@ -67,18 +67,19 @@ class Job:
     def is_final(self) -> bool:
         return self.status in FINAL
 
-    def kept(self) -> dict[str, Any]:
-        """What the shim's state file holds."""
+    def to_dict(self) -> dict[str, Any]:
+        """The job as the shim's state file stores it."""
         return asdict(self)
 
     @classmethod
-    def restored(cls, kept: dict[str, Any]) -> Job:
+    def from_dict(cls, kept: dict[str, Any]) -> Job:
         return cls(**{**kept, "attempts": [Attempt(**attempt) for attempt in kept["attempts"]]})
 
     def described(self, children: Mapping[str, int]) -> dict[str, Any]:
         """An entry of DescribeJobs, and the detail of a `Batch Job State Change` event.
 
-        `children` counts an array's by state. `peakMemoryBytes` in the container is ours: the most of any attempt.
+        `children` counts an array's children by state. `peakMemoryBytes` is not part of AWS's reply: it is the highest
+        peak of all attempts.
         """
         container: dict[str, Any] = {
             "command": self.command,

@@ -1,4 +1,4 @@
-"""The jobs and their order: what may start, what waits for what, and what each change of state sets off."""
+"""The job queue: the order of jobs, their dependencies, and the effects of each state change."""
 
 from __future__ import annotations
 
@@ -12,56 +12,57 @@ from typing import Any
 from local.shim.batch.job import Attempt, Job, milliseconds
 from local.shim.batch.retry import Outcome, RetryStrategy
 
-HOST_LOST = "Your Spot Task was interrupted."  # what Batch says on Fargate when the host goes away
+HOST_LOST = "Your Spot Task was interrupted."  # Batch's reason on Fargate when the host is lost
 DEPENDENCY_FAILED = "Dependent Job failed"
-RETOLD_MILLISECONDS = 60_000
+REPUBLISHED_MILLISECONDS = 60_000
 CHILD_FAILED = "Array Child Job failed"
 
 
 class Jobs:
-    """Every job of the shim, kept in a file across restarts. One lock; `changed` hears of each new state, in order."""
+    """The shim's jobs, stored in a file across restarts. `changed` is called with each new state, in order."""
 
     def __init__(self, file: Path, changed: Callable[[dict[str, Any]], None]) -> None:
         self._file, self._changed = file, changed
         self._jobs: dict[str, Job] = {}
         self._kept: dict[str, str] = {}
-        self._untold: list[dict[str, Any]] = []
+        self._unpublished: list[dict[str, Any]] = []
         self.lock = threading.RLock()
         self.runnable = threading.Condition(self.lock)
 
     def restore(self, strategy: Callable[[Job], RetryStrategy]) -> None:
-        """Read what an earlier process left. Its running attempts ended with it, as when a host is lost.
+        """Load the jobs of an earlier process. Its running attempts ended with it, as if their host was lost.
 
-        What ended shortly before is told again: if it was killed, nobody may have heard. Events may come twice.
+        Recent ends are published again, because the earlier process may have been killed before it published them.
+        Events can therefore arrive twice.
         """
         if not self._file.exists():
             return
-        recent = self._file.stat().st_mtime * 1000 - RETOLD_MILLISECONDS
+        recent = self._file.stat().st_mtime * 1000 - REPUBLISHED_MILLISECONDS
         with self.lock:
             for kept in json.loads(self._file.read_text()):
-                job = Job.restored(kept)
+                job = Job.from_dict(kept)
                 self._jobs[job.id] = job
                 self._kept[job.id] = json.dumps(kept)
             for job in list(self._jobs.values()):
                 if job.status in {"STARTING", "RUNNING"} and job.array_size is None:
                     self.end_attempt(job, Outcome(None, status_reason=HOST_LOST), 0, strategy(job))
                 elif job.is_final and (job.stopped_at or 0) >= recent:
-                    self._untold.append(self.described(job))
-            self._tell()
+                    self._unpublished.append(self.described(job))
+            self._publish()
 
     def get(self, job_id: str) -> Job | None:
         with self.lock:
             return self._jobs.get(job_id)
 
-    def where(self, is_wanted: Callable[[Job], bool]) -> list[Job]:
+    def where(self, matches: Callable[[Job], bool]) -> list[Job]:
         with self.lock:
-            return [job for job in self._jobs.values() if is_wanted(job)]
+            return [job for job in self._jobs.values() if matches(job)]
 
     def described(self, job: Job) -> dict[str, Any]:
         with self.lock:
             is_array = job.array_size is not None
             return job.described(
-                Counter(one.status for one in self._jobs.values() if is_array and one.parent == job.id)
+                Counter(child.status for child in self._jobs.values() if is_array and child.parent == job.id)
             )
 
     def add(self, jobs: Sequence[Job]) -> None:
@@ -72,7 +73,7 @@ class Jobs:
             self._settle()
 
     def take(self) -> Job:
-        """The next job to start, with a new attempt; waits for one. Of the higher priority first, then the oldest."""
+        """Wait for the next job and give it a new attempt: highest priority first, then the oldest."""
         with self.runnable:
             while not (waiting := self.where(lambda job: job.status == "RUNNABLE" and job.array_size is None)):
                 self.runnable.wait()
@@ -85,10 +86,10 @@ class Jobs:
     def move(self, job: Job, status: str, reason: str | None = None) -> None:
         with self.lock:
             self._set(job, status, reason)
-            self._tell()
+            self._publish()
 
     def end_attempt(self, job: Job, outcome: Outcome, peak_bytes: int, strategy: RetryStrategy) -> None:
-        """Write the attempt down and give the job the state that follows from it."""
+        """Record the attempt's end and set the job's next state."""
         with self.lock:
             attempt = job.attempts[-1]
             attempt.stopped_at, attempt.peak_bytes = milliseconds(), peak_bytes
@@ -105,7 +106,7 @@ class Jobs:
             self._settle()
 
     def stop_waiting(self, job: Job, reason: str) -> bool:
-        """Fail a job that has not started; False when it has."""
+        """Fail a job that has not started. Returns False if it has."""
         with self.lock:
             if job.status not in {"SUBMITTED", "PENDING", "RUNNABLE"}:
                 return False
@@ -114,10 +115,10 @@ class Jobs:
             return True
 
     def _settle(self) -> None:
-        """Follow every consequence: arrays end with their children, dependents start or fail."""
+        """Apply all consequences: arrays end with their children, dependents start or fail."""
         while sum(self._settle_one(job) for job in self._jobs.values() if not job.is_final):
-            pass  # all of them each time: the children of an array wait for the same thing
-        self._tell()
+            pass  # `sum`, not `any`: settle every job, because an array's children wait for the same job
+        self._publish()
         self.runnable.notify_all()
 
     def _settle_one(self, job: Job) -> bool:
@@ -155,14 +156,15 @@ class Jobs:
             job.started_at = milliseconds()
         if job.is_final:
             job.stopped_at = milliseconds()
-        self._untold.append(self.described(job))
+        self._unpublished.append(self.described(job))
 
-    def _tell(self) -> None:
-        """Write down every change, in one piece, then let it be heard."""
-        told, self._untold = self._untold, []
-        self._kept |= {job_id: json.dumps(self._jobs[job_id].kept()) for job_id in {one["jobId"] for one in told}}
+    def _publish(self) -> None:
+        """Write all jobs atomically, then report the changes."""
+        changes, self._unpublished = self._unpublished, []
+        changed_ids = {detail["jobId"] for detail in changes}
+        self._kept |= {job_id: json.dumps(self._jobs[job_id].to_dict()) for job_id in changed_ids}
         new = self._file.with_suffix(".new")
         new.write_text(f"[{','.join(self._kept[job_id] for job_id in self._jobs)}]")
         new.replace(self._file)
-        for detail in told:
+        for detail in changes:
             self._changed(detail)

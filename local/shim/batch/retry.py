@@ -1,4 +1,4 @@
-"""What AWS Batch does after an attempt: its retry strategy, as documented."""
+"""AWS Batch's documented retry strategy."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class RetryStrategy:
     rules: Sequence[Rule] = ()
 
     def retries(self, outcome: Outcome, attempts_made: int) -> bool:
-        """The first matching rule decides; what matches nothing is retried. Never more than `attempts` in all.
+        """Whether to retry after an attempt. The first matching rule decides; without a match, Batch retries.
 
-        A job that ran into its timeout is not retried, whatever the rules say.
+        There are at most `attempts` attempts, and Batch never retries a job that exceeded its timeout.
         """
         if attempts_made >= self.attempts or outcome.status_reason == TIMED_OUT:
             return False

@@ -1,4 +1,4 @@
-"""AWS Batch's REST, as much of it as a deployed stack and its runtime use."""
+"""AWS Batch's REST API: the operations that the deployed stacks and their runtime use."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from local.shim.answers import AwsError, client_error
 from local.shim.authority import Authority, Session
-from local.shim.batch.attempt import STOP_SECONDS, Surroundings, run
+from local.shim.batch.attempt import STOP_SECONDS, ContainerHost, run
 from local.shim.batch.job import Job, summary
 from local.shim.batch.queue import Jobs
 from local.shim.batch.retry import RetryStrategy
-from local.shim.batch.submission import requested
+from local.shim.batch.submission import create_jobs
+from local.shim.errors import AwsError, client_error
 from local.shim.image import Image
 from local.shim.process import Process
 from local.shim.resources import JobDefinition, Queue, Resources
@@ -25,12 +25,12 @@ JOB_SERVICE = "ecs-tasks.amazonaws.com"
 
 @dataclass
 class Batch:
-    """Accepts jobs, runs a few at a time as their role, and tells what became of them."""
+    """Accepts jobs, runs a few at a time with their roles, and reports their states."""
 
     resources: Resources
     images: Mapping[str, Image]
     authority: Authority
-    around: Surroundings
+    host: ContainerHost
     jobs: Jobs
     _running: dict[str, Process] = field(default_factory=dict)
     _tokens: dict[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Batch:
             threading.Thread(target=self._work, daemon=True).start()
 
     def stop(self) -> None:
-        """End what runs as a reclaimed host would; the next process finds it and retries."""
+        """End running jobs as a reclaimed host would; the next process retries them."""
         self._stopping.set()
         processes = list(self._running.values())
         threads = [threading.Thread(target=process.stop, args=(10,)) for process in processes]
@@ -66,11 +66,11 @@ class Batch:
         return operations[operation](request, caller_arn)
 
     def session(self, job_id: str, token: str) -> Session:
-        """Credentials of a running job's role, for the job that holds `token`."""
+        """Credentials of a running job's role. Raises AwsError unless `token` is the job's."""
         job = self.jobs.get(job_id)
         expected = self._tokens.get(job_id, "")
         if job is None or not expected or not secrets.compare_digest(expected.encode(), token.encode()):
-            raise AwsError(403, "AccessDeniedException", "these credentials belong to a job that runs")
+            raise AwsError(403, "AccessDeniedException", "the token is not that of a running job")
         role = self._definition(job.definition).job_role_arn
         if role is None:
             raise AwsError(404, "ResourceNotFoundException", "the job definition has no job role")
@@ -81,7 +81,7 @@ class Batch:
         queue = self._queue(request["jobQueue"])
         self.authority.require(caller, "batch:SubmitJob", definition.arn)
         self.authority.require(caller, "batch:SubmitJob", queue.arn)
-        job, *children = requested(request, definition, queue)
+        job, *children = create_jobs(request, definition, queue)
         for needed in job.depends_on:
             self._get(needed)
         if "tags" in request:
@@ -100,7 +100,7 @@ class Batch:
         queue = None if parent else self._queue(request["jobQueue"]).arn
         names = [item["values"] for item in request.get("filters", []) if item["name"] == "JOB_NAME"]
 
-        def is_wanted(job: Job) -> bool:
+        def matches(job: Job) -> bool:
             return (
                 job.parent == parent
                 and (queue is None or job.queue == queue)
@@ -108,23 +108,23 @@ class Batch:
                 and all(job.name in values for values in names)
             )
 
-        return {"jobSummaryList": [summary(self.jobs.described(job)) for job in self.jobs.where(is_wanted)]}
+        return {"jobSummaryList": [summary(self.jobs.described(job)) for job in self.jobs.where(matches)]}
 
     def _terminate(self, request: dict[str, Any], caller: str) -> dict[str, Any]:
         job = self._get(request["jobId"])
         self.authority.require(caller, "batch:TerminateJob", job.arn)
-        for one in self._with_children(job):
-            if not self.jobs.stop_waiting(one, request["reason"]) and not one.is_final:
-                one.stop_reason = request["reason"]
-                if process := self._running.get(one.id):
+        for member in self._with_children(job):
+            if not self.jobs.stop_waiting(member, request["reason"]) and not member.is_final:
+                member.stop_reason = request["reason"]
+                if process := self._running.get(member.id):
                     threading.Thread(target=process.stop, args=(STOP_SECONDS,), daemon=True).start()
         return {}
 
     def _cancel(self, request: dict[str, Any], caller: str) -> dict[str, Any]:
         job = self._get(request["jobId"])
         self.authority.require(caller, "batch:CancelJob", job.arn)
-        for one in self._with_children(job):
-            self.jobs.stop_waiting(one, request["reason"])
+        for member in self._with_children(job):
+            self.jobs.stop_waiting(member, request["reason"])
         return {}
 
     def _with_children(self, job: Job) -> list[Job]:
@@ -141,7 +141,7 @@ class Batch:
             self._tokens[job.id] = secrets.token_urlsafe(32)
             image = self.images[definition.image.rsplit(":", 1)[1]]
             started = partial(self._started, job)
-            outcome, peak = run(job, definition, image, self.around, self._tokens[job.id], started)
+            outcome, peak = run(job, definition, image, self.host, self._tokens[job.id], started)
             self._running.pop(job.id, None)
             self._tokens.pop(job.id, None)
             if self._stopping.is_set():
@@ -153,7 +153,7 @@ class Batch:
         self.jobs.move(job, "RUNNING")
 
     def _strategy(self, job: Job) -> RetryStrategy:
-        """The definition's rules with the attempts that the job was submitted with."""
+        """The definition's rules with the job's own number of attempts."""
         rules = self._definition(job.definition).retry.rules if self._is_deployed(job) else ()
         return RetryStrategy(job.max_attempts, rules)
 

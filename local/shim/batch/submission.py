@@ -1,4 +1,4 @@
-"""What a SubmitJob asks for: a job, and the children of an array."""
+"""Creates the job of a SubmitJob request, and the children of an array job."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import uuid
 from typing import Any
 
 from local.deployment.account import arn
-from local.shim.answers import client_error
 from local.shim.batch.job import Job
+from local.shim.errors import client_error
 from local.shim.resources import JobDefinition, Queue
 
 ARRAY_SIZES = range(2, 10_000 + 1)
 PRIORITIES = range(9999 + 1)
-NOT_TAKEN = frozenset({"eksPropertiesOverride", "nodeOverrides", "ecsPropertiesOverride"})
+UNSUPPORTED = frozenset({"eksPropertiesOverride", "nodeOverrides", "ecsPropertiesOverride"})
 
 
-def requested(request: dict[str, Any], definition: JobDefinition, queue: Queue) -> list[Job]:
-    """The job, followed by its children when it is an array."""
+def create_jobs(request: dict[str, Any], definition: JobDefinition, queue: Queue) -> list[Job]:
+    """The job, followed by its children if it is an array. Raises AwsError for an unsupported request."""
     _check(request)
     _check_share(request, queue)
     overrides = request.get("containerOverrides", {})
@@ -44,10 +44,10 @@ def requested(request: dict[str, Any], definition: JobDefinition, queue: Queue) 
 
 def _check(request: dict[str, Any]) -> None:
     has_types = any("type" in needed for needed in request.get("dependsOn", []))
-    if has_types or "evaluateOnExit" in request.get("retryStrategy", {}) or NOT_TAKEN & request.keys():
+    if has_types or "evaluateOnExit" in request.get("retryStrategy", {}) or UNSUPPORTED & request.keys():
         raise client_error(
-            "the embedded cloud's Batch takes no retry rules, dependency types or overrides of anything but the "
-            "container when a job is submitted"
+            "the embedded cloud's SubmitJob does not support retry rules, dependency types, or overrides other than "
+            "containerOverrides"
         )
     size = request.get("arrayProperties", {}).get("size", ARRAY_SIZES[0])
     if size not in ARRAY_SIZES:
@@ -64,6 +64,6 @@ def _check_share(request: dict[str, Any], queue: Queue) -> None:
 
 
 def _child(parent: Job, index: int) -> Job:
-    of_the_child = {"id": f"{parent.id}:{index}", "arn": f"{parent.arn}:{index}", "parent": parent.id}
+    identity = {"id": f"{parent.id}:{index}", "arn": f"{parent.arn}:{index}", "parent": parent.id}
     array = {"array_size": None, "parent_size": parent.array_size, "array_index": index}
-    return Job.restored({**parent.kept(), **of_the_child, **array})
+    return Job.from_dict({**parent.to_dict(), **identity, **array})

@@ -1,4 +1,4 @@
-"""One SageMaker endpoint: the model container's own server as a process, and requests passed on to it."""
+"""A SageMaker endpoint: runs the model container's server as a process and forwards requests to it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.deployment.account import ACCOUNT, REGION, client
-from local.shim.answers import AwsError, validation_error
 from local.shim.authority import Authority, Session
-from local.shim.batch.attempt import Surroundings, container_environment
+from local.shim.batch.attempt import ContainerHost, container_environment
+from local.shim.errors import AwsError, validation_error
 from local.shim.image import Image
 from local.shim.process import Process
 from local.shim.resources import Endpoint
@@ -28,9 +28,9 @@ from local.shim.resources import Endpoint
 MODEL_SERVICE = "sagemaker.amazonaws.com"
 START_SECONDS = 60.0
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-INVOKE_SECONDS = 60.0  # SageMaker's limit for one answer of a container
-REFUSED_ASLEEP = 3  # calls that find no copy of a model that scales to nothing, until one is there
-MESSAGE_CHARACTERS = 2048  # what the runtime's API gives OriginalMessage at most
+INVOKE_SECONDS = 60.0  # SageMaker's limit for a container's reply
+REFUSED_ASLEEP = 3  # requests refused while a model that scales to zero has no copy
+MESSAGE_CHARACTERS = 2048  # the runtime's limit for OriginalMessage
 SERVERLESS_BODY_LIMIT_BYTES = 4 * 1024 * 1024
 NO_CAPACITY = (
     "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress (if "
@@ -43,7 +43,7 @@ TIMED_OUT = (
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     status: int
     content_type: str
     attributes: str
@@ -52,12 +52,12 @@ class Answer:
 
 @dataclass
 class ModelServer:
-    """Keeps the process up; a process that ends by itself is started again, as SageMaker does."""
+    """Runs the server process and restarts it when it ends, as SageMaker does."""
 
     endpoint: Endpoint
     image: Image
     authority: Authority
-    around: Surroundings
+    host: ContainerHost
     status: str = "Creating"
     failure: str = ""
     _process: Process | None = None
@@ -70,7 +70,7 @@ class ModelServer:
 
     def __post_init__(self) -> None:
         component, concurrency = self.endpoint.component, self.endpoint.concurrency
-        self._asleep = REFUSED_ASLEEP if component and component.fewest == 0 else 0
+        self._asleep = REFUSED_ASLEEP if component and component.min_copies == 0 else 0
         self._places = threading.Semaphore(concurrency) if concurrency else None
 
     @property
@@ -86,8 +86,8 @@ class ModelServer:
             self._process.stop(5)
         self._close_idle()
 
-    def invoke(self, body: bytes, headers: Mapping[str, str], component: str | None = None) -> Answer:
-        """The container's 200 answer; everything else is the error that the runtime makes of it."""
+    def invoke(self, body: bytes, headers: Mapping[str, str], component: str | None = None) -> Reply:
+        """The container's reply with status 200. Raises the runtime's AwsError for anything else."""
         self._check_component(component)
         if self._places is None:
             return self._invoked(body, headers)
@@ -99,35 +99,35 @@ class ModelServer:
             self._places.release()
 
     def _check_component(self, named: str | None) -> None:
-        there = self.endpoint.component.name if self.endpoint.component else None
-        if named != there:
-            wanted = f"has the inference component {there}" if there else "has no inference components"
-            raise validation_error(f"Endpoint {self.endpoint.name} {wanted}; the request names {named or 'none'}.")
+        deployed = self.endpoint.component.name if self.endpoint.component else None
+        if named != deployed:
+            state = f"has the inference component {deployed}" if deployed else "has no inference components"
+            raise validation_error(f"Endpoint {self.endpoint.name} {state}; the request names {named or 'none'}.")
         with self._waking:
             if self._asleep:
                 self._asleep -= 1
                 raise validation_error(NO_CAPACITY)
 
-    def _invoked(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def _invoked(self, body: bytes, headers: Mapping[str, str]) -> Reply:
         try:
-            answer = self._request("POST", "/invocations", body, headers)
+            reply = self._request("POST", "/invocations", body, headers)
         except TimeoutError:
             raise self._model_error(0, TIMED_OUT) from None
         except (OSError, http.client.HTTPException):
-            raise AwsError(503, "ServiceUnavailable", "the model's process is not up; it is being restarted") from None
-        if answer.status != 200:
-            raise self._model_error(answer.status, answer.body.decode(errors="replace"))
-        return answer
+            raise AwsError(503, "ServiceUnavailable", "the model's process is restarting") from None
+        if reply.status != 200:
+            raise self._model_error(reply.status, reply.body.decode(errors="replace"))
+        return reply
 
     def _request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> Reply:
         while True:
             connection, is_fresh = self._connection()
             try:
                 connection.request(method, path, body, dict(headers or {}))
                 response = connection.getresponse()
-                answer = Answer(
+                reply = Reply(
                     response.status,
                     response.headers.get("Content-Type", ""),
                     response.headers.get(ATTRIBUTES, ""),
@@ -137,10 +137,10 @@ class ModelServer:
                 connection.close()
                 if is_fresh or not isinstance(error, ConnectionError):
                     raise
-                continue  # the server had closed a connection that was idle
+                continue  # the server had closed the idle connection
             if not response.will_close:
                 self._idle.put(connection)
-            return answer
+            return reply
 
     def _connection(self) -> tuple[http.client.HTTPConnection, bool]:
         try:
@@ -169,11 +169,11 @@ class ModelServer:
         )
 
     def _keep_up(self) -> None:
-        home = self.around.state / "endpoints" / self.endpoint.name
+        home = self.host.state / "endpoints" / self.endpoint.name
         try:
             artifact = self._fetch(home)
         except (AwsError, BotoCoreError, ClientError, OSError, tarfile.TarError) as error:
-            self.status, self.failure = "Failed", f"the artifact could not be fetched: {error}"
+            self.status, self.failure = "Failed", f"could not download the artifact: {error}"
             return
         while not self._stopping.is_set():
             self._close_idle()
@@ -182,13 +182,13 @@ class ModelServer:
             threading.Thread(target=self._wait_healthy, args=(self._process,), daemon=True).start()
             code, _ = self._process.wait()
             if self.status == "Creating" and not self._stopping.is_set():
-                self.status, self.failure = "Failed", f"the model's process ended with code {code}: see {self.log}"
+                self.status, self.failure = "Failed", f"the model's process ended with exit code {code}; see {self.log}"
                 return
             self._stopping.wait(1)
 
     @property
     def log(self) -> Path:
-        return self.around.log(f"endpoints/{self.endpoint.name}")
+        return self.host.log(f"endpoints/{self.endpoint.name}")
 
     def _command(self) -> list[str]:
         return [*self.image.command, "serve"]
@@ -197,7 +197,7 @@ class ModelServer:
         scratch = home / "tmp"
         scratch.mkdir(parents=True, exist_ok=True)
         return {
-            **container_environment(self.image, self.around.state / "pycache", scratch),
+            **container_environment(self.image, self.host.state / "pycache", scratch),
             "AWS_REGION": REGION,
             "SAGEMAKER_BIND_TO_PORT": str(self._port),
             "DROPSCORE_BIND_HOST": "127.0.0.1",
@@ -206,22 +206,22 @@ class ModelServer:
         }
 
     def _fetch(self, home: Path) -> Path:
-        """The folder of the model: the artifact, downloaded as the model's execution role, or nothing."""
+        """Download the artifact with the model's role; returns the model folder, empty without an artifact."""
         session = self.authority.assume(self.endpoint.role_arn, MODEL_SERVICE, self.endpoint.name)
         shutil.rmtree(home, ignore_errors=True)
-        unpacked = home / "model"
-        unpacked.mkdir(parents=True)
+        model_folder = home / "model"
+        model_folder.mkdir(parents=True)
         if self.endpoint.artifact_url:
-            packed = home / "model.tar.gz"
-            self._download(self.endpoint.artifact_url, packed, session)
-            _unpack(packed, unpacked)
-        return unpacked
+            archive_path = home / "model.tar.gz"
+            self._download(self.endpoint.artifact_url, archive_path, session)
+            _unpack(archive_path, model_folder)
+        return model_folder
 
     def _download(self, url: str, target: Path, session: Session) -> None:
         bucket, _, key = url.removeprefix("s3://").partition("/")
         s3 = client("s3", self.authority.emulator_url, **session.keys())
-        with target.open("wb") as packed:
-            shutil.copyfileobj(s3.get_object(Bucket=bucket, Key=key)["Body"], packed)
+        with target.open("wb") as file:
+            shutil.copyfileobj(s3.get_object(Bucket=bucket, Key=key)["Body"], file)
 
     def _wait_healthy(self, process: Process) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -236,14 +236,14 @@ class ModelServer:
         if process.is_running:
             self.status, self.failure = (
                 "Failed",
-                f"/ping did not answer 200 within {START_SECONDS:.0f} s; does the server listen at "
+                f"/ping did not return 200 within {START_SECONDS:.0f} s; does the server listen at "
                 f"$DROPSCORE_BIND_HOST:$SAGEMAKER_BIND_TO_PORT? Its log: {self.log}",
             )
 
 
-def _unpack(packed: Path, folder: Path) -> None:
-    """Read-only, as the container finds it."""
-    with tarfile.open(packed) as archive:
+def _unpack(archive_path: Path, folder: Path) -> None:
+    """Extract the artifact as read-only files, as in a SageMaker container."""
+    with tarfile.open(archive_path) as archive:
         archive.extractall(folder, filter="data")
     for file in folder.rglob("*"):
         if file.is_file():

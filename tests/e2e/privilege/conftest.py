@@ -10,7 +10,7 @@ import pytest
 
 from local.cloud import Cloud
 from model_tools.artifact import load, pack
-from tests.e2e.conftest import DEMO, Hands, cloud_of
+from tests.e2e.conftest import DEMO, Driver, cloud_of
 from training import data
 
 SETTINGS = Path(__file__).with_name("everything.toml")
@@ -34,5 +34,5 @@ def name_features(source: Path, destination: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def hands(cloud: Cloud) -> Hands:
-    return Hands(cloud)
+def driver(cloud: Cloud) -> Driver:
+    return Driver(cloud)

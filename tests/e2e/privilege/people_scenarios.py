@@ -28,17 +28,17 @@ def _noted() -> Iterator[None]:
 
 @cache
 def _uploader(stage: Stage) -> Person:
-    return user(stage.hands, policy="UploadersPolicyArn")
+    return user(stage.driver, policy="UploadersPolicyArn")
 
 
 @cache
 def _reader(stage: Stage) -> Person:
-    return user(stage.hands, policy="ReadersPolicyArn")
+    return user(stage.driver, policy="ReadersPolicyArn")
 
 
 @cache
 def _operator(stage: Stage) -> Person:
-    return Person(stage.hands, assumed(stage.hands, stage.hands.cloud.outputs["OperatorsRoleArn"]))
+    return Person(stage.driver, assumed(stage.driver, stage.driver.cloud.outputs["OperatorsRoleArn"]))
 
 
 def uploader_drops_a_file(stage: Stage) -> None:
@@ -50,7 +50,7 @@ def uploader_drops_a_file(stage: Stage) -> None:
 
 @cache
 def _uploader_of_night(stage: Stage) -> Person:
-    return user(stage.hands, policy="UploadersPolicyArnOfnight")
+    return user(stage.driver, policy="UploadersPolicyArnOfnight")
 
 
 def uploader_of_a_route_drops_a_file(stage: Stage) -> None:
@@ -66,7 +66,7 @@ def uploader_of_a_route_gives_up_an_upload(stage: Stage) -> None:
 
 def uploader_of_a_route_lists_what_lies_there(stage: Stage) -> None:
     with _noted():
-        _uploader_of_night(stage).client("s3").list_objects_v2(Bucket=stage.hands.bucket, Prefix="input/night/")
+        _uploader_of_night(stage).client("s3").list_objects_v2(Bucket=stage.driver.bucket, Prefix="input/night/")
 
 
 def uploader_gives_up_an_upload(stage: Stage) -> None:
@@ -74,7 +74,7 @@ def uploader_gives_up_an_upload(stage: Stage) -> None:
 
 
 def _give_up_an_upload(person: Person, stage: Stage, key: str) -> None:
-    s3, there = person.client("s3"), {"Bucket": stage.hands.bucket, "Key": key}
+    s3, there = person.client("s3"), {"Bucket": stage.driver.bucket, "Key": key}
     with _noted():
         upload = {**there, "UploadId": s3.create_multipart_upload(**there)["UploadId"]}
         s3.upload_part(**upload, PartNumber=1, Body=b"0")
@@ -84,7 +84,7 @@ def _give_up_an_upload(person: Person, stage: Stage, key: str) -> None:
 
 def uploader_lists_what_lies_there(stage: Stage) -> None:
     with _noted():
-        _uploader(stage).client("s3").list_objects_v2(Bucket=stage.hands.bucket, Prefix="input/")
+        _uploader(stage).client("s3").list_objects_v2(Bucket=stage.driver.bucket, Prefix="input/")
 
 
 def reader_reads_jobs(stage: Stage) -> None:
@@ -102,7 +102,7 @@ def reader_reads_scores(stage: Stage) -> None:
 
 def reader_lists_scores(stage: Stage) -> None:
     with _noted():
-        _reader(stage).client("s3").list_objects_v2(Bucket=stage.hands.bucket, Prefix="output/")
+        _reader(stage).client("s3").list_objects_v2(Bucket=stage.driver.bucket, Prefix="output/")
 
 
 def operator_retries(stage: Stage) -> None:
@@ -112,7 +112,7 @@ def operator_retries(stage: Stage) -> None:
 
 def operator_redrives(stage: Stage) -> None:
     """A letter for every function, which are taken, and one that nobody understands, which is left."""
-    sqs, queue = stage.hands.client("sqs"), stage.hands.cloud.outputs["DeadLetterQueueUrl"]
+    sqs, queue = stage.driver.client("sqs"), stage.driver.cloud.outputs["DeadLetterQueueUrl"]
     letters = (*_letters(stage), {"what": "is this"})
     for letter in letters:
         sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(letter))
@@ -143,7 +143,7 @@ def operator_ends_a_job(stage: Stage) -> None:
 
 
 def operator_watches(stage: Stage) -> None:
-    operator, queue = _operator(stage), stage.hands.cloud.outputs["DeadLetterQueueUrl"]
+    operator, queue = _operator(stage), stage.driver.cloud.outputs["DeadLetterQueueUrl"]
     with _noted():
         operator.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])
         operator.client("cloudwatch").get_metric_data(MetricDataQueries=[], StartTime=0, EndTime=60)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.e2e.conftest import Hands
+from tests.e2e.conftest import Driver
 
 Document = dict[str, Any]
 
@@ -37,12 +37,12 @@ class Permission:
         return f"{self.holder.title}: {self.action} on {self.resource}"
 
 
-def granted(hands: Hands) -> list[Permission]:
+def granted(driver: Driver) -> list[Permission]:
     """All of them, of all stacks."""
     return sorted(
         Permission(holder, action, resource)
-        for holder in _holders(hands)
-        for document in _policies(hands.client("iam"), holder).values()
+        for holder in _holders(driver)
+        for document in _policies(driver.client("iam"), holder).values()
         for statement in document["Statement"]
         for action in _listed(statement["Action"])
         for resource in _listed(statement["Resource"])
@@ -50,9 +50,9 @@ def granted(hands: Hands) -> list[Permission]:
 
 
 @contextmanager
-def withheld(hands: Hands, permission: Permission) -> Iterator[None]:
+def withheld(driver: Driver, permission: Permission) -> Iterator[None]:
     """Without this permission, for the time of a `with`."""
-    iam = hands.client("iam")
+    iam = driver.client("iam")
     kept = _policies(iam, permission.holder)
     try:
         for name, document in kept.items():
@@ -99,9 +99,9 @@ def _policies(iam: Any, holder: Holder) -> dict[str, Document]:
     return {name: iam.get_role_policy(RoleName=holder.name, PolicyName=name)["PolicyDocument"] for name in names}
 
 
-def _holders(hands: Hands) -> Iterator[Holder]:
-    cloudformation = hands.client("cloudformation")
-    for stack in json.loads((hands.cloud.home / "deployed.json").read_text()):
+def _holders(driver: Driver) -> Iterator[Holder]:
+    cloudformation = driver.client("cloudformation")
+    for stack in json.loads((driver.cloud.home / "deployed.json").read_text()):
         for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]:
             if resource["ResourceType"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
                 logical_id = re.sub(r"[0-9A-F]{8}$", "", resource["LogicalResourceId"])

@@ -1,6 +1,6 @@
 """What each role is for, done once: each raises AssertionError, with what the cloud said, where it cannot be done.
 
-The rule that hands dropped files to `submit` is off: the functions are invoked by hand, so that their errors are seen.
+The rule that driver dropped files to `submit` is off: the functions are invoked by hand, so that their errors are seen.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ def _rejects_late(stage: Stage, ending: str, prefix: str) -> None:
     sidecar = {"header": False, "output": "append", "threshold": 0.5, "labels": ["n" * 200, "y" * 200]}
     event, identity = stage.put("", gzip.compress(text, 1) if ending.endswith("gz") else text, ending, sidecar)
     stage.invoke("Submit", event)
-    job = stage.hands.ended(identity)
+    job = stage.driver.ended(identity)
     assert job.status is State.REJECTED, f"{job.code}: {job.message}"
     _all_shards_ended(stage, identity)
-    left = stage.hands.client("s3").list_multipart_uploads(Bucket=stage.hands.bucket).get("Uploads", [])
+    left = stage.driver.client("s3").list_multipart_uploads(Bucket=stage.driver.bucket).get("Uploads", [])
     own = [each["Key"] for each in left if each["Key"] == job.output_key or identity in each["Key"]]
     assert not [key for key in own if key.startswith(prefix)], "s3:AbortMultipartUpload was not done"
 
@@ -88,16 +88,16 @@ def _rejects_late(stage: Stage, ending: str, prefix: str) -> None:
 def _all_shards_ended(stage: Stage, identity: str) -> None:
     """The first bad shard ends the job; the others stop, and throw away what they sent, when they next look."""
     deadline = time.monotonic() + WAIT_SECONDS
-    while {each["status"] for each in stage.hands.batch_jobs(identity)} - {"SUCCEEDED", "FAILED"}:
+    while {each["status"] for each in stage.driver.batch_jobs(identity)} - {"SUCCEEDED", "FAILED"}:
         assert time.monotonic() < deadline, f"the shards of {identity} do not end"
         time.sleep(0.1)
 
 
 def track_ends_a_job_whose_worker_could_not(stage: Stage) -> None:
     job = _running(stage, stage.scored())
-    stage.hands.client("s3").delete_object(Bucket=stage.hands.bucket, Key=job.output_key)
+    stage.driver.client("s3").delete_object(Bucket=stage.driver.bucket, Key=job.output_key)
     stage.invoke("Track", _ended(job, "FAILED"))
-    found = stage.hands.find(job.job_id)
+    found = stage.driver.find(job.job_id)
     assert found is not None
     assert found.status is State.FAILED, found
     assert found.code == "BATCH_FAILED", f"{found.code}: {found.message}"
@@ -107,7 +107,7 @@ def track_brings_what_belongs_beside_an_output(stage: Stage) -> None:
     job = _unfinished(stage)
     stage.invoke("Track", _ended(job, "SUCCEEDED"))
     stage.succeeded(job.job_id)
-    stage.hands.read(manifest_key(job.output_key))
+    stage.driver.read(manifest_key(job.output_key))
 
 
 def reconcile_takes_a_file_whose_event_was_lost(stage: Stage) -> None:
@@ -129,7 +129,7 @@ def reconcile_brings_what_belongs_beside_an_output(stage: Stage) -> None:
     job = _unfinished(stage)
     stage.invoke("Reconcile", {})
     stage.succeeded(job.job_id)
-    stage.hands.read(manifest_key(job.output_key))
+    stage.driver.read(manifest_key(job.output_key))
 
 
 def announce_tells_of_an_end(stage: Stage) -> None:
@@ -140,7 +140,7 @@ def announce_tells_of_an_end(stage: Stage) -> None:
 
 def builder_looks_for_an_image_and_has_it_built(stage: Stage) -> None:
     """Nothing is answered before the build has ended; what may not be done is answered at once."""
-    images = Images(stage.hands, "ModelImage")
+    images = Images(stage.driver, "ModelImage")
     with waiting_stack() as (url, answers):
         images.ask(url, f"Model.{uuid.uuid4().hex}")
         assert answers == [], answers
@@ -182,7 +182,7 @@ def _unfinished(stage: Stage) -> Job:
     bad = [*stage.sample[:200], b"x" + stage.sample[0]]
     job = stage.scored("forgiving/", b"\n".join(bad) + b"\n")
     for key in (errors_key(job.output_key), manifest_key(job.output_key)):
-        stage.hands.client("s3").delete_object(Bucket=stage.hands.bucket, Key=key)
+        stage.driver.client("s3").delete_object(Bucket=stage.driver.bucket, Key=key)
     return _running(stage, job)
 
 

@@ -10,30 +10,30 @@ from typing import Any
 
 from dropscore.aws.items import item_of
 from dropscore.jobs.job import Job, State, job_id
-from local.run import deployment
-from tests.e2e.conftest import Hands
+from local.one_shot import deployment
+from tests.e2e.conftest import Driver
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    hands: Hands
+    driver: Driver
     sample: list[bytes]
 
     def put(
         self, route: str, body: bytes, ending: str = ".csv", sidecar: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Any], str]:
         """Drops a file that nobody was told of; its event, and the id of the job it is to become."""
-        key, s3 = f"input/{route}{uuid.uuid4().hex}{ending}", self.hands.client("s3")
+        key, s3 = f"input/{route}{uuid.uuid4().hex}{ending}", self.driver.client("s3")
         if sidecar:
-            s3.put_object(Bucket=self.hands.bucket, Key=f"{key}.job.json", Body=json.dumps(sidecar).encode())
-        put = s3.put_object(Bucket=self.hands.bucket, Key=key, Body=body)
+            s3.put_object(Bucket=self.driver.bucket, Key=f"{key}.job.json", Body=json.dumps(sidecar).encode())
+        put = s3.put_object(Bucket=self.driver.bucket, Key=key, Body=body)
         thing = {"key": key, "version-id": put["VersionId"], "size": len(body)}
-        event = {"source": "aws.s3", "detail": {"bucket": {"name": self.hands.bucket}, "object": thing}}
-        return event, job_id(self.hands.bucket, key, put["VersionId"])
+        event = {"source": "aws.s3", "detail": {"bucket": {"name": self.driver.bucket}, "object": thing}}
+        return event, job_id(self.driver.bucket, key, put["VersionId"])
 
     def logs(self) -> str:
         """All that functions, jobs and models have printed."""
-        files = sorted(self.hands.cloud.home.rglob("*.log"))
+        files = sorted(self.driver.cloud.home.rglob("*.log"))
         return "".join(file.read_text(errors="replace") for file in files)
 
     def small(self) -> bytes:
@@ -43,8 +43,8 @@ class Stage:
         self.answer(function, event)
 
     def answer(self, function: str, event: Mapping[str, Any]) -> Any:
-        name = self.hands.cloud.outputs[f"{function}FunctionName"]
-        answer = self.hands.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+        name = self.driver.cloud.outputs[f"{function}FunctionName"]
+        answer = self.driver.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
         said = answer["Payload"].read().decode()
         assert "FunctionError" not in answer, said
         return json.loads(said)
@@ -55,12 +55,12 @@ class Stage:
         return self.succeeded(identity)
 
     def succeeded(self, identity: str) -> Job:
-        job = self.hands.ended(identity)
+        job = self.driver.ended(identity)
         assert job.status is State.SUCCEEDED, f"{job.code}: {job.message}"
         return job
 
     def write(self, job: Job) -> None:
-        deployment(self.hands.cloud).table.resource.put_item(Item=item_of(job))
+        deployment(self.driver.cloud).table.resource.put_item(Item=item_of(job))
 
 
 Scenario = Callable[[Stage], None]

@@ -1,4 +1,4 @@
-"""The shim on a free port, with little programs in the place of images and a stand-in for the emulator's IAM."""
+"""Fixtures: the shim on a free port, with small programs instead of images and a stand-in for the emulator's IAM."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from botocore.exceptions import ClientError
 
 from local.deployment.account import client, new_root
 from local.emulator.signature import Request, read_signature, verify
-from local.shim.answers import access_denied
 from local.shim.authority import Authority, Session
-from local.shim.batch.attempt import Surroundings
+from local.shim.batch.attempt import ContainerHost
 from local.shim.batch.queue import Jobs
 from local.shim.batch.service import Batch
+from local.shim.errors import access_denied
 from local.shim.image import Image
 from local.shim.resources import Resources, parse
 from local.shim.sagemaker.endpoint import ModelServer
@@ -43,10 +43,10 @@ class Model(http.server.BaseHTTPRequestHandler):
         files = sorted(os.listdir(os.environ["SM_MODEL_DIR"]))
         self.answer(status, b'{"code": "BAD"}' if status != 200 else repr((sys.argv[1:], files, len(body))).encode())
     def answer(self, status, body):
-        said = self.headers.get("X-Amzn-SageMaker-Custom-Attributes")
+        attributes = self.headers.get("X-Amzn-SageMaker-Custom-Attributes")
         self.send_response(status); self.send_header("Content-Length", str(len(body)))
         self.send_header("Content-Type", "text/csv")
-        if said: self.send_header("X-Amzn-SageMaker-Custom-Attributes", "heard:" + said)
+        if attributes: self.send_header("X-Amzn-SageMaker-Custom-Attributes", "received:" + attributes)
         self.end_headers(); self.wfile.write(body)
     def log_message(self, *a): pass
 address = (os.environ["DROPSCORE_BIND_HOST"], int(os.environ["SAGEMAKER_BIND_TO_PORT"]))
@@ -63,7 +63,7 @@ sys.exit(int(sys.argv[1]) if sys.argv[1:2] and sys.argv[1].isdigit() else 0)
 
 
 class StandIn(Authority):
-    """Everybody is `worker`, who may do everything but what is in `denied`."""
+    """Every caller is `worker`, who may do everything except the actions in `denied`."""
 
     def __init__(self) -> None:
         self.emulator_url = "http://127.0.0.1:1"
@@ -85,13 +85,13 @@ class StandIn(Authority):
 
 
 @dataclass
-class Ground:
+class RunningShim:
     url: str
     authority: StandIn
     state: Path
     model: ModelServer
     endpoints: dict[str, ModelServer] = field(default_factory=dict)
-    told: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def batch(self) -> Any:
@@ -151,12 +151,12 @@ def resources() -> Resources:
         "AWS::SageMaker::Endpoint": ("Fraud", "arn:aws:sagemaker:::endpoint/fraud", {"EndpointConfigName": "c"}),
     }
     return parse(
-        [{"type": kind, "name": name, "arn": arn, "properties": has} for kind, (name, arn, has) in written.items()]
+        [{"type": type_, "name": name, "arn": arn, "properties": has} for type_, (name, arn, has) in written.items()]
     )
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShim]:
     state = tmp_path_factory.mktemp("shim")
     images = {}
     for name, program in (("job", JOB), ("model", MODEL)):
@@ -166,10 +166,10 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     authority, deployed = StandIn(), resources()
-    around = Surroundings(emulator_url="http://127.0.0.1:1", shim_url=url, state=state)
-    model = ModelServer(deployed.endpoints["Fraud"], images["model"], authority, around)
-    found = Ground(url, authority, state, model, {"Fraud": model})
-    batch = Batch(deployed, images, authority, around, Jobs(state / "jobs.json", found.told.append))
+    host = ContainerHost(emulator_url="http://127.0.0.1:1", shim_url=url, state=state)
+    model = ModelServer(deployed.endpoints["Fraud"], images["model"], authority, host)
+    found = RunningShim(url, authority, state, model, {"Fraud": model})
+    batch = Batch(deployed, images, authority, host, Jobs(state / "jobs.json", found.events.append))
     shim = Shim(listening, batch=batch, endpoints=found.endpoints, authority=authority, max_payload_bytes=1000)
     thread = threading.Thread(target=shim.serve_forever)
     thread.start()

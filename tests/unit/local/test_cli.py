@@ -14,7 +14,7 @@ from dropscore.cli.uploads import Drop
 from dropscore.errors import CloudError, ConfigurationError
 from dropscore.jobs.job import State
 from local import cloud as clouds
-from local import run as main_job
+from local import one_shot
 from local.cli import app, targets
 from local.deployment.synthesis import input_names
 
@@ -37,24 +37,24 @@ def _targets(files: list[str], out: str | None) -> list[Path]:
         (["0000_part_00", "000.gz", "a.tsv"], None, ["0000_part_00.scores.csv", "000.scores.csv", "a.tsv.scores.csv"]),
     ],
 )
-def test_where_scores_go(files: list[str], out: str | None, expected: list[str]) -> None:
+def test_scores_are_written_to_the_expected_paths(files: list[str], out: str | None, expected: list[str]) -> None:
     assert _targets(files, out) == [Path(path) for path in expected]
 
 
 @pytest.mark.parametrize(
-    ("files", "out", "said"),
+    ("files", "out", "message"),
     [
-        (["a/x.csv", "b/x.csv"], None, "same name"),
-        (["x.csv", "b/x.csv.gz"], None, "same name"),
-        (["x.csv", "b/x.CSV"], None, "same name"),
-        (["x.csv", "x"], None, "same name"),
+        (["a/x.csv", "b/x.csv"], None, "would collide"),
+        (["x.csv", "b/x.csv.gz"], None, "would collide"),
+        (["x.csv", "b/x.CSV"], None, "would collide"),
+        (["x.csv", "x"], None, "would collide"),
         (["x.csv", "y.csv"], __file__, "must be a folder"),
-        (["x.csv"], "x.csv", "written over x.csv, which is to be scored"),
-        (["x.csv", "x.scores.csv"], None, "written over x.scores.csv"),
+        (["x.csv"], "x.csv", "overwrite the input x.csv"),
+        (["x.csv", "x.scores.csv"], None, "overwrite the input x.scores.csv"),
     ],
 )
-def test_usage_error_when_scores_would_collide(files: list[str], out: str | None, said: str) -> None:
-    with pytest.raises(typer.BadParameter, match=said):
+def test_usage_error_when_scores_would_collide(files: list[str], out: str | None, message: str) -> None:
+    with pytest.raises(typer.BadParameter, match=message):
         _targets(files, out)
 
 
@@ -65,16 +65,16 @@ def test_scores_of_a_folder_keep_their_paths(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        (["in"], "say by --out where the scores"),
-        (["in", "--out", "in/scores"], "--out must not lie in in"),
+        (["in"], "pass --out to say where to write the scores"),
+        (["in", "--out", "in/scores"], "--out must be outside in"),
         (["in/a.txt"], "would not be scored"),
         (["in/x/a.csv", "in/a.csv"], "would both be uploaded as input/a.csv"),
     ],
 )
 def test_usage_error_when_files_cannot_be_scored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in/x").mkdir(parents=True)
@@ -82,7 +82,7 @@ def test_usage_error_when_files_cannot_be_scored(
         (tmp_path / "in" / name).touch()
     done = CLI.invoke(app, ["run", *arguments], env={"COLUMNS": "500"})
     assert (done.exit_code, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 def test_usage_error_when_settings_are_wrong(tmp_path: Path) -> None:
@@ -91,14 +91,14 @@ def test_usage_error_when_settings_are_wrong(tmp_path: Path) -> None:
         input_names({"DROPSCORE_SETTINGS": str(tmp_path / "dropscore.toml")})
 
 
-def test_status_says_down_and_exits_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_status_prints_down_and_exits_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(clouds, "HOME", tmp_path)
     done = CLI.invoke(app, ["status"])
     assert (done.exit_code, done.stdout) == (1, "down\n")
     assert json.loads(CLI.invoke(app, ["status", "--json"]).stdout) == {"running": False}
 
 
-def test_down_when_nothing_runs_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_down_succeeds_when_nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(clouds, "HOME", tmp_path)
     done = CLI.invoke(app, ["down"])
     assert (done.exit_code, done.stdout) == (0, "")
@@ -106,7 +106,7 @@ def test_down_when_nothing_runs_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 class World:
-    """As much of a cloud and a deployment as Watch looks at."""
+    """The parts of a cloud and a deployment that Watch uses."""
 
     def __init__(self, tmp_path: Path, *, dead: int = 0, is_running: bool = True, status: State | None = None) -> None:
         (tmp_path / "logs").mkdir()
@@ -119,48 +119,46 @@ class World:
             home=tmp_path, is_running=is_running, client=lambda _service: self.sqs, outputs={"DeadLetterQueueUrl": "q"}
         )
         find: Callable[[str], Any] = lambda _id: status and SimpleNamespace(status=status)  # noqa: E731
-        self.there: Any = SimpleNamespace(table=SimpleNamespace(find=find))
+        self.deployed: Any = SimpleNamespace(table=SimpleNamespace(find=find))
 
-    def watch(self, monkeypatch: pytest.MonkeyPatch, taken_seconds: float = 60) -> main_job.Watch:
-        monkeypatch.setattr(main_job, "TAKEN_SECONDS", taken_seconds)
-        return main_job.Watch(self.cloud, self.there, ("id",))
+    def watch(self, monkeypatch: pytest.MonkeyPatch, pickup_seconds: float = 60) -> one_shot.Watch:
+        monkeypatch.setattr(one_shot, "PICKUP_SECONDS", pickup_seconds)
+        return one_shot.Watch(self.cloud, self.deployed, ("id",))
 
 
-def test_waiting_goes_on_while_all_is_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_continues_while_the_cloud_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     World(tmp_path).watch(monkeypatch).sleep(0)
 
 
 def test_waiting_ends_when_the_cloud_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(CloudError, match="ended by itself"):
+    with pytest.raises(CloudError, match="ended unexpectedly"):
         World(tmp_path, is_running=False).watch(monkeypatch).sleep(0)
 
 
-def test_waiting_ends_and_shows_why_when_an_event_was_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(CloudError, match=r"(?s)failed on an event.*not authorized to perform: batch:SubmitJob"):
+def test_waiting_ends_with_the_log_after_a_dead_letter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CloudError, match=r"(?s)failed three times.*not authorized to perform: batch:SubmitJob"):
         World(tmp_path, dead=1).watch(monkeypatch).sleep(0)
 
 
 @pytest.mark.parametrize("status", [None, State.CLAIMED])
-def test_waiting_ends_when_a_file_is_not_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: State | None
-) -> None:
-    with pytest.raises(CloudError, match="a file was not taken within"):
-        World(tmp_path, status=status).watch(monkeypatch, taken_seconds=-1).sleep(0)
+def test_waiting_ends_when_no_job_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: State | None) -> None:
+    with pytest.raises(CloudError, match="no job started for a file within"):
+        World(tmp_path, status=status).watch(monkeypatch, pickup_seconds=-1).sleep(0)
 
 
-def test_a_long_job_that_was_taken_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    World(tmp_path, status=State.SUBMITTED).watch(monkeypatch, taken_seconds=-1).sleep(0)
+def test_waiting_continues_for_a_long_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    World(tmp_path, status=State.SUBMITTED).watch(monkeypatch, pickup_seconds=-1).sleep(0)
 
 
 class Bucket:
-    """Notes what is uploaded under which key, in order."""
+    """Records the uploaded keys in order."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.keys: list[str] = []
         self.bucket, self.s3 = "b", self
-        monkeypatch.setattr(main_job, "upload", self.upload)
+        monkeypatch.setattr(one_shot, "upload", self.upload)
 
-    def upload(self, _there: Any, file: Path, key: str) -> str:
+    def upload(self, _deployed: Any, file: Path, key: str) -> str:
         self.upload_file(str(file), "b", key)
         return "id"
 
@@ -171,24 +169,24 @@ class Bucket:
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.csv.gz"])
-def test_a_sidecar_is_uploaded_before_its_file_and_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_job_options_are_uploaded_before_their_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     (tmp_path / name).touch()
     (tmp_path / f"{name}.job.json").write_text("{}")
-    there: Any = Bucket(monkeypatch)
-    said: list[str] = []
-    assert main_job._upload(there, main_job.Order(Drop(tmp_path / name, name), tmp_path / "out"), said.append) == "id"
-    assert there.keys == [f"input/{name}.job.json", f"input/{name}"]
-    assert said == [f"{name}: takes the options of {tmp_path / name}.job.json"]
+    bucket: Any = Bucket(monkeypatch)
+    messages: list[str] = []
+    assert (
+        one_shot._upload(bucket, one_shot.Order(Drop(tmp_path / name, name), tmp_path / "out"), messages.append) == "id"
+    )
+    assert bucket.keys == [f"input/{name}.job.json", f"input/{name}"]
+    assert messages == [f"{name}: uses the options in {tmp_path / name}.job.json"]
 
 
-def test_a_file_without_a_sidecar_is_uploaded_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_job_options_is_uploaded_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.csv.gz").touch()
     (tmp_path / "x.csv.job.json").write_text("{}")  # another file's
-    there: Any = Bucket(monkeypatch)
+    bucket: Any = Bucket(monkeypatch)
     assert (
-        main_job._upload(there, main_job.Order(Drop(tmp_path / "x.csv.gz", "x.csv.gz"), tmp_path / "out"), pytest.fail)
+        one_shot._upload(bucket, one_shot.Order(Drop(tmp_path / "x.csv.gz", "x.csv.gz"), tmp_path / "out"), pytest.fail)
         == "id"
     )
-    assert there.keys == ["input/x.csv.gz"]
+    assert bucket.keys == ["input/x.csv.gz"]

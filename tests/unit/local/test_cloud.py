@@ -1,4 +1,4 @@
-"""What a cloud keeps in its folder, and who may read it."""
+"""The files in a cloud's folder and their permissions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from local import cloud as clouds
+import local.cloud
 from local.cli import app
 from local.cloud import Clock, Cloud, bring_up, find
 from local.deployment.account import new_root
@@ -21,7 +21,7 @@ CLI = CliRunner()
 
 
 def running(home: Path) -> Cloud:
-    """A cloud whose processes run, and do nothing."""
+    """A cloud with idle processes."""
     daemons = [
         start(
             name,
@@ -38,13 +38,13 @@ def running(home: Path) -> Cloud:
 
 @pytest.fixture
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    monkeypatch.setattr(clouds, "HOME", tmp_path)
+    monkeypatch.setattr(local.cloud, "HOME", tmp_path)
     made = running(tmp_path)
     made.save()
     return made
 
 
-def test_what_holds_credentials_is_the_owners(cloud: Cloud) -> None:
+def test_only_the_owner_can_read_credentials(cloud: Cloud) -> None:
     for name in ("cloud.json", "processes.json"):
         (cloud.home / name).chmod(0o644)  # as an earlier release may have left it
     cloud.save()
@@ -52,14 +52,14 @@ def test_what_holds_credentials_is_the_owners(cloud: Cloud) -> None:
     cloud.stop()
 
 
-def test_root_lives_as_long_as_the_folder(tmp_path: Path) -> None:
-    root = clouds._root(tmp_path)
-    assert clouds._root(tmp_path) == root
+def test_root_credentials_are_kept_with_the_folder(tmp_path: Path) -> None:
+    root = local.cloud._root(tmp_path)
+    assert local.cloud._root(tmp_path) == root
     assert (tmp_path / "root.json").stat().st_mode & 0o777 == 0o600
     assert new_root() != new_root()
 
 
-def test_printed_credentials_are_what_a_shell_takes(cloud: Cloud) -> None:
+def test_a_shell_can_evaluate_printed_credentials(cloud: Cloud) -> None:
     done = CLI.invoke(app, ["credentials"])
     assert done.exit_code == 0
     exported = [line for line in shlex.split(done.stdout) if "=" in line]
@@ -78,27 +78,27 @@ def test_a_cloud_of_an_earlier_release_is_replaced(cloud: Cloud, monkeypatch: py
     old = find(cloud.home)
     assert old is not None
     assert old.is_running
-    monkeypatch.setattr(clouds, "synthesize", lambda _environ: cloud)  # the tree is as it was
-    monkeypatch.setattr(clouds, "launch", lambda *_: cloud)
+    monkeypatch.setattr(local.cloud, "synthesize", lambda _environ: cloud)  # unchanged sources
+    monkeypatch.setattr(local.cloud, "launch", lambda *_: cloud)
     bring_up(cloud.home, os.environ, lambda _: None, Clock())
     assert not old.is_running
 
 
-def test_a_cloud_that_runs_is_left_alone(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clouds, "synthesize", lambda _environ: cloud)
+def test_a_running_cloud_is_not_restarted(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local.cloud, "synthesize", lambda _environ: cloud)
     assert bring_up(cloud.home, os.environ, lambda _: None, Clock()) == cloud
     cloud.stop()
 
 
-def test_half_a_cloud_is_ended_before_it_starts_again(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_half_running_cloud_is_stopped_before_a_restart(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     cloud.emulator.stop()
     assert cloud.shim.is_running
-    monkeypatch.setattr(clouds, "launch", lambda *_: cloud)
+    monkeypatch.setattr(local.cloud, "launch", lambda *_: cloud)
     bring_up(cloud.home, os.environ, lambda _: None, Clock())
     assert not cloud.shim.is_running
 
 
-def test_a_cloud_is_found_as_it_was_saved(cloud: Cloud) -> None:
+def test_a_saved_cloud_is_found(cloud: Cloud) -> None:
     assert find(cloud.home) == cloud
     cloud.stop()
     assert find(cloud.home) is None

@@ -64,7 +64,7 @@ def test_stop_ends_the_whole_group(tmp_path: Path) -> None:
     assert (tmp_path / "daemon.log").read_text() == "started\n"
 
 
-def test_stop_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_kills_after_the_grace_period(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "STOP_SECONDS", 0.2)
     stubborn = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
@@ -75,7 +75,7 @@ def test_stop_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not running.is_running
 
 
-def test_a_process_with_the_same_number_is_not_ours(tmp_path: Path) -> None:
+def test_a_reused_pid_is_not_the_daemon(tmp_path: Path) -> None:
     running = daemon(tmp_path, "import time; time.sleep(60)")
     other = replace(running, mark="/another/folder")
     assert not other.is_running
@@ -91,7 +91,7 @@ for lifeline in os.environ["DROPSCORE_LIFELINES"].split():
 """
 
 
-def test_a_daemon_notices_the_end_of_another_that_is_killed(tmp_path: Path) -> None:
+def test_a_daemon_ends_when_its_holder_is_killed(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     with closing(Lifeline()) as lifeline:
         other = daemon(tmp_path / "one", "import time; time.sleep(60)", holds=[lifeline])
@@ -103,7 +103,7 @@ def test_a_daemon_notices_the_end_of_another_that_is_killed(tmp_path: Path) -> N
     assert (tmp_path / "daemon.log").read_text() == "b''\n"
 
 
-def test_a_daemon_that_is_released_is_told_so(tmp_path: Path) -> None:
+def test_a_released_daemon_keeps_running(tmp_path: Path) -> None:
     with closing(Lifeline()) as lifeline:
         watching = daemon(tmp_path, WATCHING, watches=[lifeline])
         lifeline.release()
@@ -111,20 +111,20 @@ def test_a_daemon_that_is_released_is_told_so(tmp_path: Path) -> None:
     assert (tmp_path / "daemon.log").read_text() == "b'.'\n"
 
 
-def test_files_of_a_daemon_are_the_owners(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_daemon_files(tmp_path: Path) -> None:
     running = daemon(tmp_path, "import pathlib; pathlib.Path('written').write_text('x')")
     assert has_ended(running.pid)
     assert (tmp_path / "written").stat().st_mode & 0o077 == 0
 
 
-def test_complaint_shows_the_end_of_the_log(tmp_path: Path) -> None:
+def test_start_error_shows_the_end_of_the_log(tmp_path: Path) -> None:
     running = daemon(tmp_path, "raise SystemExit('no port is free')")
     while running.is_running:
         time.sleep(0.01)
-    assert str(running.complaint()).endswith("daemon.log:\nno port is free")
+    assert str(running.start_error()).endswith("daemon.log:\nno port is free")
 
 
-def test_exit_code_of_a_signal_is_a_containers(tmp_path: Path) -> None:
+def test_a_signals_exit_code_is_128_plus_its_number(tmp_path: Path) -> None:
     process = Process([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], tmp_path, {}, tmp_path / "log")
     code, peak = process.wait()
     assert code == 137
@@ -171,7 +171,7 @@ def test_a_container_gets_sigterm_and_its_exit_code_is_kept(tmp_path: Path) -> N
     assert process.wait()[0] == 75
 
 
-def test_a_command_that_is_not_there_ends_with_127(tmp_path: Path) -> None:
+def test_a_missing_command_ends_with_127(tmp_path: Path) -> None:
     process = Process(["/nowhere/python"], tmp_path, {}, tmp_path / "log")
     assert process.wait()[0] == 127
     assert (tmp_path / "log").read_text() == "/nowhere/python: No such file or directory\n"

@@ -68,7 +68,7 @@ def test_what_scales_to_nothing_stands_for_nothing(tmp_path: Path) -> None:
     [
         (
             Resource("Thing", "AWS::Redshift::Cluster", {}),
-            "Thing is an AWS::Redshift::Cluster: say in tools/cost/idle.py",
+            "Thing: no price for AWS::Redshift::Cluster; add it to tools/cost/idle.py",
         ),
         (_endpoint(InstanceType="ml.p5.48xlarge"), "ml.p5.48xlarge is not in tools/cost/prices.toml"),
     ],

@@ -66,7 +66,7 @@ def test_nothing_goes_while_another_stack_uses_it(
     boto3.client("cloudformation").create_stack(StackName=f"dropscore-dev-{name}", TemplateBody=json.dumps(other))
     monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
     assert empty.main() == 1
-    assert f"dropscore-dev-{name} still use it" in capsys.readouterr().err
+    assert f"dropscore-dev-{name} still use the bucket" in capsys.readouterr().err
     assert _count(s3, bucket) == 2
 
 

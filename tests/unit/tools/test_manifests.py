@@ -174,4 +174,4 @@ def test_a_missing_image_stops_the_deployment(
 def test_a_folder_without_assets_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_settings(tmp_path, {})
     assert manifests.main(tmp_path / "cdk.out", tmp_path) == 3
-    assert "holds no assets; `npx cdk synth` writes them" in capsys.readouterr().err
+    assert "contains no assets; run `npx cdk synth` first" in capsys.readouterr().err

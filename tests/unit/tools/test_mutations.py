@@ -31,15 +31,15 @@ def test_every_guard_stands_once_in_its_file_and_leaves_python_behind() -> None:
 
 def test_every_test_of_the_table_is_there(tmp_path: Path) -> None:
     collected = Tree(tmp_path).pytest("--collect-only", *{guard.test for guard in GUARDS})
-    assert collected.code == 0, collected.said
+    assert collected.code == 0, collected.output
 
 
 @pytest.mark.parametrize(
     ("guard", "said"),
     [
-        (_guard("nothing of that kind", ""), "its text is there 0 times"),
-        (_guard("shard_bytes", ""), "times, not once"),
-        (_guard("if is_compressed or size_bytes", "if or"), "what is left is no Python"),
+        (_guard("nothing of that kind", ""), "its text occurs 0 times"),
+        (_guard("shard_bytes", ""), "times instead of once"),
+        (_guard("if is_one_shard or size_bytes", "if or"), "the result is not valid Python"),
     ],
 )
 def test_a_table_that_has_rotted_is_told(guard: Guard, said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,7 +61,7 @@ def test_nothing_is_written_without_a_digest(
     if answer is not None:
         (engine / "answer").write_text(answer)
     assert pin_images.main([]) == 4
-    assert "no digest of python:3.12-slim" in capsys.readouterr().err
+    assert "could not get the digest of python:3.12-slim" in capsys.readouterr().err
     assert project.read_text() == TEXT
 
 

@@ -67,7 +67,7 @@ def test_a_quota_that_is_too_small_fails(value: float, code: int, capsys: pytest
 
 def test_an_unknown_quota_is_reported_and_fails_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert report([_need(2)], {"sagemaker": {}}) == 0
-    assert "no quota of this name; needs 2" in capsys.readouterr().out
+    assert "no quota has this name; needs 2" in capsys.readouterr().out
 
 
 def test_the_applied_value_counts_before_the_default() -> None:

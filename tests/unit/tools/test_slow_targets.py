@@ -1,4 +1,4 @@
-"""What only slow targets run can at least be collected: `make test` finds a broken import before `make test-faults` does."""
+"""Tests of the slow targets can be collected, so that `make test` finds a broken import early."""
 
 from __future__ import annotations
 

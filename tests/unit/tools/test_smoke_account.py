@@ -144,6 +144,6 @@ def test_an_endpoint_that_lacks_a_zone_is_named(
     session.answers("ec2", "describe_vpc_endpoints", {"VpcEndpoints": [door]}, VpcEndpointIds=["vpce-1"])
     if wrong:
         with pytest.raises(UnmetError, match=f"ecr.api {wrong}"):
-            Account(session, "prod").doors_are_in_every_zone()
+            Account(session, "prod").vpc_endpoints_are_in_every_zone()
     else:
-        Account(session, "prod").doors_are_in_every_zone()
+        Account(session, "prod").vpc_endpoints_are_in_every_zone()

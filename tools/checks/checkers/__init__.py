@@ -1,1 +1,1 @@
-"""One module a checker: `check` runs a program over the whole subject, in one process, and reads what it says."""
+"""One module per checker: `check` runs a program over the whole subject and parses its output."""

@@ -1,4 +1,4 @@
-"""checkov: its hundreds of rules for CloudFormation, with no look-up on its makers' servers."""
+"""checkov: hundreds of rules for CloudFormation, run offline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""bandit over every line of Python that is not a test."""
+"""bandit over all Python code except tests."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tools.checks.subject import Subject
 def check(subject: Subject) -> list[Finding]:
     command = [linter("bandit"), "--quiet", "--format", "json", *map(str, subject.code)]
     report = json.loads(run(command, cwd=subject.root))
-    unread = [Finding("bandit", "unread", _place(each), each["reason"]) for each in report["errors"]]
+    unread = [Finding("bandit", "unread", _place(entry), entry["reason"]) for entry in report["errors"]]
     return unread + [
-        Finding("bandit", each["test_id"], _place(each), f"line {each['line_number']}: {each['issue_text']}")
-        for each in report["results"]
+        Finding("bandit", entry["test_id"], _place(entry), f"line {entry['line_number']}: {entry['issue_text']}")
+        for entry in report["results"]
     ]
 
 

@@ -15,5 +15,6 @@ def check(subject: Subject) -> list[Finding]:
     command = [linter("hadolint"), "--no-color", "--format", "json", *map(str, subject.dockerfiles)]
     found = json.loads(run(command, cwd=subject.root))
     return [
-        Finding("hadolint", each["code"], each["file"], f"line {each['line']}: {each['message']}") for each in found
+        Finding("hadolint", entry["code"], entry["file"], f"line {entry['line']}: {entry['message']}")
+        for entry in found
     ]

@@ -1,4 +1,4 @@
-"""cfn-guard: our own rules, in its language, for what the others do not look at."""
+"""cfn-guard: our own rules for what the other checkers do not cover."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _MESSAGE = re.compile(r'"custom_message": "((?:[^"\\]|\\.)+)"')
 
 
 def check(subject: Subject) -> list[Finding]:
-    """Each resource is judged alone, so that a finding has a place; so is what a template holds besides."""
+    """Check each resource alone, so that a finding has a place; then the rest of each template."""
     with tempfile.TemporaryDirectory() as made:
-        places = _pieces(subject.templates, Path(made))
+        places = _write_parts(subject.templates, Path(made))
         return [finding for verdict in _verdicts(Path(made)) for finding in _findings(verdict, places)]
 
 
-def _pieces(templates: Sequence[Template], folder: Path) -> dict[str, tuple[str, str]]:
-    """File name → place and origin. Equal pieces of one place are written once."""
+def _write_parts(templates: Sequence[Template], folder: Path) -> dict[str, tuple[str, str]]:
+    """Write each part to a file; returns file name → place and origin. Equal parts of a place are written once."""
     written: dict[tuple[str, str], str] = {}
     places: dict[str, tuple[str, str]] = {}
     for template in templates:
-        for place, piece in _parted(template):
-            key = place, json.dumps(piece)
+        for place, part in _parts(template):
+            key = place, json.dumps(part)
             if key not in written:
                 written[key] = f"{len(written)}.json"
                 (folder / written[key]).write_text(key[1])
@@ -39,7 +39,7 @@ def _pieces(templates: Sequence[Template], folder: Path) -> dict[str, tuple[str,
     return places
 
 
-def _parted(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
+def _parts(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, resource in template.content["Resources"].items():
         yield f"{template.stack}/{name}", {"Resources": {name: resource}}
     yield template.stack, {**template.content, "Resources": {}}
@@ -57,5 +57,5 @@ def _verdicts(folder: Path) -> list[dict[str, Any]]:
 def _findings(verdict: dict[str, Any], places: dict[str, tuple[str, str]]) -> Iterator[Finding]:
     place, origin = places[Path(verdict["name"]).name]
     for broken in verdict["not_compliant"]:
-        said = list(dict.fromkeys(_MESSAGE.findall(json.dumps(broken, ensure_ascii=False))))
-        yield Finding("guard", broken["Rule"]["name"], place, "; ".join(said), origin)
+        messages = list(dict.fromkeys(_MESSAGE.findall(json.dumps(broken, ensure_ascii=False))))
+        yield Finding("guard", broken["Rule"]["name"], place, "; ".join(messages), origin)

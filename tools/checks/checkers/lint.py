@@ -1,4 +1,4 @@
-"""cfn-lint: every property of every resource against AWS's schemas; a warning is an error."""
+"""cfn-lint: every property of every resource against AWS's schemas; warnings count as findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""cdk-nag ran at synth, in the app itself; this reads what it reported."""
+"""cdk-nag runs during the synth, in the app itself; this reads its report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def check(subject: Subject) -> list[Finding]:
 
 def _reported(assembly: Assembly) -> Iterator[Finding]:
     report = assembly.outdir / REPORT
-    if not report.exists():  # it is written only where there is something to report
+    if not report.exists():  # written only if there are findings
         return
     for plugin in json.loads(report.read_text())["pluginReports"]:
         for violation in plugin["violations"]:

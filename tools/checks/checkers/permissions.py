@@ -1,4 +1,4 @@
-"""Our own law of permissions: no action by wildcard, and any resource only where the action knows none."""
+"""Our permission rules: no wildcard actions, and `Resource: *` only for actions without resources."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tools.checks.documents import Document, documents, listed
 from tools.checks.findings import Finding
 from tools.checks.subject import Subject
 
-KNOW_NO_RESOURCE = frozenset(
+WITHOUT_RESOURCE = frozenset(
     {
         "batch:DescribeJobs",
         "cloudwatch:GetMetricData",
@@ -21,7 +21,7 @@ KNOW_NO_RESOURCE = frozenset(
         "xray:PutTraceSegments",
     }
 )
-"""The whole list of actions that may stand beside `Resource: *`; a test asks IAM's definitions about each."""
+"""The only actions allowed with `Resource: *`; a test compares them with IAM's definitions."""
 
 
 def check(subject: Subject) -> list[Finding]:
@@ -29,8 +29,8 @@ def check(subject: Subject) -> list[Finding]:
 
 
 def allowed_anywhere(subject: Subject) -> set[str]:
-    """The actions that some policy allows on `*`."""
-    return {action for each in documents(subject.assemblies) for action in _anywhere(each)}
+    """The actions that any policy allows on `*`."""
+    return {action for document in documents(subject.assemblies) for action in _anywhere(document)}
 
 
 def _findings(document: Document) -> Iterator[Finding]:
@@ -39,10 +39,10 @@ def _findings(document: Document) -> Iterator[Finding]:
             if "*" in action:
                 yield _finding(f"wildcard-action {action}", document, "name the actions")
         for way in sorted({"NotAction", "NotResource", "NotPrincipal"} & statement.keys()):
-            yield _finding(f"by-exclusion {way}", document, "say what is allowed, not what is not")
+            yield _finding(f"by-exclusion {way}", document, "list what is allowed instead of exceptions")
     for action in _anywhere(document):
-        if action not in KNOW_NO_RESOURCE:
-            yield _finding(f"any-resource {action}", document, "name the resources, or add it to KNOW_NO_RESOURCE")
+        if action not in WITHOUT_RESOURCE:
+            yield _finding(f"any-resource {action}", document, "name the resources, or add it to WITHOUT_RESOURCE")
 
 
 def _finding(rule: str, document: Document, message: str) -> Finding:
@@ -50,8 +50,8 @@ def _finding(rule: str, document: Document, message: str) -> Finding:
 
 
 def _anywhere(document: Document) -> Iterator[str]:
-    """In a policy that stands at a resource, `*` is held to that resource; cfn-guard looks at those of endpoints."""
-    if document.is_of_identity:
+    """Identity policies only: in a resource policy `*` means that resource; cfn-guard checks those of VPC endpoints."""
+    if document.is_identity_policy:
         for statement in _allowing(document):
             if "*" in listed(statement.get("Resource", [])):
                 yield from listed(statement.get("Action", []))

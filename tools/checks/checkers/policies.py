@@ -1,4 +1,4 @@
-"""parliament over every policy with concrete ARNs: unknown actions, actions and resources that do not go together."""
+"""parliament over every policy with concrete ARNs: unknown actions, and actions that do not match their resources."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check(subject: Subject) -> list[Finding]:
     policies = documents(subject.assemblies)
     with tempfile.TemporaryDirectory() as made:
         for number, document in enumerate(policies):
-            policy = {"Version": "2012-10-17", "Statement": [_as_text(each) for each in document.statements]}
+            policy = {"Version": "2012-10-17", "Statement": [_as_text(statement) for statement in document.statements]}
             Path(made, f"{number}.json").write_text(json.dumps(policy))
         command = [linter("parliament"), "--directory", made, "--json", "--include-community-auditors"]
         lines = run(command).splitlines()
@@ -26,29 +26,29 @@ def check(subject: Subject) -> list[Finding]:
 
 
 def _as_text(value: Any) -> Any:
-    """IAM takes `1.2` and `true` for the texts that they look like; parliament takes only the texts."""
+    """Convert numbers and booleans to strings: IAM accepts both, parliament only strings."""
     match value:
         case dict():
-            return {key: _as_text(each) for key, each in value.items()}
+            return {key: _as_text(item) for key, item in value.items()}
         case list():
-            return [_as_text(each) for each in value]
+            return [_as_text(item) for item in value]
         case bool():
             return json.dumps(value)
     return str(value)
 
 
-def _findings(said: dict[str, Any], policies: list[Document]) -> Iterator[Finding]:
-    """One for each action, so that each is accepted for itself."""
-    document = policies[int(Path(said["location"]["filepath"]).stem)]
-    for subject, message in _subjects(said):
-        rule = f"{said['issue']} {subject}".strip()
-        yield Finding("policies", rule, document.place, f"{said['title']}: {message}", document.origin)
+def _findings(report: dict[str, Any], policies: list[Document]) -> Iterator[Finding]:
+    """One finding per action, so that each one is accepted separately."""
+    document = policies[int(Path(report["location"]["filepath"]).stem)]
+    for subject, message in _subjects(report):
+        rule = f"{report['issue']} {subject}".strip()
+        yield Finding("policies", rule, document.place, f"{report['title']}: {message}", document.origin)
 
 
-def _subjects(said: dict[str, Any]) -> list[tuple[str, str]]:
-    """Actions, and what is said of each."""
-    detail = said["detail"]
-    if said["issue"] == "RESOURCE_MISMATCH":
-        return [(each["action"], f"wants {each['required_format']}") for each in detail]
-    actions = said["location"].get("actions") or (detail if said["issue"] == "RESOURCE_STAR" else [])
+def _subjects(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """Actions, each with a message."""
+    detail = report["detail"]
+    if report["issue"] == "RESOURCE_MISMATCH":
+        return [(entry["action"], f"needs {entry['required_format']}") for entry in detail]
+    actions = report["location"].get("actions") or (detail if report["issue"] == "RESOURCE_STAR" else [])
     return [(action, "") for action in actions] or [("", json.dumps(detail))]

@@ -1,4 +1,4 @@
-"""detect-secrets over every file of the tree, compared with `.secrets.baseline`, which people have looked at."""
+"""detect-secrets over every file, compared with the reviewed `.secrets.baseline`."""
 
 from __future__ import annotations
 
@@ -12,55 +12,59 @@ from tools.checks.subject import Subject
 
 BASELINE = ".secrets.baseline"
 UNREAD_LINES = r"ExportsOutput|sample-\w+[0-9A-F]{8}"
-"""Names of resources in expected templates: they end in hashes of the CDK's."""
+"""Resource names in expected templates, which end in CDK hashes."""
 
 Json = dict[str, Any]
-Secrets = dict[tuple[str, str, str], Json]  # by file, kind and hash
+Secrets = dict[tuple[str, str, str], Json]  # by file, secret type and hash
 
 
 def check(subject: Subject) -> list[Finding]:
-    found, known = _by_secret(_scan(subject)), _by_secret(_baseline(subject))
-    return [*_new(found, known), *_gone(found, known)]
+    found, baseline = _by_secret(_scan(subject)), _by_secret(_baseline(subject))
+    return [*_new(found, baseline), *_gone(found, baseline)]
 
 
 def _scan(subject: Subject) -> Json:
-    """As detect-secrets writes a baseline."""
+    """Scan the files; the result has the format of a baseline."""
     command = [linter("detect-secrets"), "-C", str(subject.root), "scan", "--no-verify"]
     command += ["--exclude-lines", UNREAD_LINES, *map(str, subject.files)]
     scanned: Json = json.loads(run(command, cwd=subject.root))
     for file, entries in scanned["results"].items():
         for entry in entries:
-            entry["filename"] = file  # it writes where the tree lies on this machine
+            entry["filename"] = file  # it would contain this machine's paths
     return scanned
 
 
 def _baseline(subject: Subject) -> Json:
-    """A tree without a baseline has no known false alarms."""
+    """The baseline; empty if there is none."""
     path = subject.root / BASELINE
     read: Json = json.loads(path.read_text()) if path.exists() else {"results": {}}
     return read
 
 
-def _new(found: Secrets, known: Secrets) -> Iterator[Finding]:
-    audited = {key for key, entry in known.items() if entry.get("is_secret") is False}
-    for (file, kind, _), entry in sorted((key, found[key]) for key in found.keys() - audited):
-        yield Finding("secrets", kind, file, f"line {entry['line_number']} looks like a secret; see docs/checks.md")
+def _new(found: Secrets, baseline: Secrets) -> Iterator[Finding]:
+    audited = {key for key, entry in baseline.items() if entry.get("is_secret") is False}
+    for (file, secret_type, _), entry in sorted((key, found[key]) for key in found.keys() - audited):
+        yield Finding(
+            "secrets", secret_type, file, f"line {entry['line_number']} looks like a secret; see docs/checks.md"
+        )
 
 
-def _gone(found: Secrets, known: Secrets) -> Iterator[Finding]:
-    for file, kind, _ in sorted(known.keys() - found.keys()):
-        yield Finding("secrets", "unneeded", file, f"{BASELINE} excuses a {kind} that is not there; see docs/checks.md")
+def _gone(found: Secrets, baseline: Secrets) -> Iterator[Finding]:
+    for file, secret_type, _ in sorted(baseline.keys() - found.keys()):
+        yield Finding(
+            "secrets", "unneeded", file, f"{BASELINE} lists a {secret_type} that was not found; see docs/checks.md"
+        )
 
 
 def _by_secret(scan: Json) -> Secrets:
     results = scan["results"]
-    return {(file, each["type"], each["hashed_secret"]): each for file in results for each in results[file]}
+    return {(file, entry["type"], entry["hashed_secret"]): entry for file in results for entry in results[file]}
 
 
 def write_baseline(subject: Subject) -> None:
-    """What is found now, with what people have said of it before. New entries still want `"is_secret": false`."""
-    known, scan = _by_secret(_baseline(subject)), _scan(subject)
+    """Write the current findings with earlier reviews. Add `"is_secret": false` to new entries by hand."""
+    baseline, scan = _by_secret(_baseline(subject)), _scan(subject)
     for key, entry in _by_secret(scan).items():
-        if "is_secret" in known.get(key, {}):
-            entry["is_secret"] = known[key]["is_secret"]
+        if "is_secret" in baseline.get(key, {}):
+            entry["is_secret"] = baseline[key]["is_secret"]
     (subject.root / BASELINE).write_text(json.dumps({**scan, "generated_at": ""}, indent=2) + "\n")

@@ -54,7 +54,7 @@ READING = (
         SOURCE,
         "if stop is not None and stop <= start:",
         "if False:",
-        CONTRACT + "test_a_range_of_a_version_is_that_range[moto-9-9]",
+        CONTRACT + "test_a_range_of_a_version_is_returned[moto-9-9]",
     ),
 )
 

@@ -154,14 +154,19 @@ def _redrive(world: World) -> Runs:
     return [["--dry-run"], ["--dry-run", "--json"]]
 
 
+def _restore(world: World) -> Runs:
+    world.jobs()
+    return [["--from", world.cli.table.resource.name], ["--from", TEXT], ["--from", NAME, "--dry-run"]]
+
+
 def _local_run(world: World) -> Runs:
-    from local import run as main_job
+    from local import one_shot
 
     def run(orders: Any, _model: Any, _keep: Any, talk: Callable[[str], None], _clock: Any) -> list[Job]:
         talk(STEER)
         return [world.job(5 + len(world.cli.table.by_status(State.FAILED, limit=9)), State.FAILED) for _ in orders]
 
-    world.patch.setattr(main_job, "run", run)
+    world.patch.setattr(one_shot, "run", run)
     file = world.file()
     return [[file], [file, "--json"], [world.file(f"{NAME}.txt")], [file, file], [str(world.folder), "--out", file]]
 
@@ -268,6 +273,7 @@ CASES: dict[str, Callable[[World], Runs]] = {
     "verify": _verify,
     "retry": _retry,
     "redrive": _redrive,
+    "restore": _restore,
     "train": _train,
     "local run": _local_run,
     "local up": _local_up,
@@ -399,7 +405,7 @@ def _printing(tree: ast.AST) -> Iterator[str]:
 
 def test_nothing_is_printed_but_through_one_module() -> None:
     files = [*ROOT.glob("dropscore/cli/*.py"), *ROOT.glob("local/*.py"), *ROOT.glob("training/**/*.py")]
-    files += [ROOT / "tools/restore.py", *ROOT.glob("tools/smoke/*.py")]
+    files += ROOT.glob("tools/smoke/*.py")
     found = {str(file.relative_to(ROOT)): list(_printing(ast.parse(file.read_text()))) for file in files}
     assert {name for name, calls in found.items() if calls} == {"dropscore/cli/output.py"}
 

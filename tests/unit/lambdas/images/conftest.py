@@ -1,4 +1,4 @@
-"""A stack that waits, as an HTTP server of its own; CodeBuild and ECR by real clients with scripted answers."""
+"""Fixtures: a waiting stack as an HTTP server, and real CodeBuild and ECR clients with scripted responses."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=2)
 
 @dataclass
 class Stack:
-    """What CloudFormation gets to hear at the URL that it signed."""
+    """The responses that CloudFormation receives at its signed URL."""
 
     port: int = 0
     status: int = 200
-    answers: list[dict[str, Any]] = field(default_factory=list)
+    responses: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
 
@@ -37,15 +37,15 @@ class Stack:
 
 @pytest.fixture
 def stack() -> Iterator[Stack]:
-    heard = Stack()
+    stack = Stack()
 
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            heard.answers.append(json.loads(body))
-            heard.sizes.append(len(body))
-            heard.headers.append(dict(self.headers))
-            self.send_response(heard.status)
+            stack.responses.append(json.loads(body))
+            stack.sizes.append(len(body))
+            stack.headers.append(dict(self.headers))
+            self.send_response(stack.status)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -53,17 +53,17 @@ def stack() -> Iterator[Stack]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        heard.port = server.server_address[1]
+        stack.port = server.server_address[1]
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield heard
+        yield stack
         server.shutdown()
         thread.join()
 
 
 @dataclass(frozen=True)
 class Aws:
-    """Real clients: what they are asked is checked against AWS's own models, and must be asked in this order."""
+    """Real clients: requests are checked against AWS's models and must arrive in this order."""
 
     codebuild: Stubber
     ecr: Stubber

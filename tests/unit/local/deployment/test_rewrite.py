@@ -18,22 +18,22 @@ def rewritten(resources: dict[str, Any], **parts: Any) -> Rewritten:
     return rewrite("stack", {"Resources": resources, **parts})
 
 
-def resource(kind: str, **properties: Any) -> dict[str, Any]:
-    return {"Type": kind, "Properties": properties}
+def resource(resource_type: str, **properties: Any) -> dict[str, Any]:
+    return {"Type": resource_type, "Properties": properties}
 
 
 def test_error_names_type_and_stack_when_a_type_is_unknown() -> None:
-    with pytest.raises(ConfigurationError, match=r"stack/New is a AWS::New::Thing.*local/deployment/catalog\.py"):
+    with pytest.raises(ConfigurationError, match=r"stack/New: .* AWS::New::Thing.*local/deployment/catalog\.py"):
         rewritten({"New": resource("AWS::New::Thing")})
 
 
-def test_no_type_is_in_two_tables() -> None:
+def test_each_type_is_in_one_table() -> None:
     tables = [set(EMULATED), set(NOT_EMULATED), set(SHIMMED)]
     assert sum(map(len, tables)) == len(set.union(*tables))
     assert set(DROPPED) <= EMULATED
 
 
-def test_shimmed_resources_leave_the_template_and_references_become_literals() -> None:
+def test_references_to_shimmed_resources_become_literals() -> None:
     result = rewritten(
         {
             "Queue": resource("AWS::Batch::JobQueue"),
@@ -90,23 +90,23 @@ def test_values_that_a_shimmed_resource_needs_become_outputs() -> None:
     assert result.shimmed[0].filled(outputs).properties == {"ContainerProperties": filled}
 
 
-def test_left_out_resources_are_named_and_dependencies_on_them_forgotten() -> None:
+def test_omitted_resources_are_listed_without_dependencies() -> None:
     log = {"Type": "AWS::EC2::FlowLog"}
     kept = {"Type": "AWS::SQS::Queue", "DependsOn": ["Flow", "Other"]}
     alone = {"Type": "AWS::SQS::Queue", "DependsOn": "Flow"}
     result = rewritten({"Flow": log, "Kept": kept, "Alone": alone, "Other": {"Type": "AWS::SQS::Queue"}})
 
-    assert result.not_emulated == ("stack/Flow (AWS::EC2::FlowLog): no network traffic is recorded",)
+    assert result.not_emulated == ("stack/Flow (AWS::EC2::FlowLog): network traffic is not recorded",)
     assert result.template["Resources"]["Kept"]["DependsOn"] == ["Other"]
     assert "DependsOn" not in result.template["Resources"]["Alone"]
 
 
-def test_error_when_something_refers_to_what_is_left_out() -> None:
-    with pytest.raises(ConfigurationError, match="stack refers to Flow, which is not emulated"):
+def test_error_when_a_resource_refers_to_an_omitted_one() -> None:
+    with pytest.raises(ConfigurationError, match=r"stack refers to Flow, which .* lists as not emulated"):
         rewritten({"Flow": resource("AWS::EC2::FlowLog"), "Q": resource("AWS::SQS::Queue", QueueName={"Ref": "Flow"})})
 
 
-def test_demand_for_tls_is_stripped_and_named_and_nothing_else_is() -> None:
+def test_only_the_tls_statement_is_removed_and_listed() -> None:
     tls = {"Effect": "Deny", "Action": "s3:*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
     other = {"Effect": "Deny", "Action": "s3:*", "Condition": {"Bool": {"aws:SecureTransport": "false", "x": "y"}}}
     result = rewritten(
@@ -121,14 +121,18 @@ def test_demand_for_tls_is_stripped_and_named_and_nothing_else_is() -> None:
     assert [note.split(":")[0] for note in result.not_emulated] == ["stack/Both", "stack/Only"]
 
 
-def test_source_account_is_stripped_from_trust_policies_and_named() -> None:
+def test_source_account_is_removed_from_trust_policies() -> None:
     ours, other = {"aws:SourceAccount": "1"}, {"aws:SourceAccount": "1", "x": "y"}
-    statements = [{"Effect": "Allow", "Condition": {"StringEquals": dict(each)}} for each in (ours, other)]
+    statements = [{"Effect": "Allow", "Condition": {"StringEquals": dict(condition)}} for condition in (ours, other)]
     role = resource("AWS::IAM::Role", AssumeRolePolicyDocument={"Statement": [*statements, {"Effect": "Allow"}]})
     result = rewritten({"Role": role})
 
     written = result.template["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-    assert [each.get("Condition") for each in written] == [{"StringEquals": {}}, {"StringEquals": {"x": "y"}}, None]
+    assert [statement.get("Condition") for statement in written] == [
+        {"StringEquals": {}},
+        {"StringEquals": {"x": "y"}},
+        None,
+    ]
     assert list(result.not_emulated) == ["stack: aws:SourceAccount of 2 trust policies"]
 
 
@@ -144,7 +148,7 @@ def test_bootstrap_check_is_dropped() -> None:
     assert "Rules" not in result.template
 
 
-def test_what_the_emulator_drops_is_handed_out_for_the_api() -> None:
+def test_ignored_properties_are_returned_as_amendments() -> None:
     target = {"Fn::GetAtt": ["Dead", "Arn"]}
     result = rewritten(
         {
@@ -159,13 +163,13 @@ def test_what_the_emulator_drops_is_handed_out_for_the_api() -> None:
     assert (table.logical_id, table.value) == ("T", {"AttributeName": "e", "Enabled": True})
 
 
-def test_the_template_that_was_given_stays_as_it_was() -> None:
+def test_the_input_template_does_not_change() -> None:
     template = {"Resources": {"Queue": resource("AWS::Batch::JobQueue")}, "Rules": {}}
     rewrite("stack", template)
     assert template == {"Resources": {"Queue": resource("AWS::Batch::JobQueue")}, "Rules": {}}
 
 
-def test_the_way_out_by_nat_is_left_out_and_told() -> None:
+def test_nat_resources_are_omitted_and_listed() -> None:
     result = rewritten(
         {
             "Address": resource("AWS::EC2::EIP"),
@@ -175,11 +179,11 @@ def test_the_way_out_by_nat_is_left_out_and_told() -> None:
         }
     )
     assert result.template["Resources"] == {"Subnet": resource("AWS::EC2::Subnet")}
-    told = [note.split(":")[0] for note in result.not_emulated]
-    assert told == ["stack/Address (AWS", "stack/Gateway (AWS", "stack/Out (AWS"]
+    notes = [note.split(":")[0] for note in result.not_emulated]
+    assert notes == ["stack/Address (AWS", "stack/Gateway (AWS", "stack/Out (AWS"]
 
 
-def test_a_scheduling_policy_goes_to_the_shim_and_its_queue_refers_to_it() -> None:
+def test_a_shimmed_queue_refers_to_its_scheduling_policy() -> None:
     policy = {"Fn::GetAtt": ["Order", "Arn"]}
     result = rewritten(
         {
@@ -188,4 +192,4 @@ def test_a_scheduling_policy_goes_to_the_shim_and_its_queue_refers_to_it() -> No
         }
     )
     arn = f"arn:aws:batch:us-east-1:000000000000:scheduling-policy/{generated_name('stack', 'Order')}"
-    assert [each.properties for each in result.shimmed] == [{}, {"SchedulingPolicyArn": arn}]
+    assert [item.properties for item in result.shimmed] == [{}, {"SchedulingPolicyArn": arn}]

@@ -91,7 +91,7 @@ def test_synthesized_again_only_when_an_input_changes(root: Path, tmp_path: Path
     assert runs(root) == 2
 
 
-def test_an_artifact_may_lie_elsewhere_the_next_time(root: Path, tmp_path: Path) -> None:
+def test_the_artifacts_location_does_not_matter(root: Path, tmp_path: Path) -> None:
     digests = set()
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
@@ -103,22 +103,22 @@ def test_an_artifact_may_lie_elsewhere_the_next_time(root: Path, tmp_path: Path)
     assert runs(root) == 1
 
 
-def test_synthesized_again_when_a_file_of_ones_own_container_gets_another_name(root: Path, tmp_path: Path) -> None:
+def test_synthesized_again_when_a_container_file_is_renamed(root: Path, tmp_path: Path) -> None:
     first = synthesize({}, root=root, cache=tmp_path / "cache")
     (root / "mine" / "Dockerfile").rename(root / "mine" / "other")
     assert synthesize({}, root=root, cache=tmp_path / "cache").digest != first.digest
 
 
-def test_a_model_without_an_artifact_needs_none(root: Path, tmp_path: Path) -> None:
+def test_a_model_may_have_no_artifact(root: Path, tmp_path: Path) -> None:
     vars(synthesis)["Settings"].load(root).models[0].artifact = None
     (root / "model.tar.gz").unlink()
     assert synthesize({}, root=root, cache=tmp_path / "cache").max_payload_bytes == 7
 
 
-def test_error_when_a_model_is_an_image_that_no_process_stands_for(root: Path, tmp_path: Path) -> None:
+def test_error_when_a_model_is_an_image(root: Path, tmp_path: Path) -> None:
     image = read_uri("123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:1")
     vars(synthesis)["Settings"].load(root).models[0].container = image
-    with pytest.raises(ConfigurationError, match=r"models\.fraud\.image: .*cannot run the image 1234.*as `container`"):
+    with pytest.raises(ConfigurationError, match=r"models\.fraud\.image: .*cannot run the image 1234.*set `container`"):
         synthesize({}, root=root, cache=tmp_path / "cache")
     assert not (root / "runs").exists()
 
@@ -132,7 +132,7 @@ def test_only_the_newest_assemblies_are_kept(root: Path, tmp_path: Path) -> None
     assert newest.digest in homes
 
 
-def test_error_says_what_the_app_said(root: Path, tmp_path: Path) -> None:
+def test_error_contains_the_output_of_the_app(root: Path, tmp_path: Path) -> None:
     (root / "app.py").write_text("raise SystemExit('error: no such thing')")
     with pytest.raises(ConfigurationError, match="could not be synthesized:\nerror: no such thing"):
         synthesize({}, root=root, cache=tmp_path / "cache")

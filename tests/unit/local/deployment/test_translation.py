@@ -1,11 +1,11 @@
-"""What the emulator does not understand is said in its words, and what that costs is told."""
+"""Unsupported properties are replaced, and each change is listed."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any
 
-from local.deployment.translation import in_plain_words
+from local.deployment.translation import translate
 
 PUBLISHING = {
     "Effect": "Allow",
@@ -19,24 +19,24 @@ def policy(*statements: dict[str, Any]) -> dict[str, Any]:
     return {"P": {"Type": "AWS::IAM::Policy", "Properties": {"PolicyDocument": {"Statement": [*statements]}}}}
 
 
-def test_a_permission_loses_the_conditions_that_the_emulator_never_meets_and_no_others() -> None:
+def test_only_unsupported_conditions_are_removed() -> None:
     resources = policy(copy.deepcopy(PUBLISHING))
-    assert list(in_plain_words("s", resources)) == ["s/P: the conditions events:source of a permission"]
+    assert list(translate("s", resources)) == ["s/P: the conditions events:source of a permission"]
     (statement,) = resources["P"]["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "1"}}
 
 
-def test_a_condition_that_was_the_only_one_goes_whole() -> None:
+def test_an_operator_without_conditions_is_removed() -> None:
     only = {**PUBLISHING, "Condition": {"StringEquals": {"events:source": "a"}}}
     resources = policy(only)
-    assert len(list(in_plain_words("s", resources))) == 1
+    assert len(list(translate("s", resources))) == 1
     assert only["Condition"] == {}
 
 
-def test_prohibitions_and_other_permissions_are_let_be() -> None:
+def test_deny_and_other_statements_are_unchanged() -> None:
     resources = policy({**PUBLISHING, "Effect": "Deny"}, {"Effect": "Allow", "Action": "a", "Resource": "b"})
     before = copy.deepcopy(resources)
-    assert list(in_plain_words("s", resources)) == []
+    assert list(translate("s", resources)) == []
     assert resources == before
 
 
@@ -44,19 +44,19 @@ def alarm(**properties: Any) -> dict[str, Any]:
     return {"A": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Threshold": 1, **properties}}}
 
 
-def test_an_alarm_on_an_expression_stays_on_its_first_metric_and_tells_nobody() -> None:
+def test_metric_math_becomes_its_first_metric_without_actions() -> None:
     first = {
         "Id": "m0",
         "MetricStat": {"Metric": {"Namespace": "N", "MetricName": "M", "Dimensions": []}, "Stat": "p90"},
     }
     resources = alarm(Metrics=[{"Id": "e", "Expression": "m0 * 2"}, first], AlarmActions=["topic"])
-    assert list(in_plain_words("s", resources)) == ["s/A: the alarm's metric math"]
-    said = resources["A"]["Properties"]
-    assert "Metrics" not in said
-    assert (said["Namespace"], said["MetricName"], said["ActionsEnabled"]) == ("N", "M", False)
+    assert list(translate("s", resources)) == ["s/A: the alarm's metric math"]
+    properties = resources["A"]["Properties"]
+    assert "Metrics" not in properties
+    assert (properties["Namespace"], properties["MetricName"], properties["ActionsEnabled"]) == ("N", "M", False)
 
 
-def test_an_alarm_on_one_metric_is_let_be() -> None:
+def test_an_alarm_on_one_metric_is_unchanged() -> None:
     resources = alarm(Namespace="N", MetricName="M")
-    assert list(in_plain_words("s", resources)) == []
+    assert list(translate("s", resources)) == []
     assert "ActionsEnabled" not in resources["A"]["Properties"]

@@ -1,4 +1,4 @@
-"""What passes the gate before the emulator, and what of its own it answers."""
+"""Which requests pass the middleware, and its replies to internal paths."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from local.emulator import authentication as gates
-from local.emulator.authentication import Callers, Gate, prove
+from local.emulator import authentication
+from local.emulator.authentication import AuthenticationMiddleware, Callers, prove
 from local.emulator.signature import RefusedError
 
 ROOT, ROOT_SECRET = "AKIAROOT", "root's secret"
@@ -35,11 +35,11 @@ class World:
 
     def __post_init__(self) -> None:
         callers = Callers(ROOT, ROOT_SECRET, secret_of, lambda key: f"arn:{key}")
-        self.gate = Gate(self._emulator, 4566, callers, self.delivered.append, self._save)
+        self.middleware = AuthenticationMiddleware(self._emulator, 4566, callers, self.delivered.append, self._save)
 
     def _save(self) -> bool:
         self.saved.append(1)
-        return len(self.saved) != 4  # the fourth is not whole
+        return len(self.saved) != 4  # the fourth save is incomplete
 
     async def _emulator(self, scope: Any, receive: Any, send: Any) -> None:
         self.seen.append((scope.get("path", scope["type"]), (await receive()).get("body", b"")))
@@ -47,9 +47,9 @@ class World:
         await send({"type": "http.response.body", "body": b'"the emulator"'})
 
     def ask(self, path: str, headers: dict[str, str], method: str = "POST", body: bytes = b"") -> tuple[int, bytes]:
-        return asyncio.run(self.asked(path, headers, method, body))[:2]
+        return asyncio.run(self.send(path, headers, method, body))[:2]
 
-    async def asked(self, path: str, headers: dict[str, str], method: str, body: bytes) -> tuple[int, bytes, Any]:
+    async def send(self, path: str, headers: dict[str, str], method: str, body: bytes) -> tuple[int, bytes, Any]:
         sent: list[Any] = []
         waiting = [body[:2], body[2:]]
 
@@ -68,7 +68,7 @@ class World:
             "query_string": query.encode(),
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         }
-        await self.gate(scope, receive, send)
+        await self.middleware(scope, receive, send)
         return sent[0]["status"], sent[1]["body"], dict(sent[0]["headers"])
 
 
@@ -95,7 +95,7 @@ def as_role(path: str, **more: Any) -> dict[str, str]:
     return signed(path, ROLE, ROLE_SECRET, "token", **more)
 
 
-def test_signed_requests_reach_the_emulator_whole(world: World) -> None:
+def test_signed_requests_reach_the_emulator_unchanged(world: World) -> None:
     assert world.ask("/q", signed("/q", body=b"abc"), body=b"abc") == (418, b'"the emulator"')
     assert world.ask("/q", as_role("/q", body=b"abc"), body=b"abc") == (418, b'"the emulator"')
     assert world.seen == [("/q", b"abc"), ("/q", b"abc")]
@@ -119,7 +119,7 @@ def test_signed_requests_reach_the_emulator_whole(world: World) -> None:
     ],
     ids=range(12),
 )
-def test_other_requests_do_not(world: World, headers: dict[str, str]) -> None:
+def test_invalid_requests_do_not_reach_the_emulator(world: World, headers: dict[str, str]) -> None:
     status, body = world.ask("/q", headers)
     assert status == 403
     assert b"message" in body.lower()
@@ -127,13 +127,13 @@ def test_other_requests_do_not(world: World, headers: dict[str, str]) -> None:
 
 
 def test_a_preflight_is_refused_without_cors_headers(world: World) -> None:
-    wanted = {"host": "127.0.0.1:4566", "origin": "http://evil.example", "access-control-request-method": "PUT"}
-    status, _, headers = asyncio.run(world.asked("/b", wanted, "OPTIONS", b""))
+    headers_sent = {"host": "127.0.0.1:4566", "origin": "http://evil.example", "access-control-request-method": "PUT"}
+    status, _, headers = asyncio.run(world.send("/b", headers_sent, "OPTIONS", b""))
     assert status == 403
     assert not any(b"access-control" in name for name in headers)
 
 
-def test_a_strangers_body_is_not_read(world: World) -> None:
+def test_the_body_of_an_unknown_caller_is_not_read(world: World) -> None:
     async def receive() -> dict[str, Any]:
         raise AssertionError
 
@@ -142,11 +142,11 @@ def test_a_strangers_body_is_not_read(world: World) -> None:
 
     headers = [(name.encode(), value.encode()) for name, value in signed("/q", key="nobody").items()]
     scope = {"type": "http", "method": "POST", "path": "/q", "raw_path": b"/q", "query_string": b"", "headers": headers}
-    asyncio.run(world.gate(scope, receive, send))
+    asyncio.run(world.middleware(scope, receive, send))
 
 
 @pytest.mark.parametrize("path", ["/_ministack/reset", "/_localstack/health", "/_dropscore/ready", "/_aws/x"])
-def test_administrative_paths_are_roots(world: World, path: str) -> None:
+def test_only_root_may_call_administrative_paths(world: World, path: str) -> None:
     assert world.ask(path, as_role(path))[0] == 403
     assert world.seen == []
     assert world.ask(path, signed(path))[0] != 403
@@ -158,19 +158,19 @@ def test_a_websocket_is_closed(world: World) -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(world.gate({"type": "websocket"}, None, send))  # type: ignore[arg-type]
+    asyncio.run(world.middleware({"type": "websocket"}, None, send))  # type: ignore[arg-type]
     assert sent == [{"type": "websocket.close", "code": 1008}]
     assert world.seen == []
 
 
-def test_own_answers_carry_a_proof(world: World) -> None:
+def test_internal_replies_carry_a_proof(world: World) -> None:
     headers = signed("/_dropscore/ready", method="GET")
-    status, body, answered = asyncio.run(world.asked("/_dropscore/ready", headers, "GET", b""))
+    status, body, answered = asyncio.run(world.send("/_dropscore/ready", headers, "GET", b""))
     assert (status, body) == (200, b"{}")
     assert answered[b"x-dropscore-proof"].decode() == prove(ROOT_SECRET, headers["authorization"], body)
 
 
-def test_an_event_of_the_shims_is_delivered(world: World) -> None:
+def test_an_event_of_the_shim_is_delivered(world: World) -> None:
     body = b'{"source": "aws.batch"}'
     assert world.ask("/_dropscore/events", signed("/_dropscore/events", body=body), body=body)[0] == 200
     assert world.delivered == [{"source": "aws.batch"}]
@@ -182,7 +182,7 @@ def described(headers: dict[str, str]) -> bytes:
     return json.dumps({**sent, "payload": empty}).encode()
 
 
-def test_callers_of_the_shim_are_named_once_they_are_verified(world: World) -> None:
+def test_callers_of_the_shim_are_verified(world: World) -> None:
     path = "/_dropscore/caller"
     good, forged = described(as_role("/v1/submitjob")), described(signed("/v1/submitjob", secret="test"))
     assert world.ask(path, signed(path, body=good), body=good) == (200, b'{"arn": "arn:ASIAROLE"}')
@@ -191,12 +191,12 @@ def test_callers_of_the_shim_are_named_once_they_are_verified(world: World) -> N
 
 
 def test_the_state_is_saved_soon_after_a_change(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gates, "SAVE_SECONDS", 0.01)
+    monkeypatch.setattr(authentication, "SAVE_SECONDS", 0.01)
 
     async def changes(*paths: str, method: str = "POST") -> int:
         before = len(world.saved)
         for path in paths:
-            await world.asked(path, signed(path, method=method), method, b"")
+            await world.send(path, signed(path, method=method), method, b"")
         await asyncio.sleep(0.05)
         return len(world.saved) - before
 
@@ -215,7 +215,7 @@ def test_the_state_is_saved_soon_after_a_change(world: World, monkeypatch: pytes
         ({"content-type": "application/x-amz-json-1.0"}, b'{"__type": "Missing'),
     ],
 )
-def test_a_refusal_speaks_the_services_protocol(world: World, headers: dict[str, str], expected: bytes) -> None:
+def test_a_refusal_uses_the_services_protocol(world: World, headers: dict[str, str], expected: bytes) -> None:
     assert world.ask("/", {"host": "localhost:4566", **headers})[1].startswith(expected)
     assert world.ask("/b/k", {"host": "localhost:4566"}, "GET")[1].startswith(b"<Error><Code>Missing")
     assert world.ask("/functions", signed("/", method="GET"), "GET")[1].startswith(b'{"__type": "Signature')

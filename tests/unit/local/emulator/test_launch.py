@@ -1,4 +1,4 @@
-"""The launcher wraps functions of the emulator; these stand in for them."""
+"""The launcher's wrappers around stand-ins for the emulator's functions."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from typing import Any
 import pytest
 
 from local.emulator.launch import (
+    add_version_ids,
     adopt_buckets,
-    callers,
     check_release,
-    checked,
-    cut_ranges_of_versions,
-    delivery,
+    emulator_callers,
+    event_sender,
     hide_function_credentials,
-    put_version_ids,
     queue_events,
+    require_function,
     retry_rule_targets,
-    saving,
+    state_saver,
+    support_version_ranges,
 )
 from local.emulator.signature import RefusedError
 
@@ -47,7 +47,7 @@ def modules() -> tuple[Any, Any, list[dict[str, Any]]]:
 
 def test_an_objects_version_is_in_its_event() -> None:
     s3, eventbridge, dispatched = modules()
-    put_version_ids(s3, eventbridge)
+    add_version_ids(s3, eventbridge)
 
     s3._fire_s3_event("bucket", "ü.csv", "Put", version_id="v1")
     s3._fire_s3_event("bucket", "plain.csv", "Put")
@@ -58,27 +58,27 @@ def test_an_objects_version_is_in_its_event() -> None:
     assert dispatched[2] == {"Source": "other", "Detail": "{}", "view": "a view"}
 
 
-def test_stops_when_a_function_is_gone_or_takes_other_arguments() -> None:
+def test_startup_fails_when_a_wrapped_function_changed() -> None:
     module = SimpleNamespace(__name__="s3", fire=lambda bucket: bucket)
-    assert checked(module, "fire", "bucket") is module.fire
+    assert require_function(module, "fire", "bucket") is module.fire
     with pytest.raises(SystemExit, match="s3 has no function gone"):
-        checked(module, "gone")
+        require_function(module, "gone")
     with pytest.raises(SystemExit, match=r"s3\.fire no longer takes \['version_id'\]"):
-        checked(module, "fire", "bucket", "version_id")
+        require_function(module, "fire", "bucket", "version_id")
 
 
-def test_stops_when_the_release_is_another() -> None:
+def test_startup_fails_for_another_release() -> None:
     check_release("1.5.33")
     with pytest.raises(SystemExit, match=r"not 1\.5\.34"):
         check_release("1.5.34")
 
 
-def test_a_range_of_a_version_is_that_range() -> None:
+def test_a_range_of_a_version_is_returned() -> None:
     def get(bucket_name: str, key: str, headers: dict[str, str], query_params: dict[str, Any]) -> Any:
         return 200, {"x-amz-checksum-crc32": "c", "ETag": "e"}, b"0123456789"
 
-    def parse(said: str, size: int) -> tuple[int, int] | None:
-        start, end = said.removeprefix("bytes=").split("-")
+    def parse(header: str, size: int) -> tuple[int, int] | None:
+        start, end = header.removeprefix("bytes=").split("-")
         return (int(start), min(int(end), size - 1)) if int(start) < size else None
 
     s3 = SimpleNamespace(
@@ -88,7 +88,7 @@ def test_a_range_of_a_version_is_that_range() -> None:
         _range_error_xml=lambda bucket, key: f"{bucket}/{key}",
         _xml_body=str.encode,
     )
-    cut_ranges_of_versions(s3)
+    support_version_ranges(s3)
     version = {"versionId": ["v"]}
     status, headers, body = s3._get_object("b", "k", {"range": "bytes=2-4"}, version)
     assert (status, body) == (206, b"234")
@@ -117,7 +117,7 @@ def test_a_rules_function_is_invoked_with_retries() -> None:
 
 
 class Lambdas:
-    """The emulator's module of functions, as far as it runs them; each run takes a moment."""
+    """A stand-in for the emulator's Lambda module; each run takes a moment."""
 
     __name__ = "lambda_svc"
 
@@ -128,7 +128,7 @@ class Lambdas:
 
     def _execute_function(self, func: Any, event: Any) -> Any:
         name = func["config"]["FunctionName"]
-        if event.get("inner"):  # the release calls itself for another account or region
+        if event.get("inner"):  # the release calls this again for another account or region
             return self._execute_function(func, {**event, "inner": False})
         self.now[name] += 1
         self.most[name] = max(self.most[name], self.now[name])
@@ -142,7 +142,7 @@ class Lambdas:
         self.threads[-1].start()
 
 
-def test_a_crowd_of_events_waits_for_its_function() -> None:
+def test_events_wait_for_a_free_slot() -> None:
     lambdas = Lambdas()
     queue_events(lambdas, 2)
     functions = [{"config": {"FunctionName": name}} for name in ("submit", "track")]
@@ -155,7 +155,7 @@ def test_a_crowd_of_events_waits_for_its_function() -> None:
     assert lambdas.most == {"submit": 2, "track": 2}
 
 
-def test_who_waits_for_an_answer_is_not_queued() -> None:
+def test_synchronous_invocations_are_not_queued() -> None:
     lambdas = Lambdas()
     queue_events(lambdas, 1)
     function = {"config": {"FunctionName": "submit"}}
@@ -177,16 +177,16 @@ def test_a_services_event_reaches_the_bus() -> None:
     )
     event = {"region": "us-east-1", "source": "aws.batch", "detail-type": "T", "detail": {"a": 1}, "resources": ["r"]}
 
-    delivery(eventbridge, responses)(event)
+    event_sender(eventbridge, responses)(event)
 
     assert scope == {"account": "000000000000", "region": "us-east-1"}
     (sent,) = dispatched
     assert (sent["Source"], sent["DetailType"], json.loads(sent["Detail"])) == ("aws.batch", "T", {"a": 1})
 
 
-def known(evaluator: Any) -> Any:
+def make_callers(evaluator: Any) -> Any:
     responses = SimpleNamespace(__name__="responses", _account_from_sts_session=lambda _key: None)
-    return callers(evaluator, responses, "AKIAROOT", "secret")
+    return emulator_callers(evaluator, responses, "AKIAROOT", "secret")
 
 
 def evaluator(found: Any) -> Any:
@@ -203,17 +203,19 @@ def evaluator(found: Any) -> Any:
 
 
 @pytest.mark.parametrize("guessed", ["", "test", "000000000000"])
-def test_a_guessable_name_of_root_is_nobodys(guessed: str) -> None:
+def test_guessable_access_keys_of_root_are_refused(guessed: str) -> None:
     with pytest.raises(RefusedError, match="InvalidClientTokenId"):
-        known(evaluator(SimpleNamespace(secret_access_key="test"))).secret_of(guessed, "")
+        make_callers(evaluator(SimpleNamespace(secret_access_key="test"))).secret_of(guessed, "")
 
 
 def test_users_and_sessions_have_the_secrets_of_the_emulator() -> None:
-    found = known(evaluator(SimpleNamespace(secret_access_key="theirs")))
+    found = make_callers(evaluator(SimpleNamespace(secret_access_key="theirs")))
     assert found.secret_of("ASIA", "token") == "theirs"
     assert found.arn_of("ASIA") == "arn:ASIA"
     with pytest.raises(RefusedError, match="ExpiredTokenException: late"):
-        known(evaluator(SimpleNamespace(code="ExpiredTokenException", message="late"))).secret_of("ASIA", "token")
+        make_callers(evaluator(SimpleNamespace(code="ExpiredTokenException", message="late"))).secret_of(
+            "ASIA", "token"
+        )
 
 
 def test_a_functions_credentials_depend_on_roots_secret() -> None:
@@ -222,13 +224,13 @@ def test_a_functions_credentials_depend_on_roots_secret() -> None:
         made.execution_credentials = lambda config: made.hashlib.sha256(config.encode()).hexdigest()
         return made
 
-    plain, one, other = runtime(), runtime(), runtime()
-    hide_function_credentials(one, "secret")
-    hide_function_credentials(other, "another secret")
-    assert len({each.execution_credentials("arn") for each in (plain, one, other)}) == 3
+    plain, first, second = runtime(), runtime(), runtime()
+    hide_function_credentials(first, "secret")
+    hide_function_credentials(second, "another secret")
+    assert len({module.execution_credentials("arn") for module in (plain, first, second)}) == 3
 
 
-def test_a_bucket_that_was_found_on_disk_is_in_our_region(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restored_bucket_gets_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     buckets = {"lost": {"region": None}, "known": {"region": "eu-west-1"}}
     s3 = SimpleNamespace(_buckets=SimpleNamespace(_data={}))
@@ -238,7 +240,7 @@ def test_a_bucket_that_was_found_on_disk_is_in_our_region(monkeypatch: pytest.Mo
     assert buckets == {"lost": {"region": "us-east-1"}, "known": {"region": "eu-west-1"}}
 
 
-def test_what_has_changed_is_saved_and_what_could_not_be_read_is_said() -> None:
+def test_changed_state_is_saved_and_failed_reads_are_reported() -> None:
     states: dict[str, Any] = {"s3": {"b": 1}, "sqs": {"q": b"x"}, "broken": None}
     written: list[Any] = []
 
@@ -252,7 +254,7 @@ def test_what_has_changed_is_saved_and_what_could_not_be_read_is_said() -> None:
         save_state=lambda service, data: written.append((service, data)),
         _json_default=lambda value: value.decode(),
     )
-    save = saving(emulator, persistence)
+    save = state_saver(emulator, persistence)
     assert save()
     assert written == [("s3", {"b": 1}), ("sqs", {"q": b"x"})]
     states["sqs"] = {"q": b"y"}

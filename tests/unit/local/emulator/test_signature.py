@@ -1,4 +1,4 @@
-"""What botocore signs is what we verify, and nothing else."""
+"""The verification accepts what botocore signs and nothing else."""
 
 from __future__ import annotations
 
@@ -159,6 +159,6 @@ GOOD = f"AWS4-HMAC-SHA256 Credential=A/{SCOPE}, SignedHeaders=host, Signature={'
         (with_authorization(query="X-Amz-Signature=ministack-local-presigned"), "IncompleteSignature"),
     ],
 )
-def test_whatever_is_not_one_complete_signature_is_refused(request_: Request, code: str) -> None:
+def test_incomplete_or_repeated_signatures_are_refused(request_: Request, code: str) -> None:
     with pytest.raises(RefusedError, match=code):
         read_signature(request_)

@@ -36,7 +36,7 @@ def image(tmp_path: Path, dockerfile: str) -> Image:
     return unpack(context, "containers/w/Dockerfile", PYTHON, tmp_path / "root")
 
 
-def test_last_stage_is_laid_out_as_in_the_image(tmp_path: Path) -> None:
+def test_the_last_stage_is_copied_as_in_the_image(tmp_path: Path) -> None:
     result = image(tmp_path, DOCKERFILE)
     root = tmp_path / "root"
 
@@ -57,27 +57,30 @@ def test_last_stage_is_laid_out_as_in_the_image(tmp_path: Path) -> None:
     ("dockerfile", "words"),
     [
         ("", "needs an exec-form ENTRYPOINT"),
-        ('CMD ["python", "x.py"]', "CMD is no substitute: SageMaker starts an image with the argument `serve`"),
-        ('ENTRYPOINT ["sh", "x"]', "cannot follow ENTRYPOINT: it must start python"),
-        ("ENTRYPOINT python x.py", "cannot follow ENTRYPOINT: write it as a list"),
-        ("ADD x y", "cannot follow ADD"),
-        ("ENV ONE 1", "cannot follow ENV: write it as ENV NAME=value"),
-        ("ENV PATH=/app:$PATH", "cannot follow ENV: a value that refers to another variable"),
-        ("COPY nothing.py .", "cannot follow COPY: the folder has no nothing.py; does its .dockerignore let it in?"),
+        ('CMD ["python", "x.py"]', "CMD does not replace it: SageMaker starts an image with the argument `serve`"),
+        ('ENTRYPOINT ["sh", "x"]', "cannot apply ENTRYPOINT: it must start `python`"),
+        ("ENTRYPOINT python x.py", "cannot apply ENTRYPOINT: write it as a list"),
+        ("ADD x y", "cannot apply ADD"),
+        ("ENV ONE 1", "cannot apply ENV: write it as ENV NAME=value"),
+        ("ENV PATH=/app:$PATH", "cannot apply ENV: values must not refer to other variables"),
+        (
+            "COPY nothing.py .",
+            "cannot apply COPY: nothing.py is not in the build context",
+        ),
     ],
 )
-def test_error_says_what_cannot_be_followed(tmp_path: Path, dockerfile: str, words: str) -> None:
+def test_error_names_the_unsupported_instruction(tmp_path: Path, dockerfile: str, words: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^containers/w/Dockerfile: the embedded cloud") as raised:
         image(tmp_path, f"FROM python\n{dockerfile}\n")
     assert words in str(raised.value)
 
 
-def test_arguments_that_the_cloud_gives_take_the_place_of_cmd(tmp_path: Path) -> None:
+def test_arguments_replace_cmd(tmp_path: Path) -> None:
     result = image(tmp_path, 'FROM python\nENTRYPOINT ["python", "x.py"]\nCMD ["other"]\n')
     assert result.command == (str(PYTHON), "x.py")
 
 
-def test_files_are_copied_by_pattern_and_the_whole_context_by_a_dot(tmp_path: Path) -> None:
+def test_copy_accepts_patterns_and_the_whole_context(tmp_path: Path) -> None:
     image(tmp_path, 'FROM python\nWORKDIR /app\nCOPY *.txt ./\nCOPY . all/\nENTRYPOINT ["python"]\n')
     root = tmp_path / "root" / "app"
     assert sorted(file.name for file in root.iterdir()) == ["a.txt", "all", "b.txt"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.shim.batch.job import Job
-from local.shim.batch.queue import CHILD_FAILED, DEPENDENCY_FAILED, HOST_LOST, RETOLD_MILLISECONDS, Jobs
+from local.shim.batch.queue import CHILD_FAILED, DEPENDENCY_FAILED, HOST_LOST, REPUBLISHED_MILLISECONDS, Jobs
 from local.shim.batch.retry import Outcome, RetryStrategy, Rule
 
 ONCE = RetryStrategy(1)
@@ -62,13 +62,13 @@ def end(jobs: Jobs, outcome: Outcome, strategy: RetryStrategy = ONCE) -> Job:
     return taken
 
 
-def test_every_state_is_told_in_order(jobs: Jobs, seen: list[tuple[str, str]]) -> None:
+def test_every_state_is_reported_in_order(jobs: Jobs, seen: list[tuple[str, str]]) -> None:
     jobs.add([job("a")])
     end(jobs, DONE)
     assert [status for _, status in seen] == ["SUBMITTED", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
 
 
-def test_a_transient_failure_is_tried_again_and_a_permanent_one_is_not(jobs: Jobs) -> None:
+def test_only_a_transient_failure_is_retried(jobs: Jobs) -> None:
     jobs.add([job("a")])
     retried = end(jobs, Outcome(75), THRICE)
     assert retried.status == "RUNNABLE"
@@ -79,9 +79,9 @@ def test_a_transient_failure_is_tried_again_and_a_permanent_one_is_not(jobs: Job
     assert jobs.described(failed)["container"]["peakMemoryBytes"] == 7
 
 
-def test_a_dependent_waits_and_fails_with_what_it_needs(jobs: Jobs) -> None:
+def test_a_dependent_waits_and_fails_with_its_dependency(jobs: Jobs) -> None:
     jobs.add([job("a"), job("b", depends_on=["a"]), job("c", depends_on=["b"])])
-    assert [one.status for one in jobs.where(lambda _: True)] == ["RUNNABLE", "PENDING", "PENDING"]
+    assert [job.status for job in jobs.where(lambda _: True)] == ["RUNNABLE", "PENDING", "PENDING"]
     end(jobs, DONE)
     assert jobs.get("b").status == "RUNNABLE"  # type: ignore[union-attr]
     end(jobs, Outcome(1))
@@ -102,7 +102,7 @@ def test_an_array_ends_with_its_children(jobs: Jobs) -> None:
     assert summary_of(jobs, parent) == {"SUCCEEDED": 2}
 
 
-def test_an_array_fails_with_one_child_once_all_have_ended(jobs: Jobs) -> None:
+def test_an_array_fails_after_all_children_have_ended(jobs: Jobs) -> None:
     parent, *children = array(3)
     jobs.add([parent, *children])
     jobs.add([job("after", depends_on=["p"])])
@@ -118,14 +118,14 @@ def test_an_array_fails_with_one_child_once_all_have_ended(jobs: Jobs) -> None:
 
 
 @pytest.mark.parametrize(("outcome", "status"), [(DONE, "RUNNABLE"), (Outcome(1), "FAILED")])
-def test_a_dependent_that_comes_late_finds_out_at_once(jobs: Jobs, outcome: Outcome, status: str) -> None:
+def test_a_late_dependent_is_settled_immediately(jobs: Jobs, outcome: Outcome, status: str) -> None:
     jobs.add([job("a")])
     end(jobs, outcome)
     jobs.add([job("b", depends_on=["a"])])
     assert jobs.get("b").status == status  # type: ignore[union-attr]
 
 
-def test_a_child_that_is_tried_again_keeps_the_array_and_its_dependent_waiting(jobs: Jobs) -> None:
+def test_an_array_waits_for_a_retried_child(jobs: Jobs) -> None:
     parent, *children = array(2)
     jobs.add([parent, *children, job("after", depends_on=["p"])])
     for outcome in (Outcome(75), DONE):
@@ -136,20 +136,20 @@ def test_a_child_that_is_tried_again_keeps_the_array_and_its_dependent_waiting(j
     assert jobs.get("after").status == "RUNNABLE"  # type: ignore[union-attr]
 
 
-def test_a_change_is_written_down_before_it_is_told(tmp_path: Path) -> None:
+def test_a_change_is_saved_before_it_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "jobs.json"
 
     def is_written(detail: dict[str, Any]) -> None:
         assert detail["jobId"] in {kept["id"] for kept in json.loads(file.read_text())}
-        heard.append(detail)
+        reported.append(detail)
 
-    heard: list[dict[str, Any]] = []
+    reported: list[dict[str, Any]] = []
     jobs = Jobs(file, is_written)
     parent, *children = array(2)
     jobs.add([parent, *children])
     for _ in children:
         end(jobs, DONE)
-    assert [one["status"] for one in heard if one["jobId"] == "p"] == ["SUBMITTED", "PENDING", "SUCCEEDED"]
+    assert [event["status"] for event in reported if event["jobId"] == "p"] == ["SUBMITTED", "PENDING", "SUCCEEDED"]
     assert {kept["id"]: kept["status"] for kept in json.loads(file.read_text())} == {
         "p": "SUCCEEDED",
         "p:0": "SUCCEEDED",
@@ -157,40 +157,40 @@ def test_a_change_is_written_down_before_it_is_told(tmp_path: Path) -> None:
     }
 
 
-def test_the_higher_priority_starts_first_and_of_the_same_the_oldest(jobs: Jobs) -> None:
+def test_the_highest_priority_starts_first_then_the_oldest(jobs: Jobs) -> None:
     jobs.add([job("old", created_at=1), job("urgent", priority=9, created_at=3), job("older", created_at=0)])
     jobs.add([job("most urgent", priority=10, created_at=4), job("as urgent", priority=9, created_at=2)])
     order = ["most urgent", "as urgent", "urgent", "older", "old"]
     assert [jobs.take().id for _ in order] == order
 
 
-def test_the_children_of_an_array_start_in_their_order(jobs: Jobs) -> None:
+def test_children_of_an_array_start_in_order(jobs: Jobs) -> None:
     jobs.add(array(4))
     assert [jobs.take().array_index for _ in range(4)] == [0, 1, 2, 3]
 
 
-def test_an_array_goes_on_where_it_was_when_the_shim_starts_again(jobs: Jobs, tmp_path: Path) -> None:
+def test_an_array_continues_after_the_shim_restarts(jobs: Jobs, tmp_path: Path) -> None:
     jobs.add([*array(3), job("after", depends_on=["p"])])
     end(jobs, DONE)
     jobs.move(jobs.take(), "RUNNING")
 
     again = Jobs(tmp_path / "jobs.json", lambda _: None)
     again.restore(lambda _: THRICE)
-    assert [one.status for one in again.where(lambda one: one.parent == "p")] == ["SUCCEEDED", "RUNNABLE", "RUNNABLE"]
+    assert [job.status for job in again.where(lambda job: job.parent == "p")] == ["SUCCEEDED", "RUNNABLE", "RUNNABLE"]
     for _ in range(2):
         end(again, DONE)
     assert [again.get(name).status for name in ("p", "after")] == ["SUCCEEDED", "RUNNABLE"]  # type: ignore[union-attr]
 
 
-def test_a_recent_end_is_told_again_when_the_shim_starts_again(jobs: Jobs, tmp_path: Path) -> None:
+def test_a_recent_end_is_reported_again_after_a_restart(jobs: Jobs, tmp_path: Path) -> None:
     jobs.add([job("old"), job("new")])
     end(jobs, DONE)
     end(jobs, DONE)
-    file, told = tmp_path / "jobs.json", list[Any]()
+    file, reported = tmp_path / "jobs.json", list[Any]()
     old, new = json.loads(file.read_text())
-    file.write_text(json.dumps([old | {"stopped_at": old["stopped_at"] - RETOLD_MILLISECONDS - 1000}, new]))
-    Jobs(file, told.append).restore(lambda _: THRICE)
-    assert [(one["jobId"], one["status"]) for one in told] == [("new", "SUCCEEDED")]
+    file.write_text(json.dumps([old | {"stopped_at": old["stopped_at"] - REPUBLISHED_MILLISECONDS - 1000}, new]))
+    Jobs(file, reported.append).restore(lambda _: THRICE)
+    assert [(event["jobId"], event["status"]) for event in reported] == [("new", "SUCCEEDED")]
 
 
 def test_a_terminated_job_fails_with_the_reason_given(jobs: Jobs) -> None:
@@ -211,7 +211,7 @@ def test_only_a_waiting_job_can_be_cancelled(jobs: Jobs) -> None:
     assert waiting.status == "FAILED"
 
 
-def test_a_running_attempt_was_lost_with_its_host_when_the_shim_starts_again(jobs: Jobs, tmp_path: Path) -> None:
+def test_a_restart_ends_running_attempts_as_lost(jobs: Jobs, tmp_path: Path) -> None:
     jobs.add([job("a"), job("b"), job("c")])
     end(jobs, DONE)
     jobs.move(jobs.take(), "RUNNING")
@@ -219,7 +219,7 @@ def test_a_running_attempt_was_lost_with_its_host_when_the_shim_starts_again(job
     again = Jobs(tmp_path / "jobs.json", lambda _: None)
     again.restore(lambda _: THRICE)
 
-    assert {one.id: one.status for one in again.where(lambda _: True)} == {
+    assert {job.id: job.status for job in again.where(lambda _: True)} == {
         "a": "SUCCEEDED",
         "b": "RUNNABLE",
         "c": "RUNNABLE",
@@ -229,7 +229,7 @@ def test_a_running_attempt_was_lost_with_its_host_when_the_shim_starts_again(job
     assert [attempt.status_reason for attempt in lost.attempts] == [HOST_LOST]
 
 
-def test_the_file_holds_every_job_as_it_is(jobs: Jobs, tmp_path: Path) -> None:
+def test_the_file_holds_every_job(jobs: Jobs, tmp_path: Path) -> None:
     jobs.add([job("a")])
     (kept,) = json.loads((tmp_path / "jobs.json").read_text())
-    assert Job.restored(kept) == jobs.get("a")
+    assert Job.from_dict(kept) == jobs.get("a")

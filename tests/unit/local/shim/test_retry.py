@@ -33,7 +33,7 @@ def test_not_retried_when_the_attempts_are_used_up() -> None:
     assert [strategy.retries(Outcome(75), made) for made in (1, 2, 3)] == [True, True, False]
 
 
-def test_a_job_that_ran_into_its_timeout_is_not_retried() -> None:
+def test_a_job_that_timed_out_is_not_retried() -> None:
     assert not RetryStrategy(3, [Rule("EXIT", exit_code="10")]).retries(Outcome(75, status_reason=TIMED_OUT), 1)
 
 
@@ -44,7 +44,7 @@ def test_every_condition_of_a_rule_must_match() -> None:
     assert not rule.matches(Outcome(2, "Task failed"))
 
 
-def test_a_star_is_a_wildcard_at_the_end_only() -> None:
+def test_a_star_matches_only_at_the_end() -> None:
     assert not Rule("EXIT", reason="a*b").matches(Outcome(1, "axb"))
     assert Rule("EXIT", reason="a.*").matches(Outcome(1, "a.b"))
     assert not Rule("EXIT", reason="a.*").matches(Outcome(1, "axb"))

@@ -1,4 +1,4 @@
-"""Who may speak to the shim."""
+"""Which requests the shim's server accepts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local.deployment.account import client
-from tests.unit.local.conftest import KEYS, Ground, refused
+from tests.unit.local.conftest import KEYS, RunningShim, refused
 
 SUBMISSION = {"jobName": "j", "jobQueue": "queue", "jobDefinition": "job", "shareIdentifier": "scoring"}
 
 
-def ask(ground: Ground, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> tuple[int, str]:
-    connection = http.client.HTTPConnection(urlsplit(ground.url).netloc, timeout=10)
+def ask(shim: RunningShim, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> tuple[int, str]:
+    connection = http.client.HTTPConnection(urlsplit(shim.url).netloc, timeout=10)
     connection.request(method, path, body, headers)
     answer = connection.getresponse()
     answer.read()
@@ -27,26 +27,26 @@ def ask(ground: Ground, method: str, path: str, headers: dict[str, str], body: b
     return answer.status, answer.headers.get("x-amzn-ErrorType", "")
 
 
-def signed(ground: Ground, body: bytes, **keys: str) -> dict[str, str]:
+def signed(shim: RunningShim, body: bytes, **keys: str) -> dict[str, str]:
     keys = {**KEYS, **keys}
-    request = AWSRequest(method="POST", url=f"{ground.url}/v1/submitjob", data=body)
+    request = AWSRequest(method="POST", url=f"{shim.url}/v1/submitjob", data=body)
     SigV4Auth(Credentials(*keys.values()), "batch", "us-east-1").add_auth(request)
     return dict(request.headers)
 
 
-def test_a_signed_request_is_taken(ground: Ground) -> None:
+def test_a_signed_request_is_accepted(shim: RunningShim) -> None:
     body = json.dumps(SUBMISSION).encode()
-    assert ask(ground, "POST", "/v1/submitjob", signed(ground, body), body) == (200, "")
+    assert ask(shim, "POST", "/v1/submitjob", signed(shim, body), body) == (200, "")
 
 
 @pytest.mark.parametrize("path", ["/v1/submitjob", "/v1/registerjobdefinition", "/endpoints/Fraud/invocations", "/x"])
-def test_an_unsigned_request_is_refused(ground: Ground, path: str) -> None:
-    assert ask(ground, "POST", path, {}, b"{}") == (403, "MissingAuthenticationToken")
+def test_an_unsigned_request_is_refused(shim: RunningShim, path: str) -> None:
+    assert ask(shim, "POST", path, {}, b"{}") == (403, "MissingAuthenticationToken")
 
 
 @pytest.mark.parametrize("keys", [{"aws_secret_access_key": "test"}])
-def test_a_forged_signature_is_refused(ground: Ground, keys: dict[str, str]) -> None:
-    response = refused(lambda: client("batch", ground.url, **{**KEYS, **keys}).submit_job(**_submission()))
+def test_a_forged_signature_is_refused(shim: RunningShim, keys: dict[str, str]) -> None:
+    response = refused(lambda: client("batch", shim.url, **{**KEYS, **keys}).submit_job(**_submission()))
     assert response["Error"]["Code"] == "SignatureDoesNotMatch"
 
 
@@ -57,13 +57,13 @@ def _submission() -> Any:
 @pytest.mark.parametrize(
     "more", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}, {"Host": "127.0.0.1"}]
 )
-def test_a_web_pages_request_is_refused(ground: Ground, more: dict[str, str]) -> None:
+def test_a_web_pages_request_is_refused(shim: RunningShim, more: dict[str, str]) -> None:
     body = json.dumps(SUBMISSION).encode()
-    assert ask(ground, "POST", "/v1/submitjob", {**signed(ground, body), **more}, body) == (403, "AccessDenied")
+    assert ask(shim, "POST", "/v1/submitjob", {**signed(shim, body), **more}, body) == (403, "AccessDenied")
 
 
-def test_the_state_is_shown_to_root_only(ground: Ground) -> None:
-    assert ask(ground, "GET", "/_dropscore/status", {}) == (403, "MissingAuthenticationToken")
-    request = AWSRequest(method="GET", url=f"{ground.url}/_dropscore/status")
-    SigV4Auth(Credentials(*KEYS.values()), "batch", "us-east-1").add_auth(request)  # whom the stand-in takes for a role
-    assert ask(ground, "GET", "/_dropscore/status", dict(request.headers)) == (403, "AccessDeniedException")
+def test_only_root_may_read_the_status(shim: RunningShim) -> None:
+    assert ask(shim, "GET", "/_dropscore/status", {}) == (403, "MissingAuthenticationToken")
+    request = AWSRequest(method="GET", url=f"{shim.url}/_dropscore/status")
+    SigV4Auth(Credentials(*KEYS.values()), "batch", "us-east-1").add_auth(request)  # the stand-in treats it as a role
+    assert ask(shim, "GET", "/_dropscore/status", dict(request.headers)) == (403, "AccessDeniedException")

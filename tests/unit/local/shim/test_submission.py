@@ -1,4 +1,4 @@
-"""What a submission says of its share and its priority, and what Batch makes of it."""
+"""Share identifiers and priorities of submitted jobs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local.shim.answers import AwsError
 from local.shim.batch.retry import RetryStrategy
-from local.shim.batch.submission import requested
+from local.shim.batch.submission import create_jobs
+from local.shim.errors import AwsError
 from local.shim.resources import JobDefinition, Queue
 
 SHARED, PLAIN = Queue(arn="arn:q", has_shares=True), Queue(arn="arn:q", has_shares=False)
@@ -29,26 +29,26 @@ def definition(scheduling_priority: int = 0) -> JobDefinition:
     )
 
 
-def test_a_job_keeps_its_share_and_priority_and_so_do_the_children_of_an_array() -> None:
-    asked = {"jobName": "j", "shareIdentifier": "s", "schedulingPriorityOverride": 7, "arrayProperties": {"size": 2}}
-    jobs = requested(asked, definition(3), SHARED)
+def test_children_inherit_share_and_priority() -> None:
+    request = {"jobName": "j", "shareIdentifier": "s", "schedulingPriorityOverride": 7, "arrayProperties": {"size": 2}}
+    jobs = create_jobs(request, definition(3), SHARED)
     assert [(job.share, job.priority) for job in jobs] == [("s", 7)] * 3
     described = jobs[0].described({})
     assert (described["shareIdentifier"], described["schedulingPriority"]) == ("s", 7)
 
 
-def test_the_definitions_priority_counts_where_none_is_asked_for() -> None:
-    (job,) = requested({"jobName": "j", "shareIdentifier": "s"}, definition(3), SHARED)
+def test_the_definitions_priority_is_the_default() -> None:
+    (job,) = create_jobs({"jobName": "j", "shareIdentifier": "s"}, definition(3), SHARED)
     assert job.priority == 3
 
 
-def test_a_queue_without_a_policy_knows_no_priorities() -> None:
-    (job,) = requested({"jobName": "j", "schedulingPriorityOverride": 7}, definition(3), PLAIN)
+def test_a_queue_without_a_policy_ignores_priorities() -> None:
+    (job,) = create_jobs({"jobName": "j", "schedulingPriorityOverride": 7}, definition(3), PLAIN)
     assert (job.priority, "schedulingPriority" in job.described({})) == (0, False)
 
 
 @pytest.mark.parametrize(
-    ("queue", "asked", "said"),
+    ("queue", "fields", "message"),
     [
         (SHARED, {}, "must be specified"),
         (PLAIN, {"shareIdentifier": "s"}, "cannot be specified"),
@@ -56,6 +56,6 @@ def test_a_queue_without_a_policy_knows_no_priorities() -> None:
         (SHARED, {"shareIdentifier": "s", "schedulingPriorityOverride": -1}, "not between 0 and 9999"),
     ],
 )
-def test_what_batch_would_refuse_is_refused(queue: Queue, asked: dict[str, Any], said: str) -> None:
-    with pytest.raises(AwsError, match=said):
-        requested({"jobName": "j", **asked}, definition(), queue)
+def test_invalid_submissions_are_refused(queue: Queue, fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(AwsError, match=message):
+        create_jobs({"jobName": "j", **fields}, definition(), queue)

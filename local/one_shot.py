@@ -1,4 +1,4 @@
-"""The one-shot main job: a throw-away cloud, the files dropped into it, their scores fetched, the cloud gone."""
+"""Scores files in a temporary cloud: starts it, uploads the files, downloads the scores, stops it."""
 
 from __future__ import annotations
 
@@ -26,25 +26,28 @@ from local.cloud import Clock, Cloud, throwaway
 from local.deployment.account import REGION
 from model_tools.importing.command import import_artifact
 
-TAKEN_SECONDS = 60.0
+PICKUP_SECONDS = 60.0
 Talk = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Order:
-    """A file to score and where its scores go."""
+    """An input file and the path for its scores."""
 
     drop: Drop
     target: Path
 
     @property
     def errors(self) -> Path:
-        """Where the list of bad rows goes, if there are any that the route bears."""
+        """The path for the list of rejected rows, if deployed are any."""
         return self.target.with_suffix(".errors.csv")
 
 
-def run(orders: Sequence[Order], model: Path | None, keep: bool, talk: Talk, clock: Clock) -> list[Job]:
-    """Score every file; scores of those that succeeded lie at their targets afterwards."""
+def score_files(orders: Sequence[Order], model: Path | None, keep: bool, talk: Talk, clock: Clock) -> list[Job]:
+    """Score every file and write the scores of succeeded jobs to their targets.
+
+    Returns the ended jobs in the order of `orders`. Raises CloudError if the cloud ends or does not start a job.
+    """
     with _folder(keep, talk) as home, _terminable():
         environ = dict(os.environ)
         if model is not None:
@@ -65,63 +68,63 @@ def deployment(cloud: Cloud) -> Deployment:
 
 
 def _score(cloud: Cloud, orders: Sequence[Order], talk: Talk, clock: Clock) -> list[Job]:
-    there = deployment(cloud)
+    deployed = deployment(cloud)
     with clock.step("upload"):
-        names = {_upload(there, order, talk): order.drop.name for order in orders}
+        names = {_upload(deployed, order, talk): order.drop.name for order in orders}
     with clock.step("score"):
-        jobs = wait(there.table, names, sleep=Watch(cloud, there, tuple(names)).sleep)
+        jobs = wait(deployed.table, names, sleep=Watch(cloud, deployed, tuple(names)).sleep)
     with clock.step("fetch"):
         for job, order in zip(jobs, orders, strict=True):
             if job.status is State.SUCCEEDED:
                 order.target.parent.mkdir(parents=True, exist_ok=True)
-                there.s3.download_file(there.bucket, job.output_key, str(order.target))
+                deployed.s3.download_file(deployed.bucket, job.output_key, str(order.target))
             if job.rows_rejected:
-                there.s3.download_file(there.bucket, errors_key(job.output_key), str(order.errors))
+                deployed.s3.download_file(deployed.bucket, errors_key(job.output_key), str(order.errors))
     return jobs
 
 
-def _upload(there: Deployment, order: Order, talk: Talk) -> str:
-    """The sidecar before its file, whose arrival starts the job. Returns the job's id."""
+def _upload(deployed: Deployment, order: Order, talk: Talk) -> str:
+    """Upload the job options file first, because the input's arrival starts the job. Returns the job's id."""
     drop = order.drop
-    if sidecar := upload_sidecar(there, drop.file, drop.key):
-        talk(f"{printable(drop.name)}: takes the options of {printable(sidecar)}")
-    return upload(there, drop.file, drop.key)
+    if sidecar := upload_sidecar(deployed, drop.file, drop.key):
+        talk(f"{printable(drop.name)}: uses the options in {printable(sidecar)}")
+    return upload(deployed, drop.file, drop.key)
 
 
 class Watch:
-    """Sleeps between two looks at the jobs, and raises once waiting has become pointless."""
+    """Sleeps between checks of the jobs; raises CloudError once they can no longer end."""
 
-    def __init__(self, cloud: Cloud, there: Deployment, job_ids: tuple[str, ...]) -> None:
-        self._cloud, self._there, self._job_ids = cloud, there, job_ids
+    def __init__(self, cloud: Cloud, deployed: Deployment, job_ids: tuple[str, ...]) -> None:
+        self._cloud, self._deployed, self._job_ids = cloud, deployed, job_ids
         self._sqs = cloud.client("sqs")
-        self._deadline = time.monotonic() + TAKEN_SECONDS
+        self._deadline = time.monotonic() + PICKUP_SECONDS
 
     def sleep(self, seconds: float) -> None:
         if not self._cloud.is_running:
             raise _ended(self._cloud)
         if self._dead_letters():
-            raise self._not_taken("a Lambda function failed on an event, three times over")
-        if time.monotonic() > self._deadline and not all(self._is_taken(job_id) for job_id in self._job_ids):
-            raise self._not_taken(f"a file was not taken within {TAKEN_SECONDS:.0f} s")
+            raise self._not_started("a Lambda function failed three times on the same event")
+        if time.monotonic() > self._deadline and not all(self._is_started(job_id) for job_id in self._job_ids):
+            raise self._not_started(f"no job started for a file within {PICKUP_SECONDS:.0f} s")
         time.sleep(min(seconds, 0.1))
 
     def _dead_letters(self) -> int:
         url = self._cloud.outputs["DeadLetterQueueUrl"]
-        asked = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
-        return int(asked["Attributes"]["ApproximateNumberOfMessages"])
+        attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+        return int(attributes["Attributes"]["ApproximateNumberOfMessages"])
 
-    def _is_taken(self, job_id: str) -> bool:
-        job = self._there.table.find(job_id)
+    def _is_started(self, job_id: str) -> bool:
+        job = self._deployed.table.find(job_id)
         return job is not None and job.status is not State.CLAIMED
 
-    def _not_taken(self, what: str) -> CloudError:
+    def _not_started(self, what: str) -> CloudError:
         log = self._cloud.home / "logs" / "emulator.log"
-        said = [line for line in log.read_text(errors="replace").splitlines() if "Error" in line][-5:]
-        return CloudError("\n".join([f"{what}. What the emulator's log says (--keep leaves all of it):", *said]))
+        errors = [line for line in log.read_text(errors="replace").splitlines() if "Error" in line][-5:]
+        return CloudError("\n".join([f"{what}. Last errors in the emulator's log (kept with --keep):", *errors]))
 
 
 def _ended(cloud: Cloud) -> CloudError:
-    return CloudError(f"the embedded cloud has ended by itself; its logs (--keep leaves them): {cloud.home / 'logs'}")
+    return CloudError(f"the embedded cloud ended unexpectedly; its logs (kept with --keep): {cloud.home / 'logs'}")
 
 
 def _imported(model: Path, home: Path) -> Path:
@@ -144,7 +147,7 @@ def _folder(keep: bool, talk: Talk) -> Iterator[Path]:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM unwinds as an exception would, so that the cloud is stopped and the folder removed."""
+    """Turn SIGTERM into an exception, so that the cloud is stopped and the folder removed."""
 
     def terminated(_signal: int, _frame: object) -> None:
         raise SystemExit(128 + signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The errors that the shim answers with, in the words of the service it plays."""
+"""The shim's error replies, with the codes and messages of the AWS services."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class AwsError(Exception):
-    """An answer that botocore turns into a ClientError with this code."""
+    """An error reply that botocore turns into a ClientError with this code."""
 
     def __init__(self, status: int, code: str, message: str, **fields: Any) -> None:
         super().__init__(f"{code}: {message}")
@@ -22,10 +22,10 @@ def access_denied(caller_arn: str, action: str, resource: str, decision: str) ->
 
 
 def client_error(message: str) -> AwsError:
-    """What Batch answers to a request that cannot be."""
+    """Batch's reply to an invalid request."""
     return AwsError(400, "ClientException", message)
 
 
 def validation_error(message: str) -> AwsError:
-    """What the SageMaker runtime answers to a request that cannot be."""
+    """The SageMaker runtime's reply to an invalid request."""
     return AwsError(400, "ValidationError", message)
