@@ -18,7 +18,7 @@ from stacks.settings.container import ROOT, Container, EcrImage
 LEFTOVERS = ["**/__pycache__", "**/*.pyc", "**/.*_cache"]
 DOCKER_MANIFEST = "type=docker,oci-mediatypes=false"
 """What `docker build --output` is given: SageMaker refuses OCI manifests, which a current Docker makes unless it is
-told not to (decision 0153)."""
+told not to (decision 0032)."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ EVERYWHERE = {
     # Security Hub reports this as EC2.2. "@aws-cdk/aws-ec2:restrictDefaultSecurityGroup": true in cdk.json closes the
     # group, by a custom resource with a Lambda function.
     "NIST.800.53.R5-VPCDefaultSecurityGroupClosed": (
-        "CloudFormation cannot close the default group without a custom resource; nothing is in it (decision 0107)."
+        "CloudFormation cannot close the default group without a custom resource; nothing is in it."
     ),
 }
 """Accepted wherever it is found: what follows from the whole design, not from one resource."""

@@ -2,7 +2,7 @@
 
 SageMaker emits no zero: an endpoint without requests has no metric at all, and target tracking then waits for ever
 instead of scaling in. So target tracking only scales out, and a step policy scales in, by an alarm to which a missing
-value is a quiet minute (decision 0285).
+value is a quiet minute (decision 0054).
 
 The low-level constructs are used because they let Application Auto Scaling take its service-linked role; CDK's own
 ScalableTarget makes a role that is then ignored.

@@ -80,7 +80,7 @@ def endpoint_name(deploy: Deploy, model: ServedModel) -> str:
     """Another name where SageMaker would refuse to update the endpoint: CloudFormation then replaces it.
 
     It turns no endpoint of one kind into one of another, and changes the instance type of none that scales (decision
-    0119). The digit tells the kind from any model's name: none has one after a hyphen. Raises SettingsError.
+    0022). The digit tells the kind from any model's name: none has one after a hyphen. Raises SettingsError.
     """
     name = f"{deploy.stack_name(model.name)}{_kind(model.serving)}"
     if len(name) > LONGEST_NAME:

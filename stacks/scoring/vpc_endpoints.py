@@ -90,7 +90,7 @@ class Doors:
         self._let("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn])
 
     def let_register(self, actions: Sequence[str], resources: Sequence[str]) -> None:
-        """Let instances join their cluster. The doors of ECS's agent and telemetry take no policy (decision 0112)."""
+        """Let instances join their cluster. The doors of ECS's agent and telemetry take no policy (decision 0018)."""
         self._let("Ecs", actions, resources)
 
     def _let(self, name: str, actions: Sequence[str], resources: Sequence[str], *, only_ours: bool = True) -> None:

@@ -69,7 +69,7 @@ def read_csv(data: bytes, delimiter: str) -> list[list[str]]:
     """The rows that are not blank.
 
     A carriage return within a row is a part of its cell: the csv module alone would take it for a row's end. So is a
-    byte that is not UTF-8, which may stand in columns that the model does not get (decision 0017).
+    byte that is not UTF-8, which may stand in columns that the model does not get.
     """
     text = _RETURN.sub("\ufffe", data.decode("utf-8-sig", errors="surrogateescape"))
     return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if row]

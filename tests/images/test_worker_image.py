@@ -133,7 +133,7 @@ def test_image_scores_a_file_without_any_right_but_its_roles(driver: Driver, sam
     assert done.returncode == 0, done
     ended = driver.ended(job.job_id)
     assert (ended.status, ended.rows) == (State.SUCCEEDED, len(sample))
-    assert [line["Rows"] for line in _said(done, "measured") if "Rows" in line] == [len(sample)]
+    assert [line["Rows"] for line in _events(done, "measured") if "Rows" in line] == [len(sample)]
     usual = driver.ended(driver.drop("input/usual.csv", b"\n".join(sample) + b"\n"))
     assert driver.read(ended.output_key) == driver.read(usual.output_key)
 

@@ -21,7 +21,7 @@ def test_there_are_three_stacks_without_parameters_or_conditions(templates: Temp
         assert {"Parameters", "Conditions", "Rules", "Mappings"}.isdisjoint(template)
 
 
-# What an alarm, a scaling policy and SageMaker itself must know by name before it is made: docs/decisions/0280.
+# What an alarm, a scaling policy and SageMaker itself must know by name before it is made: docs/decisions/0049.
 NAMED_LIKE_THE_ENDPOINT = {
     "hosting": ("AWS::CloudWatch::Alarm", "AWS::SageMaker::Endpoint"),
     "storage": ("AWS::Logs::LogGroup",),
