@@ -9,9 +9,9 @@ from schema import environment
 from stacks.hosting.endpoint import Endpoint
 from stacks.scoring.feature_names import FeatureNames
 from stacks.scoring.worker import Worker
-from stacks.settings import Settings
 from stacks.settings.problems import SettingsError
 from stacks.settings.routes import RouteSettings
+from stacks.settings.workers import WorkerSettings
 from stacks.storage.stack import Storage
 
 ROUTING_BYTES = 3_500
@@ -22,18 +22,27 @@ class Environments:
     """Raises SettingsError where models and routes are too many words for a function."""
 
     def __init__(
-        self, settings: Settings, storage: Storage, endpoints: Sequence[Endpoint], names: FeatureNames
+        self,
+        *,
+        env: str,
+        worker: WorkerSettings,
+        job_ttl_days: int,
+        routes: Mapping[str, RouteSettings],
+        input_patterns: Sequence[str],
+        storage: Storage,
+        endpoints: Sequence[Endpoint],
+        names: FeatureNames,
     ) -> None:
-        self._settings = settings
+        self._worker, self._job_ttl_days = worker, job_ttl_days
         self.where = {environment.JOBS_TABLE: storage.jobs.table_name, environment.BUCKET: storage.bucket.bucket_name}
-        self.named = {environment.ENVIRONMENT: settings.deploy.env, environment.BUCKET: storage.bucket.bucket_name}
-        self._models, self._routes = _models(endpoints, names.keys), _routes(settings.routes)
-        self._inputs = json.dumps(settings.inputs.names)
+        self.named = {environment.ENVIRONMENT: env, environment.BUCKET: storage.bucket.bucket_name}
+        self._models, self._routes = _models(endpoints, names.keys), _routes(routes)
+        self._inputs = json.dumps(list(input_patterns))
         self._names = names.environment
         _check_room(self._models + self._routes + self._inputs)
 
     def of_worker(self) -> dict[str, str]:
-        max_concurrent_requests = str(self._settings.worker.max_concurrent_requests)
+        max_concurrent_requests = str(self._worker.max_concurrent_requests)
         return {
             **self.where,
             **self.named,
@@ -53,8 +62,8 @@ class Environments:
             environment.INPUTS: self._inputs,
             environment.JOB_QUEUE: worker.queue.job_queue_arn,
             environment.JOB_DEFINITION: worker.job_definition.job_definition_arn,
-            environment.JOB_TTL_DAYS: str(self._settings.storage.job_ttl_days),
-            environment.SHARD_BYTES: str(self._settings.worker.shard_mib << 20),
+            environment.JOB_TTL_DAYS: str(self._job_ttl_days),
+            environment.SHARD_BYTES: str(self._worker.shard_mib << 20),
         }
 
 

@@ -44,7 +44,16 @@ class Scoring(Stack):
         )
         self._settings, self._storage, self._endpoints = settings, storage, endpoints
         self._names = FeatureNames(self, "FeatureNames", models=settings.models)
-        environments = Environments(settings, storage, endpoints, self._names)
+        environments = Environments(
+            env=settings.deploy.env,
+            worker=settings.worker,
+            job_ttl_days=settings.storage.job_ttl_days,
+            routes=settings.routes,
+            input_patterns=settings.inputs.names,
+            storage=storage,
+            endpoints=endpoints,
+            names=self._names,
+        )
         self._dead_letters = dead_letter_queue(self, "DeadLetters", key=storage.operations_key)
         self._operations = Operations(
             dead_letters=self._dead_letters, log_days=settings.monitoring.log_days, logs_key=storage.operations_key
@@ -128,7 +137,9 @@ class Scoring(Stack):
         self._monitoring = Monitoring(
             self,
             "Monitoring",
-            settings=self._settings,
+            env=self._settings.deploy.env,
+            stuck_minutes=self._settings.monitoring.stuck_minutes,
+            look_minutes=self._settings.reconcile.every_minutes,
             storage=self._storage,
             endpoints=self._endpoints,
             functions={

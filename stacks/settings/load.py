@@ -6,10 +6,9 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stacks.settings.artifact import read_archive, read_artifact
 from stacks.settings.container import OURS, Container, read_folder, read_uri
@@ -32,8 +31,8 @@ UPLOADERS_NAME = re.compile(r"[A-Za-z0-9_-]+")
 """It becomes part of a resource in a policy, where `*` and `?` would mean other routes too."""
 
 
-class SettingsFile(Section):
-    """The whole file as it is written."""
+class Sections(Section):
+    """The tables of the file that are handed out as they are written. A new section is a line here."""
 
     deploy: Deploy = Deploy()
     storage: StorageSettings = StorageSettings()
@@ -42,58 +41,43 @@ class SettingsFile(Section):
     worker: WorkerSettings = WorkerSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+
+
+class SettingsFile(Sections):
+    """The whole file as it is written."""
+
     models: dict[ModelName, ModelSettings] = Field(min_length=1)
     routes: dict[RouteName, RouteSettings]
 
 
-SECTIONS: dict[str, type[Section]] = {
+SECTIONS: dict[str, type[BaseModel]] = {
     "": SettingsFile,
-    "deploy": Deploy,
-    "storage": StorageSettings,
-    "inputs": InputSettings,
-    "network": NetworkSettings,
-    "worker": WorkerSettings,
-    "reconcile": ReconcileSettings,
-    "monitoring": MonitoringSettings,
+    **{name: type(field.default) for name, field in Sections.model_fields.items()},
     "models": ModelSettings,
     "routes": RouteSettings,
 }
-"""What may stand in each table of the file, by the first word of its name."""
+"""What each table of the file may contain, by the first word of its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    deploy: Deploy
-    storage: StorageSettings
-    inputs: InputSettings
-    network: NetworkSettings
-    worker: WorkerSettings
-    reconcile: ReconcileSettings
-    monitoring: MonitoringSettings
+class Settings(Sections):
+    """The settings, checked as a whole. `routes` always has `default`."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
     models: tuple[ServedModel, ...]
     routes: Mapping[str, RouteSettings]
-    """By name; `default` is always among them."""
 
     @classmethod
     def load(cls, root: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read `dropscore.toml` in `root`, or the file that $DROPSCORE_SETTINGS names. Raises SettingsError."""
         path = root / environ.get("DROPSCORE_SETTINGS", "dropscore.toml")
         written = _parse(path)
-        _check_routes(path, written)
-        _check_window(path, written)
-        _check_zones(path, written)
-        _check_enumerations(path, written)
-        return cls(
-            deploy=written.deploy,
-            storage=written.storage,
-            inputs=written.inputs,
-            network=written.network,
-            worker=written.worker,
-            reconcile=written.reconcile,
-            monitoring=written.monitoring,
-            models=tuple(_served(path, written, name, environ) for name in sorted(written.models)),
-            routes=dict(sorted(written.routes.items())),
-        )
+        for check in (_check_routes, _check_window, _check_zones, _check_enumerations):
+            check(path, written)
+        sections = {name: getattr(written, name) for name in Sections.model_fields}
+        models = tuple(_served(path, written, name, environ) for name in sorted(written.models))
+        # Everything is checked by now; validation would only copy it.
+        return cls.model_construct(**sections, models=models, routes=dict(sorted(written.routes.items())))
 
 
 def input_names(root: Path, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from stacks.constructs.metrics import Measures
 from stacks.hosting.endpoint import Endpoint
 from stacks.scoring.monitoring.alarms import Alarms, Watched
 from stacks.scoring.monitoring.dashboard import Shown, dashboard
-from stacks.settings import Settings
 from stacks.storage.stack import Storage
 
 
@@ -26,7 +25,9 @@ class Monitoring(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        settings: Settings,
+        env: str,
+        stuck_minutes: int,
+        look_minutes: int,
         storage: Storage,
         endpoints: Sequence[Endpoint],
         functions: Mapping[str, Function],
@@ -35,15 +36,15 @@ class Monitoring(Construct):
         dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, construct_id)
-        measures = Measures(settings.deploy.env)
+        measures = Measures(env)
         resources = {name: function.resource for name, function in functions.items()}
         watched = Watched(
             measures=measures,
             dead_letters=dead_letters,
             functions=resources,
             rules=rules,
-            stuck_minutes=settings.monitoring.stuck_minutes,
-            look_minutes=settings.reconcile.every_minutes,
+            stuck_minutes=stuck_minutes,
+            look_minutes=look_minutes,
         )
         # Alarms name resources of Scoring: in a stack of their own they would import these and block its deletion.
         ours = Alarms(self, "Alarms", watched).every
