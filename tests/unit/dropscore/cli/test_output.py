@@ -166,7 +166,7 @@ def _local_run(world: World) -> Runs:
         talk(STEER)
         return [world.job(5 + len(world.cli.table.by_status(State.FAILED, limit=9)), State.FAILED) for _ in orders]
 
-    world.patch.setattr(one_shot, "run", run)
+    world.patch.setattr(one_shot, "score_files", run)
     file = world.file()
     return [[file], [file, "--json"], [world.file(f"{NAME}.txt")], [file, file], [str(world.folder), "--out", file]]
 
