@@ -298,7 +298,7 @@ def test_a_model_scales_where_it_is_told_to(
 ) -> None:
     write_settings(tmp_path, said)
     serving = Settings.load(tmp_path, {}).models[0].serving
-    assert (serving.fewest, serving.most, serving.scales) == scaling
+    assert (serving.minimum_count, serving.maximum_count, serving.scales) == scaling
 
 
 def test_settings_are_read_from_the_file_that_the_environment_names(tmp_path: Path) -> None:
