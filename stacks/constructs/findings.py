@@ -9,8 +9,8 @@ from constructs import IConstruct
 
 ACCEPTED_EVERYWHERE = {
     "NIST.800.53.R5-IAMNoInlinePolicy": (
-        "Each policy belongs to one role, grants what one program needs, and is deleted with it. A managed policy could "
-        "be attached to a role for which it was not reviewed."
+        "Each policy belongs to one role, grants what one program needs, and is deleted with it. A managed policy "
+        "could be attached to a role for which it was not reviewed."
     ),
     "NIST.800.53.R5-LambdaInsideVPC": (
         "The functions call AWS APIs only, with roles that name each resource. In the VPC, each service that they "

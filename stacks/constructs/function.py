@@ -17,9 +17,7 @@ from stacks.constructs.findings import accept_resource
 from stacks.constructs.grants import grant, grant_send
 from stacks.constructs.log_group import log_group
 
-TRACING_REASON = (
-    "xray:PutTraceSegments and xray:PutTelemetryRecords, which record traces, do not support resource ARNs."
-)
+TRACING_REASON = "xray:PutTraceSegments and xray:PutTelemetryRecords, which record traces, support no resource ARNs."
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def imported_files(program: Path, root: Path, packages: Sequence[str]) -> list[str]:
-    """Return `program` and all files of `packages` that it imports, directly or not, as sorted paths relative to `root`.
+    """Return `program` and all files of `packages` that it imports, directly or not, as sorted paths below `root`.
 
     Imports inside functions count too. The `__init__.py` of every parent package is included.
     """

@@ -13,9 +13,9 @@ from constructs import Construct
 def log_group(
     scope: Construct, construct_id: str, *, days: int, key: kms.IKey, name: str | None = None
 ) -> logs.LogGroup:
-    """`days` must be a retention that CloudWatch Logs accepts; the policy of `key` must allow CloudWatch Logs to use it."""
+    """`days` must be a retention that CloudWatch Logs offers, and `key` must allow CloudWatch Logs to use it."""
     group = logs.LogGroup(scope, construct_id, encryption_key=key, removal_policy=RemovalPolicy.DESTROY)
-    # The settings have validated `days`. Set it directly: the CDK's enumeration of retentions would need a lookup table.
+    # The settings have validated `days`. Set it directly: the CDK's enumeration of retentions would need a table here.
     resource = cast(logs.CfnLogGroup, group.node.default_child)
     resource.retention_in_days, resource.log_group_name = days, name
     return group

@@ -104,9 +104,7 @@ class Endpoint(Construct):
             artifact_url=self._artifact.s3_object_url if self._artifact else None,
             environment=self._environment(),
         )
-        endpoint.node.add_dependency(
-            self._role.node.find_child("DefaultPolicy")
-        )  # or SageMaker may pull the image before it is allowed to
+        endpoint.node.add_dependency(self._role.node.find_child("DefaultPolicy"))  # or the image pull fails
         self._scaling(component, refused=self.metrics.refused_at_zero)
 
     def _serve_serverless(self, memory_mib: int) -> None:
@@ -126,9 +124,7 @@ class Endpoint(Construct):
                 environment=self._environment() or None,
             ),
         )
-        model.node.add_dependency(
-            self._role.node.find_child("DefaultPolicy")
-        )  # or SageMaker may pull the image before it is allowed to
+        model.node.add_dependency(self._role.node.find_child("DefaultPolicy"))  # or the image pull fails
         return model
 
     def _endpoint(
@@ -164,7 +160,7 @@ class Endpoint(Construct):
         return {"DROPSCORE_MODEL_SHA256": pinned} if pinned else {}
 
     def _log_groups(self, monitoring: MonitoringSettings) -> list[str]:
-        """Create SageMaker's log groups first: SageMaker itself would create them without retention and without a key."""
+        """Create SageMaker's log groups first: SageMaker would create them without retention and without a key."""
         folders = ["Endpoints", "InferenceComponents"] if self.component_name else ["Endpoints"]
         names = {folder: f"/aws/sagemaker/{folder}/{self.endpoint_name}" for folder in folders}
         for folder, name in names.items():

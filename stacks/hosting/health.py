@@ -83,8 +83,8 @@ class EndpointHealth(Construct):
             "Latency",
             metrics.latency,
             latency_ms * 1000,
-            f"Endpoint {name}: a tenth of the requests took {latency_ms} ms or longer. Use more or larger instances, or "
-            f"smaller requests (max_payload_bytes); see {DOCUMENTATION}.",
+            f"Endpoint {name}: a tenth of the requests took {latency_ms} ms or longer. Use more or larger instances, "
+            f"or smaller requests (max_payload_bytes); see {DOCUMENTATION}.",
         )
         self.alarms = [errors, latency]
 

@@ -14,8 +14,8 @@ from stacks.constructs.grants import WRITE_LOG, grant_read_asset, grant_write_lo
 
 METRIC_NAMESPACES = ["/aws/sagemaker/Endpoints", "/aws/sagemaker/InferenceComponents", "AWS/SageMaker"]
 ANY_RESOURCE_REASON = (
-    "ecr:GetAuthorizationToken and cloudwatch:PutMetricData do not support resource ARNs; a condition limits the metrics "
-    "to SageMaker's namespaces, and pulling is limited to one repository."
+    "ecr:GetAuthorizationToken and cloudwatch:PutMetricData do not support resource ARNs; a condition limits the "
+    "metrics to SageMaker's namespaces, and pulling is limited to one repository."
 )
 
 

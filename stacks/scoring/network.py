@@ -56,7 +56,7 @@ class Network(Construct):
         )
 
     def _record_flows(self, log_days: int, logs_key: kms.IKey) -> None:
-        """Record flows with an L1 construct: the CDK's FlowLog gives its role `iam:PassRole`, which it does not need."""
+        """Record flows with an L1 construct: the CDK's FlowLog gives its role an unnecessary `iam:PassRole`."""
         service = service_principal("vpc-flow-logs.amazonaws.com")
         group = log_group(self, "FlowLogs", days=log_days, key=logs_key)
         role = iam.Role(self, "FlowLogRole", assumed_by=service)
@@ -70,9 +70,7 @@ class Network(Construct):
             log_group_name=group.log_group_name,
             deliver_logs_permission_arn=role.role_arn,
         )
-        flow_log.node.add_dependency(
-            role.node.find_child("DefaultPolicy")
-        )  # without it, the first records are rejected
+        flow_log.node.add_dependency(role.node.find_child("DefaultPolicy"))  # or the first records are rejected
 
     def _worker_security_group(self) -> ec2.SecurityGroup:
         """HTTPS to any address: S3 and DynamoDB have public addresses, which are unknown at synth."""

@@ -120,9 +120,7 @@ def _feature_names(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
         raise ValueError("its manifest's feature_names is not a list of names")
     if len({name.strip() for name in names}) < len(names):
-        raise ValueError(
-            "its manifest's feature_names contains a name twice; remove them, or give each feature its own name"
-        )
+        raise ValueError("its manifest's feature_names contains a name twice; remove them, or make the names unique")
     if len(names) != manifest.get("features"):
         raise ValueError(f"its manifest has {len(names)} feature_names and {manifest.get('features')} features")
     return () if _only_number(names) else tuple(names)

@@ -47,8 +47,8 @@ def read_uri(uri: str) -> EcrImage:
     version = (found["digest"] or "")[:12] or found["tag"]
     if version in (None, "latest"):
         raise ValueError(
-            "this tag names another image after every push, and the model's version changes with it; use a unique tag or "
-            "the digest, …@sha256:<64 hex digits>"
+            "this tag names another image after every push, and the model's version changes with it; use a unique tag "
+            "or the digest, …@sha256:<64 hex digits>"
         )
     return EcrImage(uri, found["account"], found["region"], found["repository"], version)
 

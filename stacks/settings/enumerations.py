@@ -1,6 +1,6 @@
 """Checks settings whose values AWS enumerates against the service models of the pinned botocore.
 
-This reads only botocore's data files; it creates no client and calls no service (.importlinter allows botocore only here).
+It reads only botocore's data files and calls no service (.importlinter allows botocore only here).
 """
 
 from __future__ import annotations

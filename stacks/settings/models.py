@@ -88,7 +88,7 @@ class ModelSettings(Section):
     def _runs_the_image(cls, instance_type: str, info: ValidationInfo) -> str:
         if GRAVITON.fullmatch(instance_type.split(".")[1]) and info.data.get("image") is None:
             raise ValueError(
-                "images are built for x86-64, and this is Graviton; use another type, or set image to one built for arm64"
+                "images are built for x86-64, and this is Graviton; use another type, or an image for arm64"
             )
         return instance_type
 
@@ -110,9 +110,7 @@ class ModelSettings(Section):
     @classmethod
     def _can_be_captured(cls, percent: int, info: ValidationInfo) -> int:
         if percent and info.data.get("min_instances") == 0:
-            raise ValueError(
-                "SageMaker cannot capture from an endpoint that scales to zero; use min_instances = 1 or more"
-            )
+            raise ValueError("an endpoint that scales to zero cannot capture; use min_instances = 1 or more")
         return percent
 
     @field_validator("max_instances")

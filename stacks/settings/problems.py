@@ -17,7 +17,7 @@ class SettingsError(Exception):
 
 
 def describe_problem(file: str, problem: ErrorDetails, sections: Mapping[str, type[BaseModel]]) -> str:
-    """Return a line for a problem that pydantic reports; `sections` maps the first part of a table's name to its model."""
+    """Return one line for a problem from pydantic; `sections` are the models by the first part of a table's name."""
     *table, key = [str(part) for part in problem["loc"] if part != "[key]"]
     dotted = ".".join([*table, key])
     match problem["type"]:

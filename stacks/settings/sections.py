@@ -108,9 +108,7 @@ class NetworkSettings(Section):
             wrong = zones[found.index(None)]
             raise ValueError(f"{wrong!r} is not a zone; use names such as eu-west-1a, or ids such as euw1-az1")
         if len({(match.re, match["region"]) for match in found if match}) > 1:
-            raise ValueError(
-                "names and ids cannot be mixed, nor can regions; use only names or only ids, of one region"
-            )
+            raise ValueError("names and ids cannot be mixed, nor can regions; use names or ids of one region")
         if len(set(zones)) < len(zones):
             raise ValueError("a zone is listed twice; list each zone once")
         return zones

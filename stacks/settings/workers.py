@@ -67,9 +67,7 @@ class WorkerSettings(Section):
         architecture = info.data.get("architecture")
         for family in families if architecture else ():
             if (GRAVITON.fullmatch(family) is not None) != (architecture == "arm64"):
-                raise ValueError(
-                    f"{family} does not have the architecture {architecture}; use other families, or change architecture"
-                )
+                raise ValueError(f"{family} is not {architecture}; use other families, or change architecture")
         return families
 
     @field_validator("vcpus")

@@ -61,8 +61,8 @@ class Access(Construct):
             CfnOutput(Stack.of(self), name, value=value)
 
     def _uploaders(self, construct_id: str, pattern: str) -> iam.ManagedPolicy:
-        """Limit uploads to `pattern`: an uploader to another route's folder could add job options to that route's inputs."""
-        # The description must not change: CloudFormation would replace the policy, and with it the ARN that users attach.
+        """Limit uploads to `pattern`: elsewhere, an uploader could add job options to another route's inputs."""
+        # Do not change the description: CloudFormation would replace the policy, whose ARN users have attached.
         description = f"Dropscore: puts files under {pattern.removesuffix('*')}, reads none"
         policy = iam.ManagedPolicy(self, construct_id, description=description)
         self._allow(policy, UPLOAD, pattern)

@@ -30,7 +30,7 @@ class AlarmTopic(Construct):
             alarm.add_ok_action(action)
 
     def _allow_alarms_to_publish(self) -> None:
-        """Allow the account's alarms explicitly: a topic with its own policy loses SNS's default, which allows the account."""
+        """Allow alarms explicitly: a topic with its own policy loses SNS's default, which allows the account."""
         stack = Stack.of(self)
         self.resource.add_to_resource_policy(
             iam.PolicyStatement(

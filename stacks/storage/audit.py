@@ -68,7 +68,7 @@ class DataEvents(Construct):
             trail.node.add_dependency(self.bucket.policy)
 
     def _allow_cloudtrail_to_write(self) -> None:
-        """Allow all trails of this account: CloudFormation generates this trail's name only after the bucket's policy."""
+        """Allow all trails of this account: CloudFormation names this trail only after it makes the bucket's policy."""
         stack = Stack.of(self)
         trails = stack.format_arn(service="cloudtrail", resource="trail", resource_name="*")
         ours = {"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": trails}}

@@ -127,9 +127,7 @@ class Storage(Stack):
         pattern = f"capture/{model}/*"
         grant(role, ["s3:PutObject"], self.bucket.arn_for_objects(pattern))
         grant(role, ["kms:Decrypt", "kms:GenerateDataKey"], self.key.key_arn)  # multipart uploads need Decrypt
-        reason = (
-            "SageMaker names the captured objects by the hour; access is limited to writing under the model's prefix."
-        )
+        reason = "SageMaker names captured objects by the hour; the role may only write under the model's prefix."
         accept_resource(role, f"{self._export_of_bucket}/{pattern}", reason)
 
     def _grant_table(self, role: iam.Role, actions: list[str]) -> None:

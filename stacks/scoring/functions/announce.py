@@ -43,9 +43,7 @@ class Announce(Construct):
             path="scoring/announce",
             environment=environment,
             operations=operations,
-            unscoped={
-                "dynamodb:ListStreams": "it does not support resource ARNs, and Lambda requires it to read a stream."
-            },
+            unscoped={"dynamodb:ListStreams": "Lambda requires it to read a stream, and it supports no resource ARNs."},
         )
         self._allow_publish(self.function.role)
         stream = str(table.table_stream_arn)

@@ -114,9 +114,7 @@ class Alarms(Construct):
 
     def _late(self) -> cloudwatch.Alarm:
         metric = self._sources.functions["announce"].metric("IteratorAge", statistic="Maximum", period=FIVE_MINUTES)
-        description = (
-            f"The ends of jobs are announced more than {LATE_MINUTES} minutes late; after 24 hours they are lost."
-        )
+        description = f"Jobs' ends are announced more than {LATE_MINUTES} minutes late; after 24 hours they are lost."
         return self._alarm("Late", metric, LATE_MINUTES * 60_000, description, periods=3)
 
     def _throttled(self) -> cloudwatch.Alarm:
@@ -127,9 +125,7 @@ class Alarms(Construct):
             label="Requests throttled, %",
             period=FIVE_MINUTES,
         )
-        description = (
-            f"For 15 minutes, models have throttled {THROTTLED_PERCENT}% or more of the requests: jobs are slow."
-        )
+        description = f"For 15 minutes, models throttled {THROTTLED_PERCENT}% or more of the requests: jobs are slow."
         return self._alarm("Throttled", metric, THROTTLED_PERCENT, description, periods=3)
 
     @property

@@ -75,12 +75,12 @@ def test_another_archive_of_the_same_model_is_the_same_version_with_another_dige
         ({"model.ubj": MODEL, "manifest.json": b"no json"}, "Expecting value"),
         ({"model.ubj": MODEL, "manifest.json": b'{"format": 1}'}, "its manifest lacks 'model'"),
         ({"model.ubj": MODEL, "manifest.json": b"{}"}, "its manifest lacks 'model'"),
-        ({"model.ubj": MODEL, "manifest.json": b"[]"}, "its manifest is no JSON object"),
+        ({"model.ubj": MODEL, "manifest.json": b"[]"}, "its manifest is not a JSON object"),
         ({"model.ubj": MODEL, "manifest.json": b"[" * 100_000}, "its manifest is nested too deeply"),
-        ({"model.ubj": MODEL, "manifest.json": b'{"model": [], "sha256": ""}'}, "its manifest's model is no text"),
+        ({"model.ubj": MODEL, "manifest.json": b'{"model": [], "sha256": ""}'}, "its manifest's model is not a string"),
         (
             {"model.ubj": MODEL, "manifest.json": b'{"model": "", "sha256": "", "features": "30"}'},
-            "its manifest's features are no number of columns",
+            "its manifest's features is not a positive number of columns",
         ),
     ],
 )

@@ -39,7 +39,7 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     "wrong type": ({"network.max_azs": "two"}, ["network.max_azs: 'two': should be a valid integer"]),
     "no zone": (
         {"network.zones": ["eu-west-1a", "eu-west-1"]},
-        ["network.zones: ['eu-west-1a', 'eu-west-1']: 'eu-west-1' is no zone; write names such as eu-west-1a, or ids"],
+        ["network.zones: ['eu-west-1a', 'eu-west-1']: 'eu-west-1' is not a zone; use names such as eu-west-1a, or ids"],
     ),
     "a local zone": ({"network.zones": ["us-west-2-lax-1a"]}, ["'us-west-2-lax-1a' is no zone"]),
     "zones by name and by id": (
@@ -47,13 +47,13 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         ["network.zones: ['eu-west-1a', 'euw1-az2']: names and ids cannot be mixed, nor can regions"],
     ),
     "zones of two regions": ({"network.zones": ["eu-west-1a", "eu-west-2b"]}, ["network.zones: ", "nor can regions"]),
-    "a zone twice": ({"network.zones": ["euw1-az1", "euw1-az1"]}, ["a zone is there twice; name each once"]),
+    "a zone twice": ({"network.zones": ["euw1-az1", "euw1-az1"]}, ["a zone is listed twice; list each zone once"]),
     "zones in another number than max_azs": (
         {"network.max_azs": 2, "network.zones": ["eu-west-1a"]},
         ["network.max_azs: 2: network.zones names 1 of them; take max_azs out"],
     ),
     "true is no number": ({"worker.attempts": True}, ["worker.attempts: True: should be a valid integer"]),
-    "a number is no text": ({"deploy.env": 1}, ["deploy.env: 1: should be a valid string"]),
+    "a number is not a string": ({"deploy.env": 1}, ["deploy.env: 1: should be a valid string"]),
     "too small": (
         {"worker.max_concurrent_requests": 0},
         ["worker.max_concurrent_requests: 0: should be greater than or equal to 1"],
@@ -66,21 +66,21 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     "not a model name": ({"models.A_B.artifact": "model.tar.gz"}, ["models.A_B: 'A_B': String should match"]),
     "vcpus that Fargate lacks": (
         {"worker.vcpus": 3},
-        ["worker.vcpus: 3: Fargate has no such size; use 0.25, 0.5, 1, 2, 4, 8 or 16"],
+        ["worker.vcpus: 3: Fargate does not offer this size; use 0.25, 0.5, 1, 2, 4, 8 or 16"],
     ),
     "memory that Fargate lacks": (
         {"worker.vcpus": 0.5, "worker.memory_mib": 1536},
-        ["worker.memory_mib: 1536: Fargate does not sell it with vcpus = 0.5; use 1024, 2048, 3072 or 4096"],
+        ["worker.memory_mib: 1536: Fargate does not offer this with vcpus = 0.5; use 1024, 2048, 3072 or 4096"],
     ),
     "vcpus that EC2 lacks": (
         {"worker.compute": "ec2", "worker.vcpus": 0.5},
-        ["worker.vcpus: 0.5: on EC2 a job takes whole vCPUs; use 1 or more"],
+        ["worker.vcpus: 0.5: on EC2 a job uses whole vCPUs; use 1 or more"],
     ),
     "a kind of compute that is not offered": (
         {"worker.compute": "eks"},
         ["worker.compute: 'eks': should be 'fargate' or 'ec2'"],
     ),
-    "GPUs on Fargate": ({"worker.gpus": 1}, ["worker.gpus: 1: Fargate has no instances to choose; write compute"]),
+    "GPUs on Fargate": ({"worker.gpus": 1}, ["worker.gpus: 1: Fargate has no instances to choose; set compute"]),
     "families on Fargate": (
         {"worker.instance_families": ["m7i"]},
         ["worker.instance_families: ['m7i']: Fargate has no instances to choose"],
@@ -96,15 +96,15 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     "protected, and not kept": (
         {"deploy.termination_protection": True},
         [
-            "deploy.termination_protection: True: data of a protected deployment must be kept too; add retain_data = true"
+            "deploy.termination_protection: True: a protected deployment must also retain its data; add retain_data = true"
         ],
     ),
     "a tag of ours": ({"deploy.tags.dropscore:env": "x"}, ["'dropscore:env': AWS and Dropscore own that prefix"]),
-    "no tag": ({"deploy.tags.cost*": "x"}, ["'cost*' is no tag; use letters, digits"]),
+    "no tag": ({"deploy.tags.cost*": "x"}, ["'cost*' is not a valid tag; use letters, digits"]),
     "no patterns of inputs": ({"inputs.names": []}, ["inputs.names: []: List should have at least 1 item"]),
-    "an empty pattern": ({"inputs.names": ["*.csv", ""]}, ["'' is no pattern; write one such as"]),
-    "a pattern of folders": ({"inputs.names": ["unload/"]}, ["'unload/' is no pattern; write one such as"]),
-    "a pattern with input/": ({"inputs.names": ["input/*.tsv"]}, ["patterns begin after input/; write '*.tsv'"]),
+    "an empty pattern": ({"inputs.names": ["*.csv", ""]}, ["'' is not a valid pattern; use one such as"]),
+    "a pattern of folders": ({"inputs.names": ["unload/"]}, ["'unload/' is not a valid pattern; use one such as"]),
+    "a pattern with input/": ({"inputs.names": ["input/*.tsv"]}, ["patterns are relative to input/; use '*.tsv'"]),
     "a pattern of temporary names": (
         {"inputs.names": ["*.csv.part"]},
         ["'*.csv.part' fits only hidden or temporary names, which are never scored"],
@@ -117,7 +117,7 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     "no address": ({"monitoring.emails": ["me"]}, ["monitoring.emails: ['me']: 'me' is no e-mail address"]),
     "a retention that CloudWatch lacks": (
         {"monitoring.log_days": 91},
-        ["monitoring.log_days: 91: CloudWatch Logs has no such retention; use 1, 3, 5"],
+        ["monitoring.log_days: 91: CloudWatch Logs does not offer this retention; use 1, 3, 5"],
     ),
     "a serverless endpoint with instances": (
         {**SERVERLESS, "models.fraud.instance_count": 1},
@@ -129,7 +129,7 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "bodies that serverless does not take": (
         {**SERVERLESS, "models.fraud.max_payload_bytes": 5_000_000},
-        ["models.fraud.max_payload_bytes: 5000000: serverless endpoints take 4 MB; use at most 4000000"],
+        ["models.fraud.max_payload_bytes: 5000000: serverless endpoints accept at most 4 MB; use at most 4000000"],
     ),
     "an instance that cannot run the image": (
         {"models.fraud.instance_type": "ml.m6g.large"},
@@ -149,7 +149,7 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "captured from an endpoint that scales to nothing": (
         {"models.fraud.min_instances": 0, "models.fraud.capture_percent": 5},
-        ["models.fraud.capture_percent: 5: SageMaker captures where instances hold one model; use min_instances = 1"],
+        ["models.fraud.capture_percent: 5: an endpoint that scales to zero cannot capture; use min_instances = 1"],
     ),
     "most below the first": (
         {"models.fraud.instance_count": 3, "models.fraud.max_instances": 2},
@@ -157,7 +157,7 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "a pool too small for one worker": (
         {"worker.vcpus": 4, "worker.memory_mib": 8192, "worker.max_vcpus": 7},
-        ["worker.max_vcpus: 7: spot and on-demand need room for a worker each; use at least 8"],
+        ["worker.max_vcpus: 7: spot and on-demand each need capacity for one worker; use at least 8"],
     ),
     "not an instance type": (
         {"models.fraud.instance_type": "m5.large"},
@@ -185,7 +185,10 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "a folder without a Dockerfile": (
         {"models.fraud.container": "nowhere"},
-        ["dropscore.toml: models.fraud.container: ", "nowhere holds no Dockerfile; name a folder that holds one"],
+        [
+            "dropscore.toml: models.fraud.container: ",
+            "nowhere does not contain a Dockerfile; name a folder that holds one",
+        ],
     ),
     "no models": ({"models": {}}, ["models: {}: Dictionary should have at least 1 item"]),
     "bad rows": ({"routes.default.max_bad_rows": "101%"}, ["routes.default.max_bad_rows: '101%': write a number"]),
