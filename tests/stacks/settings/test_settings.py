@@ -76,7 +76,7 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         {"worker.compute": "ec2", "worker.vcpus": 0.5},
         ["worker.vcpus: 0.5: on EC2 a job uses whole vCPUs; use 1 or more"],
     ),
-    "a kind of compute that is not offered": (
+    "a compute that is not offered": (
         {"worker.compute": "eks"},
         ["worker.compute: 'eks': should be 'fargate' or 'ec2'"],
     ),
@@ -87,19 +87,20 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "GPUs beside Graviton": (
         {"worker.compute": "ec2", "worker.architecture": "arm64", "worker.gpus": 1},
-        ["worker.gpus: 1: GPU instances are built around x86"],
+        ["worker.gpus: 1: GPU instances have x86 processors"],
     ),
     "families of the other architecture": (
         {"worker.compute": "ec2", "worker.instance_families": ["m7i", "m7g"]},
-        ["worker.instance_families: ['m7i', 'm7g']: m7g is not of the architecture x86_64"],
+        ["worker.instance_families: ['m7i', 'm7g']: m7g is not x86_64; use other families"],
     ),
     "protected, and not kept": (
         {"deploy.termination_protection": True},
-        [
-            "deploy.termination_protection: True: a protected deployment must also retain its data; add retain_data = true"
-        ],
+        ["deploy.termination_protection: True: a protected deployment must also retain its data; add retain_data"],
     ),
-    "a tag of ours": ({"deploy.tags.dropscore:env": "x"}, ["'dropscore:env': AWS and Dropscore own that prefix"]),
+    "a reserved tag": (
+        {"deploy.tags.dropscore:env": "x"},
+        ["'dropscore:env': this prefix is reserved for AWS and Dropscore"],
+    ),
     "no tag": ({"deploy.tags.cost*": "x"}, ["'cost*' is not a valid tag; use letters, digits"]),
     "no patterns of inputs": ({"inputs.names": []}, ["inputs.names: []: List should have at least 1 item"]),
     "an empty pattern": ({"inputs.names": ["*.csv", ""]}, ["'' is not a valid pattern; use one such as"]),
@@ -107,27 +108,27 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     "a pattern with input/": ({"inputs.names": ["input/*.tsv"]}, ["patterns are relative to input/; use '*.tsv'"]),
     "a pattern of temporary names": (
         {"inputs.names": ["*.csv.part"]},
-        ["'*.csv.part' fits only hidden or temporary names, which are never scored"],
+        ["'*.csv.part' matches only hidden or temporary names, which are never scored"],
     ),
-    "a pattern of hidden names": ({"inputs.names": ["x/_*"]}, ["'x/_*' fits only hidden or temporary names"]),
+    "a pattern of hidden names": ({"inputs.names": ["x/_*"]}, ["'x/_*' matches only hidden or temporary names"]),
     "a route in a hidden folder": (
         {"routes._x.model": "fraud"},
         ["routes._x: files in hidden folders are never scored; give it a name that begins otherwise"],
     ),
-    "no address": ({"monitoring.emails": ["me"]}, ["monitoring.emails: ['me']: 'me' is no e-mail address"]),
+    "no address": ({"monitoring.emails": ["me"]}, ["monitoring.emails: ['me']: 'me' is not an e-mail address"]),
     "a retention that CloudWatch lacks": (
         {"monitoring.log_days": 91},
         ["monitoring.log_days: 91: CloudWatch Logs does not offer this retention; use 1, 3, 5"],
     ),
     "a serverless endpoint with instances": (
         {**SERVERLESS, "models.fraud.instance_count": 1},
-        ["models.fraud.instance_count: 1: a serverless endpoint has no instances; take this out"],
+        ["models.fraud.instance_count: 1: a serverless endpoint has no instances; remove this key"],
     ),
     "a size of serverless that is not sold": (
         {**SERVERLESS, "models.fraud.serverless_memory_mib": 2000},
         ["models.fraud.serverless_memory_mib: 2000: SageMaker sells serverless endpoints of 1024, 2048"],
     ),
-    "bodies that serverless does not take": (
+    "requests too large for serverless": (
         {**SERVERLESS, "models.fraud.max_payload_bytes": 5_000_000},
         ["models.fraud.max_payload_bytes: 5000000: serverless endpoints accept at most 4 MB; use at most 4000000"],
     ),
@@ -135,23 +136,23 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         {"models.fraud.instance_type": "ml.m6g.large"},
         ["models.fraud.instance_type: 'ml.m6g.large': images are built for x86-64, and this is Graviton"],
     ),
-    "fewest above the first": (
+    "minimum above instance_count": (
         {"models.fraud.min_instances": 2},
         ["models.fraud.min_instances: 2: more than instance_count; use at most 1"],
     ),
-    "a serverless endpoint that scales to nothing by instances": (
+    "a serverless endpoint that scales instances to zero": (
         {**SERVERLESS, "models.fraud.min_instances": 0},
-        ["models.fraud.min_instances: 0: a serverless endpoint has no instances; take this out"],
+        ["models.fraud.min_instances: 0: a serverless endpoint has no instances; remove this key"],
     ),
-    "no instances at times, of a type whose size is not known": (
+    "scaling to zero with an unknown instance type": (
         {"models.fraud.min_instances": 0, "models.fraud.instance_type": "ml.inf2.xlarge"},
-        ["models.fraud.min_instances: 0: what such an instance has is not known here", "or min_instances = 1"],
+        ["models.fraud.min_instances: 0: the capacity of this instance type is unknown", "or min_instances = 1"],
     ),
-    "captured from an endpoint that scales to nothing": (
+    "captured from an endpoint that scales to zero": (
         {"models.fraud.min_instances": 0, "models.fraud.capture_percent": 5},
         ["models.fraud.capture_percent: 5: an endpoint that scales to zero cannot capture; use min_instances = 1"],
     ),
-    "most below the first": (
+    "maximum below instance_count": (
         {"models.fraud.instance_count": 3, "models.fraud.max_instances": 2},
         ["models.fraud.max_instances: 2: fewer than instance_count; use at least 3"],
     ),
@@ -169,7 +170,7 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "two containers": (
         {"models.fraud.container": ".", "models.fraud.image": f"{ECR}/mine:1"},
-        [f"models.fraud.image: '{ECR}/mine:1': the model has a container already; keep one of"],
+        [f"models.fraud.image: '{ECR}/mine:1': the model already has a container; use either"],
     ),
     "an image that is not in ECR": (
         {"models.fraud.image": "docker.io/me/mine:1"},
@@ -177,23 +178,23 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "an image without a tag": (
         {"models.fraud.image": f"{ECR}/mine"},
-        ["models.fraud.image", "which image that is changes with every push", "name a tag of its own or its digest"],
+        ["models.fraud.image", "this tag names another image after every push", "use a unique tag or the digest"],
     ),
     "an image whose tag moves": (
         {"models.fraud.image": f"{ECR}/mine:latest"},
-        ["models.fraud.image", "which image that is changes with every push"],
+        ["models.fraud.image", "this tag names another image after every push"],
     ),
     "a folder without a Dockerfile": (
         {"models.fraud.container": "nowhere"},
         [
             "dropscore.toml: models.fraud.container: ",
-            "nowhere does not contain a Dockerfile; name a folder that holds one",
+            "nowhere does not contain a Dockerfile; use a folder that contains one",
         ],
     ),
     "no models": ({"models": {}}, ["models: {}: Dictionary should have at least 1 item"]),
     "bad rows": ({"routes.default.max_bad_rows": "101%"}, ["routes.default.max_bad_rows: '101%': write a number"]),
     "bad rows below none": ({"routes.default.max_bad_rows": -1}, ["routes.default.max_bad_rows: -1: write a number"]),
-    "bad rows of no kind": (
+    "bad rows of a wrong type": (
         {"routes.default.max_bad_rows": True},
         ["routes.default.max_bad_rows: True: write a number"],
     ),
