@@ -54,7 +54,7 @@ def test_two_guards_of_one_name_are_told() -> None:
 
 def test_an_unknown_name_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["no-such-guard"]) == 2
-    assert "no guard is named no-such-guard" in capsys.readouterr().err
+    assert "unknown guards: no-such-guard" in capsys.readouterr().err
 
 
 def test_every_guard_is_in_one_part() -> None:
