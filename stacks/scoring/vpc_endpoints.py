@@ -94,7 +94,7 @@ class VpcEndpoints:
         self._allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn])
 
     def allow_registration(self, actions: Sequence[str], resources: Sequence[str]) -> None:
-        """Allow instances to join their cluster. EcsAgent and EcsTelemetry accept no endpoint policy (decision 0018)."""
+        """Allow instances to join their cluster. EcsAgent and EcsTelemetry accept no policy (decision 0018)."""
         self._allow("Ecs", actions, resources)
 
     def _allow(

@@ -71,7 +71,7 @@ def main(folder):
         write_booster(kind, settings, labels)
     write_slices()
     write_estimators()
-    report = {
+    about = {
         "xgboost": xgboost.__version__,
         "python": sys.version.split()[0],
         "numpy": np.__version__,
@@ -149,7 +149,7 @@ def best_options(booster):
 
 
 def dart_options(booster):
-    """Options of `predict` for all trees: before 1.0, a DART also drops trees in predictions, unless given their number."""
+    """Options of `predict` for all trees: before 1.0, a DART drops trees here too, unless given their number."""
     return {"training": False} if "training" in arguments(booster.predict) else {"ntree_limit": 1 << 20}
 
 

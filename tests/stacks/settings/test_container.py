@@ -142,8 +142,8 @@ def test_models_of_one_container_share_its_image_and_ours_stays_ours(build_templ
 
 @pytest.mark.parametrize("images", ["docker", "codebuild"])
 def test_a_model_that_is_called_model_has_an_image_of_its_own(build_template: Build, images: str) -> None:
-    said = {"deploy.images": images, "models.model.container": "mine", "routes.model.model": "model"}
-    served = properties(build_template(said).hosting, "AWS::SageMaker::Model").values()
+    overrides = {"deploy.images": images, "models.model.container": "mine", "routes.model.model": "model"}
+    served = properties(build_template(overrides).hosting, "AWS::SageMaker::Model").values()
     assert len({rendered(each["PrimaryContainer"]["Image"]) for each in served}) == 2
 
 

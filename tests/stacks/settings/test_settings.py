@@ -41,7 +41,7 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         {"network.zones": ["eu-west-1a", "eu-west-1"]},
         ["network.zones: ['eu-west-1a', 'eu-west-1']: 'eu-west-1' is not a zone; use names such as eu-west-1a, or ids"],
     ),
-    "a local zone": ({"network.zones": ["us-west-2-lax-1a"]}, ["'us-west-2-lax-1a' is no zone"]),
+    "a local zone": ({"network.zones": ["us-west-2-lax-1a"]}, ["'us-west-2-lax-1a' is not a zone"]),
     "zones by name and by id": (
         {"network.zones": ["eu-west-1a", "euw1-az2"]},
         ["network.zones: ['eu-west-1a', 'euw1-az2']: names and ids cannot be mixed, nor can regions"],
@@ -275,7 +275,7 @@ def test_a_serverless_model_has_smaller_bodies(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "families"),
+    ("overrides", "families"),
     [
         ({"worker.architecture": "x86_64"}, FAMILIES["x86_64"]),
         ({"worker.architecture": "arm64"}, FAMILIES["arm64"]),
@@ -283,13 +283,15 @@ def test_a_serverless_model_has_smaller_bodies(tmp_path: Path) -> None:
         ({"worker.instance_families": ["m5", "m5a"]}, ("m5", "m5a")),
     ],
 )
-def test_families_fit_what_is_asked_for(tmp_path: Path, said: dict[str, object], families: tuple[str, ...]) -> None:
-    write_settings(tmp_path, {"worker.compute": "ec2", **said})
+def test_families_fit_what_is_asked_for(
+    tmp_path: Path, overrides: dict[str, object], families: tuple[str, ...]
+) -> None:
+    write_settings(tmp_path, {"worker.compute": "ec2", **overrides})
     assert Settings.load(tmp_path, {}).worker.families == families
 
 
 @pytest.mark.parametrize(
-    ("said", "scaling"),
+    ("overrides", "scaling"),
     [
         ({}, (1, 1, False)),
         ({"models.fraud.max_instances": 4}, (1, 4, True)),
@@ -298,9 +300,9 @@ def test_families_fit_what_is_asked_for(tmp_path: Path, said: dict[str, object],
     ],
 )
 def test_a_model_scales_where_it_is_told_to(
-    tmp_path: Path, said: dict[str, object], scaling: tuple[int, int, bool]
+    tmp_path: Path, overrides: dict[str, object], scaling: tuple[int, int, bool]
 ) -> None:
-    write_settings(tmp_path, said)
+    write_settings(tmp_path, overrides)
     serving = Settings.load(tmp_path, {}).models[0].serving
     assert (serving.minimum_count, serving.maximum_count, serving.scales) == scaling
 

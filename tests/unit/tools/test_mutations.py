@@ -35,16 +35,16 @@ def test_every_test_of_the_table_is_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("guard", "said"),
+    ("guard", "message"),
     [
         (_guard("nothing of that kind", ""), "its text occurs 0 times"),
         (_guard("shard_bytes", ""), "times instead of once"),
         (_guard("if is_one_shard or size_bytes", "if or"), "the result is not valid Python"),
     ],
 )
-def test_a_table_that_has_rotted_is_told(guard: Guard, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_that_has_rotted_is_told(guard: Guard, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([], [guard]) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_two_guards_of_one_name_are_told() -> None:
@@ -84,22 +84,22 @@ def test_a_mutant_that_no_test_notices_is_an_error(
 
 def test_a_test_that_fails_without_any_mutant_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([], [_guard("if is_compressed or ", "if ", TEST + "_gone")]) == 1
-    assert "with every guard in place a test does not pass" in capsys.readouterr().err
+    assert "a test fails although all guards are in place" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("code", "said", "verdict"),
+    ("code", "message", "verdict"),
     [
         (1, "AssertionError: assert 1 == 2", Verdict.FAILS),
         (0, "1 passed", Verdict.NOT_NOTICED),
         (1, "NameError: name 'x' is not defined", Verdict.BROKEN),
         (1, "ERROR tests/a.py::test_a - AssertionError", Verdict.BROKEN),
         (2, "AssertionError", Verdict.BROKEN),
-        (-1, "no end within 180 seconds", Verdict.BROKEN),
+        (-1, "did not end within 180 seconds", Verdict.BROKEN),
     ],
 )
-def test_verdict_of_an_outcome(code: int, said: str, verdict: Verdict) -> None:
-    assert Outcome(code, said).verdict is verdict
+def test_verdict_of_an_outcome(code: int, message: str, verdict: Verdict) -> None:
+    assert Outcome(code, message).verdict is verdict
 
 
 def test_the_copy_holds_every_file_but_what_git_ignores(tmp_path: Path) -> None:
