@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import cast
 
-os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")  # or jsii prints a banner over everything
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")  # without it, jsii prints a banner
 
 from aws_cdk import App, DefaultStackSynthesizer, Stack, Tags
 
@@ -19,13 +19,14 @@ from stacks.settings import Settings
 from stacks.settings.problems import SettingsError
 from stacks.storage.stack import Storage
 
-TAGGED_ONCE = ["AWS::Batch::ComputeEnvironment"]
-"""Their tags can be given at their creation only: another tag would replace the pools and end the jobs in them."""
+TAGS_FIXED_AT_CREATION = ["AWS::Batch::ComputeEnvironment"]
+"""CloudFormation cannot change their tags: a new tag would replace the pools and terminate their jobs."""
 ROOT = Path(__file__).resolve().parent
 
 
 def build(settings: Settings, outdir: str | None = None) -> App:
-    flags = json.loads((ROOT / "cdk.json").read_text())["context"]  # the same whether the CDK CLI runs this or you do
+    """Return the app with all stacks. `outdir` receives the templates; None for `cdk.out`. Raises SettingsError."""
+    flags = json.loads((ROOT / "cdk.json").read_text())["context"]  # tests call `build` without the CDK CLI
     synthesizer = DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
     app = App(outdir=outdir, context=flags, default_stack_synthesizer=synthesizer, analytics_reporting=False)
     deploy, models, monitoring = settings.deploy, settings.models, settings.monitoring
@@ -48,7 +49,7 @@ def build(settings: Settings, outdir: str | None = None) -> App:
     Scoring(app, "Scoring", settings=settings, storage=storage, endpoints=hosting.endpoints, images=images)
     Tags.of(app).add("dropscore:env", deploy.env)
     for key, value in deploy.tags.items():
-        Tags.of(app).add(key, value, exclude_resource_types=TAGGED_ONCE)
+        Tags.of(app).add(key, value, exclude_resource_types=TAGS_FIXED_AT_CREATION)
     for stack in filter(Stack.is_stack, app.node.children):
         cast(Stack, stack).termination_protection = settings.deploy.termination_protection
     check_policies(app)

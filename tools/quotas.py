@@ -61,7 +61,7 @@ def needs(settings: Settings) -> Iterator[Need]:
     instances: Counter[str] = Counter()
     for model in settings.models:
         if model.serving.serverless_memory_mib is None:
-            instances[model.serving.instance_type] += model.serving.most
+            instances[model.serving.instance_type] += model.serving.maximum_count
     for instance_type, count in sorted(instances.items()):
         why = f"{count} of the models' instances, twice while a model is replaced (blue/green)"
         yield Need(service="sagemaker", name=f"{instance_type} for endpoint usage", amount=BLUE_GREEN * count, why=why)

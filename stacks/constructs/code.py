@@ -1,4 +1,4 @@
-"""What goes into the images and the functions: allow-lists, so that nothing else ever changes a hash."""
+"""Sources of images and functions. Allow-lists keep unrelated files from changing an asset's hash."""
 
 from __future__ import annotations
 
@@ -17,27 +17,26 @@ from stacks.settings.container import ROOT, Container, EcrImage
 
 LEFTOVERS = ["**/__pycache__", "**/*.pyc", "**/.*_cache"]
 DOCKER_MANIFEST = "type=docker,oci-mediatypes=false"
-"""What `docker build --output` is given: SageMaker refuses OCI manifests, which a current Docker makes unless it is
-told not to (decision 0032)."""
+"""The `--output` option of `docker build`. SageMaker rejects OCI manifests, Docker's default (decision 0032)."""
 
 
 @dataclass(frozen=True)
 class Image:
     uri: str
     version: str
-    """Another one for every other image."""
+    """Differs between any two images."""
     repository: ecr.IRepository
 
 
 @dataclass(frozen=True)
 class Source:
-    """What an image is made of: a folder with an allow-list in its `.dockerignore`, and for which processors."""
+    """An image's source: a folder with an allow-list in its `.dockerignore`, and the architecture to build for."""
 
-    kind: Literal["model", "worker"]
+    program: Literal["model", "worker"]
     folder: Path
     architecture: str
     dockerfile: str | None = None
-    """From the folder; None for its `Dockerfile`."""
+    """Relative to `folder`; None for its `Dockerfile`."""
 
     @property
     def platform(self) -> ecr_assets.Platform:
@@ -46,13 +45,13 @@ class Source:
 
 
 class ImageMaker(Protocol):
-    """Turns sources into images: on the machine that deploys, or in the account (stacks/images/stack.py)."""
+    """Builds images from sources: on the machine that deploys, or in the account (stacks/images/stack.py)."""
 
     def make(self, scope: Construct, construct_id: str, source: Source) -> Image: ...
 
 
 class DockerImages:
-    """Built by the Docker of the machine that runs `cdk deploy`, and pushed to the bootstrap's repository."""
+    """Images that Docker builds on the machine that runs `cdk deploy`, pushed to the CDK bootstrap repository."""
 
     def make(self, scope: Construct, construct_id: str, source: Source) -> Image:
         asset = ecr_assets.DockerImageAsset(
@@ -69,7 +68,7 @@ class DockerImages:
 
 
 def model_image(images: ImageMaker, scope: Construct, construct_id: str, container: Container) -> Image:
-    """A folder becomes an image at deployment; an image that lies in ECR is taken as it is."""
+    """Return the image of `container`: built from a folder at deployment, or used as it is if it is in ECR."""
     if isinstance(container, EcrImage):
         return Image(container.uri, container.version, _repository(scope, construct_id, container))
     image = images.make(scope, construct_id, Source("model", container.path, "x86_64"))
@@ -90,14 +89,14 @@ def _repository(scope: Construct, construct_id: str, image: EcrImage) -> ecr.IRe
 
 
 def worker_source(architecture: str) -> Source:
-    """The runtime core and the worker's own folder; `.dockerignore` in the root holds the allow-list."""
+    """The runtime core and the worker's folder; the `.dockerignore` of the repository's root is the allow-list."""
     return Source("worker", ROOT, architecture, "containers/worker/Dockerfile")
 
 
 def function_code(path: str) -> lambda_.AssetCode:
     """The code of the Lambda function in `lambdas/<path>`, such as `scoring/submit`: its handler and what it imports.
 
-    So a change to one system changes no function of another.
+    A function is therefore redeployed only if a file that it uses has changed.
     """
     files = imported_files(ROOT / "lambdas" / path / "handler.py", ROOT, ("dropscore", "lambdas", "schema"))
     return lambda_.Code.from_asset(

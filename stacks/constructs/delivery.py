@@ -1,4 +1,4 @@
-"""How events are delivered: tried for a day, then kept for a fortnight in the dead-letter queue."""
+"""Event delivery: retried for 24 hours, then kept in the dead-letter queue for 14 days."""
 
 from __future__ import annotations
 
@@ -9,22 +9,28 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-TRIED_FOR = Duration.hours(24)
-KEPT_FOR = Duration.days(14)
+MAX_EVENT_AGE = Duration.hours(24)
+RETENTION = Duration.days(14)
 
 
 def to_function(function: lambda_.IFunction, dead_letters: sqs.IQueue) -> targets.LambdaFunction:
-    return targets.LambdaFunction(function, dead_letter_queue=dead_letters, max_event_age=TRIED_FOR, retry_attempts=185)
+    """Deliver events to `function`; `dead_letters` receives those that EventBridge cannot deliver."""
+    return targets.LambdaFunction(
+        function,
+        dead_letter_queue=dead_letters,
+        max_event_age=MAX_EVENT_AGE,
+        retry_attempts=185,  # EventBridge's maximum, so that only the age ends the retries
+    )
 
 
 def dead_letter_queue(scope: Construct, construct_id: str, *, key: kms.IKey) -> sqs.Queue:
-    """Where events end that could not be delivered, and those that a function gave up on."""
+    """A queue for events that could not be delivered, and for those that a function failed to process."""
     return sqs.Queue(
         scope,
         construct_id,
         encryption=sqs.QueueEncryption.KMS,
         encryption_master_key=key,
         enforce_ssl=True,
-        retention_period=KEPT_FOR,
+        retention_period=RETENTION,
         removal_policy=RemovalPolicy.DESTROY,
     )

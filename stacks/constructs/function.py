@@ -1,4 +1,4 @@
-"""A Lambda of ours: its own role and log group, its code by allow-list, its failed events kept."""
+"""A Lambda function with its own role and log group, allow-listed code, and a dead-letter queue."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from stacks.constructs.findings import accept_resource
 from stacks.constructs.grants import grant, grant_send
 from stacks.constructs.log_group import log_group
 
-TRACING = "xray:PutTraceSegments and xray:PutTelemetryRecords, by which Lambda records traces, know no resource."
+TRACING_REASON = "xray:PutTraceSegments and xray:PutTelemetryRecords, which record traces, support no resource ARNs."
 
 
 @dataclass(frozen=True)
 class Operations:
-    """Where a function's failed events go, and how its log is kept."""
+    """Where a function's failed events go, how many days its log is kept, and the key that encrypts the log."""
 
     dead_letters: sqs.IQueue
     log_days: int
@@ -30,9 +30,9 @@ class Operations:
 
 
 class Function(Construct):
-    """The function in `lambdas/<path>/handler.py`. It may write its log, its traces and its dead letters, and nothing else.
+    """The function in `lambdas/<path>/handler.py`. It may only write its log, its traces and its dead letters.
 
-    `unscoped` are further actions that cannot be limited to a resource, each with the reason for it.
+    `unscoped` maps further actions that cannot be limited to a resource to the reason for each. Default timeout: 60 s.
     """
 
     def __init__(
@@ -54,8 +54,8 @@ class Function(Construct):
         self.resource = lambda_.Function(
             self,
             "Function",
-            # The policy checks demand the newest runtime (AwsSolutions-L1); arm64 costs a fifth less. No packages are
-            # bundled: the code needs the standard library and Lambda's own boto3 only.
+            # The policy checks require the newest runtime (AwsSolutions-L1); arm64 costs a fifth less. No packages are
+            # bundled: the code needs only the standard library and the boto3 that Lambda provides.
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
             handler=f"lambdas.{path.replace('/', '.')}.handler.handler",
@@ -74,4 +74,6 @@ class Function(Construct):
     def _allow_anywhere(self, unscoped: Mapping[str, str]) -> None:
         if unscoped:
             grant(self.role, list(unscoped), "*")
-        accept_resource(self.role, "*", " ".join([TRACING, *(f"{what}: {why}" for what, why in unscoped.items())]))
+        accept_resource(
+            self.role, "*", " ".join([TRACING_REASON, *(f"{action}: {reason}" for action, reason in unscoped.items())])
+        )

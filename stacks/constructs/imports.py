@@ -1,4 +1,4 @@
-"""Which of the project's files a program imports, read from their source: what an asset must contain, and no more."""
+"""Finds the project files that a program imports, by parsing their source: the exact content of an asset."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def imported_files(program: Path, root: Path, packages: Sequence[str]) -> list[str]:
-    """`program` and all files of `packages` that it imports, directly or not, as sorted paths below `root`.
+    """Return `program` and all files of `packages` that it imports, directly or not, as sorted paths below `root`.
 
-    Imports inside functions count too. The `__init__.py` of every package on the way is included.
+    Imports inside functions count too. The `__init__.py` of every parent package is included.
     """
     found: set[Path] = set()
     to_read = [program]
@@ -28,11 +28,11 @@ def _imports(file: Path, root: Path, packages: Sequence[str]) -> Iterator[Path]:
             if name.partition(".")[0] in packages:
                 path = root.joinpath(*name.split("."))
                 candidates = (path.with_suffix(".py"), path / "__init__.py")
-                yield from (each for each in candidates if each.exists())
+                yield from (candidate for candidate in candidates if candidate.exists())
 
 
 def _names(node: ast.AST) -> Iterator[str]:
-    """Every module that the statement may import: `from a import b` names a, and a.b if that is a module."""
+    """Every module that a statement may import: `from a import b` yields `a` and `a.b`, which may be a module."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom) and node.module:

@@ -1,4 +1,4 @@
-"""A log group of ours: kept for as long as the settings say, and encrypted with a key of ours."""
+"""A log group with the retention from the settings, encrypted with a customer managed key."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from constructs import Construct
 def log_group(
     scope: Construct, construct_id: str, *, days: int, key: kms.IKey, name: str | None = None
 ) -> logs.LogGroup:
-    """`days` is one of the retentions that CloudWatch knows; `key` must let the service CloudWatch Logs use it."""
+    """`days` must be a retention that CloudWatch Logs offers, and `key` must allow CloudWatch Logs to use it."""
     group = logs.LogGroup(scope, construct_id, encryption_key=key, removal_policy=RemovalPolicy.DESTROY)
-    # The settings have checked the number; CDK's own names for the retentions would need a table here.
+    # The settings have validated `days`. Set it directly: the CDK's enumeration of retentions would need a table here.
     resource = cast(logs.CfnLogGroup, group.node.default_child)
     resource.retention_in_days, resource.log_group_name = days, name
     return group

@@ -1,4 +1,4 @@
-"""The metrics that our own processes write (dropscore/metrics.py), by name. docs/monitoring.md explains them."""
+"""The metrics that Dropscore writes (dropscore/metrics.py), by name. docs/monitoring.md explains them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ FIVE_MINUTES = Duration.minutes(5)
 
 
 @dataclass(frozen=True)
-class Measures:
-    """Of one deployment. Without a model: of all of them together."""
+class Metrics:
+    """The metrics of one deployment. Without `model`, a metric covers all models."""
 
     environment: str
 

@@ -1,4 +1,4 @@
-"""What an endpoint runs on: instances with the model on them, instances for copies of it, or none of its own."""
+"""Endpoint configurations: instances that hold the model, instances for copies of it, or serverless."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ VARIANT = "AllTraffic"
 BAKE_SECONDS = 600
 UPDATE_SECONDS = 3600
 ENCRYPTED_BY_HARDWARE = (
-    "Instances of this type have a disk of their own, which their hardware encrypts under a key that ends with them; "
-    "SageMaker refuses a key of ours for it."
+    "Instances of this type have a local disk, which their hardware encrypts with a key that exists as long as the "
+    "instance; SageMaker rejects a KMS key for it."
 )
 _Config = sagemaker.CfnEndpointConfig
 
@@ -38,7 +38,7 @@ def config_with_instances(
         instance_type=serving.instance_type,
         initial_instance_count=serving.instance_count,
         initial_variant_weight=1,
-        routing_config=_to_the_idlest(),
+        routing_config=_route_to_least_busy(),
     )
     config = _Config(
         scope,
@@ -47,21 +47,21 @@ def config_with_instances(
         production_variants=[variant],
         data_capture_config=capture,
     )
-    return _explained(config)
+    return _accept_missing_key(config)
 
 
 def config_for_copies(
     scope: Construct, serving: ModelSettings, *, role: iam.IRole, key: kms.IKey
 ) -> sagemaker.CfnEndpointConfig:
-    """Instances come and go with the copies of the model. There is no model to isolate: all of the endpoint is."""
+    """Instances scale with the copies of the model. The whole endpoint is isolated, as it has no model of its own."""
     variant = _Config.ProductionVariantProperty(
         variant_name=VARIANT,
         instance_type=serving.instance_type,
         initial_instance_count=serving.instance_count,
         managed_instance_scaling=_Config.ManagedInstanceScalingProperty(
-            status="ENABLED", min_instance_count=serving.fewest, max_instance_count=serving.most
+            status="ENABLED", min_instance_count=serving.minimum_count, max_instance_count=serving.maximum_count
         ),
-        routing_config=_to_the_idlest(),
+        routing_config=_route_to_least_busy(),
     )
     config = _Config(
         scope,
@@ -71,7 +71,7 @@ def config_for_copies(
         kms_key_id=_volume_key(serving, key),
         production_variants=[variant],
     )
-    return _explained(config)
+    return _accept_missing_key(config)
 
 
 def config_without_instances(
@@ -86,10 +86,10 @@ def config_without_instances(
     return _Config(scope, "Config", kms_key_id=key.key_arn, production_variants=[variant])
 
 
-def all_at_once_or_back(alarm_names: Sequence[str]) -> sagemaker.CfnEndpoint.DeploymentConfigProperty:
-    """A new fleet takes all requests at one moment; the old one stands by for a while, to take them back on an alarm.
+def blue_green_deployment(alarm_names: Sequence[str]) -> sagemaker.CfnEndpoint.DeploymentConfigProperty:
+    """Move all requests to a new fleet at once; keep the old fleet for 10 minutes, to roll back on an alarm.
 
-    A share of them first, as canaries are, would let two models answer one file: no job would get through it.
+    With a canary, two models would score the requests of one input, which makes the job fail.
     """
     endpoint = sagemaker.CfnEndpoint
     return endpoint.DeploymentConfigProperty(
@@ -109,7 +109,7 @@ def all_at_once_or_back(alarm_names: Sequence[str]) -> sagemaker.CfnEndpoint.Dep
 def data_capture(
     serving: ModelSettings, *, bucket: s3.IBucket, key: kms.IKey, prefix: str
 ) -> sagemaker.CfnEndpointConfig.DataCaptureConfigProperty | None:
-    """Requests and answers as they are, which is the customer's rows, into the bucket that holds them anyway."""
+    """Capture requests and replies, which contain customers' rows, into the bucket that holds the inputs."""
     if not serving.capture_percent:
         return None
     return _Config.DataCaptureConfigProperty(
@@ -125,9 +125,10 @@ def data_capture(
 
 
 def has_local_disk(instance_type: str) -> bool:
-    """Whether instances of this type carry their own disk.
+    """Whether instances of this type have a local disk.
 
-    SageMaker refuses a key for those (their hardware encrypts them) and takes one for all others, which are on EBS.
+    SageMaker rejects a KMS key for these, whose hardware encrypts the disk, and accepts one for all others, which
+    use EBS.
     """
     family = instance_type.split(".")[1]
     letters = re.sub(r"^[a-z]+\d+", "", family)
@@ -138,12 +139,12 @@ def _volume_key(serving: ModelSettings, key: kms.IKey) -> str | None:
     return None if has_local_disk(serving.instance_type) else key.key_arn
 
 
-def _explained(config: sagemaker.CfnEndpointConfig) -> sagemaker.CfnEndpointConfig:
+def _accept_missing_key(config: sagemaker.CfnEndpointConfig) -> sagemaker.CfnEndpointConfig:
     if config.kms_key_id is None:
         accept(config, "NIST.800.53.R5-SageMakerEndpointConfigurationKMSKeyConfigured", ENCRYPTED_BY_HARDWARE)
     return config
 
 
-def _to_the_idlest() -> sagemaker.CfnEndpointConfig.RoutingConfigProperty:
-    """A body takes an instance for seconds: chance, the default, would pile them up on one and leave another idle."""
+def _route_to_least_busy() -> sagemaker.CfnEndpointConfig.RoutingConfigProperty:
+    """A request occupies an instance for seconds. Random routing, the default, would overload some and idle others."""
     return _Config.RoutingConfigProperty(routing_strategy="LEAST_OUTSTANDING_REQUESTS")

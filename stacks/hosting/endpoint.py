@@ -1,4 +1,4 @@
-"""One model behind a SageMaker endpoint: a container, the user's artifact, no way out to the network."""
+"""One model behind a SageMaker endpoint: a container and the user's artifact, isolated from the network."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from stacks.settings.sections import MonitoringSettings
 from stacks.storage.stack import Storage
 
 OPEN_NETWORK = (
-    "SageMaker isolates no serverless endpoint: the model's container can reach the internet. Instances, and "
-    "min_instances = 0 too, are isolated; see serverless_memory_mib in docs/settings.md"
+    "SageMaker does not isolate serverless endpoints: the model's container can reach the internet. Endpoints on "
+    "instances are isolated, also with min_instances = 0; see serverless_memory_mib in docs/settings.md"
 )
 
 
 class Endpoint(Construct):
-    """`name` is the endpoint's and, where it scales to nothing, its inference component's."""
+    """`name` names the endpoint and, if it scales to zero, its inference component too."""
 
     def __init__(
         self,
@@ -47,18 +47,18 @@ class Endpoint(Construct):
         self.model = model
         self.version = model_version(model, image)
         self.endpoint_name = name
-        self.component_name = name if model.serving.sleeps else None
+        self.component_name = name if model.serving.scales_to_zero else None
         self.metrics = EndpointMetrics(self._dimensions())
         self.health = EndpointHealth(self, "Health", name=name, metrics=self.metrics, latency_ms=monitoring.latency_ms)
         self._image, self._key, self._storage = image, volume_key, storage
         self._artifact = s3_assets.Asset(self, "Artifact", path=str(model.artifact.path)) if model.artifact else None
         self._role = endpoint_role(self, image=image, artifact=self._artifact, log_groups=self._log_groups(monitoring))
         if model.serving.serverless_memory_mib:
-            self._serve_without_instances(model.serving.serverless_memory_mib)
-        elif model.serving.sleeps:
-            self._serve_by_copies()
+            self._serve_serverless(model.serving.serverless_memory_mib)
+        elif model.serving.scales_to_zero:
+            self._serve_with_copies()
         else:
-            self._serve_by_instances()
+            self._serve_on_instances()
 
     @property
     def alarms(self) -> list[cloudwatch.Alarm]:
@@ -70,29 +70,29 @@ class Endpoint(Construct):
 
     @property
     def invoked_arns(self) -> list[str]:
-        """What a caller must be allowed to invoke, and a VPC endpoint to let through."""
+        """The ARNs that a caller and the VPC endpoint's policy must be allowed to invoke."""
         component = [self._arn("inference-component", self.component_name)] if self.component_name else []
         return [self.endpoint_arn, *component]
 
     def grant_invoke(self, grantee: iam.IGrantable) -> None:
         grant(grantee, ["sagemaker:InvokeEndpoint"], *self.invoked_arns)
 
-    def _serve_by_instances(self) -> None:
+    def _serve_on_instances(self) -> None:
         serving, prefix = self.model.serving, f"capture/{self.model.name}"
         capture = configs.data_capture(serving, bucket=self._storage.bucket, key=self._storage.key, prefix=prefix)
         if capture:
             self._storage.grant_capture(self._role, self.model.name)
-        # By this role SageMaker looks, while the old model stands by, whether an alarm asks for it back.
+        # After an update, SageMaker uses this role to check the alarms that trigger a rollback to the old model.
         grant(self._role, ["cloudwatch:DescribeAlarms"], *(alarm.alarm_arn for alarm in self.health.alarms))
         model = self._model(isolated=True)
         config = configs.config_with_instances(self, serving, model=model, key=self._key, capture=capture)
-        or_back = configs.all_at_once_or_back([alarm.alarm_name for alarm in self.health.alarms])
-        endpoint = self._endpoint(config, deployment_config=or_back)
+        deployment_config = configs.blue_green_deployment([alarm.alarm_name for alarm in self.health.alarms])
+        endpoint = self._endpoint(config, deployment_config=deployment_config)
         if serving.scales:
-            endpoint.retain_all_variant_properties = True  # a new model starts on as many instances as the old one has
+            endpoint.retain_all_variant_properties = True  # keep the current instance count
             self._scaling(endpoint)
 
-    def _serve_by_copies(self) -> None:
+    def _serve_with_copies(self) -> None:
         config = configs.config_for_copies(self, self.model.serving, role=self._role, key=self._key)
         endpoint = self._endpoint(config)
         component = inference_component(
@@ -104,10 +104,10 @@ class Endpoint(Construct):
             artifact_url=self._artifact.s3_object_url if self._artifact else None,
             environment=self._environment(),
         )
-        endpoint.node.add_dependency(self._role.node.find_child("DefaultPolicy"))  # or the first pull is refused
-        self._scaling(component, refused=self.metrics.refused_asleep)
+        endpoint.node.add_dependency(self._role.node.find_child("DefaultPolicy"))  # or the image pull fails
+        self._scaling(component, refused=self.metrics.refused_at_zero)
 
-    def _serve_without_instances(self, memory_mib: int) -> None:
+    def _serve_serverless(self, memory_mib: int) -> None:
         model, concurrency = self._model(isolated=False), self.model.serving.serverless_concurrency
         self._endpoint(configs.config_without_instances(self, memory_mib, concurrency, model=model, key=self._key))
         Annotations.of(self).add_warning_v2("dropscore:serverless-network", f"{self.endpoint_name}: {OPEN_NETWORK}")
@@ -124,7 +124,7 @@ class Endpoint(Construct):
                 environment=self._environment() or None,
             ),
         )
-        model.node.add_dependency(self._role.node.find_child("DefaultPolicy"))  # or the first pull is refused
+        model.node.add_dependency(self._role.node.find_child("DefaultPolicy"))  # or the image pull fails
         return model
 
     def _endpoint(
@@ -147,24 +147,24 @@ class Endpoint(Construct):
             "Scaling",
             scaled=copies_of(name) if self.component_name else instances_of(name, configs.VARIANT),
             dimensions=self.metrics.dimensions,
-            fewest=serving.fewest,
-            most=serving.most,
+            minimum=serving.minimum_count,
+            maximum=serving.maximum_count,
             per_minute=serving.invocations_per_instance,
             refused=refused,
         )
         scaling.node.add_dependency(served)
 
     def _environment(self) -> dict[str, str]:
-        """The pin: what the model file must be, by a digest that whoever replaces the file cannot replace with it."""
+        """Pin the model file's digest: replacing the artifact in S3 then makes the container refuse to start."""
         pinned = self.model.artifact.model_sha256 if self.model.artifact else None
         return {"DROPSCORE_MODEL_SHA256": pinned} if pinned else {}
 
     def _log_groups(self, monitoring: MonitoringSettings) -> list[str]:
-        """SageMaker makes them by these names where they are not there, without an end and without a key."""
-        kinds = ["Endpoints", "InferenceComponents"] if self.component_name else ["Endpoints"]
-        names = {kind: f"/aws/sagemaker/{kind}/{self.endpoint_name}" for kind in kinds}
-        for kind, name in names.items():
-            self._storage.keep_log(f"{self.node.id}{kind}Logs", name=name, days=monitoring.log_days)
+        """Create SageMaker's log groups first: SageMaker would create them without retention and without a key."""
+        folders = ["Endpoints", "InferenceComponents"] if self.component_name else ["Endpoints"]
+        names = {folder: f"/aws/sagemaker/{folder}/{self.endpoint_name}" for folder in folders}
+        for folder, name in names.items():
+            self._storage.add_log_group(f"{self.node.id}{folder}Logs", name=name, days=monitoring.log_days)
         return list(names.values())
 
     def _dimensions(self) -> dict[str, str]:
@@ -177,7 +177,7 @@ class Endpoint(Construct):
 
 
 def model_version(model: ServedModel, image: Image) -> str:
-    """What names the scores' origin: our container scores an artifact the same in every release, others may not."""
+    """The version in manifests. The image is part of it, except for our container, whose releases all score alike."""
     if model.artifact is None:
         return image.version
     return model.artifact.version if model.container == OURS else f"{model.artifact.version}-{image.version}"

@@ -1,4 +1,4 @@
-"""How an endpoint fares: its metrics, and the two alarms that take a new model back."""
+"""An endpoint's metrics, and the two alarms that roll back a new model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DOCUMENTATION = "docs/monitoring.md"
 
 @dataclass(frozen=True)
 class EndpointMetrics:
-    """SageMaker's own, of one endpoint and minute by minute. Latency is in microseconds."""
+    """SageMaker's metrics of one endpoint, per minute. Latency is in microseconds."""
 
     dimensions: dict[str, str]
 
@@ -34,12 +34,12 @@ class EndpointMetrics:
 
     @cached_property
     def latency(self) -> cloudwatch.Metric:
-        """The time in the container of the slowest tenth of requests."""
+        """The 90th percentile of the time that requests spend in the container."""
         return self._metric("ModelLatency", "p90")
 
     @cached_property
-    def refused_asleep(self) -> cloudwatch.Metric:
-        """Requests that found no copy of the model; only where it scales to nothing."""
+    def refused_at_zero(self) -> cloudwatch.Metric:
+        """Requests that found no copy of the model, if the endpoint has scaled to zero."""
         return self._metric("NoCapacityInvocationFailures", "Sum")
 
     @cached_property
@@ -47,7 +47,7 @@ class EndpointMetrics:
         return cloudwatch.MathExpression(
             expression="100 * FILL(errors, 0) / invocations",
             using_metrics={"errors": self.server_errors, "invocations": self.invocations},
-            label="5xx answers, % of requests",
+            label="5xx replies, % of requests",
             period=MINUTE,
         )
 
@@ -62,9 +62,9 @@ class EndpointMetrics:
 
 
 class EndpointHealth(Construct):
-    """`alarms` are those of errors and of latency; two bad minutes of five raise them, no traffic raises none.
+    """`alarms` watch errors and latency. Two bad minutes of five raise them; missing traffic does not.
 
-    They have names so that another stack can show them without importing anything; see `alarms_seen_from`.
+    They have physical names so that another stack can show them without an import; see `alarms_for_stack`.
     """
 
     def __init__(
@@ -76,20 +76,20 @@ class EndpointHealth(Construct):
             "Errors",
             metrics.error_percent,
             ERROR_PERCENT,
-            f"Endpoint {name}: {ERROR_PERCENT}% or more of the requests of a minute were answered with 5xx. "
-            f"Its log group says why; see {DOCUMENTATION}.",
+            f"Endpoint {name}: {ERROR_PERCENT}% or more of the requests in a minute failed with 5xx. "
+            f"See the endpoint's log group for the cause, and {DOCUMENTATION}.",
         )
         latency = self._alarm(
             "Latency",
             metrics.latency,
             latency_ms * 1000,
-            f"Endpoint {name}: a tenth of the requests took {latency_ms} ms or longer. More or larger instances, or "
-            f"smaller bodies (max_payload_bytes), make it quicker; see {DOCUMENTATION}.",
+            f"Endpoint {name}: a tenth of the requests took {latency_ms} ms or longer. Use more or larger instances, "
+            f"or smaller requests (max_payload_bytes); see {DOCUMENTATION}.",
         )
         self.alarms = [errors, latency]
 
-    def alarms_seen_from(self, scope: Construct) -> list[cloudwatch.IAlarm]:
-        """The same alarms for a stack other than this one: by ARNs that are known beforehand."""
+    def alarms_for_stack(self, scope: Construct) -> list[cloudwatch.IAlarm]:
+        """Return the same alarms for use in another stack, by ARNs that are fixed at synth."""
         names = [f"{self._name}-{alarm.node.id.lower()}" for alarm in self.alarms]
         arns = {name: Stack.of(self).format_arn(service="cloudwatch", resource=f"alarm:{name}") for name in names}
         return [cloudwatch.Alarm.from_alarm_arn(scope, name, arn) for name, arn in arns.items()]

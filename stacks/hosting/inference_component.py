@@ -1,4 +1,4 @@
-"""A model as copies that come and go on an endpoint's instances, down to none of either."""
+"""A model as copies on an endpoint's instances; both scale, down to zero."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def inference_component(
     artifact_url: str | None,
     environment: Mapping[str, str],
 ) -> sagemaker.CfnInferenceComponent:
-    """Starts with one copy, so that a model that cannot be served fails the deployment; idle, it goes by itself."""
+    """Start with one copy, so that a broken model fails the deployment; the copy is removed when it is idle."""
     share = share_of(instance_type)
     return _Component(
         scope,

@@ -1,4 +1,4 @@
-"""The role under which SageMaker starts a model: it pulls the image, reads the artifact, writes logs, and no more."""
+"""The role with which SageMaker runs a model: it may pull the image, read the artifact, and write logs and metrics."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from stacks.constructs.grants import WRITE_LOG, grant_read_asset, grant_write_lo
 
 METRIC_NAMESPACES = ["/aws/sagemaker/Endpoints", "/aws/sagemaker/InferenceComponents", "AWS/SageMaker"]
 ANY_RESOURCE_REASON = (
-    "ecr:GetAuthorizationToken and cloudwatch:PutMetricData know no resource; the metrics are held to SageMaker's own "
-    "namespaces by a condition, and pulling is held to the one repository."
+    "ecr:GetAuthorizationToken and cloudwatch:PutMetricData do not support resource ARNs; a condition limits the "
+    "metrics to SageMaker's namespaces, and pulling is limited to one repository."
 )
 
 

@@ -1,11 +1,11 @@
-"""How an endpoint grows and shrinks: by requests a minute, out at once and in slowly, and from nothing by an alarm.
+"""Scales an endpoint by requests per minute: out at once, in slowly, and from zero by an alarm.
 
-SageMaker emits no zero: an endpoint without requests has no metric at all, and target tracking then waits for ever
-instead of scaling in. So target tracking only scales out, and a step policy scales in, by an alarm to which a missing
-value is a quiet minute (decision 0054).
+SageMaker does not emit zeros: an endpoint without requests has no metric, and target tracking then never scales in. So
+target tracking only scales out, and a step policy scales in, triggered by an alarm that treats a missing value as a
+quiet minute (decision 0054).
 
-The low-level constructs are used because they let Application Auto Scaling take its service-linked role; CDK's own
-ScalableTarget makes a role that is then ignored.
+The low-level constructs let Application Auto Scaling use its service-linked role; the CDK's ScalableTarget creates a
+role that is then ignored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OUT_SECONDS = 60
 IN_SECONDS = 600
 QUIET_MINUTES = 15
 QUIET_SHARE = 0.5
-"""Of the target. Below it, half of the units still answer all requests without scaling out again."""
+"""Share of the target. Below it, half of the units can serve all requests without scaling out again."""
 
 _Policy = autoscaling.CfnScalingPolicy
 _Alarm = cloudwatch.CfnAlarm
@@ -29,9 +29,9 @@ _Alarm = cloudwatch.CfnAlarm
 
 @dataclass(frozen=True, kw_only=True)
 class Scaled:
-    """What is scaled, in Application Auto Scaling's words.
+    """A scalable resource, in Application Auto Scaling's terms. A unit is an instance or a copy.
 
-    `tracked` is the predefined metric that has one value for each unit of it, `requests` its name in CloudWatch.
+    `tracked` is the predefined metric of requests per unit, `requests` that metric's name in CloudWatch.
     """
 
     resource_id: str
@@ -59,10 +59,10 @@ def copies_of(component_name: str) -> Scaled:
 
 
 class Scaling(Construct):
-    """Between `fewest` and `most` units, so that each answers `per_minute` requests a minute.
+    """Scales between `minimum` and `maximum` units, so that each serves `per_minute` requests per minute.
 
-    `dimensions` are those of the metrics of what is scaled. Where `fewest` is 0, `refused` counts the requests that
-    found no unit: they wake one, and keep it awake.
+    `dimensions` are the dimensions of the scaled resource's metrics. If `minimum` is 0, `refused` counts the requests
+    that found no unit: they start one and prevent its removal.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class Scaling(Construct):
         *,
         scaled: Scaled,
         dimensions: dict[str, str],
-        fewest: int,
-        most: int,
+        minimum: int,
+        maximum: int,
         per_minute: int,
         refused: cloudwatch.Metric | None = None,
     ) -> None:
@@ -84,8 +84,8 @@ class Scaling(Construct):
             service_namespace="sagemaker",
             resource_id=scaled.resource_id,
             scalable_dimension=scaled.dimension,
-            min_capacity=fewest,
-            max_capacity=most,
+            min_capacity=minimum,
+            max_capacity=maximum,
         )
         self._scale_out(scaled, per_minute)
         requests = cloudwatch.Metric(
@@ -99,7 +99,7 @@ class Scaling(Construct):
         _Policy(
             self,
             "ByRequests",
-            policy_name="requests",  # a scaling policy must have a name; it is one within its target
+            policy_name="requests",  # required, and unique within the target only
             policy_type="TargetTrackingScaling",
             scaling_target_id=self._target.ref,
             target_tracking_scaling_policy_configuration=_Policy.TargetTrackingScalingPolicyConfigurationProperty(
@@ -113,19 +113,19 @@ class Scaling(Construct):
         )
 
     def _scale_in(self, requests: cloudwatch.Metric, per_minute: int, refused: cloudwatch.Metric | None) -> None:
-        """Half of the units go, again and again, while every minute of the last quarter of an hour was quiet."""
+        """Remove half of the units, repeatedly, while all of the last 15 minutes were quiet."""
         fewer = self._step(
             "Fewer", IN_SECONDS, adjustment_type="PercentChangeInCapacity", by=-50, least=1, above_the_threshold=False
         )
         quiet = per_minute * QUIET_SHARE
         terms = {"requests": requests}
-        if refused:  # a unit that was just woken has had no request yet: those that found none must keep it
+        if refused:  # a unit that has just started has served no request yet: the refused requests must keep it
             terms["refused"] = refused
         expression = f"FILL(requests, 0) + {quiet:g} * FILL(refused, 0)" if refused else "FILL(requests, 0)"
         _Alarm(
             self,
             "Quiet",
-            alarm_description="Few requests or none for a quarter of an hour: not a fault, this alarm scales in.",
+            alarm_description="Few or no requests for 15 minutes. Not a fault: this alarm scales in.",
             metrics=[
                 _Alarm.MetricDataQueryProperty(id="quiet", expression=expression, return_data=True),
                 *(_query(name, metric) for name, metric in terms.items()),
@@ -139,13 +139,13 @@ class Scaling(Construct):
         )
 
     def _wake(self, refused: cloudwatch.Metric) -> None:
-        """From nothing, where no unit has a metric to follow, to one unit as soon as a request was `refused`."""
-        # However long the alarm lasts while one unit starts, no second one does.
+        """Start one unit as soon as a request is `refused`: with zero units there is no metric for target tracking."""
+        # An exact capacity, so that an alarm that lasts while the unit starts does not start a second one.
         wake = self._step("Wake", OUT_SECONDS, adjustment_type="ExactCapacity", by=1, above_the_threshold=True)
         _Alarm(
             self,
             "Refused",
-            alarm_description="The model has scaled to nothing and is asked for: not a fault, this alarm wakes it.",
+            alarm_description="The model has scaled to zero and received a request. Not a fault: this alarm starts it.",
             namespace=refused.namespace,
             metric_name=refused.metric_name,
             dimensions=_dimensions(refused),

@@ -1,4 +1,4 @@
-"""One image, built in the account: its context goes up as a zip, AWS CodeBuild makes the image of it and pushes it."""
+"""One image, built in the account: the context is uploaded as a zip; AWS CodeBuild builds and pushes the image."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from stacks.settings.container import ROOT
 
 BUILDSPEC = ROOT / "containers" / "buildspec.yml"
 BUILD_MINUTES, QUEUED_MINUTES = 45, 10
-"""Together less than the hour for which CloudFormation waits for an answer."""
+"""Together less than the hour that CloudFormation waits for a custom resource."""
 OFFICIAL_IMAGES = "public.ecr.aws/docker/library"
 DOCKER_ASSET_VERSION = "1.21.0"
-"""What the CDK puts into the hash of a Docker asset: an image has the same one, wherever it is built."""
+"""Part of the CDK's hash of a Docker asset. With it, an image has the same hash wherever it is built."""
 MACHINES = {
     "x86_64": ("LINUX_CONTAINER", codebuild.LinuxBuildImage.AMAZON_LINUX_2023_6),
     "arm64": ("ARM_CONTAINER", codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_4_0),
@@ -35,7 +35,7 @@ PUSH = [
 
 
 class ImageBuild(Construct):
-    """`tag` in `repository`, once `wait` has put it into the stack's way."""
+    """Builds the image `tag` in `repository`; call `wait` to make the deployment wait for it."""
 
     def __init__(
         self,
@@ -76,11 +76,11 @@ class ImageBuild(Construct):
             timeout_in_minutes=BUILD_MINUTES,
             queued_timeout_in_minutes=QUEUED_MINUTES,
         )
-        self.project.node.add_dependency(role)  # its policy too, or the first build may not read its source
+        self.project.node.add_dependency(role)  # with its policy, which the first build needs to read its source
 
     def wait(self, function_arn: str, *before: IConstruct) -> CustomResource:
-        """Let the stack wait until the image is there. `before` it asks for it, these must work."""
-        asked = CustomResource(
+        """Make the deployment wait until the image exists. `before` lists what must exist before the build starts."""
+        build = CustomResource(
             self,
             "Image",
             resource_type="Custom::ImageBuild",
@@ -92,11 +92,11 @@ class ImageBuild(Construct):
                 "Tag": self.tag,
             },
         )
-        asked.node.add_dependency(self.project, *before)
-        return asked
+        build.node.add_dependency(self.project, *before)
+        return build
 
     def _environment(self, source: Source) -> codebuild.CfnProject.EnvironmentProperty:
-        kind, image = MACHINES[source.architecture]
+        environment_type, image = MACHINES[source.architecture]
         dockerfile = source.dockerfile or "Dockerfile"
         variables = {
             "IMAGE": f"{self._repository.repository_uri}:{self.tag}",
@@ -105,10 +105,10 @@ class ImageBuild(Construct):
             "MIRRORS": mirrors((source.folder / dockerfile).read_text()),
         }
         return codebuild.CfnProject.EnvironmentProperty(
-            type=kind,
+            type=environment_type,
             image=image.image_id,
             compute_type="BUILD_GENERAL1_MEDIUM",
-            # Docker wants a daemon, which CodeBuild runs in such builds only; the machine is thrown away.
+            # CodeBuild runs a Docker daemon only in privileged builds; the machine is discarded afterwards.
             privileged_mode=True,
             environment_variables=[
                 codebuild.CfnProject.EnvironmentVariableProperty(name=name, value=value)
@@ -118,7 +118,7 @@ class ImageBuild(Construct):
 
     def _grant(self, role: iam.Role, context: s3_assets.Asset, log_group_name: str, key: kms.IKey) -> None:
         grant_read_asset(role, context)
-        # What else AWS documents for a source in S3: of that one version, and whose bucket it is.
+        # AWS also documents these for a source in S3: to read the version and to verify the bucket's owner.
         grant(role, ["s3:GetObjectVersion"], context.bucket.arn_for_objects(context.s3_object_key))
         grant(role, ["s3:GetBucketAcl", "s3:GetBucketLocation"], context.bucket.bucket_arn)
         grant(role, PUSH, self._repository.repository_arn)
@@ -126,12 +126,12 @@ class ImageBuild(Construct):
         grant_write_log(role, log_group_name)
         grant_key_use(role, key)
         accept_resource(
-            role, "*", "ecr:GetAuthorizationToken knows no resource; pushing itself is held to the one repository."
+            role, "*", "ecr:GetAuthorizationToken does not support resource ARNs; pushing is limited to one repository."
         )
 
 
 def _context(scope: Construct, source: Source) -> tuple[str, s3_assets.Asset]:
-    """The source's Docker context among the files that go up, behind the hash of the Docker asset that it might be."""
+    """Return the hash that the CDK's Docker asset of this source would have, and the uploaded build context."""
     dockerfile = source.folder / (source.dockerfile or "Dockerfile")
     ignore = [line for line in (source.folder / ".dockerignore").read_text().splitlines() if line]
     exclude = [*ignore, *LEFTOVERS, "!.dockerignore", f"!{dockerfile.name}"]
@@ -149,7 +149,7 @@ def _context(scope: Construct, source: Source) -> tuple[str, s3_assets.Asset]:
 
 
 def mirrors(dockerfile: str) -> str:
-    """Options of `docker build` that fetch each of Docker's official images from Amazon ECR Public instead."""
+    """Return options of `docker build` that pull Docker's official images from Amazon ECR Public."""
     froms = re.findall(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", dockerfile, re.IGNORECASE | re.MULTILINE)
     stages = {"scratch", *(stage.lower() for _, stage in froms)}
     bases = dict.fromkeys(base for base, _ in froms if base.lower() not in stages and _is_official(base))

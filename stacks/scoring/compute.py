@@ -1,4 +1,4 @@
-"""The compute: the queue in which jobs wait, and the pools that work it off, spot first, then on-demand."""
+"""The job queue and its compute environments (pools): spot first, then on-demand."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Reason = batch.JobStateTimeLimitActionsReason
 class Compute(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, network: Network, settings: WorkerSettings) -> None:
         super().__init__(scope, construct_id)
-        # Batch mixes neither Fargate with EC2 nor two architectures in a queue: another choice is another queue.
+        # A Batch queue cannot mix Fargate with EC2, nor two architectures: each combination has its own queue.
         self.title = _title(settings)
         self.queue = batch.JobQueue(
             self,
             f"{self.title}Queue",
             scheduling_policy=batch.FairshareSchedulingPolicy(self, f"{self.title}Order"),
-            job_state_time_limit_actions=_give_up(settings),
+            job_state_time_limit_actions=_time_limits(settings),
         )
         make = self._instances if settings.compute == "ec2" else self._fargate
         for order, pool in enumerate(make(network, settings), start=1):
@@ -54,22 +54,22 @@ class Compute(Construct):
 
 
 def pools(settings: WorkerSettings) -> dict[str, int]:
-    """vCPUs by pool, in the order in which they fill up: a quarter, and at least one worker, never waits for spot."""
+    """Return the vCPUs by pool, in the order in which they fill. A quarter, and at least one worker, is on-demand."""
     # Batch limits each pool, not the queue: with `max_vcpus` on both, twice as many workers could reach the endpoint.
     on_demand = max(-(-settings.max_vcpus // 4), -int(-settings.vcpus // 1))
     return {"Spot": settings.max_vcpus - on_demand, "OnDemand": on_demand}
 
 
 def _title(settings: WorkerSettings) -> str:
-    """Fargate's pools run either architecture."""
+    """Fargate pools run both architectures, so they need no title for each."""
     if settings.compute == "fargate":
         return "Fargate"
     return "Ec2Arm" if settings.architecture == "arm64" else "Ec2"
 
 
-def _give_up(settings: WorkerSettings) -> list[batch.JobStateTimeLimitAction]:
-    """A job at the head of the queue that cannot start would hold up all others."""
-    # Waiting behind other jobs is not among the reasons, so a long queue loses nothing.
+def _time_limits(settings: WorkerSettings) -> list[batch.JobStateTimeLimitAction]:
+    """Cancel a job at the head of the queue that cannot start, because it blocks all others."""
+    # Waiting behind other jobs is not one of the reasons, so a long queue cancels no jobs.
     minutes = {
         Reason.INSUFFICIENT_INSTANCE_CAPACITY: settings.queue_timeout_minutes,
         Reason.COMPUTE_ENVIRONMENT_MAX_RESOURCE: MISCONFIGURED_MINUTES,

@@ -1,4 +1,4 @@
-"""What the processes of scoring are told in their environment variables; dropscore/settings.py reads them."""
+"""Builds the environment variables of the functions and the worker; dropscore/settings.py reads them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from stacks.settings.workers import WorkerSettings
 from stacks.storage.stack import Storage
 
 ROUTING_BYTES = 3_500
-"""Of the 4096 that AWS Lambda has for a function's environment; the rest is for names and ARNs."""
+"""Of the 4096 bytes that AWS Lambda allows for a function's environment; the rest is for names and ARNs."""
 
 
 class Environments:
-    """Raises SettingsError where models and routes are too many words for a function."""
+    """Raises SettingsError if models and routes do not fit into a function's environment."""
 
     def __init__(
         self,
@@ -34,28 +34,34 @@ class Environments:
         names: FeatureNames,
     ) -> None:
         self._worker, self._job_ttl_days = worker, job_ttl_days
-        self.where = {environment.JOBS_TABLE: storage.jobs.table_name, environment.BUCKET: storage.bucket.bucket_name}
-        self.named = {environment.ENVIRONMENT: env, environment.BUCKET: storage.bucket.bucket_name}
+        self.storage_names = {
+            environment.JOBS_TABLE: storage.jobs.table_name,
+            environment.BUCKET: storage.bucket.bucket_name,
+        }
+        self.deployment_names = {
+            environment.ENVIRONMENT: env,
+            environment.BUCKET: storage.bucket.bucket_name,
+        }
         self._models, self._routes = _models(endpoints, names.keys), _routes(routes)
         self._inputs = json.dumps(list(input_patterns))
         self._names = names.environment
-        _check_room(self._models + self._routes + self._inputs)
+        _check_size(self._models + self._routes + self._inputs)
 
-    def of_worker(self) -> dict[str, str]:
+    def for_worker(self) -> dict[str, str]:
         max_concurrent_requests = str(self._worker.max_concurrent_requests)
         return {
-            **self.where,
-            **self.named,
+            **self.storage_names,
+            **self.deployment_names,
             environment.MODELS: self._models,
             **self._names,
             environment.MAX_CONCURRENT_REQUESTS: max_concurrent_requests,
         }
 
-    def of_submission(self, worker: Worker) -> dict[str, str]:
-        """Of whoever submits jobs to `worker`."""
+    def for_submission(self, worker: Worker) -> dict[str, str]:
+        """Return the environment of the functions that submit jobs to `worker`."""
         return {
-            **self.where,
-            **self.named,
+            **self.storage_names,
+            **self.deployment_names,
             environment.MODELS: self._models,
             **self._names,
             environment.ROUTES: self._routes,
@@ -68,12 +74,13 @@ class Environments:
 
 
 def _models(endpoints: Sequence[Endpoint], names: Mapping[str, str]) -> str:
-    """What the runtime knows of each model; `names` are the keys of the objects that name a model's features."""
-    return json.dumps({each.model.name: _model(each, names.get(each.model.name)) for each in endpoints})
+    """Return what the runtime needs of each model, as JSON; `names` holds the S3 keys of the feature names by model."""
+    models = {endpoint.model.name: _model(endpoint, names.get(endpoint.model.name)) for endpoint in endpoints}
+    return json.dumps(models)
 
 
 def _model(endpoint: Endpoint, names: str | None) -> dict[str, str | int | None]:
-    known: dict[str, str | int | None] = {
+    properties: dict[str, str | int | None] = {
         "endpoint": endpoint.endpoint_name,
         "version": endpoint.version,
         "max_payload_bytes": endpoint.model.max_payload_bytes,
@@ -81,22 +88,22 @@ def _model(endpoint: Endpoint, names: str | None) -> dict[str, str | int | None]
         "digest": endpoint.model.digest,
     }
     if endpoint.component_name is not None:
-        known["component"] = endpoint.component_name
+        properties["component"] = endpoint.component_name
     if names is not None:
-        known["feature_names"] = names
-    return known
+        properties["feature_names"] = names
+    return properties
 
 
 def _routes(routes: Mapping[str, RouteSettings]) -> str:
     return json.dumps({name: route.spelled_out() for name, route in routes.items()})
 
 
-def _check_room(routing: str) -> None:
-    """Or the deployment would fail half-way. AWS Lambda measures an environment as JSON, each quote with its escape."""
+def _check_size(routing: str) -> None:
+    """Check before the deployment, which would fail half-way. AWS Lambda measures an environment as escaped JSON."""
     size = len(json.dumps(routing))
     if size > ROUTING_BYTES:
         raise SettingsError(
             f"dropscore.toml: models, routes and names of inputs together take {size} bytes of the {ROUTING_BYTES} "
-            "that fit into a function's environment; name columns by number, or by `exclude` where that is "
+            "that fit into a function's environment; select columns by number, or with `exclude` if that is "
             "shorter than `columns`"
         )

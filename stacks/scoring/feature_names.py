@@ -1,6 +1,6 @@
-"""The names of the models' features: an object for each model that has them, read by `submit` and the workers.
+"""The names of the models' features: one S3 object per model that has them, read by `submit` and the workers.
 
-A Lambda's environment, 4 KB for all of it, would not hold them.
+They do not fit into the environment of a Lambda function, which is limited to 4 KB.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from stacks.settings import ServedModel
 
 
 class FeatureNames(Construct):
-    """`keys` names the object of each model that has one; all of them lie in one bucket, the bootstrap's."""
+    """`keys` holds the S3 key of the object by model; all objects are in the CDK bootstrap bucket."""
 
     def __init__(self, scope: Construct, construct_id: str, *, models: Sequence[ServedModel]) -> None:
         super().__init__(scope, construct_id)
@@ -29,7 +29,7 @@ class FeatureNames(Construct):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs to know besides the keys; nothing where no model has names."""
+        """The variable that names the bucket; empty if no model has feature names."""
         first = next(iter(self._assets.values()), None)
         return {} if first is None else {names.FEATURE_NAMES_BUCKET: first.s3_bucket_name}
 
@@ -42,7 +42,7 @@ class FeatureNames(Construct):
             grant_read_asset(role, asset)
 
     def _asset(self, model: ServedModel) -> s3_assets.Asset:
-        """Named by its content: the same names are the same object, for every version of a model."""
+        """The key derives from the content: model versions with the same names share one object."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "feature-names.json")
             file.write_text(json.dumps(model.feature_names))

@@ -1,4 +1,4 @@
-"""The fleet: EC2 instances that AWS Batch starts and ends, how they are launched, and what they may."""
+"""The EC2 instances that AWS Batch starts and terminates: their launch template and their permissions."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from stacks.scoring.network import Network
 from stacks.settings.workers import WorkerSettings
 
 WORKER_USER = 10001
-"""The user of the worker's image."""
-IN_CLUSTER = [
+"""The user ID in the worker's image."""
+CLUSTER_ACTIONS = [
     "ecs:DeregisterContainerInstance",
     "ecs:RegisterContainerInstance",
     "ecs:SubmitAttachmentStateChanges",
@@ -26,11 +26,12 @@ IN_CLUSTER = [
     "ecs:SubmitTaskStateChange",
 ]
 LONGEST_UPDATE_MINUTES = 7200
-"""AWS Batch lets old instances finish their jobs for at most so long; what is cut off then is tried again."""
-OF_INSTANCE = ["ecs:Poll", "ecs:StartTelemetrySession", "ecs:TagResource", "ecs:UpdateContainerInstancesState"]
-NO_RESOURCE = ["ecs:DiscoverPollEndpoint"]
-# Batch runs jobs in the host's network, where the hop limit does not keep them from the instance's credentials.
-# With the override, logs are written under the job's execution role: the instance needs no right to write any.
+"""The longest time for which AWS Batch lets old instances finish their jobs; a job that it then ends is retried."""
+INSTANCE_ACTIONS = ["ecs:Poll", "ecs:StartTelemetrySession", "ecs:TagResource", "ecs:UpdateContainerInstancesState"]
+UNSCOPED_ACTIONS = ["ecs:DiscoverPollEndpoint"]
+# Batch runs jobs in the host's network, where the hop limit does not protect the instance's credentials: block the
+# metadata service for the worker's user. With the override, the execution role writes logs, so the instance needs no
+# permission to write them.
 BOOT = f"""#cloud-boothook
 #!/bin/sh
 iptables -I OUTPUT -d 169.254.169.254 -m owner --uid-owner {WORKER_USER} -j REJECT
@@ -45,12 +46,15 @@ class Fleet(Construct):
         self._template = self._launch_template()
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
         self._profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
-        grant(self.role, NO_RESOURCE, "*")
-        accept_resource(self.role, "*", "ecs:DiscoverPollEndpoint knows no resource; it answers with an address only.")
-        network.doors.let_register(NO_RESOURCE, ["*"])
+        grant(self.role, UNSCOPED_ACTIONS, "*")
+        accept_resource(
+            self.role, "*", "ecs:DiscoverPollEndpoint does not support resource ARNs; it returns only an address."
+        )
+        network.vpc_endpoints.allow_registration(UNSCOPED_ACTIONS, ["*"])
 
     def pool(self, name: str, *, spot: bool, max_vcpus: int) -> batch.CfnComputeEnvironment:
-        """Instances of all families, none while nothing waits. L1: L2 knows no families by name, and no version."""
+        """Return a pool of instances of all families, empty while no job waits. The L2 construct takes neither family
+        names nor a launch template's version."""
         strategy = "SPOT_PRICE_CAPACITY_OPTIMIZED" if spot else "BEST_FIT_PROGRESSIVE"
         image = "ECS_AL2023_NVIDIA" if self._settings.gpus else "ECS_AL2023"
         resources = batch.CfnComputeEnvironment.ComputeResourcesProperty(
@@ -102,24 +106,27 @@ class Fleet(Construct):
             ],
         )
         resource = cast(ec2.CfnLaunchTemplate, template.node.default_child)
-        # As large as the machine image has it: which that is, Batch decides.
+        # The size comes from the machine image, which Batch selects.
         resource.add_property_deletion_override("LaunchTemplateData.BlockDeviceMappings.0.Ebs.VolumeSize")
         return template
 
     def _grant_agent(self, pool: batch.CfnComputeEnvironment) -> None:
-        """Let the ECS agent join the pool's cluster, which Batch names `AWSBatch-<pool>-<uuid>`, and no other.
+        """Allow the ECS agent to join only the pool's cluster, which Batch names `AWSBatch-<pool>-<uuid>`.
 
-        The pool's name is read from its ARN: CloudFormation makes it of no more than the logical id's first 24 letters.
+        The name comes from the pool's ARN, because CloudFormation uses only the logical id's first 24 characters.
         """
         stack = Stack.of(self)
         pool_name = Fn.select(1, Fn.split("/", pool.attr_compute_environment_arn))
-        written = json.dumps(stack.resolve(pool_name), separators=(",", ":"))
-        for actions, resource, rest in ((IN_CLUSTER, "cluster", "-*"), (OF_INSTANCE, "container-instance", "-*/*")):
-            arn = stack.format_arn(service="ecs", resource=resource, resource_name=f"AWSBatch-{pool_name}{rest}")
+        name_json = json.dumps(stack.resolve(pool_name), separators=(",", ":"))
+        for actions, resource, suffix in (
+            (CLUSTER_ACTIONS, "cluster", "-*"),
+            (INSTANCE_ACTIONS, "container-instance", "-*/*"),
+        ):
+            arn = stack.format_arn(service="ecs", resource=resource, resource_name=f"AWSBatch-{pool_name}{suffix}")
             grant(self.role, actions, arn)
-            self._network.doors.let_register(actions, [arn])
+            self._network.vpc_endpoints.allow_registration(actions, [arn])
             accept_resource(
                 self.role,
-                f"arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:{resource}/AWSBatch-{written}{rest}",
-                "Batch makes the cluster, and registers its instances, under a name that begins with the pool's own.",
+                f"arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:{resource}/AWSBatch-{name_json}{suffix}",
+                "Batch names the cluster and its container instances; the names begin with the pool's name.",
             )

@@ -1,4 +1,4 @@
-"""The network of the workers: private subnets, and either doors to the services they call or a way out by NAT."""
+"""The workers' network: private subnets, with VPC endpoints for the services they call, or with a NAT gateway."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from stacks.constructs.findings import accept
 from stacks.constructs.grants import grant, service_principal
 from stacks.constructs.log_group import log_group
 from stacks.scoring.subnets import CIDR, private_subnets, zones_of
-from stacks.scoring.vpc_endpoints import Doors
+from stacks.scoring.vpc_endpoints import VpcEndpoints
 from stacks.settings.sections import NetworkSettings
 
 HTTPS = ec2.Port.tcp(443)
 
 GATEWAY_REASON = (
-    'The settings say network.mode = "nat": the NAT gateways alone are in the public subnets, which give no public '
-    "addresses, and what comes in through them answers what a worker asked."
+    'With network.mode = "nat", the public subnets hold only NAT gateways and assign no public addresses; only replies '
+    "to the workers' own requests come in."
 )
 
 
@@ -47,16 +47,16 @@ class Network(Construct):
             accept(
                 self.vpc,
                 "AwsSolutions-VPC7",
-                "The settings say network.flow_logs = false: this account records flows elsewhere, or need not.",
+                "The setting network.flow_logs = false: this account records flows elsewhere, or does not need them.",
             )
         self.worker_security_group = self._worker_security_group()
-        services = [] if has_nat else Doors.needed_by(compute)
-        self.doors = Doors(
-            self, vpc=self.vpc, subnets=self.private_subnets, services=services, visitors=self.worker_security_group
+        services = [] if has_nat else VpcEndpoints.services_for(compute)
+        self.vpc_endpoints = VpcEndpoints(
+            self, vpc=self.vpc, subnets=self.private_subnets, services=services, workers=self.worker_security_group
         )
 
     def _record_flows(self, log_days: int, logs_key: kms.IKey) -> None:
-        """CDK's own flow log would give its role `iam:PassRole`, which nobody needs."""
+        """Record flows with an L1 construct: the CDK's FlowLog gives its role an unnecessary `iam:PassRole`."""
         service = service_principal("vpc-flow-logs.amazonaws.com")
         group = log_group(self, "FlowLogs", days=log_days, key=logs_key)
         role = iam.Role(self, "FlowLogRole", assumed_by=service)
@@ -70,10 +70,10 @@ class Network(Construct):
             log_group_name=group.log_group_name,
             deliver_logs_permission_arn=role.role_arn,
         )
-        flow_log.node.add_dependency(role.node.find_child("DefaultPolicy"))  # or the first records are refused
+        flow_log.node.add_dependency(role.node.find_child("DefaultPolicy"))  # or the first records are rejected
 
     def _worker_security_group(self) -> ec2.SecurityGroup:
-        """Anywhere by HTTPS: S3 and DynamoDB have public addresses, which no template knows."""
+        """HTTPS to any address: S3 and DynamoDB have public addresses, which are unknown at synth."""
         group = ec2.SecurityGroup(
             self, "Workers", vpc=self.vpc, description="Workers: HTTPS out, nothing in", allow_all_outbound=False
         )

@@ -1,6 +1,6 @@
-"""What operators may do to scoring: try a file again, redrive dead letters, end jobs, read logs.
+"""Operators' permissions on the scoring stack: retry inputs, redrive dead letters, terminate jobs, read logs.
 
-The role is in storage and stays; this policy names the resources of this deployment of scoring, and goes with them.
+The role belongs to the storage stack, which remains; this policy names scoring's resources and is deleted with them.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ REDRIVE = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibili
 READ_LOGS = [
     *("logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:GetQueryResults", "logs:StartQuery")
 ]
-WITHOUT_RESOURCE = ["batch:DescribeJobs", "cloudwatch:GetMetricData"]
-ANY_REASON = "They know no resource: the one reads what jobs became, the other numbers of metrics."
-ALARMS_REASON = "CloudWatch describes alarms only to who may describe all of the account; it says their states."
-JOBS_REASON = "Jobs have no names before they are submitted; a condition holds it to those with this deployment's tag."
+UNSCOPED_ACTIONS = ["batch:DescribeJobs", "cloudwatch:GetMetricData"]
+ANY_REASON = "These actions do not support resource ARNs: one reads the status of jobs, the other metrics."
+ALARMS_REASON = "CloudWatch allows describing alarms only for the whole account; it reveals their states."
+JOBS_REASON = "Job ids are generated at submission; a condition limits this to jobs with this deployment's tag."
 
 
-class Operating(Construct):
+class Operators(Construct):
     def __init__(
         self,
         scope: Construct,
@@ -40,37 +40,37 @@ class Operating(Construct):
         functions: Sequence[lambda_.IFunction],
         dead_letters: sqs.IQueue,
     ) -> None:
-        """`functions` are those that `retry` and `redrive` hand events to.
+        """`functions` are those that the commands `retry` and `redrive` invoke.
 
-        To be made last: it covers every log group and dashboard that the stack has by then.
+        Create this construct last: it covers the log groups and dashboards that the stack has at that moment.
         """
         super().__init__(scope, construct_id)
         stack = Stack.of(self)
         self._policy = iam.Policy(self, "Policy", roles=[operators])
-        every = stack.node.find_all()
-        groups = [each.log_group_arn for each in every if isinstance(each, logs.LogGroup)]
-        dashboards = [_arn(each) for each in every if isinstance(each, cloudwatch.Dashboard)]
-        grant(self._policy, ["lambda:InvokeFunction"], *(each.function_arn for each in functions))
+        constructs = stack.node.find_all()
+        groups = [group.log_group_arn for group in constructs if isinstance(group, logs.LogGroup)]
+        dashboards = [_arn(dashboard) for dashboard in constructs if isinstance(dashboard, cloudwatch.Dashboard)]
+        grant(self._policy, ["lambda:InvokeFunction"], *(function.function_arn for function in functions))
         grant(self._policy, READ_LOGS, *groups)
         grant(self._policy, REDRIVE, dead_letters.queue_arn)
         if dead_letters.encryption_master_key:
             grant(self._policy, ["kms:Decrypt"], dead_letters.encryption_master_key.key_arn)
         grant_describe(self._policy, stack.stack_name)
         grant(self._policy, ["cloudwatch:GetDashboard"], *dashboards)
-        grant(self._policy, WITHOUT_RESOURCE, "*")
+        grant(self._policy, UNSCOPED_ACTIONS, "*")
         accept(self._policy, "AwsSolutions-IAM5[Resource::*]", ANY_REASON)
-        self._let_see_alarms()
-        self._let_end_jobs(env)
+        self._allow_describe_alarms()
+        self._allow_terminate_jobs(env)
 
-    def _let_see_alarms(self) -> None:
+    def _allow_describe_alarms(self) -> None:
         alarms = Stack.of(self).format_arn(
             service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
         )
         grant(self._policy, ["cloudwatch:DescribeAlarms"], alarms)
-        written = "arn:<AWS::Partition>:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm:*"
-        accept(self._policy, f"AwsSolutions-IAM5[Resource::{written}]", ALARMS_REASON)
+        resource = "arn:<AWS::Partition>:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm:*"
+        accept(self._policy, f"AwsSolutions-IAM5[Resource::{resource}]", ALARMS_REASON)
 
-    def _let_end_jobs(self, env: str) -> None:
+    def _allow_terminate_jobs(self, env: str) -> None:
         jobs = Stack.of(self).format_arn(service="batch", resource="job", resource_name="*")
         self._policy.add_statements(
             iam.PolicyStatement(
@@ -79,12 +79,12 @@ class Operating(Construct):
                 conditions={"StringEquals": {f"aws:ResourceTag/{TAG}": env}},
             )
         )
-        written = "arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*"
-        accept(self._policy, f"AwsSolutions-IAM5[Resource::{written}]", JOBS_REASON)
+        resource = "arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*"
+        accept(self._policy, f"AwsSolutions-IAM5[Resource::{resource}]", JOBS_REASON)
 
 
 def _arn(dashboard: cloudwatch.Dashboard) -> str:
-    """CDK's own is made of the name that a template gives, and ours gives none."""
+    """The CDK derives a dashboard's ARN from its physical name, which ours do not have."""
     return Stack.of(dashboard).format_arn(
         service="cloudwatch", region="", resource="dashboard", resource_name=dashboard.dashboard_name
     )

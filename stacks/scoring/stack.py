@@ -1,4 +1,4 @@
-"""Scoring: from a dropped file to its scores. Composition and grants only; can be deleted and made again at will."""
+"""Scoring: from an uploaded input to its scores. It holds no data: you can delete and deploy it again at any time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stacks.scoring.functions.submit import Submit
 from stacks.scoring.functions.track import Track
 from stacks.scoring.monitoring.monitoring import Monitoring
 from stacks.scoring.network import Network
-from stacks.scoring.operators import Operating
+from stacks.scoring.operators import Operators
 from stacks.scoring.worker import Worker
 from stacks.settings import Settings
 from stacks.storage.stack import Storage
@@ -62,8 +62,8 @@ class Scoring(Stack):
         self._make_functions(environments)
         self._grant_functions()
         self._grant_worker()
-        self._watch()
-        self._tell()
+        self._add_monitoring()
+        self._add_outputs()
 
     def _make_workers(self, environments: Environments, images: ImageMaker) -> None:
         settings, operations = self._settings, self._operations
@@ -81,27 +81,27 @@ class Scoring(Stack):
             image=images.make(self, "WorkerImage", worker_source(settings.worker.architecture)),
             network=self._network,
             settings=settings.worker,
-            environment=environments.of_worker(),
+            environment=environments.for_worker(),
             log_days=operations.log_days,
             logs_key=operations.logs_key,
         )
 
     def _make_functions(self, environments: Environments) -> None:
-        storage, operations, submission = self._storage, self._operations, environments.of_submission(self._worker)
+        storage, operations, submission = self._storage, self._operations, environments.for_submission(self._worker)
         self._submit = Submit(self, "Intake", bucket=storage.bucket, environment=submission, operations=operations)
         self._reconcile = Reconcile(
             self, "Reconciliation", settings=self._settings.reconcile, environment=submission, operations=operations
         )
         queue = self._worker.queue.job_queue_arn
         self._track = Track(
-            self, "Tracking", job_queue_arn=queue, environment=environments.where, operations=operations
+            self, "Tracking", job_queue_arn=queue, environment=environments.storage_names, operations=operations
         )
         self._announce = Announce(
             self,
             "Announcing",
             table=storage.jobs,
             table_key=storage.key,
-            environment=environments.named,
+            environment=environments.deployment_names,
             operations=operations,
         )
 
@@ -109,31 +109,31 @@ class Scoring(Stack):
         storage = self._storage
         for role in (self._submit.role, self._reconcile.role):
             storage.grant_claim(role)
-            # Only a submitter can ask Batch for an array, and the input's first bytes decide whether it can be cut.
+            # Array jobs are sized at submission, and the first bytes of an input decide whether it can be sharded.
             storage.grant_read_input(role)
-            storage.grant_read_sidecars(role)
+            storage.grant_read_job_options(role)
             self._names.grant_read(role)
             self._worker.grant_submit(role)
-        storage.grant_look_for_lost(self._reconcile.role)
+        storage.grant_find_lost_jobs(self._reconcile.role)
         for role in (self._track.role, self._reconcile.role):
-            storage.grant_finish(role)
-        storage.grant_move(self._track.role)
+            storage.grant_finish_jobs(role)
+        storage.grant_update_jobs(self._track.role)
 
     def _grant_worker(self) -> None:
         storage, role = self._storage, self._worker.role
-        storage.grant_move(role)
+        storage.grant_update_jobs(role)
         storage.grant_read_input(role)
         storage.grant_write_parts(role)
         storage.grant_write_output(role)
         self._names.grant_read(role)
         invoked = [arn for endpoint in self._endpoints for arn in endpoint.invoked_arns]
-        doors = self._network.doors
-        doors.let_score(bucket=storage.bucket, jobs=storage.jobs, models=invoked, names=self._names.arns)
+        vpc_endpoints = self._network.vpc_endpoints
+        vpc_endpoints.allow_scoring(bucket=storage.bucket, jobs=storage.jobs, models=invoked, names=self._names.arns)
         for endpoint in self._endpoints:
             endpoint.grant_invoke(role)
-            self.add_stack_dependency(Stack.of(endpoint))  # it is known by its name, which makes no dependency
+            self.add_stack_dependency(Stack.of(endpoint))  # the endpoint is used by name, which adds no dependency
 
-    def _watch(self) -> None:
+    def _add_monitoring(self) -> None:
         self._monitoring = Monitoring(
             self,
             "Monitoring",
@@ -152,8 +152,8 @@ class Scoring(Stack):
             worker_log_group=self._worker.log_group,
             dead_letters=self._dead_letters,
         )
-        # Last: it covers all that the stack has by now.
-        Operating(
+        # Last: it covers the log groups and dashboards that the stack has at this moment.
+        Operators(
             self,
             "Operating",
             operators=self._storage.access.operators,
@@ -170,9 +170,9 @@ class Scoring(Stack):
             dead_letters=self._dead_letters,
         )
 
-    def _tell(self) -> None:
-        """What the command line finds by the stack's name."""
-        told = {
+    def _add_outputs(self) -> None:
+        """The command line finds these outputs by the stack's name."""
+        outputs = {
             "JobQueueArn": self._worker.queue.job_queue_arn,
             "JobDefinitionArn": self._worker.job_definition.job_definition_arn,
             "SubmitFunctionName": self._submit.function_name,
@@ -182,5 +182,5 @@ class Scoring(Stack):
             "DashboardName": self._monitoring.dashboard.dashboard_name,
             "DeadLetterQueueUrl": self._dead_letters.queue_url,
         }
-        for name, value in told.items():
+        for name, value in outputs.items():
             CfnOutput(self, name, value=value)

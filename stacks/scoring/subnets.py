@@ -1,4 +1,4 @@
-"""The subnets of the workers: a private one in each zone, and beside a NAT gateway a public one for it alone."""
+"""The workers' subnets: one private subnet per zone, and a public subnet for the NAT gateway, if there is one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CIDR = "10.0.0.0/16"
 
 @dataclass(frozen=True)
 class Zone:
-    """An availability zone by its name or by its id, and its place among the addresses.
+    """An availability zone by its name or by its id, and its index in the address range.
 
-    CloudFormation makes a new subnet before it deletes the old one, and two cannot have the same addresses. So the
-    place is the zone's own, by its letter or its number: no zone that is added or taken out moves another one's subnet.
+    CloudFormation creates a new subnet before it deletes the old one, and their addresses must not overlap. So `place`
+    derives from the zone's letter or number: adding or removing a zone does not move another zone's subnet.
     """
 
     place: int
@@ -36,7 +36,7 @@ class Zone:
 
 
 def zones_of(settings: NetworkSettings) -> list[Zone]:
-    """Without names: the first of the region, by index, because names would need a look-up in the account at synth."""
+    """Return the zones in use. If none are set, take the region's first, by index: names need a lookup at synth."""
     if not settings.zones:
         return [Zone(index, name=Fn.select(index, Fn.get_azs())) for index in range(settings.max_azs)]
     if settings.are_zone_ids:
@@ -45,7 +45,7 @@ def zones_of(settings: NetworkSettings) -> list[Zone]:
 
 
 def private_subnets(vpc: ec2.Vpc, zones: Sequence[Zone], *, has_nat: bool) -> list[ec2.ISubnet]:
-    """One in each zone, without a way out unless `has_nat`: then by one NAT gateway in the first zone."""
+    """Return one subnet per zone; with `has_nat`, they reach the internet through one NAT gateway in the first zone."""
     private = [_private(vpc, zone) for zone in zones]
     if has_nat:
         gateway = _nat_gateway(vpc, zones[0])
@@ -84,7 +84,7 @@ def _nat_gateway(vpc: ec2.Vpc, zone: Zone) -> ec2.CfnNatGateway:
 
 
 def _place(subnet: ec2.Subnet, zone: Zone) -> None:
-    """The CDK's subnets know zones by name only; CloudFormation takes either."""
+    """The CDK's subnets accept zone names only; CloudFormation accepts ids too."""
     if zone.id:
         resource = cast(ec2.CfnSubnet, subnet.node.default_child)
         resource.availability_zone, resource.availability_zone_id = None, zone.id

@@ -1,4 +1,4 @@
-"""The worker: the definition of a scoring job, and the roles under which it runs and is started."""
+"""The worker: the Batch job definition of a scoring job, its job role and its execution role."""
 
 from __future__ import annotations
 
@@ -26,11 +26,9 @@ from stacks.settings.workers import WorkerSettings
 
 TASKS = "ecs-tasks.amazonaws.com"
 PERMANENT_EXIT_CODE = "10"
-CRASH_EXIT_CODE = "1"  # Python's own, for an error that nothing caught
+CRASH_EXIT_CODE = "1"  # Python's exit code for an uncaught exception
 OUT_OF_MEMORY = "OutOfMemory*"
-TAGGING_REASON = (
-    "A job is tagged as it is submitted, before it has a name; by the tag operators may end it and no other."
-)
+TAGGING_REASON = "A job is tagged at submission, before it has an id; operators may terminate only jobs with this tag."
 SCRATCH = Size.mebibytes(64)
 ARCHITECTURES = {"x86_64": ecs.CpuArchitecture.X86_64, "arm64": ecs.CpuArchitecture.ARM64}
 
@@ -54,14 +52,14 @@ class Worker(Construct):
         self.queue = Compute(self, "Compute", network=network, settings=settings).queue
         self.log_group = log_group(self, "Logs", days=log_days, key=logs_key)
         container = self._container(image, settings, environment)
-        network.doors.let_start(repository=image.repository, log_group=self.log_group)
-        # By hand, for the image may come from a repository that knows no more than its own ARN.
+        network.vpc_endpoints.allow_start(repository=image.repository, log_group=self.log_group)
+        # Not `grant_pull`: the image may come from an imported repository, of which only the ARN is available.
         grant(self._execution_role, PULL, image.repository.repository_arn)
         grant(self._execution_role, ["ecr:GetAuthorizationToken"], "*")
         accept_resource(
             self._execution_role,
             "*",
-            "ecr:GetAuthorizationToken knows no resource; pulling itself is held to the one repository.",
+            "ecr:GetAuthorizationToken does not support resource ARNs; pulling is limited to one repository.",
         )
         self.job_definition = batch.EcsJobDefinition(
             self,
@@ -70,12 +68,12 @@ class Worker(Construct):
             parameters={"job_id": "none", "run": "1"},
             timeout=Duration.minutes(settings.timeout_minutes),
             retry_attempts=settings.attempts,
-            retry_strategies=_endings(),
+            retry_strategies=_retry_strategies(),
             propagate_tags=True,
         )
 
     def grant_submit(self, role: iam.Role) -> None:
-        """Let `role` submit scoring jobs, under any revision of the definition, to this queue and no other."""
+        """Allow `role` to submit scoring jobs with any revision of the definition, to this queue only."""
         stack = Stack.of(self)
         name_and_revision = Fn.select(1, Fn.split("/", self.job_definition.job_definition_arn))
         name = Fn.select(0, Fn.split(":", name_and_revision))
@@ -84,11 +82,11 @@ class Worker(Construct):
         jobs = stack.format_arn(service="batch", resource="job", resource_name="*")
         grant(role, ["batch:TagResource"], jobs)
         accept_resource(role, "arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*", TAGGING_REASON)
-        written = json.dumps(stack.resolve(name), separators=(",", ":"))
+        name_json = json.dumps(stack.resolve(name), separators=(",", ":"))
         accept_resource(
             role,
-            f"arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job-definition/{written}:*",
-            "Every revision of one job definition: a deployment makes a new one while submissions are under way.",
+            f"arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job-definition/{name_json}:*",
+            "All revisions of one job definition: a deployment creates a new one while jobs are being submitted.",
         )
 
     def _container(
@@ -114,11 +112,11 @@ class Worker(Construct):
         )
 
     def _on_instances(self, settings: WorkerSettings, common: dict[str, Any]) -> batch.EcsEc2ContainerDefinition:
-        """What Fargate takes no word of: a scratch in memory, an init process. Neither lets capabilities be dropped."""
+        """Add what Fargate does not support: a tmpfs and an init process. Batch cannot drop capabilities on either."""
         linux = batch.LinuxParameters(self, "Linux", init_process_enabled=True)
         options = [batch.TmpfsMountOption.NODEV, batch.TmpfsMountOption.NOEXEC, batch.TmpfsMountOption.NOSUID]
         linux.add_tmpfs(batch.Tmpfs(container_path="/tmp", size=SCRATCH, mount_options=options))  # noqa: S108
-        # Fargate tells a task its region, the ECS agent of an instance does not.
+        # Fargate sets a task's region, the ECS agent of an instance does not.
         environment = {**common.pop("environment"), "AWS_DEFAULT_REGION": Aws.REGION}
         return batch.EcsEc2ContainerDefinition(
             self,
@@ -131,16 +129,16 @@ class Worker(Construct):
         )
 
 
-def _endings() -> list[batch.RetryStrategy]:
-    """What no further attempt can cure. Batch retries what matches no line, and takes five lines at most.
+def _retry_strategies() -> list[batch.RetryStrategy]:
+    """Return the outcomes that a further attempt cannot fix. Batch accepts at most five strategies.
 
-    What is not listed is retried up to the attempts: exit code 75, a reclaimed or lost host, a kill for another reason
-    than memory, an image that could not be pulled. A job that ran into its timeout is never retried by Batch.
+    Batch retries all other outcomes, up to the number of attempts: exit code 75, a reclaimed or lost host, a kill for a
+    reason other than memory, an image that could not be pulled. Batch never retries a job that reached its timeout.
     """
     endings = [
         batch.Reason.custom(on_exit_code=CRASH_EXIT_CODE),
         batch.Reason.custom(on_exit_code=PERMANENT_EXIT_CODE),
-        batch.Reason.custom(on_reason=OUT_OF_MEMORY),  # the container's reason
-        batch.Reason.custom(on_status_reason=OUT_OF_MEMORY),  # the task's, where its memory as a whole was used up
+        batch.Reason.custom(on_reason=OUT_OF_MEMORY),  # the container ran out of memory
+        batch.Reason.custom(on_status_reason=OUT_OF_MEMORY),  # the task as a whole ran out of memory
     ]
     return [batch.RetryStrategy.of(batch.Action.EXIT, reason) for reason in endings]

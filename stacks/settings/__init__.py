@@ -1,4 +1,4 @@
-"""`dropscore.toml`: what it may say, read once, checked as a whole, and handed out as small frozen objects."""
+"""The settings in `dropscore.toml`: read once, validated as a whole, and returned as small frozen objects."""
 
 from stacks.settings.load import SECTIONS, Settings
 from stacks.settings.models import ServedModel

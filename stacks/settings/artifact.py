@@ -1,4 +1,4 @@
-"""What a model artifact (`model.tar.gz`) says of itself: the digest that names its version, and its features."""
+"""Reads a model artifact (`model.tar.gz`): the digest that names its version, and its features."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MANIFEST = "manifest.json"
 MANIFEST_LIMIT_BYTES = 32 << 20
 IMPORT = "`dropscore model import YOUR_MODEL -o {}`"
 GENERATED = ("", "f", "Column_", "column_", "Unnamed: ")
-"""What pandas, XGBoost and LightGBM put before a column's number where it has no name."""
+"""Prefixes of the column names that pandas, XGBoost and LightGBM generate."""
 FIX = "`dropscore model import YOUR_MODEL -o model.tar.gz` makes one that can be served"
 
 
@@ -26,31 +26,31 @@ FIX = "`dropscore model import YOUR_MODEL -o model.tar.gz` makes one that can be
 class Artifact:
     path: Path
     version: str
-    """The first 12 hex digits of a SHA-256: of the model file, or of the archive where only its container knows it."""
+    """The first 12 hex digits of a SHA-256: of the model file, or of the archive if only its container can read it."""
     digest: str
-    """The SHA-256 of the archive, all of its 64 hex digits."""
+    """The SHA-256 of the archive, 64 hex digits."""
     features: int | None
-    """How many columns the model needs; None where only the model itself knows."""
+    """The number of columns that the model needs; None if the manifest does not contain it."""
     model_sha256: str | None
-    """The SHA-256 of the model file as the container finds it unpacked; None where there is more than one file."""
+    """The SHA-256 of the unpacked model file; None if the archive holds more than one file."""
     feature_names: tuple[str, ...] = ()
-    """In the model's order; none where they are unknown, or only number the columns."""
+    """In the model's order; empty if they are unknown or only number the columns."""
 
 
 def read_artifact(path: Path, key: str) -> Artifact:
-    """Look into our container's artifact at `path`; `key` is the setting that names it. Raises SettingsError."""
+    """Read our container's artifact at `path`; `key` is the setting that names it. Raises SettingsError."""
     _check_exists(path, key, "`make setup`" if path.as_posix().endswith(DEMO) else IMPORT.format(path))
     try:
         with tarfile.open(path) as archive:
             return _read(path, archive)
     except tarfile.ReadError:
-        raise SettingsError(f"{key}: {path} is no .tar.gz archive; {FIX}") from None
+        raise SettingsError(f"{key}: {path} is not a .tar.gz archive; {FIX}") from None
     except (tarfile.TarError, ValueError, OSError, EOFError, zlib.error) as error:
         raise SettingsError(f"{key}: {path} cannot be served: {error}; {FIX}") from None
 
 
 def read_archive(path: Path, key: str) -> Artifact:
-    """The artifact of somebody else's container: what is in it is between the two. Raises SettingsError."""
+    """Read the artifact of your own container, whose content is not checked. Raises SettingsError."""
     _check_exists(path, key, "`tar -czf`")
     try:
         with tarfile.open(path, "r:gz") as archive:
@@ -58,7 +58,7 @@ def read_archive(path: Path, key: str) -> Artifact:
             return Artifact(path, digest[:12], digest, None, _only_file(archive))
     except (tarfile.TarError, OSError, EOFError, zlib.error):
         fix = "SageMaker unpacks a .tar.gz for the container; `tar -czf` makes one"
-        raise SettingsError(f"{key}: {path} is no .tar.gz archive; {fix}") from None
+        raise SettingsError(f"{key}: {path} is not a .tar.gz archive; {fix}") from None
 
 
 def _digest(path: Path) -> str:
@@ -71,7 +71,7 @@ def _sha256(content: IO[bytes]) -> str:
 
 
 def _only_file(archive: tarfile.TarFile) -> str | None:
-    """The SHA-256 of the one file in the archive; of several, which one is the model only its container knows."""
+    """The SHA-256 of the archive's only file; None if there are several, as only the container knows the model."""
     files = [member for member in archive.getmembers() if member.isfile()]
     return _sha256(_open(archive, files[0])) if len(files) == 1 else None
 
@@ -94,33 +94,33 @@ def _read(path: Path, archive: tarfile.TarFile) -> Artifact:
 
 
 def _manifest(content: bytes) -> dict[str, Any]:
-    """Strictly read: what the model is, the server finds out; that it is the one described, the digest says."""
+    """Parse the manifest, which must name the model file and its digest. Raises ValueError."""
     try:
         manifest = json.loads(content)
     except RecursionError:
         raise ValueError("its manifest is nested too deeply") from None
     if not isinstance(manifest, dict):
-        raise ValueError("its manifest is no JSON object")  # noqa: TRY004 - all that is wrong with it is a ValueError
+        raise ValueError("its manifest is not a JSON object")  # noqa: TRY004 - callers catch ValueError
     for key in ("model", "sha256"):
         if key not in manifest:
             raise ValueError(f"its manifest lacks {key!r}")
         if not isinstance(manifest[key], str):
-            raise ValueError(f"its manifest's {key} is no text")  # noqa: TRY004
+            raise ValueError(f"its manifest's {key} is not a string")  # noqa: TRY004
     features = manifest.get("features")
     if features is not None and (type(features) is not int or features < 1):
-        raise ValueError("its manifest's features are no number of columns")
+        raise ValueError("its manifest's features is not a positive number of columns")
     return manifest
 
 
 def _feature_names(manifest: Mapping[str, Any]) -> tuple[str, ...]:
-    """A manifest of before there were any has none: they are unknown. Raises ValueError where they are no names."""
+    """Return the names; empty if the manifest, such as one of an old version, has none. Raises ValueError."""
     names = manifest.get("feature_names")
     if names is None:
         return ()
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
-        raise ValueError("its manifest's feature_names are no list of names")
+        raise ValueError("its manifest's feature_names is not a list of names")
     if len({name.strip() for name in names}) < len(names):
-        raise ValueError("its manifest's feature_names hold a name twice; take them out, or name the features apart")
+        raise ValueError("its manifest's feature_names contains a name twice; remove them, or make the names unique")
     if len(names) != manifest.get("features"):
         raise ValueError(f"its manifest has {len(names)} feature_names and {manifest.get('features')} features")
     return () if _only_number(names) else tuple(names)

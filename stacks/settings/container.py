@@ -1,4 +1,4 @@
-"""The container that serves a model: ours, a folder with a Dockerfile, or an image that lies in Amazon ECR already."""
+"""The container that serves a model: ours, a folder with a Dockerfile, or an image in Amazon ECR."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _URI = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A build context with a Dockerfile; its .dockerignore lists what the image is made of."""
+    """A build context with a Dockerfile; its .dockerignore is an allow-list of the files in the image."""
 
     path: Path
 
@@ -37,7 +37,7 @@ OURS = Folder(ROOT / "containers" / "model")
 
 
 def read_uri(uri: str) -> EcrImage:
-    """Raises ValueError with the fix."""
+    """Parse the URI of an image in ECR. Raises ValueError with the fix."""
     found = _URI.fullmatch(uri)
     if found is None:
         raise ValueError(
@@ -47,21 +47,21 @@ def read_uri(uri: str) -> EcrImage:
     version = (found["digest"] or "")[:12] or found["tag"]
     if version in (None, "latest"):
         raise ValueError(
-            "which image that is changes with every push, and the model's version with it; name a tag of its own or "
-            "its digest, …@sha256:<64 hex digits>"
+            "this tag names another image after every push, and the model's version changes with it; use a unique tag "
+            "or the digest, …@sha256:<64 hex digits>"
         )
     return EcrImage(uri, found["account"], found["region"], found["repository"], version)
 
 
 def read_folder(path: Path, key: str) -> Folder:
-    """The folder at `path`; `key` is the setting that names it, for the message. Raises SettingsError."""
+    """Return the folder at `path`; `key` is the setting that names it, for the message. Raises SettingsError."""
     if not (path / "Dockerfile").is_file():
-        fix = "name a folder that holds one; examples/linear is a small one to start from"
-        raise SettingsError(f"{key}: {path} holds no Dockerfile; {fix}")
+        fix = "use a folder that contains one; examples/linear is a small example"
+        raise SettingsError(f"{key}: {path} does not contain a Dockerfile; {fix}")
     if not _is_allow_list(path / ".dockerignore"):
         raise SettingsError(
-            f"{key}: {path}/.dockerignore must be an allow-list, or every stray file would make another image; "
-            "let it begin with `*`, followed by `!` and a name for each file and folder that the Dockerfile copies"
+            f"{key}: {path}/.dockerignore must be an allow-list, or unrelated files would change the image; "
+            "begin it with `*`, followed by `!` and the name of each file and folder that the Dockerfile copies"
         )
     return Folder(path.resolve())
 

@@ -1,6 +1,6 @@
-"""What AWS takes for a setting that it enumerates, by the service models of the pinned botocore.
+"""Checks settings whose values AWS enumerates against the service models of the pinned botocore.
 
-Only botocore's data files are read; no client is made and nothing is called (.importlinter allows botocore here alone).
+It reads only botocore's data files and calls no service (.importlinter allows botocore only here).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def hosting_types() -> tuple[str, ...]:
 @cache
 def instance_families() -> tuple[str, ...]:
     """EC2's instance families."""
-    return tuple(dict.fromkeys(each.partition(".")[0] for each in _enumerated("ec2", "InstanceType")))
+    return tuple(dict.fromkeys(name.partition(".")[0] for name in _enumerated("ec2", "InstanceType")))
 
 
 @cache
@@ -39,14 +39,14 @@ def regions() -> tuple[str, ...]:
 
 
 def unlisted(written: SettingsFile) -> Iterator[str]:
-    """One line for each value that AWS does not list, with the nearest ones; none for those in `deploy.unlisted`."""
-    for key, kind, value, known in _used(written):
-        if value not in known and value not in written.deploy.unlisted:
-            yield f"{key}: {value!r}: {_wrong(kind, value, known)}"
+    """Yield a line with suggestions for each value that AWS does not list, except those in `deploy.unlisted`."""
+    for key, description, value, listed in _used(written):
+        if value not in listed and value not in written.deploy.unlisted:
+            yield f"{key}: {value!r}: {_problem(description, value, listed)}"
 
 
 def _used(written: SettingsFile) -> Iterator[tuple[str, str, str, tuple[str, ...]]]:
-    """Key, what it is, its value and the values that AWS lists."""
+    """Yield the key, a description of the setting, its value and the values that AWS lists."""
     for name, model in sorted(written.models.items()):
         if model.serverless_memory_mib is None:
             yield f"models.{name}.instance_type", "SageMaker hosting instance", model.instance_type, hosting_types()
@@ -58,11 +58,11 @@ def _used(written: SettingsFile) -> Iterator[tuple[str, str, str, tuple[str, ...
         yield "network.zones", "AWS region", region, regions()
 
 
-def _wrong(kind: str, value: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(value, known, n=NEARBY, cutoff=0.75)
+def _problem(description: str, value: str, listed: Iterable[str]) -> str:
+    near = difflib.get_close_matches(value, listed, n=NEARBY, cutoff=0.75)
     guess = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
     return (
-        f"botocore {botocore.__version__} lists no such {kind}{guess} If it is newer than that, "
+        f"botocore {botocore.__version__} does not list this {description}{guess} If it is newer than that, "
         f"add it to deploy.unlisted: unlisted = [{value!r}]"
     )
 

@@ -14,7 +14,7 @@ from stacks.settings.artifact import read_archive, read_artifact
 from stacks.settings.container import OURS, Container, read_folder, read_uri
 from stacks.settings.enumerations import unlisted
 from stacks.settings.models import ModelName, ModelSettings, ServedModel
-from stacks.settings.problems import SettingsError, complaint, unknown_name
+from stacks.settings.problems import SettingsError, describe_problem, unknown_name
 from stacks.settings.routes import RouteName, RouteSettings
 from stacks.settings.sections import (
     Deploy,
@@ -94,7 +94,7 @@ def _parse(path: Path) -> SettingsFile:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path.name}: not valid TOML: {error}; see docs/settings.md for an example") from None
     except ValidationError as error:
-        lines = [complaint(path.name, problem, SECTIONS) for problem in error.errors(include_url=False)]
+        lines = [describe_problem(path.name, problem, SECTIONS) for problem in error.errors(include_url=False)]
         raise SettingsError("\n".join(lines)) from None
 
 

@@ -1,4 +1,4 @@
-"""`[models.<name>]`: a model, what serves it, and on how much."""
+"""`[models.<name>]`: a model, its container, and the capacity that serves it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from stacks.settings.container import Container, read_uri
 from stacks.settings.instances import share_of
 from stacks.settings.sections import GRAVITON, Section
 
-BODY_LIMIT_BYTES = 5_000_000
-SERVERLESS_BODY_LIMIT_BYTES = 4_000_000
+REQUEST_LIMIT_BYTES = 5_000_000
+SERVERLESS_REQUEST_LIMIT_BYTES = 4_000_000
 SERVERLESS_MEMORY_MIB = range(1024, 6144 + 1, 1024)
 _WITH_INSTANCES_ONLY = ("instance_type", "instance_count", "min_instances", "max_instances", "capture_percent")
 
@@ -21,7 +21,7 @@ ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$", 
 
 
 class ModelSettings(Section):
-    # In this order: each rule below knows only the keys above its own.
+    # The order matters: a validator sees only the fields above its own.
     container: str | None = None
     image: str | None = None
     artifact: str | None = Field(default=None, validate_default=True)
@@ -36,41 +36,41 @@ class ModelSettings(Section):
     max_payload_bytes: int | None = Field(default=None, ge=1_000, le=25_000_000)
 
     @property
-    def fewest(self) -> int:
+    def minimum_count(self) -> int:
         return self.instance_count if self.min_instances is None else self.min_instances
 
     @property
-    def most(self) -> int:
+    def maximum_count(self) -> int:
         return self.instance_count if self.max_instances is None else self.max_instances
 
     @property
     def scales(self) -> bool:
-        return self.fewest < self.most
+        return self.minimum_count < self.maximum_count
 
     @property
-    def sleeps(self) -> bool:
-        """Whether the endpoint goes down to no instance at all, and is woken by a request."""
-        return self.fewest == 0
+    def scales_to_zero(self) -> bool:
+        """Whether the endpoint scales down to no instance; a request then starts one."""
+        return self.minimum_count == 0
 
     @field_validator("image")
     @classmethod
     def _is_the_only_container(cls, image: str | None, info: ValidationInfo) -> str | None:
         if image is not None and info.data.get("container") is not None:
-            raise ValueError("the model has a container already; keep one of container and image")
+            raise ValueError("the model already has a container; use either container or image")
         if image is not None:
             read_uri(image)
         return image
 
     @field_validator("artifact")
     @classmethod
-    def _something_is_served(cls, artifact: str | None, info: ValidationInfo) -> str | None:
+    def _has_a_model(cls, artifact: str | None, info: ValidationInfo) -> str | None:
         if artifact is None and {"container": None, "image": None}.items() <= info.data.items():
             raise ValueError("add the model.tar.gz of an XGBoost model, or a container or an image of your own")
         return artifact
 
     @field_validator("serverless_memory_mib")
     @classmethod
-    def _is_sold(cls, memory_mib: int | None) -> int | None:
+    def _is_available(cls, memory_mib: int | None) -> int | None:
         if memory_mib is not None and memory_mib not in SERVERLESS_MEMORY_MIB:
             raise ValueError("SageMaker sells serverless endpoints of 1024, 2048, 3072, 4096, 5120 and 6144 MiB")
         return memory_mib
@@ -78,58 +78,60 @@ class ModelSettings(Section):
     @field_validator(*_WITH_INSTANCES_ONLY)
     @classmethod
     def _needs_instances(cls, value: int | str | None, info: ValidationInfo) -> int | str | None:
-        is_said = value is not None if info.field_name == "min_instances" else value
-        if is_said and info.data.get("serverless_memory_mib") is not None:
-            raise ValueError("a serverless endpoint has no instances; take this out, or serverless_memory_mib")
+        is_set = value is not None if info.field_name == "min_instances" else value
+        if is_set and info.data.get("serverless_memory_mib") is not None:
+            raise ValueError("a serverless endpoint has no instances; remove this key or serverless_memory_mib")
         return value
 
     @field_validator("instance_type")
     @classmethod
     def _runs_the_image(cls, instance_type: str, info: ValidationInfo) -> str:
         if GRAVITON.fullmatch(instance_type.split(".")[1]) and info.data.get("image") is None:
-            raise ValueError("images are built for x86-64, and this is Graviton; use another, or bring an image of it")
+            raise ValueError(
+                "images are built for x86-64, and this is Graviton; use another type, or an image for arm64"
+            )
         return instance_type
 
     @field_validator("min_instances")
     @classmethod
-    def _is_not_more_than_at_first(cls, fewest: int | None, info: ValidationInfo) -> int | None:
-        if fewest is not None and fewest > info.data.get("instance_count", fewest):
+    def _is_at_most_instance_count(cls, minimum: int | None, info: ValidationInfo) -> int | None:
+        if minimum is not None and minimum > info.data.get("instance_count", minimum):
             raise ValueError(f"more than instance_count; use at most {info.data['instance_count']}")
-        return fewest
+        return minimum
 
     @field_validator("min_instances")
     @classmethod
-    def _is_known_where_it_sleeps(cls, fewest: int | None, info: ValidationInfo) -> int | None:
-        if fewest == 0 and "instance_type" in info.data:
+    def _has_known_capacity(cls, minimum: int | None, info: ValidationInfo) -> int | None:
+        if minimum == 0 and "instance_type" in info.data:
             share_of(info.data["instance_type"])
-        return fewest
+        return minimum
 
     @field_validator("capture_percent")
     @classmethod
-    def _has_one_model_to_capture(cls, percent: int, info: ValidationInfo) -> int:
+    def _can_be_captured(cls, percent: int, info: ValidationInfo) -> int:
         if percent and info.data.get("min_instances") == 0:
-            raise ValueError("SageMaker captures where instances hold one model; use min_instances = 1 or more")
+            raise ValueError("an endpoint that scales to zero cannot capture; use min_instances = 1 or more")
         return percent
 
     @field_validator("max_instances")
     @classmethod
-    def _is_not_less_than_at_first(cls, most: int | None, info: ValidationInfo) -> int | None:
-        if most is not None and most < info.data.get("instance_count", most):
+    def _is_at_least_instance_count(cls, maximum: int | None, info: ValidationInfo) -> int | None:
+        if maximum is not None and maximum < info.data.get("instance_count", maximum):
             raise ValueError(f"fewer than instance_count; use at least {info.data['instance_count']}")
-        return most
+        return maximum
 
     @field_validator("max_payload_bytes")
     @classmethod
-    def _is_taken_by_the_endpoint(cls, limit: int | None, info: ValidationInfo) -> int | None:
+    def _fits_the_endpoint(cls, limit: int | None, info: ValidationInfo) -> int | None:
         serverless = info.data.get("serverless_memory_mib") is not None
-        if limit is not None and serverless and limit > SERVERLESS_BODY_LIMIT_BYTES:
-            raise ValueError(f"serverless endpoints take 4 MB; use at most {SERVERLESS_BODY_LIMIT_BYTES}")
+        if limit is not None and serverless and limit > SERVERLESS_REQUEST_LIMIT_BYTES:
+            raise ValueError(f"serverless endpoints accept at most 4 MB; use at most {SERVERLESS_REQUEST_LIMIT_BYTES}")
         return limit
 
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model as it will be served: its settings, its container, and what its artifact says of itself."""
+    """A model as it will be served: its settings, its container and its artifact."""
 
     name: str
     container: Container
@@ -142,7 +144,7 @@ class ServedModel:
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """None where they are unknown."""
+        """Empty if they are unknown."""
         return self.artifact.feature_names if self.artifact else ()
 
     @property
@@ -151,5 +153,5 @@ class ServedModel:
 
     @property
     def max_payload_bytes(self) -> int:
-        default = SERVERLESS_BODY_LIMIT_BYTES if self.serving.serverless_memory_mib else BODY_LIMIT_BYTES
+        default = SERVERLESS_REQUEST_LIMIT_BYTES if self.serving.serverless_memory_mib else REQUEST_LIMIT_BYTES
         return self.serving.max_payload_bytes or default

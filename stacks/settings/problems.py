@@ -1,4 +1,4 @@
-"""Turns what the validator found into lines that say where, what is wrong and what to write instead."""
+"""Formats validation errors as lines that name the key, the problem and the fix."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
 
 
 class SettingsError(Exception):
-    """The settings are wrong. The message names the file, the key, what is wrong and the fix; a line a problem."""
+    """The settings are invalid. The message has one line per problem: the file, the key, the problem and the fix."""
 
 
-def complaint(file: str, problem: ErrorDetails, sections: Mapping[str, type[BaseModel]]) -> str:
-    """One line for one problem that pydantic reports; `sections` by the first word of a table's name."""
+def describe_problem(file: str, problem: ErrorDetails, sections: Mapping[str, type[BaseModel]]) -> str:
+    """Return one line for a problem from pydantic; `sections` are the models by the first part of a table's name."""
     *table, key = [str(part) for part in problem["loc"] if part != "[key]"]
     dotted = ".".join([*table, key])
     match problem["type"]:
         case "extra_forbidden":
-            wrong = unknown_name("key", key, sections[table[0] if table else ""].model_fields)
+            text = unknown_name("key", key, sections[table[0] if table else ""].model_fields)
         case "missing":
-            wrong = "is missing; add it, docs/settings.md explains it"
-        case "value_error" if problem["input"] is None:  # TOML has no null: the key is not there
-            wrong = f"is missing; {problem['ctx']['error']}; docs/settings.md explains it"
+            text = "is missing; add it, see docs/settings.md"
+        case "value_error" if problem["input"] is None:  # TOML has no null, so the key is missing
+            text = f"is missing; {problem['ctx']['error']}; see docs/settings.md"
         case "value_error":
-            wrong = f"{problem['input']!r}: {problem['ctx']['error']}"
+            text = f"{problem['input']!r}: {problem['ctx']['error']}"
         case _:
-            wrong = f"{problem['input']!r}: {problem['msg'].replace('Input should', 'should', 1)}; see docs/settings.md"
-    return f"{file}: {dotted}: {wrong}"
+            text = f"{problem['input']!r}: {problem['msg'].replace('Input should', 'should', 1)}; see docs/settings.md"
+    return f"{file}: {dotted}: {text}"
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """`unknown model 'frod'; did you mean 'fraud'?`, or the names to choose from where none is near."""
-    names = sorted(known)
+def unknown_name(term: str, name: str, available: Iterable[str]) -> str:
+    """`unknown model 'frod'; did you mean 'fraud'?`, or all available names if none is similar."""
+    names = sorted(available)
     near = difflib.get_close_matches(name, names, n=1)
-    fix = f"did you mean {near[0]!r}?" if near else f"use {', '.join(repr(each) for each in names)}"
-    return f"unknown {kind} {name!r}; {fix}"
+    fix = f"did you mean {near[0]!r}?" if near else f"use {', '.join(repr(choice) for choice in names)}"
+    return f"unknown {term} {name!r}; {fix}"

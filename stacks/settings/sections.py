@@ -1,4 +1,4 @@
-"""The small tables of `dropscore.toml` and what each key may be; docs/settings.md explains them."""
+"""The small tables of `dropscore.toml` and the valid values of their keys; docs/settings.md explains them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from schema.keys import FOLDER_MARKERS, INPUT, INPUT_PATTERNS, JOB_OPTIONS, UNFINISHED, is_hidden
 
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
-"""The retentions that Amazon CloudWatch Logs knows."""
+"""The retentions that Amazon CloudWatch Logs accepts, in days."""
 
 GRAVITON = re.compile(r"[a-z]+\d+g[a-z]*|a1")
-"""Families of instances with processors of the architecture arm64."""
+"""Instance families with arm64 processors."""
 
 NEVER_INPUTS = (*UNFINISHED, FOLDER_MARKERS[1], JOB_OPTIONS)
 _ZONE_NAME = re.compile(r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)[a-f]")
@@ -45,7 +45,7 @@ class Deploy(Section):
     @classmethod
     def _keeps_its_data(cls, termination_protection: bool, info: ValidationInfo) -> bool:
         if termination_protection and not info.data.get("retain_data", True):
-            raise ValueError("data of a protected deployment must be kept too; add retain_data = true")
+            raise ValueError("a protected deployment must also retain its data; add retain_data = true")
         return termination_protection
 
     @field_validator("tags")
@@ -53,9 +53,9 @@ class Deploy(Section):
     def _are_tags(cls, tags: dict[str, str]) -> dict[str, str]:
         for key, value in tags.items():
             if not (0 < len(key) <= 128 and len(value) <= 256 and _TAG.fullmatch(key) and _TAG.fullmatch(value)):
-                raise ValueError(f"{key!r} is no tag; use letters, digits, spaces and . : / = + - @ _")
+                raise ValueError(f"{key!r} is not a valid tag; use letters, digits, spaces and . : / = + - @ _")
             if key.startswith(("aws:", "dropscore:")):
-                raise ValueError(f"{key!r}: AWS and Dropscore own that prefix; use another")
+                raise ValueError(f"{key!r}: this prefix is reserved for AWS and Dropscore; use another")
         return tags
 
 
@@ -75,12 +75,12 @@ class InputSettings(Section):
     def _can_match(cls, names: list[str]) -> list[str]:
         for name in names:
             if not name or not name.isprintable() or name.strip("/") != name:
-                raise ValueError(f'{name!r} is no pattern; write one such as "*.tsv" or "unload/*"')
+                raise ValueError(f'{name!r} is not a valid pattern; use one such as "*.tsv" or "unload/*"')
             if name.startswith(INPUT):
-                raise ValueError(f"{name!r}: patterns begin after input/; write {name.removeprefix('input/')!r}")
+                raise ValueError(f"{name!r}: patterns are relative to input/; use {name.removeprefix('input/')!r}")
             if any(map(is_hidden, name.split("/"))) or name.lower().endswith(NEVER_INPUTS):
                 raise ValueError(
-                    f"{name!r} fits only hidden or temporary names, which are never scored; docs/formats.md lists them"
+                    f"{name!r} matches only hidden or temporary names, which are never scored; see docs/formats.md"
                 )
         return names
 
@@ -93,7 +93,7 @@ class NetworkSettings(Section):
 
     @property
     def zone_regions(self) -> set[str]:
-        """Of zones that are named; an id holds a region's code only."""
+        """The regions of zones given by name; a zone id contains only a region's code."""
         return {found["region"] for zone in self.zones if (found := _ZONE_NAME.fullmatch(zone))}
 
     @property
@@ -106,11 +106,11 @@ class NetworkSettings(Section):
         found = [_ZONE_NAME.fullmatch(zone) or _ZONE_ID.fullmatch(zone) for zone in zones]
         if None in found:
             wrong = zones[found.index(None)]
-            raise ValueError(f"{wrong!r} is no zone; write names such as eu-west-1a, or ids such as euw1-az1")
-        if len({(each.re, each["region"]) for each in found if each}) > 1:
-            raise ValueError("names and ids cannot be mixed, nor can regions; use one kind, of one region")
+            raise ValueError(f"{wrong!r} is not a zone; use names such as eu-west-1a, or ids such as euw1-az1")
+        if len({(match.re, match["region"]) for match in found if match}) > 1:
+            raise ValueError("names and ids cannot be mixed, nor can regions; use names or ids of one region")
         if len(set(zones)) < len(zones):
-            raise ValueError("a zone is there twice; name each once")
+            raise ValueError("a zone is listed twice; list each zone once")
         return zones
 
 
@@ -129,16 +129,16 @@ class MonitoringSettings(Section):
     @field_validator("emails")
     @classmethod
     def _are_addresses(cls, emails: list[str]) -> list[str]:
-        wrong = [each for each in emails if not _EMAIL.fullmatch(each)]
+        wrong = [email for email in emails if not _EMAIL.fullmatch(email)]
         if wrong:
-            raise ValueError(f"{wrong[0]!r} is no e-mail address; write one such as ops@example.com")
+            raise ValueError(f"{wrong[0]!r} is not an e-mail address; use one such as ops@example.com")
         return emails
 
     @field_validator("log_days")
     @classmethod
-    def _is_known_to_cloudwatch(cls, log_days: int) -> int:
+    def _is_a_valid_retention(cls, log_days: int) -> int:
         if log_days not in LOG_DAYS:
-            raise ValueError(f"CloudWatch Logs has no such retention; use {alternatives(LOG_DAYS)}")
+            raise ValueError(f"CloudWatch Logs does not offer this retention; use {alternatives(LOG_DAYS)}")
         return log_days
 
 

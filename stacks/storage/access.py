@@ -1,6 +1,7 @@
-"""Who of an account's people and systems may come: ready-made permissions to upload, to read and to operate.
+"""Ready-made permissions for the account's users and systems: to upload, to read and to operate.
 
-They stay with what must survive, so that scoring can go and come back while they are attached (docs/access.md).
+They belong to the storage stack, so that scoring can be deleted and deployed again while they are attached
+(docs/access.md).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from stacks.storage.jobs_table import INDEXES
 
 UPLOAD = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
 PREFIX_REASON = (
-    "All files under one prefix of one bucket, which no list could name; of all actions those that it is for."
+    "All objects under one prefix of one bucket, whose names are not known beforehand, with only the necessary actions."
 )
 
 
@@ -36,14 +37,14 @@ class Access(Construct):
         key: kms.IKey,
         upload_routes: Sequence[str] = (),
     ) -> None:
-        """`upload_routes` are the routes whose uploaders have a policy of their own."""
+        """`upload_routes` are the routes with their own policy for uploaders."""
         super().__init__(scope, construct_id)
         self._bucket, self._jobs, self._key = bucket, jobs, key
         self.operators = iam.Role(
             self,
             "Operators",
             assumed_by=iam.AccountRootPrincipal(),
-            description="Dropscore: reads scores, tries again, redrives, ends jobs",
+            description="Dropscore: reads scores, retries, redrives, ends jobs",
         )
         outputs = {
             "UploadersPolicyArn": self._uploaders("Uploaders", f"{INPUT}*").managed_policy_arn,
@@ -60,25 +61,26 @@ class Access(Construct):
             CfnOutput(Stack.of(self), name, value=value)
 
     def _uploaders(self, construct_id: str, pattern: str) -> iam.ManagedPolicy:
-        """Whoever may put files into another route's folder could also put job options beside that route's files."""
+        """Limit uploads to `pattern`: elsewhere, an uploader could add job options to another route's inputs."""
+        # Do not change the description: CloudFormation would replace the policy, whose ARN users have attached.
         description = f"Dropscore: puts files under {pattern.removesuffix('*')}, reads none"
         policy = iam.ManagedPolicy(self, construct_id, description=description)
-        self._let(policy, UPLOAD, pattern)
-        self._let_use_key(policy, ["kms:Decrypt", "kms:GenerateDataKey"], ["s3"])  # to decrypt: for uploads in parts
+        self._allow(policy, UPLOAD, pattern)
+        self._allow_key_use(policy, ["kms:Decrypt", "kms:GenerateDataKey"], ["s3"])  # multipart uploads need Decrypt
         return policy
 
     def _readers(self) -> iam.ManagedPolicy:
         policy = iam.ManagedPolicy(
             self, "Readers", description="Dropscore: reads scores and the jobs table", roles=[self.operators]
         )
-        self._let(policy, ["s3:GetObject"], f"{OUTPUT}*")
+        self._allow(policy, ["s3:GetObject"], f"{OUTPUT}*")
         grant(policy, ["dynamodb:GetItem"], self._jobs.table_arn)
         grant(policy, ["dynamodb:Query"], *(f"{self._jobs.table_arn}/index/{index}" for index in INDEXES))
-        self._let_use_key(policy, ["kms:Decrypt"], ["s3", "dynamodb"])
+        self._allow_key_use(policy, ["kms:Decrypt"], ["s3", "dynamodb"])
         return policy
 
-    def _let(self, policy: iam.ManagedPolicy, actions: Sequence[str], pattern: str) -> None:
-        """Do `actions` on what matches, list it and no other, and find the stack's outputs as the command line does."""
+    def _allow(self, policy: iam.ManagedPolicy, actions: Sequence[str], pattern: str) -> None:
+        """Allow `actions` on objects that match `pattern`, listing only these, and reading the stack's outputs."""
         objects = self._bucket.arn_for_objects(pattern)
         grant(policy, actions, objects)
         conditions = {"StringLike": {"s3:prefix": pattern}}
@@ -87,8 +89,8 @@ class Access(Construct):
         bucket = Stack.of(self).resolve(self._bucket.bucket_arn)["Fn::GetAtt"]
         accept(policy, f"AwsSolutions-IAM5[Resource::<{'.'.join(bucket)}>/{pattern}]", PREFIX_REASON)
 
-    def _let_use_key(self, policy: iam.ManagedPolicy, actions: Sequence[str], services: Sequence[str]) -> None:
-        """Only by way of these services: whoever holds the policy can not decrypt by hand."""
+    def _allow_key_use(self, policy: iam.ManagedPolicy, actions: Sequence[str], services: Sequence[str]) -> None:
+        """Allow using the key only through these services, not by calling KMS directly."""
         stack = Stack.of(self)
         through = [f"{service}.{stack.region}.{stack.url_suffix}" for service in services]
         conditions = {"StringEquals": {"kms:ViaService": through}}

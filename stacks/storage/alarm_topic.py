@@ -1,4 +1,4 @@
-"""Where alarms are heard: a topic that outlives what it watches, so that its subscriptions need be confirmed once."""
+"""The topic for alarms. It outlives the stacks it serves, so that subscriptions are confirmed only once."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class AlarmTopic(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, key: kms.IKey, emails: Iterable[str]) -> None:
         super().__init__(scope, construct_id)
         self.resource = sns.Topic(self, "Topic", display_name="Dropscore alarms", master_key=key, enforce_ssl=True)
-        self._let_alarms_publish()
+        self._allow_alarms_to_publish()
         for email in emails:
             self.resource.add_subscription(subscriptions.EmailSubscription(email))
 
-    def hear(self, alarms: Iterable[cloudwatch.Alarm]) -> None:
-        """Let the topic tell of these alarms, when they begin and when they are over."""
+    def notify_of(self, alarms: Iterable[cloudwatch.Alarm]) -> None:
+        """Publish to the topic when these alarms are raised and when they return to OK."""
         for alarm in alarms:
-            told = actions.SnsAction(self.resource)
-            alarm.add_alarm_action(told)
-            alarm.add_ok_action(told)
+            action = actions.SnsAction(self.resource)
+            alarm.add_alarm_action(action)
+            alarm.add_ok_action(action)
 
-    def _let_alarms_publish(self) -> None:
-        """A topic with a policy of its own takes nothing that the policy does not name, not even this account's."""
+    def _allow_alarms_to_publish(self) -> None:
+        """Allow alarms explicitly: a topic with its own policy loses SNS's default, which allows the account."""
         stack = Stack.of(self)
         self.resource.add_to_resource_policy(
             iam.PolicyStatement(

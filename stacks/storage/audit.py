@@ -1,4 +1,4 @@
-"""Who touched which file: server access logs and CloudTrail data events, each in a bucket of its own."""
+"""Audit of access to objects: server access logs and CloudTrail data events, each in its own bucket."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.constructs.findings import accept
-from stacks.storage.bucket import NO_ACCESS_LOGS, TLS, with_its_policy
+from stacks.storage.bucket import NO_ACCESS_LOGS, TLS, keep_policy_with_bucket
 
-KEPT_FOR = Duration.days(400)
-"""A year, and time to look at it."""
-SSE_S3_REASON = "S3 delivers server access logs to no bucket whose default is a KMS key; they are encrypted by SSE-S3."
+RETENTION = Duration.days(400)
+"""A year, and some time to review it."""
+SSE_S3_REASON = "S3 cannot deliver server access logs to a bucket with a default KMS key; SSE-S3 encrypts them."
 TRAIL_REASON = (
-    "Data events are for looking back: they lie in a bucket, validated and encrypted, for a fraction of what "
-    "CloudWatch asks. Alarms on them belong to the account's own trail."
+    "Data events serve later investigations: a bucket stores them, validated and encrypted, for a fraction of "
+    "CloudWatch's price. Alarms on them belong to the account's own trail."
 )
 
 
 def access_log_bucket(scope: Construct, construct_id: str, *, removal: RemovalPolicy) -> s3.Bucket:
-    """S3 delivers access logs to no bucket with a KMS key as its default: SSE-S3 it is. They hold keys, no contents."""
+    """Return the bucket for access logs, with SSE-S3. The logs contain keys of objects, not their contents."""
     bucket = _log_bucket(scope, construct_id, removal=removal, encryption=s3.BucketEncryption.S3_MANAGED)
     accept(bucket, "NIST.800.53.R5-S3DefaultEncryptionKMS", SSE_S3_REASON)
     return bucket
 
 
 class DataEvents(Construct):
-    """A trail of every read and write of the objects of `bucket`, and of nothing else."""
+    """A trail of every read and write of the objects in `bucket` only."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class DataEvents(Construct):
         )
         if access_logs is None:
             accept(self.bucket, "AwsSolutions-S1", NO_ACCESS_LOGS)
-        self._let_cloudtrail_write()
+        self._allow_cloudtrail_to_write()
         trail = cloudtrail.CfnTrail(
             self,
             "Trail",
@@ -67,8 +67,8 @@ class DataEvents(Construct):
         if self.bucket.policy:
             trail.node.add_dependency(self.bucket.policy)
 
-    def _let_cloudtrail_write(self) -> None:
-        """Trails of this account; this one's name CloudFormation makes only after the bucket's policy."""
+    def _allow_cloudtrail_to_write(self) -> None:
+        """Allow all trails of this account: CloudFormation names this trail only after it makes the bucket's policy."""
         stack = Stack.of(self)
         trails = stack.format_arn(service="cloudtrail", resource="trail", resource_name="*")
         ours = {"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": trails}}
@@ -106,7 +106,7 @@ def _log_bucket(
     server_access_logs_bucket: s3.IBucket | None = None,
     server_access_logs_prefix: str | None = None,
 ) -> s3.Bucket:
-    """Versioned, so that what somebody deletes to hide a trace stays for another month."""
+    """Return a versioned bucket, so that log files which someone deletes remain for another 30 days."""
     bucket = s3.Bucket(
         scope,
         construct_id,
@@ -119,7 +119,7 @@ def _log_bucket(
         object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
         removal_policy=removal,
         lifecycle_rules=[
-            s3.LifecycleRule(expiration=KEPT_FOR, noncurrent_version_expiration=Duration.days(30)),
+            s3.LifecycleRule(expiration=RETENTION, noncurrent_version_expiration=Duration.days(30)),
             s3.LifecycleRule(
                 expired_object_delete_marker=True, abort_incomplete_multipart_upload_after=Duration.days(7)
             ),
@@ -127,4 +127,4 @@ def _log_bucket(
         server_access_logs_bucket=server_access_logs_bucket,
         server_access_logs_prefix=server_access_logs_prefix,
     )
-    return with_its_policy(bucket, removal)
+    return keep_policy_with_bucket(bucket, removal)

@@ -1,4 +1,4 @@
-"""The bucket: what is dropped, what is scored, and who is turned away at its door."""
+"""The data bucket: inputs, parts and outputs, and the policy that rejects foreign encryption."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from schema.keys import CAPTURE, PARTS
 from stacks.constructs.findings import accept
 
 LONGEST_JOB = Duration.days(15)
-"""Batch ends a Fargate job after 14 days: what it left unfinished before that may still be wanted."""
-CAPTURED_FOR = Duration.days(30)
+"""Batch ends a Fargate job after 14 days; until then the job may need its parts and unfinished uploads."""
+CAPTURE_RETENTION = Duration.days(30)
 TLS = 1.2
 ALGORITHM = "s3:x-amz-server-side-encryption"
 KEY_ID = "s3:x-amz-server-side-encryption-aws-kms-key-id"
 OWN_KEY = "s3:x-amz-server-side-encryption-customer-algorithm"
 NO_ACCESS_LOGS = (
-    "Server access logs are a setting (storage.access_logs), and so are CloudTrail data events (storage.data_events), "
-    "which name the caller; an account that records either centrally would otherwise pay twice."
+    "Server access logs (storage.access_logs) and CloudTrail data events (storage.data_events), which name the caller, "
+    "are optional: an account that records either centrally would otherwise pay twice."
 )
 
 
@@ -46,16 +46,16 @@ def data_bucket(
         server_access_logs_bucket=access_logs,
         server_access_logs_prefix="data/" if access_logs else None,
     )
-    _announce_on_eventbridge(bucket)
+    _send_events_to_eventbridge(bucket)
     for name, conditions in _foreign_encryption(key).items():
         bucket.add_to_resource_policy(_no_put(name, bucket, conditions))
     if access_logs is None:
         accept(bucket, "AwsSolutions-S1", NO_ACCESS_LOGS)
-    return with_its_policy(bucket, removal)
+    return keep_policy_with_bucket(bucket, removal)
 
 
-def with_its_policy(bucket: s3.Bucket, removal: RemovalPolicy) -> s3.Bucket:
-    """The policy goes or stays with the bucket: without it a kept bucket would take plain HTTP and foreign keys."""
+def keep_policy_with_bucket(bucket: s3.Bucket, removal: RemovalPolicy) -> s3.Bucket:
+    """Retain the policy with the bucket: without it, a retained bucket would accept plain HTTP and foreign keys."""
     if bucket.policy is None:
         raise ValueError(f"{bucket.node.path} has no policy")
     bucket.policy.apply_removal_policy(removal)
@@ -63,15 +63,15 @@ def with_its_policy(bucket: s3.Bucket, removal: RemovalPolicy) -> s3.Bucket:
 
 
 def _foreign_encryption(key: kms.IKey) -> dict[str, Mapping[str, Mapping[str, str]]]:
-    """How a put can ask for another encryption than ours. One that does not ask gets the bucket's default: our key.
+    """Return conditions for puts that request another encryption. A put without a header gets the default: our key.
 
-    A negated condition is also true of a header that is absent: hence the `Null` beside each.
+    A negated condition is also true if the header is absent, so each has a `Null` condition beside it.
     """
-    # The usual policy denies every put without the header. It predates default encryption: most clients send none now.
+    # The usual policy denies puts without the header. It predates default encryption: most clients no longer send it.
     return {
         "OtherAlgorithm": {"Null": {ALGORITHM: "false"}, "StringNotEquals": {ALGORITHM: "aws:kms"}},
         "OtherKey": {"Null": {KEY_ID: "false"}, "StringNotEquals": {KEY_ID: key.key_arn}},
-        # S3 then takes the account's key `aws/s3`, not the bucket's default.
+        # S3 then uses the account's key `aws/s3`, not the bucket's default.
         "UnnamedKey": {"Null": {KEY_ID: "true"}, "StringEquals": {ALGORITHM: "aws:kms"}},
         "CustomersKey": {"Null": {OWN_KEY: "false"}},
     }
@@ -89,22 +89,22 @@ def _no_put(name: str, bucket: s3.IBucket, conditions: Mapping[str, Mapping[str,
 
 
 def _lifecycle() -> list[s3.LifecycleRule]:
-    """S3 takes the shorter time where two rules meet. It also removes delete markers that hide nothing any more."""
+    """If two rules apply, S3 uses the shorter time. It also removes delete markers that hide no version."""
     everything = s3.LifecycleRule(
         abort_incomplete_multipart_upload_after=LONGEST_JOB,
         noncurrent_version_expiration=Duration.days(90),
         expired_object_delete_marker=True,
     )
-    # Parts expire because no role may delete objects; a slow job's parts are needed for as long as Fargate runs it.
-    return [everything, _forget(PARTS, LONGEST_JOB), _forget(CAPTURE, CAPTURED_FOR)]
+    # Parts expire because no role may delete objects; a slow job needs its parts for as long as Fargate runs it.
+    return [everything, _expire(PARTS, LONGEST_JOB), _expire(CAPTURE, CAPTURE_RETENTION)]
 
 
-def _forget(prefix: str, after: Duration) -> s3.LifecycleRule:
+def _expire(prefix: str, after: Duration) -> s3.LifecycleRule:
     return s3.LifecycleRule(prefix=prefix, expiration=after, noncurrent_version_expiration=Duration.days(1))
 
 
-def _announce_on_eventbridge(bucket: s3.Bucket) -> None:
-    """`event_bridge_enabled=True` would add a custom resource with a Lambda of its own; this adds none."""
+def _send_events_to_eventbridge(bucket: s3.Bucket) -> None:
+    """Set the property directly: `event_bridge_enabled=True` would add a custom resource with a Lambda function."""
     resource = cast(s3.CfnBucket, bucket.node.default_child)
     resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
         event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)

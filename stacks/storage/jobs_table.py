@@ -1,4 +1,4 @@
-"""The jobs table: one item for each job, found by its id, its file and its status (docs/jobs-table.md)."""
+"""The jobs table: one item per job, with indexes by input file and by status (docs/jobs-table.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys, one for each trust boundary: what customers send and get, and what the operation of it leaves behind."""
+"""The KMS keys, one per trust boundary: customers' data, and data about operations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEEP_TRAIL = ["kms:DescribeKey", "kms:GenerateDataKey"]
 
 
 def data_key(scope: Construct, construct_id: str, *, removal: RemovalPolicy) -> kms.Key:
-    """For files, scores and the jobs table. No service may use it under its own name: a role of ours or a user must."""
+    """For files, scores and the jobs table. No AWS service principal may use it; only roles and users may."""
     return kms.Key(
         scope,
         construct_id,
@@ -29,9 +29,9 @@ def data_key(scope: Construct, construct_id: str, *, removal: RemovalPolicy) -> 
 
 
 def operations_key(scope: Construct, construct_id: str, *, removal: RemovalPolicy, trail: bool) -> kms.Key:
-    """For logs, dead letters and alarms: names of files and jobs, never what stands in a file.
+    """For logs, dead letters and alarms: they contain names of files and jobs, never the contents of a file.
 
-    Each service that comes under its own name may use it for this account only.
+    AWS service principals may use it for this account only. `trail` also allows CloudTrail.
     """
     key = kms.Key(
         scope,
@@ -43,17 +43,17 @@ def operations_key(scope: Construct, construct_id: str, *, removal: RemovalPolic
     stack = Stack.of(scope)
     groups = stack.format_arn(service="logs", resource="log-group:*")
     named = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}}
-    _let(key, f"logs.{stack.region}.{stack.url_suffix}", KEEP_LOGS, named)
+    _allow(key, f"logs.{stack.region}.{stack.url_suffix}", KEEP_LOGS, named)
     ours = {"StringEquals": {"aws:SourceAccount": stack.account}}
     for service in ("events", "cloudwatch"):
-        _let(key, f"{service}.amazonaws.com", SEND, ours)
+        _allow(key, f"{service}.amazonaws.com", SEND, ours)
     if trail:
         trails = stack.format_arn(service="cloudtrail", resource="trail", resource_name="*")
-        _let(key, "cloudtrail.amazonaws.com", KEEP_TRAIL, {**ours, "ArnLike": {"aws:SourceArn": trails}})
+        _allow(key, "cloudtrail.amazonaws.com", KEEP_TRAIL, {**ours, "ArnLike": {"aws:SourceArn": trails}})
     return key
 
 
-def _let(key: kms.Key, service: str, actions: list[str], conditions: Mapping[str, object]) -> None:
+def _allow(key: kms.Key, service: str, actions: list[str], conditions: Mapping[str, object]) -> None:
     key.add_to_resource_policy(
         iam.PolicyStatement(
             principals=[iam.ServicePrincipal(service)], actions=actions, resources=["*"], conditions=conditions

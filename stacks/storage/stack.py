@@ -1,4 +1,4 @@
-"""Storage: the keys, the bucket, the jobs table and who may come to them. What must survive."""
+"""Storage: the keys, the bucket, the jobs table and the access to them. This stack holds all data that must survive."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Storage(Stack):
         self._export_of_bucket = self.resolve(self.export_value(self.bucket.bucket_arn))["Fn::ImportValue"]
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         CfnOutput(self, "JobsTableName", value=self.jobs.table_name)
-        # What the command line must know before it uploads, where everybody who uploads may look.
+        # The command line reads these before it uploads; uploaders may describe this stack.
         CfnOutput(self, "InputNames", value=json.dumps(list(inputs)))
         CfnOutput(self, "RouteNames", value=json.dumps(list(routes)))
         CfnOutput(self, "KeyArn", value=self.key.key_arn)
@@ -78,56 +78,56 @@ class Storage(Stack):
         )
         CfnOutput(self, "TrailBucketName", value=events.bucket.bucket_name)
 
-    def keep_log(self, construct_id: str, *, name: str, days: int) -> None:
-        """A log group that tells why a deployment of another stack failed.
+    def add_log_group(self, construct_id: str, *, name: str, days: int) -> None:
+        """Add a log group that shows why a deployment of another stack failed.
 
-        It lies here because a stack that is rolled back takes its own log groups along, and a stack that is deleted its
-        key. It is known by its name: what another stack imports could never be taken out.
+        It belongs to this stack because a rollback deletes a stack's own log groups, and a deletion its key. The other
+        stack uses it by name: CloudFormation could never remove a resource that another stack imports.
         """
         log_group(self, construct_id, name=name, days=days, key=self.operations_key)
 
     def grant_claim(self, role: iam.Role) -> None:
-        """Let `role` enter jobs in the table and move them on."""
+        """Allow `role` to create and update jobs in the table."""
         self._grant_table(role, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"])
 
-    def grant_look_for_lost(self, role: iam.Role) -> None:
-        """Let `role` find the jobs of any state, and all versions of all files."""
+    def grant_find_lost_jobs(self, role: iam.Role) -> None:
+        """Allow `role` to find jobs by status, and to list all versions of all objects."""
         self._grant_table(role, ["dynamodb:BatchGetItem"])
         grant(role, ["dynamodb:Query"], f"{self.jobs.table_arn}/index/by_status")
         grant(role, ["s3:ListBucketVersions"], self.bucket.bucket_arn)
 
-    def grant_move(self, role: iam.Role) -> None:
-        """Let `role` move on jobs that are in the table."""
+    def grant_update_jobs(self, role: iam.Role) -> None:
+        """Allow `role` to update jobs that are in the table."""
         self._grant_table(role, ["dynamodb:GetItem", "dynamodb:UpdateItem"])
 
     def grant_read_input(self, role: iam.Role) -> None:
-        """Let `role` read the versions of dropped files, and be told 404 instead of 403 where there is none."""
+        """Allow `role` to read versions of inputs, and to receive 404 instead of 403 if there is none."""
         grant(role, ["s3:ListBucket"], self.bucket.bucket_arn)
-        self._grant_objects(role, ["s3:GetObjectVersion"], f"{INPUT}*", "read any dropped file")
+        self._grant_objects(role, ["s3:GetObjectVersion"], f"{INPUT}*", "read any input")
 
-    def grant_read_sidecars(self, role: iam.Role) -> None:
-        """Let `role` read what was dropped before a file, whichever version that is now."""
-        self._grant_objects(role, ["s3:GetObject"], f"{INPUT}*", "read what was dropped before any file")
+    def grant_read_job_options(self, role: iam.Role) -> None:
+        """Allow `role` to read the current version of job options files."""
+        self._grant_objects(role, ["s3:GetObject"], f"{INPUT}*", "read the job options file of any input")
 
     def grant_write_output(self, role: iam.Role) -> None:
-        self._grant_objects(role, WRITE, f"{OUTPUT}*", "write the scores of any of them")
+        self._grant_objects(role, WRITE, f"{OUTPUT}*", "write the scores of any input")
 
-    def grant_finish(self, role: iam.Role) -> None:
-        """Let `role` see whether scores are published, and bring what belongs beside them."""
+    def grant_finish_jobs(self, role: iam.Role) -> None:
+        """Allow `role` to check whether an output is published, and to complete the objects beside it."""
         grant(role, ["s3:ListBucket"], self.bucket.bucket_arn)
-        self._grant_objects(role, ["s3:GetObject"], f"{PARTS}*", "read what was put aside for any output")
-        self._grant_objects(role, ["s3:GetObject", "s3:PutObject"], f"{OUTPUT}*", "put the manifest beside any output")
+        self._grant_objects(role, ["s3:GetObject"], f"{PARTS}*", "read the parts of any output")
+        self._grant_objects(role, ["s3:GetObject", "s3:PutObject"], f"{OUTPUT}*", "write the manifest of any output")
 
     def grant_write_parts(self, role: iam.Role) -> None:
-        """Let `role` keep the scores of shards, and read them again to put them together."""
-        self._grant_objects(role, WRITE, f"{PARTS}*", "keep the parts of any output until all are there")
+        """Allow `role` to write the scores of shards, and to read them again when it publishes."""
+        self._grant_objects(role, WRITE, f"{PARTS}*", "store the parts of any output until all are complete")
 
     def grant_capture(self, role: iam.Role, model: str) -> None:
-        """Let `role` keep what `model` was asked and answered, and read none of it."""
+        """Allow `role` to write the requests and replies of `model`, but not to read them."""
         pattern = f"capture/{model}/*"
         grant(role, ["s3:PutObject"], self.bucket.arn_for_objects(pattern))
-        grant(role, ["kms:Decrypt", "kms:GenerateDataKey"], self.key.key_arn)  # to decrypt: for uploads in parts
-        reason = "SageMaker names the objects of its data capture by the hour; the model's own prefix, to write only."
+        grant(role, ["kms:Decrypt", "kms:GenerateDataKey"], self.key.key_arn)  # multipart uploads need Decrypt
+        reason = "SageMaker names captured objects by the hour; the role may only write under the model's prefix."
         accept_resource(role, f"{self._export_of_bucket}/{pattern}", reason)
 
     def _grant_table(self, role: iam.Role, actions: list[str]) -> None:
@@ -137,5 +137,5 @@ class Storage(Stack):
     def _grant_objects(self, role: iam.Role, actions: list[str], pattern: str, purpose: str) -> None:
         grant(role, actions, self.bucket.arn_for_objects(pattern))
         grant_key_use(role, self.key)
-        reason = f"It must {purpose}; of this bucket the prefix, of all actions these: {', '.join(actions)}."
+        reason = f"The role must {purpose}; it is limited to this prefix and to these actions: {', '.join(actions)}."
         accept_resource(role, f"{self._export_of_bucket}/{pattern}", reason)

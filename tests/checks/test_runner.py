@@ -78,9 +78,9 @@ def test_a_fault_of_a_checker_is_no_pass(monkeypatch: pytest.MonkeyPatch, capsys
     assert "error: hadolint ended with code 70: out of order" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("script", "said"), [("echo broken >&2; exit 3", "code 3: broken"), ("exit 1", "code 1")])
-def test_a_program_that_breaks_is_no_pass(script: str, said: str) -> None:
-    with pytest.raises(CheckError, match=said):
+@pytest.mark.parametrize(("script", "message"), [("echo broken >&2; exit 3", "code 3: broken"), ("exit 1", "code 1")])
+def test_a_program_that_breaks_is_no_pass(script: str, message: str) -> None:
+    with pytest.raises(CheckError, match=message):
         programs.run(["sh", "-c", script])
 
 

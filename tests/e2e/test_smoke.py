@@ -1,4 +1,4 @@
-"""The proof in an account, tried on the embedded cloud: on one that keeps its promises, and on one that does not."""
+"""The smoke test, run on the embedded cloud: on a working deployment, and on a broken one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tools.smoke.expected import expected_scores
 
 @pytest.fixture(scope="module")
 def there(driver: Driver) -> Deployment:
-    """As an administrator sees it: the emulator lets root pass by what the bucket denies, as AWS does not."""
+    """The deployment as an administrator sees it: unlike AWS, the emulator lets root bypass the bucket's denials."""
     person = user(driver)
     iam = driver.client("iam")
     name = person.client("sts").get_caller_identity()["Arn"].rpartition("/")[2]
@@ -28,15 +28,15 @@ def there(driver: Driver) -> Deployment:
     return embedded(session, driver.cloud.outputs, driver.cloud.endpoint_url)
 
 
-def test_every_proof_holds(there: Deployment, driver: Driver, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_check_passes(there: Deployment, driver: Driver, capsys: pytest.CaptureFixture[str]) -> None:
     assert smoke(there, DEMO / "sample.csv", DEMO / "model.tar.gz") == 0
-    said = capsys.readouterr().out
-    assert "NOT KEPT" not in said
-    assert "promises with a witness here: 1, 2, 3, 5, 6, 7, 8, 9, 10, 13" in said
+    output = capsys.readouterr().out
+    assert "FAILED" not in output
+    assert "promises tested here: 1, 2, 3, 5, 6, 7, 8, 9, 10, 13" in output
     assert [key for key in driver.outputs("sample.csv") if "smoke-" in key] == []
 
 
-def test_what_is_not_kept_is_said_and_fails(
+def test_a_failed_check_is_reported(
     there: Deployment, driver: Driver, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = expected_scores(DEMO / "model.tar.gz", DEMO / "sample.csv") + 1
@@ -46,7 +46,7 @@ def test_what_is_not_kept_is_said_and_fails(
         assert smoke(there, DEMO / "sample.csv", DEMO / "model.tar.gz") == 1
     finally:
         driver.client("sqs").purge_queue(QueueUrl=driver.cloud.outputs["DeadLetterQueueUrl"])
-    said = capsys.readouterr().out
-    assert "NOT KEPT  a dropped file is scored, row for row as the model scores it here: the scores differ" in said
-    assert "NOT KEPT  the dead-letter queue is empty: 1 events lie in the dead-letter queue" in said
-    assert "promises in doubt: 2" in said
+    output = capsys.readouterr().out
+    assert "FAILED  an input is scored exactly as the model scores it here: the scores differ" in output
+    assert "FAILED  the dead-letter queue is empty: 1 events are in the dead-letter queue" in output
+    assert "promises not confirmed: 2" in output

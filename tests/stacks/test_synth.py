@@ -90,7 +90,7 @@ def test_wrong_settings_are_one_line_and_exit_code_3(tmp_path: Path) -> None:
     done = _run_app(tmp_path, {"worker.vcpus": 3})
     assert done.returncode == 3
     assert done.stderr.splitlines() == [
-        "error: dropscore.toml: worker.vcpus: 3: Fargate has no such size; use 0.25, 0.5, 1, 2, 4, 8 or 16"
+        "error: dropscore.toml: worker.vcpus: 3: Fargate does not offer this size; use 0.25, 0.5, 1, 2, 4, 8 or 16"
     ]
 
 

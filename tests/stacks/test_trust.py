@@ -32,10 +32,10 @@ def _trusts(templates: Templates) -> list[tuple[str, Json]]:
     ]
 
 
-@pytest.mark.parametrize("said", [{}, EVERYTHING])
-def test_services_assume_roles_for_this_account_only(build_template: Build, said: dict[str, object]) -> None:
+@pytest.mark.parametrize("overrides", [{}, EVERYTHING])
+def test_services_assume_roles_for_this_account_only(build_template: Build, overrides: dict[str, object]) -> None:
     found = set()
-    for name, statement in _trusts(build_template(said)):
+    for name, statement in _trusts(build_template(overrides)):
         for service in listed(statement["Principal"].get("Service", [])):
             found.add(service)
             expected = None if service in WITHOUT_ACCOUNT else FOR_THIS_ACCOUNT

@@ -1,1 +1,1 @@
-"""`python -m tools.mutations [NAME…]`: every guard of a promise is removed, one at a time, and its test must fail."""
+"""`python -m tools.mutations [NAME…]`: removes each guard of a promise, one at a time; its test must then fail."""

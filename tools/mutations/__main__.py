@@ -1,6 +1,6 @@
-"""Removes every guard of the table, one at a time, and requires that its test then fails.
+"""Removes each guard in the table, one at a time, and requires its test to fail.
 
-Exit codes: 0 every test fails without its guard, 1 some do not, 2 usage.
+Exit codes: 0 every test fails without its guard, 1 some do not fail, 2 usage.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from tools.mutations.guard import Guard, problems
 from tools.mutations.table import GUARDS
 from tools.mutations.tree import PASSED, ROOT, Outcome, Tree, Verdict
 
-AT_A_TIME = 2
+CONCURRENT_TREES = 2
 
 
 def main(arguments: Sequence[str], guards: Sequence[Guard] = GUARDS) -> int:
     unknown = set(arguments) - {guard.name for guard in guards}
     if unknown:
-        print(f"no guard is named {', '.join(sorted(unknown))}; see tools/mutations/table.py", file=sys.stderr)
+        print(f"unknown guards: {', '.join(sorted(unknown))}; see tools/mutations/table.py", file=sys.stderr)
         return 2
     chosen = [guard for guard in guards if guard.name in arguments or not arguments]
     wrong = list(problems(chosen, ROOT))
@@ -32,19 +32,19 @@ def main(arguments: Sequence[str], guards: Sequence[Guard] = GUARDS) -> int:
     if wrong:
         return 1
     with TemporaryDirectory(prefix="dropscore-mutations-") as folder:
-        trees = [Tree(Path(folder) / str(number)) for number in range(AT_A_TIME)]
+        trees = [Tree(Path(folder) / str(number)) for number in range(CONCURRENT_TREES)]
         return _run(chosen, trees)
 
 
 def part(guards: Sequence[Guard], number: int, count: int) -> list[str]:
-    """The names of the guards of one part; the parts 0 to `count` - 1 together hold every guard once."""
+    """Return the guards' names in part `number`; parts 0 to `count` - 1 together contain each guard once."""
     return [guard.name for guard in guards[number % count :: count]]
 
 
 def _run(guards: Sequence[Guard], trees: Sequence[Tree]) -> int:
     whole = trees[0].pytest(*dict.fromkeys(guard.test for guard in guards))
     if whole.code != PASSED:
-        print(f"with every guard in place a test does not pass: {whole.output}", file=sys.stderr)
+        print(f"a test fails although all guards are in place: {whole.output}", file=sys.stderr)
         return 1
     free: SimpleQueue[Tree] = SimpleQueue()
     for tree in trees:

@@ -1,4 +1,4 @@
-"""A guard: the text that keeps a promise, what stands there when it is taken out, and the test that then fails."""
+"""A guard: the code that keeps a promise, its replacement without the guard, and the test that must then fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Guard:
-    """`file` is below the project's root, `test` a pytest node id. `text` stands in the file exactly once."""
+    """`file` is relative to the project's root, `test` is a pytest node id. `text` occurs in the file exactly once."""
 
     name: str
     file: str
@@ -18,8 +18,8 @@ class Guard:
     without: str
     test: str
 
-    def taken_out(self, source: str) -> str:
-        """The source without the guard. Raises ValueError where its text is not there once, or no Python is left."""
+    def remove_from(self, source: str) -> str:
+        """Return the source without the guard. Raises ValueError if that is not possible."""
         found = source.count(self.text)
         if found != 1:
             raise ValueError(f"its text occurs {found} times instead of once; correct the table")
@@ -31,18 +31,18 @@ class Guard:
         return mutant
 
     def line(self, root: Path) -> int:
-        """Where in the file the guard begins."""
+        """Return the number of the guard's first line in the file."""
         return (root / self.file).read_text().partition(self.text)[0].count("\n") + 1
 
 
 def problems(guards: Iterable[Guard], root: Path) -> Iterator[tuple[str, str]]:
-    """The names of guards that the table does not tell of rightly, and why."""
+    """Yield the names of guards with wrong entries in the table, and the problems."""
     guards = list(guards)
     for name, count in Counter(guard.name for guard in guards).items():
         if count > 1:
             yield name, f"{count} guards have this name: rename all but one"
     for guard in guards:
         try:
-            guard.taken_out((root / guard.file).read_text())
+            guard.remove_from((root / guard.file).read_text())
         except (FileNotFoundError, ValueError) as error:
             yield guard.name, f"{guard.file}: {error}"

@@ -1,4 +1,4 @@
-"""Every guard, in the order of a file's way. docs/promises.md says which promise each one belongs to."""
+"""All guards, in the order of processing. docs/promises.md lists the promise of each guard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A copy of the project in which a guard can be removed without harm to anyone who uses the project meanwhile."""
+"""A copy of the project, in which a guard can be removed without affecting other users of the project."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from shutil import copytree
 from tools.mutations.guard import Guard
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 180.0
-# The project is installed as editable, so its own folder is on the path of every process. Here it must not be: a file
-# that the copy lacks would be imported from there, and a guard that is removed in the copy would still be in place.
+TIMEOUT_SECONDS = 180.0
+# The project is installed as editable, so its folder is on the path of every process. It must not be here: a file that
+# the copy lacks would be imported from the project, and a guard removed in the copy would still be in place.
 PYTEST = """
 import pathlib, sys
 here = pathlib.Path.cwd()
@@ -28,24 +28,24 @@ assert pathlib.Path(dropscore.__file__).resolve().is_relative_to(here), dropscor
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", "--tb=no", *sys.argv[1:]]))
 """
 PASSED, FAILED = 0, 1
-# A test that ends so did not get as far as its assertions.
+# A test that ends with one of these did not reach its assertions.
 CRASHES = ("ERROR ", "NameError", "ImportError", "ModuleNotFoundError", "UnboundLocalError")
 
 
 class Verdict(StrEnum):
-    """What a test says of a guard that was removed."""
+    """The result of a test without its guard."""
 
     FAILS = "fails"
     NOT_NOTICED = "NOT NOTICED"
     BROKEN = "BROKEN"
-    """The test did not run to its assertions, so it proves nothing about the guard."""
+    """The test did not reach its assertions, so it proves nothing about the guard."""
 
 
 @dataclass(frozen=True)
 class Outcome:
     code: int
     output: str
-    """The last line of pytest about the first test that did not pass."""
+    """pytest's summary line of the first test that failed."""
 
     @property
     def verdict(self) -> Verdict:
@@ -56,7 +56,7 @@ class Outcome:
 
 
 class Tree:
-    """A copy of every file of the project, but for what .gitignore names."""
+    """A copy of the project's files, except those in .gitignore."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
@@ -66,14 +66,14 @@ class Tree:
     def without(self, guard: Guard) -> Iterator[None]:
         file = self.folder / guard.file
         source = file.read_text()
-        file.write_text(guard.taken_out(source))
+        file.write_text(guard.remove_from(source))
         try:
             yield
         finally:
             file.write_text(source)
 
     def pytest(self, *arguments: str) -> Outcome:
-        """Runs tests in a new process that imports the project from the copy only."""
+        """Run tests in a new process that imports the project from the copy only."""
         try:
             ended = subprocess.run(
                 [sys.executable, "-c", PYTEST, *arguments],
@@ -81,15 +81,15 @@ class Tree:
                 env=self._environment(),
                 capture_output=True,
                 text=True,
-                timeout=PATIENCE_SECONDS,
+                timeout=TIMEOUT_SECONDS,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return Outcome(-1, f"no end within {PATIENCE_SECONDS:.0f} seconds")
-        return Outcome(ended.returncode, _last_word(ended.stdout + ended.stderr))
+            return Outcome(-1, f"did not end within {TIMEOUT_SECONDS:.0f} seconds")
+        return Outcome(ended.returncode, _summary(ended.stdout + ended.stderr))
 
     def _environment(self) -> dict[str, str]:
-        """No compiled files: Python recognizes them by time in seconds and size, and two mutants may share both."""
+        """Write no compiled files: Python identifies them by time in seconds and size, which two mutants may share."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "DROPSCORE_"))}
         return {**kept, "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "250"}
 
@@ -101,11 +101,11 @@ def _ignored(folder: str, names: list[str]) -> set[str]:
 
 
 def _matches(name: str, pattern: str, *, is_root: bool) -> bool:
-    """As git reads it: a slash in front ties a pattern to the root. Patterns with a slash inside are not used here."""
+    """Match as git does: a leading slash anchors a pattern at the root. An inner slash is not supported."""
     return fnmatch(name, pattern.strip("/")) and (is_root or not pattern.startswith("/"))
 
 
-def _last_word(output: str) -> str:
+def _summary(output: str) -> str:
     lines = [line for line in output.splitlines() if line.strip()]
     results = [line for line in lines if line.startswith(("FAILED ", "ERROR "))] or lines[-1:]
     word = results[0] if results else "pytest printed nothing"

@@ -7,8 +7,8 @@ from typing import Any
 
 from stacks.settings.container import read_uri
 from tools.manifests import DOCKER_MANIFEST, by_uri, manifest_type
-from tools.smoke.proofs import Proof
-from tools.smoke.stage import UnmetError, expect
+from tools.smoke.checks import Check
+from tools.smoke.run import UnmetError, expect
 
 LOGS = ("/aws/sagemaker/Endpoints", "/aws/sagemaker/InferenceComponents")
 
@@ -19,11 +19,11 @@ class Account:
     def __init__(self, session: Any, env: str) -> None:
         self._session, self._prefix = session, f"dropscore-{env}"
 
-    def proofs(self) -> tuple[Proof, ...]:
+    def checks(self) -> tuple[Check, ...]:
         return (
-            Proof("each model is in service, from an image with a Docker manifest", (), lambda _: self.models_serve()),
-            Proof("model logs expire and use our key", (), lambda _: self.logs_are_ours()),
-            Proof(
+            Check("each model is in service, from an image with a Docker manifest", (), lambda _: self.models_serve()),
+            Check("model logs expire and use our key", (), lambda _: self.logs_are_ours()),
+            Check(
                 "VPC endpoints are in every zone of the workers", (), lambda _: self.vpc_endpoints_are_in_every_zone()
             ),
         )

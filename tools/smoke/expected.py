@@ -15,7 +15,7 @@ Scores = np.ndarray
 
 
 def expected_scores(model: Path, sample: Path) -> Scores:
-    """float32, one after the other. `model`: the model.tar.gz that is deployed; `sample`: rows without a header."""
+    """Return float32 scores in one flat array. `model` is the deployed model.tar.gz; `sample` has no header."""
     manifest, content = load(model.read_bytes())
     booster = xgboost.Booster(model_file=bytearray(content))
     with sample.open(newline="") as rows:

@@ -1,1 +1,1 @@
-"""Makes tests/fixtures/zoo: models written by genuine old releases of XGBoost. See make.py."""
+"""Creates tests/fixtures/zoo: models written by real old releases of XGBoost. See make.py."""

@@ -1,8 +1,8 @@
-"""Makes tests/fixtures/zoo: `python -m tools.zoo.make [NAME …]`, where NAME is for instance `0.90-python3.6`.
+"""Creates tests/fixtures/zoo: `python -m tools.zoo.make [NAME …]`, where NAME is for example `0.90-python3.6`.
 
-Each release is installed by the pip of the Python it needs (see releases.py) under build/zoo and runs write.py there. A
-Python is looked for on the PATH, then by `uv python find`; 2.7, 3.6 and 3.7 come from pyenv or the system. Under pyenv,
-PYENV_VERSION=3.11.7:2.7.18:… puts several on the PATH. Linux on x86-64: the oldest have no other wheels.
+Each release is installed under build/zoo with the pip of the Python that it needs (see releases.py), and runs write.py.
+A Python is found on the PATH, then with `uv python find`; 2.7, 3.6 and 3.7 come from pyenv or the system. With pyenv,
+PYENV_VERSION=3.11.7:2.7.18:… puts several on the PATH. Needs Linux on x86-64: the oldest releases have no other wheels.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ PRINT_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 def main(names: list[str]) -> int:
     unknown = set(names) - {release.name for release in RELEASES}
     if unknown:
-        print(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(r.name for r in RELEASES)}", file=sys.stderr)
+        print(
+            f"unknown: {', '.join(sorted(unknown))}; available: {', '.join(r.name for r in RELEASES)}", file=sys.stderr
+        )
         return 2
     for release in RELEASES:
         if not names or release.name in names:
@@ -57,11 +59,11 @@ def _interpreter(version: str) -> str:
     for candidate in (shutil.which(f"python{version}"), uv.stdout.strip()):
         if candidate and _version_of(candidate) == version:
             return candidate
-    sys.exit(f"Python {version} was not found on the PATH, nor by `uv python find {version}`: install it first")
+    sys.exit(f"Python {version} was not found on the PATH or by `uv python find {version}`; install it first")
 
 
 def _version_of(python: str) -> str:
-    """Empty when it does not run: a shim of pyenv may stand for a Python that is not switched on."""
+    """Return the version; empty if it does not run, such as a pyenv shim of a Python that is not active."""
     done = subprocess.run([python, "-c", PRINT_VERSION], capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
@@ -79,7 +81,7 @@ def _libraries(release: Release, python: str) -> Path:
 
 
 def _tar(folder: Path) -> bytes:
-    """Without clock and user, so that only a changed model changes the file."""
+    """Omit times and users, so that only a changed model changes the file."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:xz", preset=9) as archive:
         for path in sorted(folder.iterdir()):

@@ -1,4 +1,4 @@
-"""Which old releases the zoo is made with, each with the Python and the libraries of its time."""
+"""The old releases in the zoo, each with a Python and libraries of its time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SCIKIT_2025 = ("numpy==2.2.6", "scipy==1.15.3", "scikit-learn==1.6.1", "joblib=
 class Release:
     xgboost: str
     python: str
-    beside: tuple[str, ...]
+    libraries: tuple[str, ...]
     package: str = "xgboost"
 
     @property
@@ -25,7 +25,7 @@ class Release:
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        return (f"{self.package}=={self.xgboost}", *self.beside)
+        return (f"{self.package}=={self.xgboost}", *self.libraries)
 
 
 RELEASES = (

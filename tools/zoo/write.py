@@ -1,7 +1,7 @@
-"""Runs inside an old release: `python write.py FOLDER` writes small models in every way that this release can write,
-and zoo.json: the rows, and for each model what this release itself predicts for them.
+"""Runs inside an old release: `python write.py FOLDER` writes small models in every format that this release supports,
+and zoo.json: the rows, and the predictions of this release for each model.
 
-Python 2.7 to 3.13 and XGBoost 0.72 to today's run it: hence no annotations, no f-strings, no modules of our own.
+Python 2.7 to 3.13 and XGBoost 0.72 to today's run it: so it uses no annotations, no f-strings and no project modules.
 """
 # mypy: ignore-errors
 # ruff: noqa: UP010, UP031, PTH123
@@ -23,7 +23,7 @@ VERSION = tuple(int(part) for part in xgboost.__version__.split(".")[:2])
 RANDOM = np.random.RandomState(0)
 ROWS = RANDOM.normal(size=(240, 4)).astype("f4")
 ROWS[RANDOM.rand(240, 4) < 0.1] = np.nan
-SHOWN = 40
+SAMPLE = 40
 PLAIN = np.nansum(ROWS, 1)
 BINARY = (PLAIN > 0).astype(int)
 CLASSES = BINARY + (PLAIN > 1)
@@ -71,10 +71,15 @@ def main(folder):
         write_booster(kind, settings, labels)
     write_slices()
     write_estimators()
-    known = {"xgboost": xgboost.__version__, "python": sys.version.split()[0], "numpy": np.__version__, "models": facts}
-    known["rows"] = as_lists(ROWS[:SHOWN])
+    about = {
+        "xgboost": xgboost.__version__,
+        "python": sys.version.split()[0],
+        "numpy": np.__version__,
+        "models": facts,
+    }
+    about["rows"] = as_lists(ROWS[:SAMPLE])
     with open("zoo.json", "w") as out:
-        json.dump(known, out, sort_keys=True)
+        json.dump(about, out, sort_keys=True)
 
 
 def as_lists(matrix):
@@ -100,16 +105,16 @@ def matrix_of(kind, rows, labels=None):
 
 
 def write_booster(kind, settings, labels):
-    matrix, rows = matrix_of(kind, ROWS, labels), matrix_of(kind, ROWS[:SHOWN])
+    matrix, rows = matrix_of(kind, ROWS, labels), matrix_of(kind, ROWS[:SAMPLE])
     if kind in STOPPED:
-        others = [(matrix_of(kind, ROWS[:SHOWN], labels[:SHOWN]), "others")]
+        others = [(matrix_of(kind, ROWS[:SAMPLE], labels[:SAMPLE]), "others")]
         booster = xgboost.train(settings, matrix, 20, others, early_stopping_rounds=2, verbose_eval=False)
     else:
         booster = xgboost.train(settings, matrix, ROUNDS)
     iterations = int(booster.best_iteration) + 1 if kind in STOPPED else 0 if kind == "linear" else ROUNDS
     options = best_options(booster) if kind in STOPPED else dart_options(booster) if kind == "dart" else {}
     scores = booster.predict(rows, **options)
-    remember(kind, settings["objective"], scores, iterations, None)
+    record(kind, settings["objective"], scores, iterations, None)
     save_model(booster, kind)
     save_pickles(booster, kind, PROTOCOLS if kind in {"logistic", "early"} else [2])
     if kind == "logistic":
@@ -118,30 +123,33 @@ def write_booster(kind, settings, labels):
 
 
 def write_slices():
-    """`booster[a:b]` is new in 1.3. What it keeps of the whole booster's early stopping changed with 2.1."""
+    """`booster[a:b]` is new in 1.3. What a slice retains of the early stopping changed in 2.1."""
     if VERSION < (1, 3):
         return
     for kind, first, last in (("logistic", 0, 2), ("softprob", 1, 3), ("dart", 0, 2), ("early", 0, 1)):
         settings, labels = BOOSTERS[kind]
-        matrix, others = matrix_of(kind, ROWS, labels), [(matrix_of(kind, ROWS[:SHOWN], labels[:SHOWN]), "others")]
+        matrix, others = (
+            matrix_of(kind, ROWS, labels),
+            [(matrix_of(kind, ROWS[:SAMPLE], labels[:SAMPLE]), "others")],
+        )
         stopping = {"evals": others, "early_stopping_rounds": 2} if kind == "early" else {}
         whole = xgboost.train(settings, matrix, 20 if stopping else ROUNDS, verbose_eval=False, **stopping)
         part, name = whole[first:last], "slice-of-" + kind
-        scores = part.predict(matrix_of(kind, ROWS[:SHOWN]))
-        remember(name, settings["objective"], scores, last - first, None)
+        scores = part.predict(matrix_of(kind, ROWS[:SAMPLE]))
+        record(name, settings["objective"], scores, last - first, None)
         save_model(part, name)
         save_pickles(part, name, [2])
 
 
 def best_options(booster):
-    """What predicts with the rounds that early stopping chose."""
+    """Options of `predict` for the rounds that early stopping chose."""
     if "iteration_range" in arguments(booster.predict):
         return {"iteration_range": (0, booster.best_iteration + 1)}
     return {"ntree_limit": booster.best_ntree_limit}
 
 
 def dart_options(booster):
-    """What predicts with every tree: before 1.0 a DART drops trees also here, unless their number is given."""
+    """Options of `predict` for all trees: before 1.0, a DART drops trees here too, unless given their number."""
     return {"training": False} if "training" in arguments(booster.predict) else {"ntree_limit": 1 << 20}
 
 
@@ -151,18 +159,18 @@ def arguments(function):
     )
 
 
-def remember(kind, objective, scores, iterations, missing):
+def record(kind, objective, scores, iterations, missing):
     outputs = 1 if scores.ndim == 1 else scores.shape[1]
     facts[kind] = {"objective": objective, "outputs": outputs, "iterations": int(iterations), "missing": missing}
     facts[kind]["scores"] = as_lists(scores)
-    facts[kind]["trees_a_round"] = {"forest": 2, "random-forest": ROUNDS}.get(kind, 1)  # but for classes
+    facts[kind]["trees_a_round"] = {"forest": 2, "random-forest": ROUNDS}.get(kind, 1)  # except for classes
 
 
 def save_model(booster, kind):
     if VERSION < (1, 6):
         booster.save_model(kind + ".binary")
     elif VERSION < (3, 1) and kind not in {"categorical", "targets", "vector", "quantile"}:
-        with open(kind + ".binary", "wb") as out:  # the other kinds cannot be said in the old format
+        with open(kind + ".binary", "wb") as out:  # the old format does not support the others
             out.write(bytes(booster.save_raw("deprecated")))
     if VERSION >= (1, 0):
         booster.save_model(kind + ".json")
@@ -183,7 +191,7 @@ def save_joblibs(model, kind):
 
 
 def save_tars(kind):
-    """As SageMaker's containers leave them: `xgboost-model` alone in a tar."""
+    """As SageMaker's containers write them: only `xgboost-model` in a tar."""
     inside = {"pickle": kind + ".pickle2", "model": kind + (".binary" if VERSION < (1, 6) else ".json")}
     for name in sorted(inside):
         with tarfile.open("%s-%s.tar.gz" % (kind, name), "w:gz") as archive:
@@ -191,16 +199,16 @@ def save_tars(kind):
 
 
 def write_estimators():
-    """As scikit-learn users make them: a number for missing values, early stopping, several classes, a ranking."""
+    """Scikit-learn estimators: a number for missing values, early stopping, several classes, a ranking."""
     rows = np.where(np.isnan(ROWS), MISSING, ROWS)
-    shown = rows[:SHOWN]
+    shown = rows[:SAMPLE]
     settings = {"n_estimators": ROUNDS, "max_depth": 2, "missing": MISSING, "n_jobs": 1}
     stopped = fit_with_early_stopping(xgboost.XGBClassifier, settings, rows)
-    limit = {"ntree_limit": stopped.best_ntree_limit} if VERSION < (0, 80) else {}  # its default was every round
+    limit = {"ntree_limit": stopped.best_ntree_limit} if VERSION < (0, 80) else {}  # the default used every round
     write_estimator(stopped, "classifier", stopped.predict_proba(shown, **limit)[:, 1], int(stopped.best_iteration) + 1)
-    if VERSION < (1, 6):  # later ones take no words
-        words = xgboost.XGBClassifier(**settings).fit(rows, np.where(BINARY == 1, "fraud", "fine"))
-        write_estimator(words, "words", words.predict_proba(shown)[:, 1], ROUNDS)
+    if VERSION < (1, 6):  # later releases reject string labels
+        texts = xgboost.XGBClassifier(**settings).fit(rows, np.where(BINARY == 1, "fraud", "fine"))
+        write_estimator(texts, "words", texts.predict_proba(shown)[:, 1], ROUNDS)
     several = xgboost.XGBClassifier(**settings).fit(rows, CLASSES)
     write_estimator(several, "several", several.predict_proba(shown), ROUNDS)
     regressor = xgboost.XGBRegressor(**dict(settings, base_score=0.5)).fit(rows, PLAIN)
@@ -227,16 +235,16 @@ def every_tree(estimator, rows):
     return booster.predict(xgboost.DMatrix(rows, missing=MISSING), **dart_options(booster))
 
 
-def fit_with_early_stopping(kind, settings, rows):
+def fit_with_early_stopping(estimator, settings, rows):
     settings = dict(settings, n_estimators=20, learning_rate=1.5)
-    others = {"eval_set": [(rows[:SHOWN], BINARY[:SHOWN])], "verbose": False}
+    others = {"eval_set": [(rows[:SAMPLE], BINARY[:SAMPLE])], "verbose": False}
     if VERSION < (1, 6):
-        return kind(**settings).fit(rows, BINARY, early_stopping_rounds=2, **others)
-    return kind(early_stopping_rounds=2, **settings).fit(rows, BINARY, **others)
+        return estimator(**settings).fit(rows, BINARY, early_stopping_rounds=2, **others)
+    return estimator(early_stopping_rounds=2, **settings).fit(rows, BINARY, **others)
 
 
 def write_estimator(estimator, kind, scores, iterations):
-    remember(kind, str(estimator.objective), scores, iterations, MISSING)
+    record(kind, str(estimator.objective), scores, iterations, MISSING)
     save_pickles(estimator, kind, PROTOCOLS if kind == "classifier" else [2])
 
 

@@ -1,4 +1,4 @@
-"""Reconcile: on a schedule, the Lambda `reconcile` looks for what events should have done and did not."""
+"""Reconcile: on a schedule, the Lambda `reconcile` finds and repairs inputs and jobs that events missed."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Reconcile(Construct):
             },
             operations=operations,
             timeout=Duration.minutes(15),
-            unscoped={"batch:DescribeJobs": "it reads, and only what jobs became."},
+            unscoped={"batch:DescribeJobs": "it only reads the status of jobs, and does not support resource ARNs."},
         )
         self.function_name = self.function.resource.function_name
         self.role = self.function.role
         self.rule = events.Rule(
             self,
             "Schedule",
-            description="Look for what events should have done and did not",
+            description="Find and repair inputs and jobs that events missed",
             schedule=events.Schedule.rate(Duration.minutes(settings.every_minutes)),
             targets=[to_function(self.function.resource, operations.dead_letters)],
         )

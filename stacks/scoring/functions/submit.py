@@ -1,4 +1,4 @@
-"""Submit: a file that appears under `input/` reaches the Lambda `submit`, or the dead-letter queue."""
+"""Submit: an upload under `input/` invokes the Lambda `submit`; undeliverable events go to the dead-letter queue."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Submit(Construct):
         self.rule = events.Rule(
             self,
             "Dropped",
-            description=f"A file appeared under {INPUT}",
+            description=f"An object was created under {INPUT}",
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],

@@ -1,4 +1,4 @@
-"""Track: what Batch says of our jobs reaches the Lambda `track`, or the dead-letter queue."""
+"""Track: a state change of a Batch job invokes the Lambda `track`; undeliverable events go to the dead-letter queue."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Track(Construct):
         self.rule = events.Rule(
             self,
             "StateChanged",
-            description="Batch moved one of our jobs to another state",
+            description="The state of a scoring job in AWS Batch changed",
             event_pattern=events.EventPattern(
                 source=["aws.batch"],
                 detail_type=["Batch Job State Change"],

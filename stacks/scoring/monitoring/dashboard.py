@@ -1,4 +1,4 @@
-"""A page for three in the morning. From above: is it fine, what is wrong, how much goes through, what it costs."""
+"""The operators' dashboard. From top to bottom: status, problems, throughput, models, cost."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.constructs.metrics import FIVE_MINUTES, Measures
+from stacks.constructs.metrics import FIVE_MINUTES, Metrics
 from stacks.hosting.endpoint import Endpoint
 
 WIDE, HALF, THIRD, QUARTER = 24, 12, 8, 6
 DAY = Duration.days(1)
-TROUBLE = [
+PROBLEMS_QUERY = [
     "fields @timestamp, event, job_id, key, code, why, attempt, shard",
     "filter level in ['WARNING', 'ERROR']",
     "sort @timestamp desc",
@@ -29,8 +29,8 @@ Row = list[cloudwatch.IWidget]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
-    measures: Measures
+class DashboardSources:
+    metrics: Metrics
     alarms: Sequence[cloudwatch.IAlarm]
     endpoints: Sequence[Endpoint]
     functions: Mapping[str, lambda_.IFunction]
@@ -41,27 +41,28 @@ class Shown:
     bucket: s3.IBucket
 
 
-def dashboard(scope: Construct, construct_id: str, shown: Shown) -> cloudwatch.Dashboard:
-    rows = [_is_it_fine(shown), _numbers(shown), _what_is_wrong(shown), *_throughput(shown), *_endpoints(shown)]
+def dashboard(scope: Construct, construct_id: str, sources: DashboardSources) -> cloudwatch.Dashboard:
+    rows = [_status(sources), _numbers(sources), _problems(sources), *_throughput(sources), *_endpoints(sources)]
     return cloudwatch.Dashboard(
-        scope, construct_id, default_interval=Duration.hours(6), widgets=[*rows, _title("What it costs"), _costs(shown)]
+        scope, construct_id, default_interval=Duration.hours(6), widgets=[*rows, _title("Cost"), _costs(sources)]
     )
 
 
-def _is_it_fine(shown: Shown) -> Row:
+def _status(sources: DashboardSources) -> Row:
     text = (
-        f"# Dropscore {shown.measures.environment}\n"
-        "Every box green: go back to sleep. One red: its description names the chapter of docs/monitoring.md that says "
-        "what to do. Nothing is lost while an event lies in the dead-letter queue."
+        f"# Dropscore {sources.metrics.environment}\n"
+        "All boxes green: no action needed. A box is red: its description names the chapter of docs/monitoring.md that "
+        "says what to do. An event in the dead-letter queue is not lost."
     )
-    said = cloudwatch.TextWidget(markdown=text, width=THIRD, height=4)
-    return [said, cloudwatch.AlarmStatusWidget(alarms=shown.alarms, title="Alarms", width=WIDE - THIRD, height=4)]
+    introduction = cloudwatch.TextWidget(markdown=text, width=THIRD, height=4)
+    status = cloudwatch.AlarmStatusWidget(alarms=sources.alarms, title="Alarms", width=WIDE - THIRD, height=4)
+    return [introduction, status]
 
 
-def _numbers(shown: Shown) -> Row:
-    """Of the time that the page shows."""
-    of = shown.measures.of
-    waiting = shown.dead_letters.metric_approximate_number_of_messages_visible(
+def _numbers(sources: DashboardSources) -> Row:
+    """Totals over the time range of the dashboard."""
+    of = sources.metrics.of
+    waiting = sources.dead_letters.metric_approximate_number_of_messages_visible(
         period=FIVE_MINUTES, statistic="Maximum", label="Dead letters"
     )
     ended = [of(f"Jobs{end}", label=end) for end in ("Succeeded", "Failed", "Rejected")]
@@ -69,7 +70,7 @@ def _numbers(shown: Shown) -> Row:
         cloudwatch.SingleValueWidget(
             title="Jobs that ended", metrics=ended, set_period_to_time_range=True, width=HALF, height=4
         ),
-        _number("Events that came to nothing", waiting),
+        _number("Events in the dead-letter queue", waiting),
         _number("Oldest unfinished job, seconds", of("OldestUnfinished", "Maximum", period=Duration.hours(1))),
     ]
 
@@ -78,60 +79,60 @@ def _number(title: str, metric: cloudwatch.IMetric) -> cloudwatch.SingleValueWid
     return cloudwatch.SingleValueWidget(title=title, metrics=[metric], width=QUARTER, height=4)
 
 
-def _what_is_wrong(shown: Shown) -> Row:
+def _problems(sources: DashboardSources) -> Row:
     return [
         cloudwatch.LogQueryWidget(
             title="Warnings and errors, newest first",
-            log_group_names=[group.log_group_name for group in shown.log_groups],
-            query_lines=TROUBLE,
+            log_group_names=[group.log_group_name for group in sources.log_groups],
+            query_lines=PROBLEMS_QUERY,
             width=WIDE,
             height=7,
         )
     ]
 
 
-def _throughput(shown: Shown) -> list[Row]:
-    def each(name: str, statistic: str = "Sum") -> list[cloudwatch.IMetric]:
-        return [shown.measures.of(name, statistic, model=endpoint.model.name) for endpoint in shown.endpoints]
+def _throughput(sources: DashboardSources) -> list[Row]:
+    def by_model(name: str, statistic: str = "Sum") -> list[cloudwatch.IMetric]:
+        return [sources.metrics.of(name, statistic, model=endpoint.model.name) for endpoint in sources.endpoints]
 
-    of = shown.measures.of
+    of = sources.metrics.of
     return [
-        _title("What goes through"),
+        _title("Throughput"),
         [
-            _graph("Rows scored", each("Rows"), stacked=True),
-            _graph("Rows rejected", each("RowsRejected")),
-            _graph("Seconds from upload to first worker", each("QueueTime", "p90")),
+            _graph("Rows scored", by_model("Rows"), stacked=True),
+            _graph("Rows rejected", by_model("RowsRejected")),
+            _graph("Seconds from upload to first worker", by_model("QueueTime", "p90")),
         ],
         [
-            _graph("Requests turned away, and repeated", [of("Throttles"), of("Retries")]),
-            _graph("Requests of one worker under way", each("ConcurrentRequests", "Maximum")),
+            _graph("Requests throttled; retries", [of("Throttles"), of("Retries")]),
+            _graph("Concurrent requests of one worker", by_model("ConcurrentRequests", "Maximum")),
             _graph("Shards done; jobs' time in seconds", [of("ShardsDone")], right=[of("JobTime", "p90")]),
         ],
     ]
 
 
-def _endpoints(shown: Shown) -> list[Row]:
-    return [_title("The models"), *(_endpoint(endpoint) for endpoint in shown.endpoints)]
+def _endpoints(sources: DashboardSources) -> list[Row]:
+    return [_title("Models"), *(_endpoint(endpoint) for endpoint in sources.endpoints)]
 
 
 def _endpoint(endpoint: Endpoint) -> Row:
     name, metrics = endpoint.model.name, endpoint.metrics
     return [
         _graph(f"{name}: requests a minute", [metrics.invocations]),
-        _graph(f"{name}: answers 4xx, 5xx", [metrics.client_errors, metrics.server_errors]),
-        _graph(f"{name}: microseconds in the model, slowest tenth", [metrics.latency]),
+        _graph(f"{name}: replies 4xx, 5xx", [metrics.client_errors, metrics.server_errors]),
+        _graph(f"{name}: model latency p90, microseconds", [metrics.latency]),
     ]
 
 
-def _costs(shown: Shown) -> Row:
-    of = shown.measures.of
-    functions = [each.metric_duration(statistic="Sum", label=name) for name, each in shown.functions.items()]
-    written = shown.table.metric_consumed_write_capacity_units(label="units written")
+def _costs(sources: DashboardSources) -> Row:
+    of = sources.metrics.of
+    functions = [function.metric_duration(statistic="Sum", label=name) for name, function in sources.functions.items()]
+    written = sources.table.metric_consumed_write_capacity_units(label="write units")
     return [
-        _graph("Seconds of workers", [of("WorkerTime", label="all")], width=QUARTER),
-        _graph("Milliseconds of functions; table", functions, right=[written], width=QUARTER),
-        _graph("Bytes of logs of workers", [_log_bytes(shown.worker_log_group)], width=QUARTER),
-        _graph("Bytes in the bucket, by day", [_bucket_bytes(shown.bucket)], width=QUARTER),
+        _graph("Worker seconds", [of("WorkerTime", label="all")], width=QUARTER),
+        _graph("Function milliseconds; table", functions, right=[written], width=QUARTER),
+        _graph("Worker log bytes", [_log_bytes(sources.worker_log_group)], width=QUARTER),
+        _graph("Bucket bytes, by day", [_bucket_bytes(sources.bucket)], width=QUARTER),
     ]
 
 
@@ -141,8 +142,8 @@ def _log_bytes(group: logs.ILogGroup) -> cloudwatch.Metric:
 
 
 def _bucket_bytes(bucket: s3.IBucket) -> cloudwatch.Metric:
-    what = {"BucketName": bucket.bucket_name, "StorageType": "StandardStorage"}
-    return cloudwatch.Metric(namespace="AWS/S3", metric_name="BucketSizeBytes", dimensions_map=what, period=DAY)
+    dimensions = {"BucketName": bucket.bucket_name, "StorageType": "StandardStorage"}
+    return cloudwatch.Metric(namespace="AWS/S3", metric_name="BucketSizeBytes", dimensions_map=dimensions, period=DAY)
 
 
 def _title(text: str) -> Row:

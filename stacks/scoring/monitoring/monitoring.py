@@ -1,4 +1,4 @@
-"""Monitoring: alarms that say what to do, and one page that shows whether all is well."""
+"""Monitoring: the alarms, and the dashboard."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.function import Function
-from stacks.constructs.metrics import Measures
+from stacks.constructs.metrics import Metrics
 from stacks.hosting.endpoint import Endpoint
-from stacks.scoring.monitoring.alarms import Alarms, Watched
-from stacks.scoring.monitoring.dashboard import Shown, dashboard
+from stacks.scoring.monitoring.alarms import Alarms, AlarmSources
+from stacks.scoring.monitoring.dashboard import DashboardSources, dashboard
 from stacks.storage.stack import Storage
 
 
 class Monitoring(Construct):
-    """Of one deployment: `functions` by their names, among them `reconcile` and `announce`."""
+    """Alarms and dashboard of one deployment. `functions` by name must include `reconcile` and `announce`."""
 
     def __init__(
         self,
@@ -36,23 +36,23 @@ class Monitoring(Construct):
         dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, construct_id)
-        measures = Measures(env)
+        metrics = Metrics(env)
         resources = {name: function.resource for name, function in functions.items()}
-        watched = Watched(
-            measures=measures,
+        alarm_sources = AlarmSources(
+            metrics=metrics,
             dead_letters=dead_letters,
             functions=resources,
             rules=rules,
             stuck_minutes=stuck_minutes,
-            look_minutes=look_minutes,
+            reconcile_minutes=look_minutes,
         )
-        # Alarms name resources of Scoring: in a stack of their own they would import these and block its deletion.
-        ours = Alarms(self, "Alarms", watched).every
-        storage.alarm_topic.hear([*ours, *(alarm for endpoint in endpoints for alarm in endpoint.alarms)])
-        theirs = [alarm for endpoint in endpoints for alarm in endpoint.health.alarms_seen_from(self)]
-        shown = Shown(
-            measures=measures,
-            alarms=[*ours, *theirs],
+        # The alarms reference Scoring's resources: alarms in their own stack would import these and block its deletion.
+        job_alarms = Alarms(self, "Alarms", alarm_sources).all
+        storage.alarm_topic.notify_of([*job_alarms, *(alarm for endpoint in endpoints for alarm in endpoint.alarms)])
+        endpoint_alarms = [alarm for endpoint in endpoints for alarm in endpoint.health.alarms_for_stack(self)]
+        sources = DashboardSources(
+            metrics=metrics,
+            alarms=[*job_alarms, *endpoint_alarms],
             endpoints=endpoints,
             functions=resources,
             dead_letters=dead_letters,
@@ -61,4 +61,4 @@ class Monitoring(Construct):
             table=storage.jobs,
             bucket=storage.bucket,
         )
-        self.dashboard = dashboard(self, "Dashboard", shown)
+        self.dashboard = dashboard(self, "Dashboard", sources)

@@ -143,7 +143,7 @@ def test_the_longest_name_fits(length: int, said: dict[str, object]) -> None:
 
 
 def test_a_longer_name_is_refused_with_the_fix() -> None:
-    with pytest.raises(SettingsError, match=r"models\.m{28}: its endpoint would be called .*shorten .* by 2$"):
+    with pytest.raises(SettingsError, match=r"models\.m{28}: the endpoint name .*shorten .* by 2$"):
         endpoint_name(Deploy(env="e" * 20), served("m" * 28, max_instances=2))
 
 

@@ -292,7 +292,7 @@ def test_a_serverless_endpoint_has_memory_and_concurrency_and_no_instances(build
 def test_a_serverless_model_is_not_isolated_because_it_cannot_be_and_synth_says_so(build_template: Build) -> None:
     templates = build_template(SERVERLESS)
     assert only(templates.hosting, "AWS::SageMaker::Model")["EnableNetworkIsolation"] is False
-    assert "SageMaker isolates no serverless endpoint" in warnings(templates)
+    assert "SageMaker does not isolate serverless endpoints" in warnings(templates)
 
 
 @pytest.mark.parametrize("said", [{}, GROWING, SLEEPING])
@@ -300,7 +300,7 @@ def test_everything_else_is_isolated_and_says_nothing(build_template: Build, sai
     templates = build_template(said)
     held = properties(templates.hosting, "AWS::SageMaker::Model") or properties(templates.hosting, CONFIG)
     assert [each["EnableNetworkIsolation"] for each in held.values()] == [True]
-    assert "SageMaker isolates no" not in warnings(templates)
+    assert "SageMaker does not isolate" not in warnings(templates)
 
 
 def test_a_serverless_models_bodies_are_smaller(build_template: Build) -> None:

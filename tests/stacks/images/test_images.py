@@ -12,7 +12,7 @@ import pytest
 
 from lambdas.images.builder.waiting import Waiting
 from local.deployment.synthesis import _stacks as read_stacks
-from stacks.images.stack import KEPT_IMAGES
+from stacks.images.stack import RETAINED_IMAGES
 from tests.stacks.building import ROOT, Json, Templates, build_templates, listed, only, properties, rendered, statements
 from tests.stacks.conftest import Build
 from tests.stacks.scoring.test_environment import models_of
@@ -227,7 +227,7 @@ def test_old_images_go_but_none_of_a_container_that_others_have_more_of(built: T
     }
     assert [each["tagPrefixList"] for each in selections[1:]] == [["Mine."], ["Model."]]
     assert {(each["countType"], each["countNumber"]) for each in selections[1:]} == {
-        ("imageCountMoreThan", KEPT_IMAGES)
+        ("imageCountMoreThan", RETAINED_IMAGES)
     }
     for name, tag in tags(built).items():
         assert tag.startswith(f"{name}.")

@@ -112,7 +112,7 @@ def test_submit_is_told_the_size_of_a_shard_in_bytes(templates: Templates, build
 @pytest.mark.parametrize("names", [300, 220])  # 220 take 3500 bytes only as Lambda counts them: quotes with escapes
 def test_more_options_than_a_function_has_room_for_are_refused_before_deployment(tmp_path: Path, names: int) -> None:
     columns = [f"column_{number:03}" for number in range(names)]
-    fix = r"models, routes and names of inputs together take \d{4} bytes of the 3500 .*; name columns by number"
+    fix = r"models, routes and names of inputs together take \d{4} bytes of the 3500 .*; select columns by number"
     with pytest.raises(SettingsError, match=fix):
         build_templates(tmp_path, {"routes.default.columns": columns})
 

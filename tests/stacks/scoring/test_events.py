@@ -68,7 +68,7 @@ def test_each_rule_may_write_to_the_dead_letter_queue(templates: Templates, func
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_runs_its_own_handler_and_writes_to_its_own_log(templates: Templates, function: str) -> None:
     deployed = only(templates.scoring, "AWS::Lambda::Function", function)
-    assert deployed["Handler"] == f"lambdas.{function.lower()}.handler.handler"
+    assert deployed["Handler"] == f"lambdas.scoring.{function.lower()}.handler.handler"
     assert function in deployed["LoggingConfig"]["LogGroup"]["Ref"]
     assert deployed["Architectures"] == ["arm64"]
 

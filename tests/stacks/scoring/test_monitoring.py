@@ -1,4 +1,4 @@
-"""Alarms that are heard, say what to do, and look at metrics that exist; a dashboard that shows them."""
+"""Alarms that notify, link to instructions and use metrics that exist; and the dashboard that shows them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ DOCUMENT = (ROOT / "docs" / "monitoring.md").read_text()
 
 
 def alarms(templates: Templates) -> dict[str, Json]:
-    """All alarms that are heard, ours by their names."""
+    """All alarms that notify, those of scoring by their names."""
     found = properties(templates.scoring, "AWS::CloudWatch::Alarm")
     return {name.removeprefix(OURS)[:-8]: each for name, each in found.items() if name.startswith(OURS)}
 
 
 def metrics_in(thing: Any) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Namespace, name and dimensions of every metric that an alarm looks at."""
+    """Namespace, name and dimensions of every metric that an alarm uses."""
     if "MetricName" in thing:
         named = {each["Name"]: rendered(each["Value"]) for each in thing.get("Dimensions", [])}
         yield thing["Namespace"], thing["MetricName"], named
@@ -50,8 +50,8 @@ def test_each_alarm_is_there(templates: Templates) -> None:
 @pytest.mark.parametrize("name", sorted(ALARMS))
 def test_an_alarm_is_heard_when_it_begins_and_when_it_ends_and_says_what_to_do(templates: Templates, name: str) -> None:
     alarm = alarms(templates)[name]
-    for told in (alarm["AlarmActions"], alarm["OKActions"]):
-        (topic,) = told
+    for actions in (alarm["AlarmActions"], alarm["OKActions"]):
+        (topic,) = actions
         assert "AlarmsTopic" in topic["Fn::ImportValue"]
     anchor = re.search(r"^Dropscore dev: .+\. What to do: docs/monitoring\.md#(\w+)$", alarm["AlarmDescription"])
     assert anchor
@@ -152,7 +152,7 @@ def test_the_topic_is_encrypted_wants_tls_and_takes_alarms_of_this_account_only(
 
 
 def test_the_topic_survives_what_it_watches(templates: Templates) -> None:
-    """A subscription is confirmed by a person: it must not be lost with a stack that may be made anew."""
+    """A person confirms a subscription, so it must not be deleted with a stack that may be deployed again."""
     assert not properties(templates.scoring, "AWS::SNS::Topic")
     assert len(properties(templates.storage, "AWS::SNS::Topic")) == 1
 
@@ -164,10 +164,7 @@ def test_the_dashboard_answers_first_whether_it_is_fine(build_template: Build) -
     assert (status["type"], status["y"]) == ("alarm", 0)
     assert len(status["properties"]["alarms"]) == len(ALARMS) + 2 * 2
     titles = [each["properties"].get("title", each["properties"].get("markdown", "")) for each in found]
-    order = [
-        titles.index(title)
-        for title in ("Jobs that ended", "## What goes through", "## The models", "## What it costs")
-    ]
+    order = [titles.index(title) for title in ("Jobs that ended", "## Throughput", "## Models", "## Cost")]
     assert order == sorted(order)
     assert {"fraud: requests a minute", "credit-card: requests a minute"} <= set(titles)
 

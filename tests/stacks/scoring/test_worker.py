@@ -106,9 +106,9 @@ def test_on_instances_its_scratch_is_memory_that_runs_nothing(build_template: Bu
 def test_on_instances_it_is_told_its_region_which_fargate_does_itself(
     templates: Templates, build_template: Build
 ) -> None:
-    told = {"Name": "AWS_DEFAULT_REGION", "Value": {"Ref": "AWS::Region"}}
-    assert told in _container(build_template(EC2).scoring)["Environment"]
-    assert told not in _container(templates.scoring)["Environment"]
+    variable = {"Name": "AWS_DEFAULT_REGION", "Value": {"Ref": "AWS::Region"}}
+    assert variable in _container(build_template(EC2).scoring)["Environment"]
+    assert variable not in _container(templates.scoring)["Environment"]
 
 
 def test_the_platform_follows_the_settings(templates: Templates, build_template: Build) -> None:

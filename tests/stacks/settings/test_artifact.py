@@ -39,9 +39,9 @@ def test_names_that_are_generated_count_as_unknown(tmp_path: Path, names: list[s
     [
         (["a"], "1 feature_names and 2 features"),
         (["a", " a"], "a name twice"),
-        (["a", 1], "no list of names"),
-        (["a", " "], "no list of names"),
-        ("ab", "no list of names"),
+        (["a", 1], "not a list of names"),
+        (["a", " "], "not a list of names"),
+        ("ab", "not a list of names"),
     ],
 )
 def test_names_that_cannot_be_the_features_are_refused(tmp_path: Path, names: object, words: str) -> None:
@@ -75,12 +75,12 @@ def test_another_archive_of_the_same_model_is_the_same_version_with_another_dige
         ({"model.ubj": MODEL, "manifest.json": b"no json"}, "Expecting value"),
         ({"model.ubj": MODEL, "manifest.json": b'{"format": 1}'}, "its manifest lacks 'model'"),
         ({"model.ubj": MODEL, "manifest.json": b"{}"}, "its manifest lacks 'model'"),
-        ({"model.ubj": MODEL, "manifest.json": b"[]"}, "its manifest is no JSON object"),
+        ({"model.ubj": MODEL, "manifest.json": b"[]"}, "its manifest is not a JSON object"),
         ({"model.ubj": MODEL, "manifest.json": b"[" * 100_000}, "its manifest is nested too deeply"),
-        ({"model.ubj": MODEL, "manifest.json": b'{"model": [], "sha256": ""}'}, "its manifest's model is no text"),
+        ({"model.ubj": MODEL, "manifest.json": b'{"model": [], "sha256": ""}'}, "its manifest's model is not a string"),
         (
             {"model.ubj": MODEL, "manifest.json": b'{"model": "", "sha256": "", "features": "30"}'},
-            "its manifest's features are no number of columns",
+            "its manifest's features is not a positive number of columns",
         ),
     ],
 )
@@ -93,7 +93,9 @@ def test_an_artifact_that_cannot_be_served_is_refused(tmp_path: Path, files: dic
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.json"
     path.write_text("{}")
-    with pytest.raises(SettingsError, match=r"model\.json is no \.tar\.gz archive; `dropscore model import YOUR_MODEL"):
+    with pytest.raises(
+        SettingsError, match=r"model\.json is not a \.tar\.gz archive; `dropscore model import YOUR_MODEL"
+    ):
         read_artifact(path, KEY)
 
 

@@ -66,7 +66,7 @@ def test_another_registry_is_refused_with_the_reason(uri: str) -> None:
 
 @pytest.mark.parametrize("ignore", ["", "# only a comment\n", "__pycache__\n*\n", "**/*.pyc\n"])
 def test_a_folder_without_an_allow_list_is_refused(tmp_path: Path, ignore: str) -> None:
-    with pytest.raises(SettingsError, match=r"^key: .*\.dockerignore must be an allow-list.*let it begin with `\*`"):
+    with pytest.raises(SettingsError, match=r"^key: .*\.dockerignore must be an allow-list.*begin it with `\*`"):
         read_folder(write_container(tmp_path / "mine", ignore), "key")
 
 
@@ -111,7 +111,9 @@ def test_with_an_artifact_either_makes_another_version(build_template: Build, tm
 def test_an_image_is_pulled_from_its_own_repository_only(build_template: Build) -> None:
     templates = build_template(PULLED)
     assert container(templates) == {"Image": f"{URI}:3.1"}
-    pulls = [one for one in statements(templates.hosting, "FraudRole") if "ecr:" in str(one["Action"])]
+    pulls = [
+        statement for statement in statements(templates.hosting, "FraudRole") if "ecr:" in str(statement["Action"])
+    ]
     allowed = {rendered(one["Resource"]): set(listed(one["Action"])) for one in pulls}
     assert allowed == {
         "*": {"ecr:GetAuthorizationToken"},
@@ -140,15 +142,15 @@ def test_models_of_one_container_share_its_image_and_ours_stays_ours(build_templ
 
 @pytest.mark.parametrize("images", ["docker", "codebuild"])
 def test_a_model_that_is_called_model_has_an_image_of_its_own(build_template: Build, images: str) -> None:
-    said = {"deploy.images": images, "models.model.container": "mine", "routes.model.model": "model"}
-    served = properties(build_template(said).hosting, "AWS::SageMaker::Model").values()
+    overrides = {"deploy.images": images, "models.model.container": "mine", "routes.model.model": "model"}
+    served = properties(build_template(overrides).hosting, "AWS::SageMaker::Model").values()
     assert len({rendered(each["PrimaryContainer"]["Image"]) for each in served}) == 2
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x1f\x8bdamaged"])
 def test_an_artifact_for_ones_own_container_must_be_an_archive(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.tar.gz").write_bytes(content)
-    with pytest.raises(SettingsError, match=r"^key: .* is no \.tar\.gz archive; SageMaker unpacks"):
+    with pytest.raises(SettingsError, match=r"^key: .* is not a \.tar\.gz archive; SageMaker unpacks"):
         read_archive(tmp_path / "model.tar.gz", "key")
 
 

@@ -24,19 +24,19 @@ ECR = "123456789012.dkr.ecr.{}.amazonaws.com/team/mine:1"
 SLIPS: dict[str, tuple[dict[str, object], str]] = {
     "hosting instance": (
         {"models.fraud.instance_type": "ml.m5.larg"},
-        "models.fraud.instance_type: 'ml.m5.larg': .* no such SageMaker hosting instance; did you mean 'ml.m5.large'",
+        "models.fraud.instance_type: 'ml.m5.larg': .* SageMaker hosting instance; did you mean 'ml.m5.large'",
     ),
     "family": (
         {**EC2, "worker.instance_families": ["m5", "m7ii"]},
-        "worker.instance_families: 'm7ii': .* no such EC2 instance family; did you mean 'm7i'",
+        "worker.instance_families: 'm7ii': .* does not list this EC2 instance family; did you mean 'm7i'",
     ),
     "region of a zone": (
         {"network.max_azs": None, "network.zones": ["eu-wst-1a", "eu-wst-1b"]},
-        "network.zones: 'eu-wst-1': .* no such AWS region; did you mean 'eu-west-1'",
+        "network.zones: 'eu-wst-1': .* does not list this AWS region; did you mean 'eu-west-1'",
     ),
     "region of an image": (
         {"models.fraud.artifact": None, "models.fraud.image": ECR.format("eu-wst-1")},
-        "models.fraud.image: 'eu-wst-1': .* no such AWS region; did you mean 'eu-west-1'",
+        "models.fraud.image: 'eu-wst-1': .* does not list this AWS region; did you mean 'eu-west-1'",
     ),
 }
 NEWER: list[tuple[dict[str, object], str]] = [

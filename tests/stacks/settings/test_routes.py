@@ -81,13 +81,13 @@ def of(cases: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
     return [{key: value} for key, values in cases.items() for value in values]
 
 
-def settings(said: Mapping[str, Any]) -> RouteSettings:
-    return RouteSettings.model_validate({"model": "fraud", **said})
+def settings(values: Mapping[str, Any]) -> RouteSettings:
+    return RouteSettings.model_validate({"model": "fraud", **values})
 
 
-def told(said: Mapping[str, Any]) -> dict[str, Any]:
+def runtime_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """What the runtime finds in ROUTES of a route with these settings, without the model."""
-    route: dict[str, Any] = json.loads(json.dumps(settings(said).spelled_out()))
+    route: dict[str, Any] = json.loads(json.dumps(settings(values).spelled_out()))
     assert route.pop("model") == "fraud"
     return route
 
@@ -102,17 +102,17 @@ def test_the_keys_and_their_defaults_are_the_runtimes() -> None:
     assert GOOD.keys() == BAD.keys() == defaults.keys()
 
 
-@pytest.mark.parametrize("said", [*of(GOOD), *[case for is_good, case in TOGETHER if is_good]], ids=repr)
-def test_what_may_be_said_reaches_the_runtime_as_it_was_said(said: dict[str, Any]) -> None:
-    assert Options.parse(told(said), "ROUTES") == Options.parse(said, "")
+@pytest.mark.parametrize("values", [*of(GOOD), *[case for is_good, case in TOGETHER if is_good]], ids=repr)
+def test_what_may_be_said_reaches_the_runtime_as_it_was_said(values: dict[str, Any]) -> None:
+    assert Options.parse(runtime_values(values), "ROUTES") == Options.parse(values, "")
 
 
-@pytest.mark.parametrize("said", [*of(BAD), *[case for is_good, case in TOGETHER if not is_good]], ids=repr)
-def test_what_may_not_be_said_is_refused_here_already(said: dict[str, Any]) -> None:
+@pytest.mark.parametrize("values", [*of(BAD), *[case for is_good, case in TOGETHER if not is_good]], ids=repr)
+def test_what_may_not_be_said_is_refused_here_already(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
-        Options.parse(said, "")
+        Options.parse(values, "")
     with pytest.raises(ValidationError) as refused:
-        settings(said)
+        settings(values)
     assert refused.value.error_count() == 1
 
 
@@ -124,20 +124,20 @@ SAID = st.fixed_dictionaries({}, optional={name: st.one_of(VALUES, st.lists(VALU
 
 
 @given(SAID)
-def test_both_take_and_refuse_the_same(said: dict[str, Any]) -> None:
+def test_both_take_and_refuse_the_same(values: dict[str, Any]) -> None:
     try:
-        expected = Options.parse(said, "")
+        expected = Options.parse(values, "")
     except ConfigurationError:
         with pytest.raises(ValidationError):
-            settings(said)
+            settings(values)
     else:
-        assert Options.parse(told(said), "ROUTES") == expected
+        assert Options.parse(runtime_values(values), "ROUTES") == expected
 
 
 def test_only_what_differs_from_the_defaults_is_told() -> None:
-    assert told({}) == {}
-    assert told({"max_bad_rows": 0, "header": "auto", "columns": [], "labels": ["0", "1"]}) == {}
-    assert told({"header": False, "columns": ["a", 2]}) == {"header": False, "columns": ["a", 2]}
+    assert runtime_values({}) == {}
+    assert runtime_values({"max_bad_rows": 0, "header": "auto", "columns": [], "labels": ["0", "1"]}) == {}
+    assert runtime_values({"header": False, "columns": ["a", 2]}) == {"header": False, "columns": ["a", 2]}
 
 
 @pytest.mark.parametrize("priority", [-1, 10_000, "7", 1.0, True, None, [1]])

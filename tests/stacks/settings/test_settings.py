@@ -39,21 +39,21 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     "wrong type": ({"network.max_azs": "two"}, ["network.max_azs: 'two': should be a valid integer"]),
     "no zone": (
         {"network.zones": ["eu-west-1a", "eu-west-1"]},
-        ["network.zones: ['eu-west-1a', 'eu-west-1']: 'eu-west-1' is no zone; write names such as eu-west-1a, or ids"],
+        ["network.zones: ['eu-west-1a', 'eu-west-1']: 'eu-west-1' is not a zone; use names such as eu-west-1a, or ids"],
     ),
-    "a local zone": ({"network.zones": ["us-west-2-lax-1a"]}, ["'us-west-2-lax-1a' is no zone"]),
+    "a local zone": ({"network.zones": ["us-west-2-lax-1a"]}, ["'us-west-2-lax-1a' is not a zone"]),
     "zones by name and by id": (
         {"network.zones": ["eu-west-1a", "euw1-az2"]},
         ["network.zones: ['eu-west-1a', 'euw1-az2']: names and ids cannot be mixed, nor can regions"],
     ),
     "zones of two regions": ({"network.zones": ["eu-west-1a", "eu-west-2b"]}, ["network.zones: ", "nor can regions"]),
-    "a zone twice": ({"network.zones": ["euw1-az1", "euw1-az1"]}, ["a zone is there twice; name each once"]),
+    "a zone twice": ({"network.zones": ["euw1-az1", "euw1-az1"]}, ["a zone is listed twice; list each zone once"]),
     "zones in another number than max_azs": (
         {"network.max_azs": 2, "network.zones": ["eu-west-1a"]},
         ["network.max_azs: 2: network.zones names 1 of them; take max_azs out"],
     ),
     "true is no number": ({"worker.attempts": True}, ["worker.attempts: True: should be a valid integer"]),
-    "a number is no text": ({"deploy.env": 1}, ["deploy.env: 1: should be a valid string"]),
+    "a number is not a string": ({"deploy.env": 1}, ["deploy.env: 1: should be a valid string"]),
     "too small": (
         {"worker.max_concurrent_requests": 0},
         ["worker.max_concurrent_requests: 0: should be greater than or equal to 1"],
@@ -66,98 +66,99 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     "not a model name": ({"models.A_B.artifact": "model.tar.gz"}, ["models.A_B: 'A_B': String should match"]),
     "vcpus that Fargate lacks": (
         {"worker.vcpus": 3},
-        ["worker.vcpus: 3: Fargate has no such size; use 0.25, 0.5, 1, 2, 4, 8 or 16"],
+        ["worker.vcpus: 3: Fargate does not offer this size; use 0.25, 0.5, 1, 2, 4, 8 or 16"],
     ),
     "memory that Fargate lacks": (
         {"worker.vcpus": 0.5, "worker.memory_mib": 1536},
-        ["worker.memory_mib: 1536: Fargate does not sell it with vcpus = 0.5; use 1024, 2048, 3072 or 4096"],
+        ["worker.memory_mib: 1536: Fargate does not offer this with vcpus = 0.5; use 1024, 2048, 3072 or 4096"],
     ),
     "vcpus that EC2 lacks": (
         {"worker.compute": "ec2", "worker.vcpus": 0.5},
-        ["worker.vcpus: 0.5: on EC2 a job takes whole vCPUs; use 1 or more"],
+        ["worker.vcpus: 0.5: on EC2 a job uses whole vCPUs; use 1 or more"],
     ),
-    "a kind of compute that is not offered": (
+    "a compute that is not offered": (
         {"worker.compute": "eks"},
         ["worker.compute: 'eks': should be 'fargate' or 'ec2'"],
     ),
-    "GPUs on Fargate": ({"worker.gpus": 1}, ["worker.gpus: 1: Fargate has no instances to choose; write compute"]),
+    "GPUs on Fargate": ({"worker.gpus": 1}, ["worker.gpus: 1: Fargate has no instances to choose; set compute"]),
     "families on Fargate": (
         {"worker.instance_families": ["m7i"]},
         ["worker.instance_families: ['m7i']: Fargate has no instances to choose"],
     ),
     "GPUs beside Graviton": (
         {"worker.compute": "ec2", "worker.architecture": "arm64", "worker.gpus": 1},
-        ["worker.gpus: 1: GPU instances are built around x86"],
+        ["worker.gpus: 1: GPU instances have x86 processors"],
     ),
     "families of the other architecture": (
         {"worker.compute": "ec2", "worker.instance_families": ["m7i", "m7g"]},
-        ["worker.instance_families: ['m7i', 'm7g']: m7g is not of the architecture x86_64"],
+        ["worker.instance_families: ['m7i', 'm7g']: m7g is not x86_64; use other families"],
     ),
     "protected, and not kept": (
         {"deploy.termination_protection": True},
-        [
-            "deploy.termination_protection: True: data of a protected deployment must be kept too; add retain_data = true"
-        ],
+        ["deploy.termination_protection: True: a protected deployment must also retain its data; add retain_data"],
     ),
-    "a tag of ours": ({"deploy.tags.dropscore:env": "x"}, ["'dropscore:env': AWS and Dropscore own that prefix"]),
-    "no tag": ({"deploy.tags.cost*": "x"}, ["'cost*' is no tag; use letters, digits"]),
+    "a reserved tag": (
+        {"deploy.tags.dropscore:env": "x"},
+        ["'dropscore:env': this prefix is reserved for AWS and Dropscore"],
+    ),
+    "no tag": ({"deploy.tags.cost*": "x"}, ["'cost*' is not a valid tag; use letters, digits"]),
     "no patterns of inputs": ({"inputs.names": []}, ["inputs.names: []: List should have at least 1 item"]),
-    "an empty pattern": ({"inputs.names": ["*.csv", ""]}, ["'' is no pattern; write one such as"]),
-    "a pattern of folders": ({"inputs.names": ["unload/"]}, ["'unload/' is no pattern; write one such as"]),
-    "a pattern with input/": ({"inputs.names": ["input/*.tsv"]}, ["patterns begin after input/; write '*.tsv'"]),
+    "an empty pattern": ({"inputs.names": ["*.csv", ""]}, ["'' is not a valid pattern; use one such as"]),
+    "a pattern of folders": ({"inputs.names": ["unload/"]}, ["'unload/' is not a valid pattern; use one such as"]),
+    "a pattern with input/": ({"inputs.names": ["input/*.tsv"]}, ["patterns are relative to input/; use '*.tsv'"]),
     "a pattern of temporary names": (
         {"inputs.names": ["*.csv.part"]},
-        ["'*.csv.part' fits only hidden or temporary names, which are never scored"],
+        ["'*.csv.part' matches only hidden or temporary names, which are never scored"],
     ),
-    "a pattern of hidden names": ({"inputs.names": ["x/_*"]}, ["'x/_*' fits only hidden or temporary names"]),
+    "a pattern of hidden names": ({"inputs.names": ["x/_*"]}, ["'x/_*' matches only hidden or temporary names"]),
     "a route in a hidden folder": (
         {"routes._x.model": "fraud"},
         ["routes._x: files in hidden folders are never scored; give it a name that begins otherwise"],
     ),
-    "no address": ({"monitoring.emails": ["me"]}, ["monitoring.emails: ['me']: 'me' is no e-mail address"]),
+    "no address": ({"monitoring.emails": ["me"]}, ["monitoring.emails: ['me']: 'me' is not an e-mail address"]),
     "a retention that CloudWatch lacks": (
         {"monitoring.log_days": 91},
-        ["monitoring.log_days: 91: CloudWatch Logs has no such retention; use 1, 3, 5"],
+        ["monitoring.log_days: 91: CloudWatch Logs does not offer this retention; use 1, 3, 5"],
     ),
     "a serverless endpoint with instances": (
         {**SERVERLESS, "models.fraud.instance_count": 1},
-        ["models.fraud.instance_count: 1: a serverless endpoint has no instances; take this out"],
+        ["models.fraud.instance_count: 1: a serverless endpoint has no instances; remove this key"],
     ),
     "a size of serverless that is not sold": (
         {**SERVERLESS, "models.fraud.serverless_memory_mib": 2000},
         ["models.fraud.serverless_memory_mib: 2000: SageMaker sells serverless endpoints of 1024, 2048"],
     ),
-    "bodies that serverless does not take": (
+    "requests too large for serverless": (
         {**SERVERLESS, "models.fraud.max_payload_bytes": 5_000_000},
-        ["models.fraud.max_payload_bytes: 5000000: serverless endpoints take 4 MB; use at most 4000000"],
+        ["models.fraud.max_payload_bytes: 5000000: serverless endpoints accept at most 4 MB; use at most 4000000"],
     ),
     "an instance that cannot run the image": (
         {"models.fraud.instance_type": "ml.m6g.large"},
         ["models.fraud.instance_type: 'ml.m6g.large': images are built for x86-64, and this is Graviton"],
     ),
-    "fewest above the first": (
+    "minimum above instance_count": (
         {"models.fraud.min_instances": 2},
         ["models.fraud.min_instances: 2: more than instance_count; use at most 1"],
     ),
-    "a serverless endpoint that scales to nothing by instances": (
+    "a serverless endpoint that scales instances to zero": (
         {**SERVERLESS, "models.fraud.min_instances": 0},
-        ["models.fraud.min_instances: 0: a serverless endpoint has no instances; take this out"],
+        ["models.fraud.min_instances: 0: a serverless endpoint has no instances; remove this key"],
     ),
-    "no instances at times, of a type whose size is not known": (
+    "scaling to zero with an unknown instance type": (
         {"models.fraud.min_instances": 0, "models.fraud.instance_type": "ml.inf2.xlarge"},
-        ["models.fraud.min_instances: 0: what such an instance has is not known here", "or min_instances = 1"],
+        ["models.fraud.min_instances: 0: the capacity of this instance type is unknown", "or min_instances = 1"],
     ),
-    "captured from an endpoint that scales to nothing": (
+    "captured from an endpoint that scales to zero": (
         {"models.fraud.min_instances": 0, "models.fraud.capture_percent": 5},
-        ["models.fraud.capture_percent: 5: SageMaker captures where instances hold one model; use min_instances = 1"],
+        ["models.fraud.capture_percent: 5: an endpoint that scales to zero cannot capture; use min_instances = 1"],
     ),
-    "most below the first": (
+    "maximum below instance_count": (
         {"models.fraud.instance_count": 3, "models.fraud.max_instances": 2},
         ["models.fraud.max_instances: 2: fewer than instance_count; use at least 3"],
     ),
     "a pool too small for one worker": (
         {"worker.vcpus": 4, "worker.memory_mib": 8192, "worker.max_vcpus": 7},
-        ["worker.max_vcpus: 7: spot and on-demand need room for a worker each; use at least 8"],
+        ["worker.max_vcpus: 7: spot and on-demand each need capacity for one worker; use at least 8"],
     ),
     "not an instance type": (
         {"models.fraud.instance_type": "m5.large"},
@@ -169,7 +170,7 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "two containers": (
         {"models.fraud.container": ".", "models.fraud.image": f"{ECR}/mine:1"},
-        [f"models.fraud.image: '{ECR}/mine:1': the model has a container already; keep one of"],
+        [f"models.fraud.image: '{ECR}/mine:1': the model already has a container; use either"],
     ),
     "an image that is not in ECR": (
         {"models.fraud.image": "docker.io/me/mine:1"},
@@ -177,20 +178,23 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "an image without a tag": (
         {"models.fraud.image": f"{ECR}/mine"},
-        ["models.fraud.image", "which image that is changes with every push", "name a tag of its own or its digest"],
+        ["models.fraud.image", "this tag names another image after every push", "use a unique tag or the digest"],
     ),
     "an image whose tag moves": (
         {"models.fraud.image": f"{ECR}/mine:latest"},
-        ["models.fraud.image", "which image that is changes with every push"],
+        ["models.fraud.image", "this tag names another image after every push"],
     ),
     "a folder without a Dockerfile": (
         {"models.fraud.container": "nowhere"},
-        ["dropscore.toml: models.fraud.container: ", "nowhere holds no Dockerfile; name a folder that holds one"],
+        [
+            "dropscore.toml: models.fraud.container: ",
+            "nowhere does not contain a Dockerfile; use a folder that contains one",
+        ],
     ),
     "no models": ({"models": {}}, ["models: {}: Dictionary should have at least 1 item"]),
     "bad rows": ({"routes.default.max_bad_rows": "101%"}, ["routes.default.max_bad_rows: '101%': write a number"]),
     "bad rows below none": ({"routes.default.max_bad_rows": -1}, ["routes.default.max_bad_rows: -1: write a number"]),
-    "bad rows of no kind": (
+    "bad rows of a wrong type": (
         {"routes.default.max_bad_rows": True},
         ["routes.default.max_bad_rows: True: write a number"],
     ),
@@ -271,7 +275,7 @@ def test_a_serverless_model_has_smaller_bodies(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "families"),
+    ("overrides", "families"),
     [
         ({"worker.architecture": "x86_64"}, FAMILIES["x86_64"]),
         ({"worker.architecture": "arm64"}, FAMILIES["arm64"]),
@@ -279,13 +283,15 @@ def test_a_serverless_model_has_smaller_bodies(tmp_path: Path) -> None:
         ({"worker.instance_families": ["m5", "m5a"]}, ("m5", "m5a")),
     ],
 )
-def test_families_fit_what_is_asked_for(tmp_path: Path, said: dict[str, object], families: tuple[str, ...]) -> None:
-    write_settings(tmp_path, {"worker.compute": "ec2", **said})
+def test_families_fit_what_is_asked_for(
+    tmp_path: Path, overrides: dict[str, object], families: tuple[str, ...]
+) -> None:
+    write_settings(tmp_path, {"worker.compute": "ec2", **overrides})
     assert Settings.load(tmp_path, {}).worker.families == families
 
 
 @pytest.mark.parametrize(
-    ("said", "scaling"),
+    ("overrides", "scaling"),
     [
         ({}, (1, 1, False)),
         ({"models.fraud.max_instances": 4}, (1, 4, True)),
@@ -294,11 +300,11 @@ def test_families_fit_what_is_asked_for(tmp_path: Path, said: dict[str, object],
     ],
 )
 def test_a_model_scales_where_it_is_told_to(
-    tmp_path: Path, said: dict[str, object], scaling: tuple[int, int, bool]
+    tmp_path: Path, overrides: dict[str, object], scaling: tuple[int, int, bool]
 ) -> None:
-    write_settings(tmp_path, said)
+    write_settings(tmp_path, overrides)
     serving = Settings.load(tmp_path, {}).models[0].serving
-    assert (serving.fewest, serving.most, serving.scales) == scaling
+    assert (serving.minimum_count, serving.maximum_count, serving.scales) == scaling
 
 
 def test_settings_are_read_from_the_file_that_the_environment_names(tmp_path: Path) -> None:

@@ -53,8 +53,10 @@ def test_an_alarm_on_several_metrics_costs_as_several(tmp_path: Path) -> None:
 
 def test_a_schedule_measures_by_the_clock(tmp_path: Path) -> None:
     scheduled = Resource("Schedule", "AWS::Events::Rule", {"ScheduleExpression": "rate(1 hour)"})
-    told = Resource("Dropped", "AWS::Events::Rule", {"EventPattern": {}})
-    assert idle(_configuration(tmp_path, scheduled, told), PRICED) == {"metrics of `reconcile`": pytest.approx(1.2)}
+    event_rule = Resource("Dropped", "AWS::Events::Rule", {"EventPattern": {}})
+    assert idle(_configuration(tmp_path, scheduled, event_rule), PRICED) == {
+        "metrics of `reconcile`": pytest.approx(1.2)
+    }
 
 
 def test_what_scales_to_nothing_stands_for_nothing(tmp_path: Path) -> None:
@@ -79,7 +81,7 @@ def test_what_has_no_price_is_named(tmp_path: Path, resource: Resource, missing:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "overrides",
     [
         {
             "worker.compute": "ec2",
@@ -95,10 +97,10 @@ def test_what_has_no_price_is_named(tmp_path: Path, resource: Resource, missing:
     ],
     ids=["instances", "asleep", "serverless"],
 )
-def test_whatever_can_be_deployed_has_a_price(tmp_path: Path, said: dict[str, object]) -> None:
-    write_settings(tmp_path, said)
+def test_whatever_can_be_deployed_has_a_price(tmp_path: Path, overrides: dict[str, object]) -> None:
+    write_settings(tmp_path, overrides)
     found = idle(synthesize("some", Settings.load(tmp_path, {})), PRICED)
-    assert (found["keys"] >= 3, "VPC interface endpoints" in found) == (True, "network.mode" not in said)
+    assert (found["keys"] >= 3, "VPC interface endpoints" in found) == (True, "network.mode" not in overrides)
 
 
 def test_a_million_rows_take_workers_and_bytes(tmp_path: Path) -> None:

@@ -100,8 +100,8 @@ def test_docker_manifests_pass_and_other_types_are_refused(
     for recorded in ("docker_schema_2", *REFUSED):
         account.holds(recorded)
         code = manifests.main(assembly, assembly.parent)
-        said = capsys.readouterr().err
-        assert (code, said == "") == ((0, True) if recorded == "docker_schema_2" else (1, False)), recorded
+        output = capsys.readouterr().err
+        assert (code, output == "") == ((0, True) if recorded == "docker_schema_2" else (1, False)), recorded
     account.is_done()
 
 
@@ -112,10 +112,10 @@ def test_the_refusal_names_type_and_fix(
     own(assembly.parent, f"{OWN}:1")
     account.holds(recorded)
     manifests.main(assembly, assembly.parent)
-    said = capsys.readouterr().err
-    assert json.loads((FIXTURES / f"{recorded}.json").read_text())["images"][0]["imageManifestMediaType"] in said
-    assert "123456789012.dkr.ecr.eu-west-1/team/mine imageTag=1" in said
-    assert f"--output {OUTPUT}" in said
+    output = capsys.readouterr().err
+    assert json.loads((FIXTURES / f"{recorded}.json").read_text())["images"][0]["imageManifestMediaType"] in output
+    assert "123456789012.dkr.ecr.eu-west-1/team/mine imageTag=1" in output
+    assert f"--output {OUTPUT}" in output
 
 
 def test_a_published_image_is_read_under_the_publishing_role(
@@ -128,8 +128,8 @@ def test_a_published_image_is_read_under_the_publishing_role(
     account.holds("oci_image", REPOSITORY, imageTag="f" * 64)
     assert manifests.main(assembly, assembly.parent) == 1
     assert account.given[-1]["aws_session_token"] == "t"
-    said = " ".join(capsys.readouterr().err.replace("\\\n", "").split())
-    assert f"--repository-name {REPOSITORY} --image-ids imageTag={'f' * 64}" in said
+    output = " ".join(capsys.readouterr().err.replace("\\\n", "").split())
+    assert f"--repository-name {REPOSITORY} --image-ids imageTag={'f' * 64}" in output
     account.is_done()
 
 

@@ -35,26 +35,26 @@ def test_every_test_of_the_table_is_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("guard", "said"),
+    ("guard", "message"),
     [
         (_guard("nothing of that kind", ""), "its text occurs 0 times"),
         (_guard("shard_bytes", ""), "times instead of once"),
         (_guard("if is_one_shard or size_bytes", "if or"), "the result is not valid Python"),
     ],
 )
-def test_a_table_that_has_rotted_is_told(guard: Guard, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_that_has_rotted_is_told(guard: Guard, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([], [guard]) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_two_guards_of_one_name_are_told() -> None:
-    guard = _guard("if is_compressed or ", "if ")
+    guard = _guard("if is_one_shard or ", "if ")
     assert [name for name, _ in problems([guard, guard], ROOT)] == ["a-guard"]
 
 
 def test_an_unknown_name_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["no-such-guard"]) == 2
-    assert "no guard is named no-such-guard" in capsys.readouterr().err
+    assert "unknown guards: no-such-guard" in capsys.readouterr().err
 
 
 def test_every_guard_is_in_one_part() -> None:
@@ -72,34 +72,34 @@ def test_guards_of_the_day_are_noticed(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.parametrize(
     ("without", "verdict"),
-    [("if True and is_compressed or ", Verdict.NOT_NOTICED), ("if is_wrapped or ", Verdict.BROKEN)],
+    [("if True and is_one_shard or ", Verdict.NOT_NOTICED), ("if is_wrapped or ", Verdict.BROKEN)],
     ids=["the same", "a crash"],
 )
 def test_a_mutant_that_no_test_notices_is_an_error(
     without: str, verdict: Verdict, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([], [_guard("if is_compressed or ", without)]) == 1
+    assert main([], [_guard("if is_one_shard or ", without)]) == 1
     assert f"| {verdict}: " in capsys.readouterr().out
 
 
 def test_a_test_that_fails_without_any_mutant_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([], [_guard("if is_compressed or ", "if ", TEST + "_gone")]) == 1
-    assert "with every guard in place a test does not pass" in capsys.readouterr().err
+    assert main([], [_guard("if is_one_shard or ", "if ", TEST + "_gone")]) == 1
+    assert "a test fails although all guards are in place" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("code", "said", "verdict"),
+    ("code", "message", "verdict"),
     [
         (1, "AssertionError: assert 1 == 2", Verdict.FAILS),
         (0, "1 passed", Verdict.NOT_NOTICED),
         (1, "NameError: name 'x' is not defined", Verdict.BROKEN),
         (1, "ERROR tests/a.py::test_a - AssertionError", Verdict.BROKEN),
         (2, "AssertionError", Verdict.BROKEN),
-        (-1, "no end within 180 seconds", Verdict.BROKEN),
+        (-1, "did not end within 180 seconds", Verdict.BROKEN),
     ],
 )
-def test_verdict_of_an_outcome(code: int, said: str, verdict: Verdict) -> None:
-    assert Outcome(code, said).verdict is verdict
+def test_verdict_of_an_outcome(code: int, message: str, verdict: Verdict) -> None:
+    assert Outcome(code, message).verdict is verdict
 
 
 def test_the_copy_holds_every_file_but_what_git_ignores(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_file_that_the_copy_lacks_is_not_found_elsewhere(tmp_path: Path) -> No
 
 def test_the_copy_is_what_is_tested(tmp_path: Path) -> None:
     tree = Tree(tmp_path)
-    with tree.without(_guard("if is_compressed or ", "if ")):
-        assert "if is_compressed or " not in (tmp_path / PLAN).read_text()
+    with tree.without(_guard("if is_one_shard or ", "if ")):
+        assert "if is_one_shard or " not in (tmp_path / PLAN).read_text()
         assert tree.pytest(TEST).verdict is Verdict.FAILS
     assert (tmp_path / PLAN).read_text() == (ROOT / PLAN).read_text()

@@ -60,9 +60,9 @@ def _need(amount: int) -> Need:
 def test_a_quota_that_is_too_small_fails(value: float, code: int, capsys: pytest.CaptureFixture[str]) -> None:
     found = {"sagemaker": {"ml.m5.large for endpoint usage": Quota("L-123", value)}}
     assert report([_need(2)], found) == code
-    said = capsys.readouterr().out
-    assert said.startswith("FAIL " if code else "ok ")
-    assert ("--quota-code L-123 --desired-value 2" in said) == bool(code)
+    output = capsys.readouterr().out
+    assert output.startswith("FAIL " if code else "ok ")
+    assert ("--quota-code L-123 --desired-value 2" in output) == bool(code)
 
 
 def test_an_unknown_quota_is_reported_and_fails_nothing(capsys: pytest.CaptureFixture[str]) -> None:

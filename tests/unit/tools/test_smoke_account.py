@@ -1,4 +1,4 @@
-"""The proofs that only an account can give, with real clients whose questions are checked against AWS's models."""
+"""The checks that only an account can give, with real clients whose questions are checked against AWS's models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 
 from tools.manifests import TYPES
 from tools.smoke.account import Account
-from tools.smoke.stage import UnmetError
+from tools.smoke.run import UnmetError
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "manifests"
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/mine:1"

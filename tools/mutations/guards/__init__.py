@@ -1,1 +1,1 @@
-"""The guards, a module for each stretch of a file's way."""
+"""The guards, in one module per stage of processing."""

@@ -1,4 +1,4 @@
-"""Rows that the model refuses: told apart from good ones, counted, and named by their numbers in the file."""
+"""Rejected rows: separated from good rows, counted, and reported by their row numbers."""
 
 from __future__ import annotations
 

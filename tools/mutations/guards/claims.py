@@ -1,4 +1,4 @@
-"""From the event to a claimed job in AWS Batch, and back from Batch: once, by one owner, to one end."""
+"""From an event to a claimed job in AWS Batch, and from Batch back to the job's final status: exactly once."""
 
 from __future__ import annotations
 

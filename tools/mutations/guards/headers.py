@@ -1,4 +1,4 @@
-"""A header is no row, and its columns go to the features that have their names."""
+"""A header is not scored as a row, and its columns are matched to features by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `reconcile` looks for, and what it lets be."""
+"""What `reconcile` repairs, and what it leaves unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model server's own guards: what it refuses, and how it says so."""
+"""The model server: what it rejects, and how it reports it."""
 
 from __future__ import annotations
 

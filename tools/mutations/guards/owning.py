@@ -1,4 +1,4 @@
-"""One attempt owns a job; whoever does not, writes nothing and stops. And how an attempt's end is told to Batch."""
+"""One attempt owns a job; all others stop without writing. And how an attempt reports its end to Batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts that fit together, and an output that appears whole, once, with all that belongs beside it."""
+"""Parts that fit together, and an output that is published whole, once, with its companion objects."""
 
 from __future__ import annotations
 

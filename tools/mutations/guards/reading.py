@@ -1,4 +1,4 @@
-"""One version of one file, read whole, unpacked within bounds and cut at row ends."""
+"""Reading one version of one input: completely, decompressed within limits, and split at row ends."""
 
 from __future__ import annotations
 

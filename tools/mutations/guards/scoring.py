@@ -1,4 +1,4 @@
-"""Requests to the endpoint and scores back: as many as rows, in their order, by one model, at a pace that it bears."""
+"""Requests and scores: one score per row, in order, from one model, at a rate that the endpoint sustains."""
 
 from __future__ import annotations
 

@@ -22,42 +22,42 @@ class UnmetError(Exception):
 
 
 @dataclass(frozen=True)
-class Stage:
+class SmokeRun:
     """The state that the checks share. Files are under a prefix of this run, which `clear` empties."""
 
-    there: Deployment
+    deployment: Deployment
     sample: bytes
     expected: Scores | None
     """The sample's scores; None if they are unknown."""
-    patience_seconds: float
-    run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    timeout_seconds: float
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     jobs: dict[str, Job] = field(default_factory=dict)
     """Jobs that earlier checks leave for later ones."""
 
     @property
     def scoring(self) -> Scoring:
-        return self.there.find_scoring()
+        return self.deployment.find_scoring()
 
     def key(self, name: str) -> str:
-        return f"{INPUT}smoke-{self.run}-{name}"
+        return f"{INPUT}smoke-{self.run_id}-{name}"
 
     def put(self, name: str, body: bytes, **more: Any) -> tuple[str, str]:
         """Upload a file; returns its version and its job's id."""
         key = self.key(name)
-        version = self.there.s3.put_object(Bucket=self.there.bucket, Key=key, Body=body, **more)["VersionId"]
-        return version, job_id(self.there.bucket, key, version)
+        version = self.deployment.s3.put_object(Bucket=self.deployment.bucket, Key=key, Body=body, **more)["VersionId"]
+        return version, job_id(self.deployment.bucket, key, version)
 
     def ended(self, identity: str, *states: State) -> Job:
         """The job once it has ended, in one of these states. Raises UnmetError."""
-        deadline = time.monotonic() + self.patience_seconds
+        deadline = time.monotonic() + self.timeout_seconds
         while time.monotonic() < deadline:
-            job = self.there.table.find(identity)
+            job = self.deployment.table.find(identity)
             if job is not None and job.status.is_final:
                 expect(job.status in states, f"job {identity} ended {job.status}: {job.code}: {job.message}")
                 return job
             time.sleep(POLL_SECONDS)
         raise UnmetError(
-            f"job {identity} has not ended after {self.patience_seconds:.0f} s; `dropscore status {identity}`"
+            f"job {identity} has not ended after {self.timeout_seconds:.0f} s; `dropscore status {identity}`"
         )
 
     def invoke(self, output: str, event: Mapping[str, Any]) -> Any:
@@ -69,19 +69,21 @@ class Stage:
         return json.loads(payload)
 
     def read(self, key: str) -> bytes:
-        body: bytes = self.there.s3.get_object(Bucket=self.there.bucket, Key=key)["Body"].read()
+        body: bytes = self.deployment.s3.get_object(Bucket=self.deployment.bucket, Key=key)["Body"].read()
         return body
 
     def keys(self, prefix: str) -> list[str]:
-        pages = self.there.s3.get_paginator("list_objects_v2").paginate(Bucket=self.there.bucket, Prefix=prefix)
+        pages = self.deployment.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.deployment.bucket, Prefix=prefix
+        )
         return [
-            item["Key"] for page in pages for item in page.get("Contents", []) if f"smoke-{self.run}-" in item["Key"]
+            item["Key"] for page in pages for item in page.get("Contents", []) if f"smoke-{self.run_id}-" in item["Key"]
         ]
 
     def clear(self) -> None:
         """Delete this run's objects under input/ and output/; the bucket's lifecycle removes old versions."""
         for key in (*self.keys(self.key("")), *self.keys("output/")):
-            self.there.s3.delete_object(Bucket=self.there.bucket, Key=key)
+            self.deployment.s3.delete_object(Bucket=self.deployment.bucket, Key=key)
 
 
 def expect(kept: bool, otherwise: str) -> None:
