@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from model_tools.conformance.client import CSV, Client
 from model_tools.conformance.engine import Engine, EngineError
-from model_tools.conformance.findings import SkippedError
+from model_tools.conformance.outcomes import SkippedError
 from model_tools.conformance.starting import POLL_SECONDS, NeverReadyError, NotStartedError, wait_until_ready
 
 PORT = 8080

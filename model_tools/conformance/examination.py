@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from model_tools.conformance.checks import EVERY
 from model_tools.conformance.checks.serving import invocations
-from model_tools.conformance.findings import Check, FailedError, Finding, Outcome, SkippedError
+from model_tools.conformance.findings import Check, Finding
+from model_tools.conformance.outcomes import FailedError, Outcome, SkippedError
 from model_tools.conformance.subject import Subject
 
 

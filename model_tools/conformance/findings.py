@@ -1,39 +1,12 @@
-"""The result of a check: passed, failed or skipped; why, and what to do about it."""
+"""A check, and what it found."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from model_tools.conformance.subject import Subject
-
-
-class Outcome(StrEnum):
-    PASS = "pass"  # noqa: S105
-    FAIL = "fail"
-    SKIP = "skip"
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    what: str
-    do: str = ""
-    """Optional advice."""
-
-
-class FailedError(Exception):
-    """The check's demand is not met; `do` says how to fix it."""
-
-    def __init__(self, what: str, do: str) -> None:
-        super().__init__(what)
-        self.what, self.do = what, do
-
-
-class SkippedError(Exception):
-    """The check cannot run here; the message says why."""
+from model_tools.conformance.outcomes import Outcome, Passed
+from model_tools.conformance.subject import Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

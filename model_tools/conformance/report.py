@@ -10,7 +10,8 @@ from typing import Any
 from rich.table import Table
 
 from dropscore.cli.output import cell, write, write_table
-from model_tools.conformance.findings import Finding, Outcome
+from model_tools.conformance.findings import Finding
+from model_tools.conformance.outcomes import Outcome
 
 COLORS = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.SKIP: "yellow"}
 

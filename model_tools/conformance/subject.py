@@ -9,7 +9,7 @@ from dropscore.errors import JobError
 from dropscore.files.requests import Request
 from dropscore.scoring.replies import scores_of
 from model_tools.conformance.client import Client, Reply
-from model_tools.conformance.findings import FailedError
+from model_tools.conformance.outcomes import FailedError
 from model_tools.conformance.sample import Sample, body
 
 MEBIBYTE = 1 << 20

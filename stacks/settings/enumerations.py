@@ -8,15 +8,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING
 
 import botocore
 from botocore.loaders import Loader
 
-if TYPE_CHECKING:
-    from stacks.settings.load import SettingsFile
+from stacks.settings.models import ModelSettings
+from stacks.settings.sections import Deploy, NetworkSettings
+from stacks.settings.workers import WorkerSettings
 
 NEARBY = 3
+Enumerated = tuple[str, str, str, tuple[str, ...]]
+"""The key, a description of the setting, its value and the values that AWS lists."""
 
 
 @cache
@@ -38,23 +40,27 @@ def regions() -> tuple[str, ...]:
     return tuple(region for partition in partitions for region in partition["regions"])
 
 
-def unlisted(written: SettingsFile) -> Iterator[str]:
+def unlisted(
+    *, deploy: Deploy, models: Mapping[str, ModelSettings], worker: WorkerSettings, network: NetworkSettings
+) -> Iterator[str]:
     """Yield a line with suggestions for each value that AWS does not list, except those in `deploy.unlisted`."""
-    for key, description, value, listed in _used(written):
-        if value not in listed and value not in written.deploy.unlisted:
+    for key, description, value, listed in (*_of_models(models), *_of_network(worker, network)):
+        if value not in listed and value not in deploy.unlisted:
             yield f"{key}: {value!r}: {_problem(description, value, listed)}"
 
 
-def _used(written: SettingsFile) -> Iterator[tuple[str, str, str, tuple[str, ...]]]:
-    """Yield the key, a description of the setting, its value and the values that AWS lists."""
-    for name, model in sorted(written.models.items()):
+def _of_models(models: Mapping[str, ModelSettings]) -> Iterator[Enumerated]:
+    for name, model in sorted(models.items()):
         if model.serverless_memory_mib is None:
             yield f"models.{name}.instance_type", "SageMaker hosting instance", model.instance_type, hosting_types()
         if model.image is not None:
             yield f"models.{name}.image", "AWS region", model.image.split(".")[3], regions()
-    for family in written.worker.instance_families:
+
+
+def _of_network(worker: WorkerSettings, network: NetworkSettings) -> Iterator[Enumerated]:
+    for family in worker.instance_families:
         yield "worker.instance_families", "EC2 instance family", family, instance_families()
-    for region in written.network.zone_regions:
+    for region in network.zone_regions:
         yield "network.zones", "AWS region", region, regions()
 
 

@@ -112,12 +112,18 @@ def _check_zones(path: Path, written: SettingsFile) -> None:
     network = written.network
     if network.zones and "max_azs" in network.model_fields_set and network.max_azs != len(network.zones):
         raise SettingsError(
-            f"{path.name}: network.max_azs: {network.max_azs}: network.zones names {len(network.zones)} of them; take max_azs out"
+            f"{path.name}: network.max_azs: {network.max_azs}: "
+            f"network.zones names {len(network.zones)} zones; remove max_azs"
         )
 
 
 def _check_enumerations(path: Path, written: SettingsFile) -> None:
-    lines = [f"{path.name}: {wrong}" for wrong in unlisted(written)]
+    lines = [
+        f"{path.name}: {wrong}"
+        for wrong in unlisted(
+            deploy=written.deploy, models=written.models, worker=written.worker, network=written.network
+        )
+    ]
     if lines:
         raise SettingsError("\n".join(lines))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from model_tools.conformance.findings import FailedError, Passed, SkippedError, check
+from model_tools.conformance.findings import check
+from model_tools.conformance.outcomes import FailedError, Passed, SkippedError
 from model_tools.conformance.subject import Server, Subject, scores
 
 UNDER_WAY_SECONDS = 0.05  # after this, the server is certainly reading the request

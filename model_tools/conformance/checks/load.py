@@ -7,8 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from model_tools.conformance.checks.rows import same
 from model_tools.conformance.client import Reply
-from model_tools.conformance.findings import FailedError, Passed, SkippedError, check
+from model_tools.conformance.findings import check
 from model_tools.conformance.memory import Memory, memory_of
+from model_tools.conformance.outcomes import FailedError, Passed, SkippedError
 from model_tools.conformance.sample import body
 from model_tools.conformance.subject import MEBIBYTE, Scores, Subject, scores
 

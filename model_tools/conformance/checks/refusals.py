@@ -6,7 +6,8 @@ import json
 import time
 
 from model_tools.conformance.client import Reply
-from model_tools.conformance.findings import FailedError, Passed, SkippedError, check
+from model_tools.conformance.findings import check
+from model_tools.conformance.outcomes import FailedError, Passed, SkippedError
 from model_tools.conformance.sample import CANARY, body
 from model_tools.conformance.subject import Subject
 

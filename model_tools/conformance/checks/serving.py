@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from model_tools.conformance.client import CSV, Reply
-from model_tools.conformance.findings import FailedError, Passed, SkippedError, check
+from model_tools.conformance.findings import check
+from model_tools.conformance.outcomes import FailedError, Passed, SkippedError
 from model_tools.conformance.sample import body
 from model_tools.conformance.subject import Subject
 

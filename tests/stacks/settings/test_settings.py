@@ -50,7 +50,7 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
     "a zone twice": ({"network.zones": ["euw1-az1", "euw1-az1"]}, ["a zone is listed twice; list each zone once"]),
     "zones in another number than max_azs": (
         {"network.max_azs": 2, "network.zones": ["eu-west-1a"]},
-        ["network.max_azs: 2: network.zones names 1 of them; take max_azs out"],
+        ["network.max_azs: 2: network.zones names 1 zones; remove max_azs"],
     ),
     "true is no number": ({"worker.attempts": True}, ["worker.attempts: True: should be a valid integer"]),
     "a number is not a string": ({"deploy.env": 1}, ["deploy.env: 1: should be a valid string"]),

@@ -27,7 +27,8 @@ from dropscore.cli.output import _SafeConsole, cell, printable, say, say_crash, 
 from dropscore.jobs.job import Job, State
 from dropscore.jobs.routes import manifest_key
 from model_tools.artifact import Manifest, Source, digest, pack
-from model_tools.conformance.findings import Finding, Outcome
+from model_tools.conformance.findings import Finding
+from model_tools.conformance.outcomes import Outcome
 from tests.unit.dropscore.cli.test_cli import Commands
 from tests.unit.dropscore.cli.test_cli import cli as cli  # a fixture
 

@@ -15,7 +15,8 @@ from model_tools.cli import app
 from model_tools.conformance import memory, report
 from model_tools.conformance.client import Client
 from model_tools.conformance.engine import Engine, EngineError
-from model_tools.conformance.findings import Finding, Outcome
+from model_tools.conformance.findings import Finding
+from model_tools.conformance.outcomes import Outcome
 from model_tools.conformance.sample import CANARY, Sample, body
 from model_tools.conformance.starting import NotStartedError
 from tests.unit.model_tools.conformance.conftest import SAMPLE, served

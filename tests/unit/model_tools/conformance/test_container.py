@@ -21,7 +21,7 @@ from model_tools.conformance.checks import EVERY
 from model_tools.conformance.container import Container, Recipe, Restrictions, start_as_strictly_as_possible
 from model_tools.conformance.engine import Engine
 from model_tools.conformance.examination import examine
-from model_tools.conformance.findings import Outcome
+from model_tools.conformance.outcomes import Outcome
 from model_tools.conformance.starting import NeverReadyError, NotStartedError
 from model_tools.conformance.subject import Subject
 from tests.unit.model_tools.conformance.conftest import BAD_SERVER, BOUNDS, SAMPLE

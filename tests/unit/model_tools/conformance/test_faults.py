@@ -9,7 +9,8 @@ import pytest
 
 from model_tools.conformance.checks import EVERY
 from model_tools.conformance.examination import examine
-from model_tools.conformance.findings import Finding, Outcome
+from model_tools.conformance.findings import Finding
+from model_tools.conformance.outcomes import Outcome
 from model_tools.conformance.starting import NeverReadyError, NotStartedError
 from model_tools.conformance.subject import Subject
 from tests.unit.model_tools.conformance.conftest import BOUNDS, SAMPLE, served
