@@ -78,19 +78,19 @@ def fault(error: AwsError, doing: str) -> JobError:
     """The JobError for an AWS error met while `doing` ("reading s3://…")."""
     if not isinstance(error, ClientError):
         return _fault_of_botocore(error, doing)
-    code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
+    code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _DENIED or (status == 403 and code not in _TRANSIENT | _BUSY):
         return PermanentError(
             "ACCESS_DENIED",
-            f"{doing}: not allowed ({asked_for(error)}: {said or code}); "
+            f"{doing}: not allowed ({permission_of(error)}: {message or code}); "
             "give the role this permission, then start the job again",
         )
     if code in _BUSY or status in (429, 503):
-        return BusyError("THROTTLED", f"{doing}: {code} ({said}); it is tried again")
+        return BusyError("THROTTLED", f"{doing}: {code} ({message}); it is tried again")
     if code in _TRANSIENT or status == 408 or status >= 500:
-        return TransientError("THROTTLED", f"{doing}: {code} ({said}); it is tried again")
-    return PermanentError("AWS_ERROR", f"{doing}: {code}: {said}")
+        return TransientError("THROTTLED", f"{doing}: {code} ({message}); it is tried again")
+    return PermanentError("AWS_ERROR", f"{doing}: {code}: {message}")
 
 
 def _fault_of_botocore(error: AwsError, doing: str) -> JobError:
@@ -103,7 +103,7 @@ def _fault_of_botocore(error: AwsError, doing: str) -> JobError:
     )
 
 
-def asked_for(error: ClientError) -> str:
+def permission_of(error: ClientError) -> str:
     """The operation; where S3 refuses without a word of the permission, that too."""
     if error.operation_name == "HeadObject":
         return "HeadObject, which asks for s3:GetObject, of a named version for s3:GetObjectVersion"

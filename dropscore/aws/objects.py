@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 UPLOAD_BYTES = 8 << 20
 UPLOADS_PER_SIZE = 1000  # S3 allows 10,000 parts; doubling the size after each thousand reaches its 5 TB in fewer
-LEAST_UPLOAD_BYTES = 5 << 20  # S3 takes no smaller part, but for the last
-MOST_COPY_BYTES = 5 << 30
+MIN_UPLOAD_BYTES = 5 << 20  # S3 takes no smaller part, but for the last
+MAX_COPY_BYTES = 5 << 30
 CONFLICTS = 5
 TAKEN, CONFLICT, UPLOAD_GONE = "PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"
 CSV = "text/csv; charset=utf-8"
@@ -38,11 +38,11 @@ class Writer:
     """
 
     def __init__(
-        self, s3: S3Client, *, bucket: str, key: str, kind: str = CSV, metadata: Mapping[str, str] | None = None
+        self, s3: S3Client, *, bucket: str, key: str, content_type: str = CSV, metadata: Mapping[str, str] | None = None
     ) -> None:
         self._s3 = s3
         self._object: Any = {"Bucket": bucket, "Key": key}
-        self._new: Any = {"ContentType": kind, "Metadata": {**(metadata or {}), "writer": uuid4().hex}}
+        self._new: Any = {"ContentType": content_type, "Metadata": {**(metadata or {}), "writer": uuid4().hex}}
         self._name = f"writing s3://{bucket}/{key}"
         self._pending = bytearray()
         self._upload: Any = None
@@ -55,7 +55,7 @@ class Writer:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+        self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
         self.abort()
 
@@ -63,28 +63,28 @@ class Writer:
     def sha256(self) -> str:
         return self._digest.hexdigest()
 
-    def write(self, block: bytes) -> None:
-        self._digest.update(block)
-        self.bytes += len(block)
-        self._pending += block
+    def write(self, data: bytes) -> None:
+        self._digest.update(data)
+        self.bytes += len(data)
+        self._pending += data
         size = UPLOAD_BYTES << (len(self._done) // UPLOADS_PER_SIZE)
         while len(self._pending) >= size:
             self._send(size)
 
     def copy(self, key: str, size_bytes: int) -> None:
         """Appends another object of the bucket: on S3's side where that is allowed, through this process where not."""
-        fill = max(0, LEAST_UPLOAD_BYTES - len(self._pending)) if self._pending else 0
-        if size_bytes - fill < LEAST_UPLOAD_BYTES:
+        fill = max(0, MIN_UPLOAD_BYTES - len(self._pending)) if self._pending else 0
+        if size_bytes - fill < MIN_UPLOAD_BYTES:
             fill = size_bytes
-        here = self._object["Bucket"]
-        for block in read(self._s3, bucket=here, key=key, byte_range=(0, fill)) if fill else ():
-            self.write(block)
+        bucket = self._object["Bucket"]
+        for data in read(self._s3, bucket=bucket, key=key, byte_range=(0, fill)) if fill else ():
+            self.write(data)
         if fill == size_bytes:
             return
         if self._pending:
             self._send(len(self._pending))
-        for start in range(fill, size_bytes, MOST_COPY_BYTES):
-            self._copy(key, start, min(start + MOST_COPY_BYTES, size_bytes))
+        for start in range(fill, size_bytes, MAX_COPY_BYTES):
+            self._copy(key, start, min(start + MAX_COPY_BYTES, size_bytes))
         self.bytes += size_bytes - fill
 
     def commit(self) -> bool:
@@ -97,11 +97,11 @@ class Writer:
                     raise BusyError("THROTTLED", f"{self._name}: somebody else writes there at this moment") from error
                 if code_of(error) not in (TAKEN, UPLOAD_GONE, "404"):
                     raise
-                return self._is_mine(error)
+                return self._is_own_write(error)
         self._upload = None
         return True
 
-    def _is_mine(self, error: ClientError) -> bool:
+    def _is_own_write(self, error: ClientError) -> bool:
         """Whether an earlier try, whose reply was lost, has written it."""
         found = metadata(self._s3, bucket=self._object["Bucket"], key=self.key)
         if found is None:
@@ -133,20 +133,20 @@ class Writer:
             self._upload = None
 
     def _send(self, size: int) -> None:
-        block = bytes(memoryview(self._pending)[:size])
+        data = bytes(memoryview(self._pending)[:size])
         del self._pending[:size]
         with faults(self._name):
-            self._add(self._s3.upload_part(**self._begun(), Body=block))
+            self._add(self._s3.upload_part(**self._upload_arguments(), Body=data))
 
     def _copy(self, key: str, start: int, stop: int) -> None:
         source: Any = {"Bucket": self._object["Bucket"], "Key": key}
         with faults(self._name):
             answer = self._s3.upload_part_copy(
-                **self._begun(), CopySource=source, CopySourceRange=f"bytes={start}-{stop - 1}"
+                **self._upload_arguments(), CopySource=source, CopySourceRange=f"bytes={start}-{stop - 1}"
             )
             self._add(answer["CopyPartResult"])
 
-    def _begun(self) -> Any:
+    def _upload_arguments(self) -> Any:
         if self._upload is None:
             upload_id = self._s3.create_multipart_upload(**self._object, **self._new)["UploadId"]
             self._upload = {**self._object, "UploadId": upload_id}
@@ -154,14 +154,14 @@ class Writer:
 
     def _add(self, answer: Any) -> None:
         """S3 wants to hear again what it answered: where it checks a part by a checksum, that one too."""
-        named: CompletedPartTypeDef = {"PartNumber": len(self._done) + 1, "ETag": answer["ETag"]}
+        part: CompletedPartTypeDef = {"PartNumber": len(self._done) + 1, "ETag": answer["ETag"]}
         if "ChecksumCRC32" in answer:
-            named["ChecksumCRC32"] = answer["ChecksumCRC32"]
-        self._done.append(named)
+            part["ChecksumCRC32"] = answer["ChecksumCRC32"]
+        self._done.append(part)
 
 
-def put(s3: S3Client, *, bucket: str, key: str, data: bytes, kind: str = JSON) -> bool:
+def put(s3: S3Client, *, bucket: str, key: str, data: bytes, content_type: str = JSON) -> bool:
     """A small object, if none is there; False where one is."""
-    with Writer(s3, bucket=bucket, key=key, kind=kind) as writer:
+    with Writer(s3, bucket=bucket, key=key, content_type=content_type) as writer:
         writer.write(data)
         return writer.commit()

@@ -53,13 +53,13 @@ class JobsTable(Items):
 
         What runs already may have no owner yet: shards are at work before their publishing job is.
         """
-        mine = Attr("batch_job_id").eq(batch_job_id) & (Attr("attempt").lte(attempt) | Attr("attempt").not_exists())
+        is_owner = Attr("batch_job_id").eq(batch_job_id) & (Attr("attempt").lte(attempt) | Attr("attempt").not_exists())
         unowned = Attr("batch_job_id").not_exists()
-        free = Attr("status").is_in([State.CLAIMED, State.SUBMITTED])
+        is_unstarted = Attr("status").is_in([State.CLAIMED, State.SUBMITTED])
         progress = {} if keep_progress else {"rows_scored": 0}
         return self._update(
             job_id,
-            free | (Attr("status").eq(State.RUNNING) & (mine | unowned)),
+            is_unstarted | (Attr("status").eq(State.RUNNING) & (is_owner | unowned)),
             {"status": State.RUNNING, "batch_job_id": batch_job_id, "attempt": attempt, **progress},
             default={"started_at": started_at},
             remove=("code", "message"),
@@ -112,7 +112,7 @@ class JobsTable(Items):
 
         `batch_job_id` may be that of the array, too. What the worker itself said of a failure's cause is kept.
         """
-        mine = (
+        is_owner = (
             Attr("batch_job_id").not_exists()
             | Attr("batch_job_id").eq(batch_job_id)
             | Attr("array_job_id").eq(batch_job_id)
@@ -120,7 +120,7 @@ class JobsTable(Items):
         open_states = Attr("status").is_in(list(may_move_to(status)))
         return self._update(
             job_id,
-            mine & Attr("run").eq(run) & open_states,
+            is_owner & Attr("run").eq(run) & open_states,
             {"status": status, **attributes},
             default={"code": code, "message": message} if code else {},
             remove=() if code else ("code", "message"),
@@ -137,16 +137,16 @@ class JobsTable(Items):
         lower = Attr("max_payload_bytes").not_exists() | Attr("max_payload_bytes").gt(limit_bytes)
         self._update(_limit_key(model, version), lower, {"max_payload_bytes": limit_bytes})
 
-    def known(self, job_ids: Iterable[str]) -> set[str]:
+    def existing_ids(self, job_ids: Iterable[str]) -> set[str]:
         """Those of at most 100 ids that are jobs."""
         keys: Any = {self._table.name: {"Keys": [{"job_id": job_id} for job_id in job_ids], "ConsistentRead": True}}
-        known: set[str] = set()
+        existing: set[str] = set()
         with faults("reading the jobs table"):
             while keys:
                 answer = self._table.meta.client.batch_get_item(RequestItems=keys)
-                known |= {str(item["job_id"]) for item in answer["Responses"].get(self._table.name, [])}
+                existing |= {str(item["job_id"]) for item in answer["Responses"].get(self._table.name, [])}
                 keys = answer["UnprocessedKeys"]
-        return known
+        return existing
 
     def all_by_status(self, status: State, *, until: str) -> Iterator[Job]:
         """All jobs in the state that were submitted until then; read page by page."""

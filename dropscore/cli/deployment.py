@@ -61,15 +61,15 @@ class Scoring:
     outputs: Mapping[str, str]
 
 
-def deployment(target: Target) -> Deployment:
+def connect(target: Target) -> Deployment:
     return _embedded() if target.local else _in_aws(target)
 
 
 def embedded(session: boto3.Session, outputs: Mapping[str, str], endpoint_url: str) -> Deployment:
     """The deployment that one endpoint answers for: of the embedded cloud."""
     session.events.register("needs-retry", _notice_the_end)
-    there = {"endpoint_url": endpoint_url}
-    return _deployment(session, outputs, partial(_scoring, session, lambda: outputs, **there), **there)
+    arguments = {"endpoint_url": endpoint_url}
+    return _deployment(session, outputs, partial(_scoring, session, lambda: outputs, **arguments), **arguments)
 
 
 def _embedded() -> Deployment:

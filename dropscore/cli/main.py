@@ -21,7 +21,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from dropscore.aws.faults import asked_for
+from dropscore.aws.faults import permission_of
 from dropscore.cli import jobs, redrive, restore, retry, score, verify
 from dropscore.cli.options import Env, Local, Profile, Region, Target
 from dropscore.cli.output import say, say_crash, write
@@ -45,7 +45,7 @@ for _entry in sorted(entry_points(group="dropscore.commands"), key=lambda entry:
     else:
         app.command(_entry.name)(_loaded)
 
-_OF_AWS = {
+_ADVICE = {
     "ACCESS_DENIED": "docs/access.md says which permissions a command needs",
     "THROTTLED": "try again",
     "AWS_ERROR": "this is unexpected; please report it",
@@ -55,8 +55,8 @@ _OF_AWS = {
 _ACCOUNT_MISSING = (NoCredentialsError, NoRegionError, PartialCredentialsError, ProfileNotFound)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         write(version("dropscore"))
         raise typer.Exit
 
@@ -81,7 +81,7 @@ def main() -> None:
     except typer.TyperException as error:
         _stop_at_usage(error)
     except JobError as error:
-        _stop(_of_aws(error) if error.code in _OF_AWS else error)
+        _stop(_cloud_error(error) if error.code in _ADVICE else error)
     except DropscoreError as error:
         _stop(error)
     except S3UploadFailedError as error:  # which tells nothing but in words what AWS answered
@@ -89,16 +89,16 @@ def main() -> None:
     except _ACCOUNT_MISSING as error:
         _stop(ConfigurationError(f"{error}; pass --profile and --region, or --local for the embedded cloud"))
     except ClientError as error:
-        said = error.response["Error"]
-        _stop(CloudError(f"AWS refused {asked_for(error)}: {said.get('Code')}: {said.get('Message')}"))
+        details = error.response["Error"]
+        _stop(CloudError(f"AWS refused {permission_of(error)}: {details.get('Code')}: {details.get('Message')}"))
     except BotoCoreError as error:
         _stop(CloudError(f"AWS could not be asked: {error}"))
 
 
-def _of_aws(error: JobError) -> CloudError:
+def _cloud_error(error: JobError) -> CloudError:
     """Without the advice for whoever runs jobs, which stands after the last semicolon."""
-    what, _, advice = error.said.rpartition("; ")
-    return CloudError(f"{what or advice}; {_OF_AWS[error.code]}")
+    what, _, advice = error.text.rpartition("; ")
+    return CloudError(f"{what or advice}; {_ADVICE[error.code]}")
 
 
 def _stop_at_usage(error: typer.TyperException) -> None:

@@ -43,7 +43,7 @@ def write(text: str) -> None:
 
 
 def write_json(value: object) -> None:
-    """JSON has escapes of its own, by which programs read back what stood there."""
+    """JSON has escapes of its own, by which programs read back what stood deployment."""
     print(json.dumps(value, indent=2, ensure_ascii=True))
 
 

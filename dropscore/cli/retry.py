@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import ClientError
 
-from dropscore.cli.deployment import Deployment, deployment
-from dropscore.cli.jobs import Which, find, key_of
+from dropscore.cli.deployment import Deployment, connect
+from dropscore.cli.jobs import JobOrFile, find, key_of
 from dropscore.cli.options import Env, Json, Local, Profile, Region, target
 from dropscore.cli.output import printable, say, write, write_json
 from dropscore.cli.score import is_clean
@@ -22,7 +22,7 @@ from dropscore.events.submit import RetryRequest, Upload
 
 def retry(
     context: typer.Context,
-    which: Which,
+    job_or_file: JobOrFile,
     model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="Score by this model.")] = None,
     rejected_only: Annotated[bool, typer.Option("--rejected-only", help="Only the rows that were rejected.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Wait until it is scored.")] = False,
@@ -37,13 +37,13 @@ def retry(
     A job that failed or was rejected runs once more, by the settings as they are now, and shards that are done are not
     scored again. One that succeeded stays; --model and --rejected-only make a job of their own.
     """
-    there = deployment(target(context, local=local, profile=profile, region=region, env=env))
-    upload = upload_of(there, which)
-    identity = ask(there, upload, RetryRequest(model=model, rejected_only=rejected_only))
+    deployment = connect(target(context, local=local, profile=profile, region=region, env=env))
+    upload = upload_of(deployment, job_or_file)
+    identity = ask(deployment, upload, RetryRequest(model=model, rejected_only=rejected_only))
     if not watch:
         write_json({"job_id": identity, "file": upload.key}) if as_json else write(identity)
         return
-    jobs = wait(there.table, {identity: upload.key})
+    jobs = wait(deployment.table, {identity: upload.key})
     write_json([as_dict(job) for job in jobs]) if as_json else print_jobs(jobs)
     for job in jobs:
         if job.message:
@@ -51,33 +51,33 @@ def retry(
     raise typer.Exit(0 if all(is_clean(job) for job in jobs) else 1)
 
 
-def upload_of(there: Deployment, which: str) -> Upload:
+def upload_of(deployment: Deployment, job_or_file: str) -> Upload:
     """The version that a job's row names; where the row has expired, the file's newest one."""
-    job = find(there, which)
+    job = find(deployment, job_or_file)
     if job is not None:
-        upload = Upload(bucket=there.bucket, key=job.file, version_id=job.version_id, size_bytes=job.size_bytes)
-        if which == job.job_id != upload.job_id:  # `submit` would begin at the file's own job, and not at this one
+        upload = Upload(bucket=deployment.bucket, key=job.file, version_id=job.version_id, size_bytes=job.size_bytes)
+        if job_or_file == job.job_id != upload.job_id:  # `submit` would begin at the file's own job, and not at this one
             raise ConfigurationError(
-                f"job {which} is itself a retry; name the job it came of: dropscore retry {upload.job_id}, "
+                f"job {job_or_file} is itself a retry; name the job it came of: dropscore retry {upload.job_id}, "
                 "with --rejected-only or --model as then"
             )
         return upload
-    key = key_of(which)
+    key = key_of(job_or_file)
     try:
-        head = there.s3.head_object(Bucket=there.bucket, Key=key)
+        head = deployment.s3.head_object(Bucket=deployment.bucket, Key=key)
     except ClientError as error:
         if error.response["Error"].get("Code") != "404":
             raise
         raise ConfigurationError(
             f"there is neither a job nor a file for {which!r}; of an expired job the file is needed: input/…"
         ) from None
-    return Upload(bucket=there.bucket, key=key, version_id=head["VersionId"], size_bytes=head["ContentLength"])
+    return Upload(bucket=deployment.bucket, key=key, version_id=head["VersionId"], size_bytes=head["ContentLength"])
 
 
-def ask(there: Deployment, upload: Upload, request: RetryRequest) -> str:
+def ask(deployment: Deployment, upload: Upload, request: RetryRequest) -> str:
     """The id of the job that the deployed `submit` has made of it."""
     event = json.dumps({"retry": {"upload": asdict(upload), "request": asdict(request)}})
-    scoring = there.find_scoring()
+    scoring = deployment.find_scoring()
     submit = scoring.outputs["SubmitFunctionName"]
     answer = scoring.functions.invoke(FunctionName=submit, Payload=event.encode())
     said: dict[str, Any] = json.loads(answer["Payload"].read())

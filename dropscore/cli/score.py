@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dropscore.cli.deployment import Deployment, deployment
+from dropscore.cli.deployment import Deployment, connect
 from dropscore.cli.options import Env, Json, Local, Profile, Region, target
 from dropscore.cli.output import printable, say, write, write_json
 from dropscore.cli.show import as_dict, print_jobs
@@ -30,14 +30,14 @@ def score(
     env: Env = None,
 ) -> None:
     """Upload CSV files to be scored; prints a job id for each."""
-    there = deployment(target(context, local=local, profile=profile, region=region, env=env))
-    files = drops(paths, there.inputs, folder_of(there, route))
+    deployment = connect(target(context, local=local, profile=profile, region=region, env=env))
+    files = drops(paths, deployment.inputs, folder_of(deployment, route))
     for drop in files:
-        if sidecar := upload_sidecar(there, drop.file, drop.key):
+        if sidecar := upload_sidecar(deployment, drop.file, drop.key):
             say(f"{printable(drop.key)}: takes the options of {printable(sidecar)}")
-    uploaded = {upload(there, drop.file, drop.key): drop.key for drop in files}
+    uploaded = {upload(deployment, drop.file, drop.key): drop.key for drop in files}
     if watch:
-        jobs = wait(there.table, uploaded)
+        jobs = wait(deployment.table, uploaded)
         write_json([as_dict(job) for job in jobs]) if as_json else print_jobs(jobs)
         for job in jobs:
             _tell(job)
@@ -50,12 +50,12 @@ def score(
             say(f"{printable(key)} is uploaded; see it with: dropscore status {identity}")
 
 
-def folder_of(there: Deployment, route: str | None) -> str:
+def folder_of(deployment: Deployment, route: str | None) -> str:
     """Where a route's files lie below input/. Raises BadParameter for a route that is not deployed."""
     if route is None:
         return ""
-    if route not in there.routes:
-        known = ", ".join(map(printable, there.routes))
+    if route not in deployment.routes:
+        known = ", ".join(map(printable, deployment.routes))
         raise typer.BadParameter(f"there is no route {route!r}; deployed are: {known}")
     return f"{route}/"
 
@@ -77,16 +77,16 @@ def is_clean(job: Job) -> bool:
     return job.status is State.SUCCEEDED and not job.rows_rejected
 
 
-def upload_sidecar(there: Deployment, file: Path, key: str) -> Path | None:
+def upload_sidecar(deployment: Deployment, file: Path, key: str) -> Path | None:
     """Puts what lies beside the file and says how it is to be read, if there is such; before the file comes."""
     sidecar = file.with_name(job_options_key(file.name))
     if not sidecar.is_file():
         return None
-    there.s3.upload_file(str(sidecar), there.bucket, job_options_key(key))
+    deployment.s3.upload_file(str(sidecar), deployment.bucket, job_options_key(key))
     return sidecar
 
 
-def upload(there: Deployment, file: Path, key: str) -> str:
+def upload(deployment: Deployment, file: Path, key: str) -> str:
     """Puts the file at `key`; returns the id of the job that its version becomes."""
     versions: list[str] = []
 
@@ -95,14 +95,14 @@ def upload(there: Deployment, file: Path, key: str) -> str:
 
     # `upload_file` uploads large files in parts but tells nobody which version came of it: its calls do.
     for call in ("PutObject", "CompleteMultipartUpload"):
-        there.s3.meta.events.register(f"after-call.s3.{call}", remember, unique_id=f"remember-{call}")
+        deployment.s3.meta.events.register(f"after-call.s3.{call}", remember, unique_id=f"remember-{call}")
     try:
-        there.s3.upload_file(str(file), there.bucket, key)
+        deployment.s3.upload_file(str(file), deployment.bucket, key)
     finally:
         for call in ("PutObject", "CompleteMultipartUpload"):
-            there.s3.meta.events.unregister(f"after-call.s3.{call}", unique_id=f"remember-{call}")
+            deployment.s3.meta.events.unregister(f"after-call.s3.{call}", unique_id=f"remember-{call}")
     if not versions:
         raise ConfigurationError(
-            f"bucket {there.bucket} keeps no versions, so no job can be named; deploy storage again"
+            f"bucket {deployment.bucket} keeps no versions, so no job can be named; deploy storage again"
         )
-    return job_id(there.bucket, key, versions[-1])
+    return job_id(deployment.bucket, key, versions[-1])

@@ -18,7 +18,7 @@ Paths = Annotated[
     list[Path],
     typer.Argument(metavar="FILE|FOLDER…", exists=True, readable=True, help="A folder's files keep their paths."),
 ]
-NAMED_AT_MOST = 5
+MAX_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def _below(path: Path, inputs: Inputs, folder: str) -> list[Drop]:
     if not taken:
         raise typer.BadParameter(f"{printable(path)} holds no file to score; {inputs.mismatch}")
     if left:
-        more = f" and {len(left) - NAMED_AT_MOST} more" if len(left) > NAMED_AT_MOST else ""
-        say(f"not uploaded: {', '.join(left[:NAMED_AT_MOST])}{more}; {inputs.mismatch}")
+        more = f" and {len(left) - MAX_NAMED} more" if len(left) > MAX_NAMED else ""
+        say(f"not uploaded: {', '.join(left[:MAX_NAMED])}{more}; {inputs.mismatch}")
     return taken
 
 

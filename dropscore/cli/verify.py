@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 
 from dropscore.aws import reading
 from dropscore.aws.source import Source
-from dropscore.cli.deployment import Deployment, deployment
-from dropscore.cli.jobs import Which, job_of
+from dropscore.cli.deployment import Deployment, connect
+from dropscore.cli.jobs import JobOrFile, job_of
 from dropscore.cli.options import Env, Json, Local, Profile, Region, target
 from dropscore.cli.output import printable, write, write_json
 from dropscore.errors import JobFailedError
@@ -33,7 +33,7 @@ class Finding:
 
 def verify(
     context: typer.Context,
-    which: Which,
+    job_or_file: JobOrFile,
     with_input: Annotated[bool, typer.Option("--input", help="Read the input version again, too.")] = False,
     as_json: Json = False,
     local: Local = False,
@@ -42,11 +42,11 @@ def verify(
     env: Env = None,
 ) -> None:
     """Check a job's output, its list of bad rows and its manifest against each other. Exits 1 on any difference."""
-    there = deployment(target(context, local=local, profile=profile, region=region, env=env))
-    job = job_of(there, which)
+    deployment = connect(target(context, local=local, profile=profile, region=region, env=env))
+    job = job_of(deployment, job_or_file)
     if job.status is not State.SUCCEEDED:
         raise JobFailedError(f"job {job.job_id} is {job.status}; there is nothing to verify")
-    findings = list(look(there, job, with_input=with_input))
+    findings = list(look(deployment, job, with_input=with_input))
     if as_json:
         write_json([{"what": finding.what, "problem": finding.problem or None} for finding in findings])
     else:
@@ -56,8 +56,8 @@ def verify(
     raise typer.Exit(1 if any(finding.problem for finding in findings) else 0)
 
 
-def look(there: Deployment, job: Job, *, with_input: bool) -> Iterator[Finding]:
-    said = _manifest(there, job)
+def look(deployment: Deployment, job: Job, *, with_input: bool) -> Iterator[Finding]:
+    said = _manifest(deployment, job)
     yield Finding("the manifest is of this job", _unequal("job", said["job_id"], job.job_id))
     rows = said["rows"]
     counted = {"in": job.rows, "scored": job.rows_scored, "rejected": job.rows_rejected, "empty": job.rows_empty}
@@ -65,21 +65,21 @@ def look(there: Deployment, job: Job, *, with_input: bool) -> Iterator[Finding]:
     parts = said["output"]["parts"]
     yield Finding("the parts have all rows", _unequal("rows", sum(part["rows"] for part in parts), rows["in"]))
     yield Finding(
-        f"{said['output']['key']}, {said['output']['bytes']} bytes", _differs(_object(there, job.output_key), parts)
+        f"{said['output']['key']}, {said['output']['bytes']} bytes", _differs(_object(deployment, job.output_key), parts)
     )
     if said["errors"]:
         listed = said["errors"]
-        yield Finding(f"{listed['key']}, {listed['rows']} rows", _differs(_object(there, listed["key"]), [listed]))
+        yield Finding(f"{listed['key']}, {listed['rows']} rows", _differs(_object(deployment, listed["key"]), [listed]))
     if with_input:
-        yield Finding(f"{job.file}, version {job.version_id}", _input_differs(there, job, said["input"]))
+        yield Finding(f"{job.file}, version {job.version_id}", _input_differs(deployment, job, said["input"]))
 
 
-def _input_differs(there: Deployment, job: Job, said: dict[str, Any]) -> str:
+def _input_differs(deployment: Deployment, job: Job, said: dict[str, Any]) -> str:
     parts = [{"bytes": part["end"] - part["start"], "sha256": part["sha256"]} for part in said["parts"]]
     for before, after in zip(said["parts"], said["parts"][1:], strict=False):
         if before["end"] != after["start"]:
             return f"between byte {before['end']} and {after['start']} there are rows that no part has, or twice"
-    source = Source(there.s3, bucket=there.bucket, key=job.file, version_id=job.version_id)
+    source = Source(deployment.s3, bucket=deployment.bucket, key=job.file, version_id=job.version_id)
     return _differs(Input(source=source, is_compressed=said["is_compressed"]).read(said["parts"][0]["start"]), parts)
 
 
@@ -99,14 +99,14 @@ def _differs(chunks: Iterable[bytes], parts: Sequence[dict[str, Any]]) -> str:
     return f"it goes on after its last part, at byte {position}" if chunk or next(rest, b"") else ""
 
 
-def _object(there: Deployment, key: str) -> Iterator[bytes]:
-    return reading.read(there.s3, bucket=there.bucket, key=key)
+def _object(deployment: Deployment, key: str) -> Iterator[bytes]:
+    return reading.read(deployment.s3, bucket=deployment.bucket, key=key)
 
 
-def _manifest(there: Deployment, job: Job) -> dict[str, Any]:
+def _manifest(deployment: Deployment, job: Job) -> dict[str, Any]:
     key = manifest_key(job.output_key)
     try:
-        said: dict[str, Any] = json.loads(there.s3.get_object(Bucket=there.bucket, Key=key)["Body"].read())
+        said: dict[str, Any] = json.loads(deployment.s3.get_object(Bucket=deployment.bucket, Key=key)["Body"].read())
     except ClientError as error:
         if error.response["Error"].get("Code") != "NoSuchKey":
             raise

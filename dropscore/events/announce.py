@@ -36,8 +36,8 @@ TIMES = ("submitted_at", "started_at", "finished_at")
 OF_SUCCESS = ("rows", "rows_scored", "rows_rejected", "rows_empty", "output_key")
 OF_FAILURE = ("code", "message")
 
-AT_ONCE = 10  # what PutEvents takes
-PAUSES = (0.2, 0.8, 3.2)
+BATCH_SIZE = 10  # what PutEvents takes
+PAUSES_SECONDS = (0.2, 0.8, 3.2)
 """Seconds before what EventBridge did not take is offered again, by itself: nothing else is then announced twice."""
 _typed = TypeDeserializer().deserialize
 
@@ -77,30 +77,30 @@ class Announcer:
         The sequence number of the first one that EventBridge did not take; None where all are published.
         """
         ends = endings(records)
-        while some := list(islice(ends, AT_ONCE)):
-            refused = self._publish(some)
-            for number, ending in enumerate(some):
+        while batch := list(islice(ends, BATCH_SIZE)):
+            refused = self._publish(batch)
+            for number, ending in enumerate(batch):
                 if number in refused:
                     log("unannounced", WARNING, job_id=ending.job.job_id, why=refused[number])
                     return ending.sequence_number
-                self._say(ending.job)
+                self._emit_metrics(ending.job)
         return None
 
-    def _publish(self, some: Sequence[Ending]) -> dict[int, str]:
-        """Which of them EventBridge did not take, after some patience, and why."""
-        refused = self._offer(some, range(len(some)))
-        for pause in PAUSES:
+    def _publish(self, batch: Sequence[Ending]) -> dict[int, str]:
+        """Which of them EventBridge did not take, after batch patience, and why."""
+        refused = self._offer(batch, range(len(batch)))
+        for pause in PAUSES_SECONDS:
             if not refused:
                 break
             self.sleep(pause)
-            refused = self._offer(some, refused)
+            refused = self._offer(batch, refused)
         return refused
 
-    def _offer(self, some: Sequence[Ending], numbers: Iterable[int]) -> dict[int, str]:
+    def _offer(self, batch: Sequence[Ending], numbers: Iterable[int]) -> dict[int, str]:
         numbers = list(numbers)
-        answer = self.events.put_events(Entries=[self._entry(some[number].job) for number in numbers])
-        told = zip(numbers, answer["Entries"], strict=True)
-        return {number: entry["ErrorCode"] for number, entry in told if "ErrorCode" in entry}
+        answer = self.events.put_events(Entries=[self._entry(batch[number].job) for number in numbers])
+        results = zip(numbers, answer["Entries"], strict=True)
+        return {number: entry["ErrorCode"] for number, entry in results if "ErrorCode" in entry}
 
     def _entry(self, job: Job) -> Any:
         entry = {"Source": SOURCE, "DetailType": TYPES[job.status], "Detail": json.dumps(self.detail(job))}
@@ -110,17 +110,17 @@ class Announcer:
         """What the event says. Words are those of the jobs table; what is unknown is left out."""
         is_success = job.status is State.SUCCEEDED
         names = (*ALWAYS, *TIMES, *(OF_SUCCESS if is_success else OF_FAILURE), "rejected_of")
-        said = {
+        detail = {
             "schema_version": SCHEMA_VERSION,
             "idempotency_key": f"{job.job_id}/{job.run}",
             "environment": self.environment,
             "bucket": self.bucket,
             **{name: getattr(job, name) for name in names if getattr(job, name) is not None},
         }
-        said |= {"manifest_key": manifest_key(job.output_key)} if is_success else {}
-        return said | ({"errors_key": errors_key(job.output_key)} if is_success and job.rows_rejected else {})
+        detail |= {"manifest_key": manifest_key(job.output_key)} if is_success else {}
+        return detail | ({"errors_key": errors_key(job.output_key)} if is_success and job.rows_rejected else {})
 
-    def _say(self, job: Job) -> None:
+    def _emit_metrics(self, job: Job) -> None:
         values = {METRICS[job.status]: 1.0}
         if job.finished_at:
             values["JobTime"] = max(0.0, seconds_between(job.submitted_at, job.finished_at))

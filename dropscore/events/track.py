@@ -60,17 +60,17 @@ class BatchChange:
         detail = event["detail"]
         attempts = detail.get("attempts", [])
         container = attempts[-1].get("container", {}) if attempts else {}
-        said = [detail.get("statusReason"), container.get("reason")]
+        reasons = [detail.get("statusReason"), container.get("reason")]
         if "exitCode" in container:
-            said.append(f"exit code {container['exitCode']}")
+            reasons.append(f"exit code {container['exitCode']}")
         if "logStreamName" in container:
-            said.append(f"log stream {container['logStreamName']}")
+            reasons.append(f"log stream {container['logStreamName']}")
         return cls(
             job_id=detail.get("parameters", {}).get("job_id"),
             run=int(detail.get("parameters", {}).get("run", 1)),
             batch_job_id=detail["jobId"],
             status=detail["status"],
-            reason="; ".join(part for part in said if part) or "no reason given",
+            reason="; ".join(reason for reason in reasons if reason) or "no reason given",
             attempts=len(attempts),
             is_array=bool(detail.get("arrayProperties")),
         )
@@ -92,13 +92,13 @@ def track(change: BatchChange, table: JobsTable, finish: Callable[[Job], Manifes
         return False
     try:
         published = finish(job)
-        said = _success(published) if published else _failure(change, *_cause(change), shard)
+        update = _success(published) if published else _failure(change, *_cause(change), shard)
     except PermanentError as error:  # a stranger's object at the output's key, say
-        said = _failure(change, error.code, error.message, shard)
-    ended = table.end(change.job_id, run=change.run, batch_job_id=batch_job_id, **said)
-    code = said.get("code")
-    named = {"job_id": change.job_id, "batch_job_id": change.batch_job_id, "key": job.file}
-    log("tracked", WARNING if ended and code else INFO, **named, status=change.status, ended=ended, code=code)
+        update = _failure(change, error.code, error.message, shard)
+    is_ended = table.end(change.job_id, run=change.run, batch_job_id=batch_job_id, **update)
+    code = update.get("code")
+    fields = {"job_id": change.job_id, "batch_job_id": change.batch_job_id, "key": job.file}
+    log("tracked", WARNING if is_ended and code else INFO, **fields, status=change.status, ended=is_ended, code=code)
     return ended
 
 

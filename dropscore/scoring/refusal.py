@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-MOST_COLUMNS = 1_000_000
+MAX_COLUMNS = 1_000_000
 _LIST = re.compile(r',?\s*"rows"\s*:\s*\[')
 _BETWEEN = re.compile(r"[\s,]*")
 _STEP = re.compile(r"([1-9]\d{0,8})(?:x([1-9]\d{0,8}))?")
@@ -91,7 +91,7 @@ def _entry(entry: Any, rows: int) -> Iterator[Named]:
             yield one
     elif isinstance(entry, list) and len(entry) == 3 and isinstance(entry[2], str):
         for row in _steps(entry[2], rows):
-            yield Named(row, _number(entry[1], MOST_COLUMNS), _text(entry[0]))
+            yield Named(row, _number(entry[1], MAX_COLUMNS), _text(entry[0]))
 
 
 def _steps(text: str, rows: int) -> Iterator[int]:
@@ -108,7 +108,7 @@ def _steps(text: str, rows: int) -> Iterator[int]:
 
 def _named(row: Any, column: Any, code: str | None, rows: int) -> Named | None:
     place = _number(row, rows)
-    return None if place is None else Named(place, _number(column, MOST_COLUMNS), code)
+    return None if place is None else Named(place, _number(column, MAX_COLUMNS), code)
 
 
 def _number(value: Any, most: int) -> int | None:

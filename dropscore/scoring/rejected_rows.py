@@ -17,7 +17,7 @@ from dropscore.scoring.bad_row_search import Explained
 _USUAL_MISSING = frozenset(
     (b"na", b"n/a", b"#n/a", b"<na>", b"null", b"(null)", b"none", b"nil", b"\\n", b"-", b"--", b"?", b".", b"missing")
 )
-MOST_LETTERS = 20
+MAX_CHARACTERS = 20
 _DECIMAL_COMMA = re.compile(rb"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")
 _GROUPED = re.compile(rb"[+-]?[0-9][0-9.,' ]*")
 
@@ -42,7 +42,7 @@ def explained(row: bytes, fault: RowFault, layout: Layout) -> Explained:
 def _hint(cells: list[bytes], layout: Layout) -> str:
     for cell in cells:
         word = content_of(cell, RFC_4180)
-        if word.strip(b" \t").lower() in _USUAL_MISSING and len(word) < MOST_LETTERS:
+        if word.strip(b" \t").lower() in _USUAL_MISSING and len(word) < MAX_CHARACTERS:
             escaped = word.decode().replace("\\", "\\\\")
             return f'if the text in it means a missing value, set na_values = ["{escaped}"]'
     values = [value_of(cell) for cell in cells]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dropscore.errors import RejectedError
-from dropscore.files.gunzip import ALWAYS_ALLOWED_BYTES, INPUT_BYTES, MOST_RATIO, OUTPUT_BYTES, most_bytes, unzipped
+from dropscore.files.gunzip import ALWAYS_ALLOWED_BYTES, INPUT_BYTES, MAX_RATIO, OUTPUT_BYTES, decompressed, max_decompressed_bytes
 
 ROWS = b"".join(b"%d,%d\n" % (row, row * row) for row in range(50_000))
 
@@ -20,7 +20,7 @@ def _chunks(data: bytes, size: int = 1000) -> Iterator[bytes]:
 
 
 def _all(data: bytes, size: int = 1000) -> bytes:
-    return b"".join(unzipped(_chunks(data, size)))
+    return b"".join(decompressed(_chunks(data, size)))
 
 
 @given(
@@ -33,13 +33,13 @@ def test_members_follow_one_another_whatever_the_chunks_are(
     members: list[bytes], size: int, zeros: int, most: int
 ) -> None:
     packed = b"".join(map(gzip.compress, members)) + bytes(zeros)
-    parts = list(unzipped(_chunks(packed, size), output_bytes=most))
+    parts = list(decompressed(_chunks(packed, size), output_bytes=most))
     assert b"".join(parts) == b"".join(members)
     assert all(0 < len(part) <= most for part in parts)
 
 
 def test_no_part_is_over_a_mebibyte() -> None:
-    parts = list(unzipped([gzip.compress(bytes(10 * OUTPUT_BYTES + 5))]))
+    parts = list(decompressed([gzip.compress(bytes(10 * OUTPUT_BYTES + 5))]))
     assert [len(part) for part in parts] == [OUTPUT_BYTES] * 10 + [5]
 
 
@@ -102,23 +102,23 @@ def test_a_bomb_is_left_before_it_bursts() -> None:
     with pytest.raises(
         RejectedError, match=f"GZIP_TOO_LARGE: the first {len(packed)} bytes of the packed file"
     ) as caught:
-        list(unzipped([packed], most_bytes=lambda packed: 100 * packed, output_bytes=1 << 10))
+        list(decompressed([packed], max_decompressed_bytes=lambda packed: 100 * packed, output_bytes=1 << 10))
     assert int(caught.value.message.split("over ")[1].split(" ")[0]) <= 100 * len(packed) + (1 << 10)
 
 
 def test_as_much_as_is_allowed_passes() -> None:
     packed = gzip.compress(bytes(1 << 20))
-    assert len(b"".join(unzipped([packed], most_bytes=lambda _: 1 << 20))) == 1 << 20
+    assert len(b"".join(decompressed([packed], max_decompressed_bytes=lambda _: 1 << 20))) == 1 << 20
     with pytest.raises(RejectedError, match="GZIP_TOO_LARGE"):
-        list(unzipped([packed], most_bytes=lambda _: (1 << 20) - 1))
+        list(decompressed([packed], max_decompressed_bytes=lambda _: (1 << 20) - 1))
 
 
 def test_what_is_allowed() -> None:
-    assert most_bytes(1) == ALWAYS_ALLOWED_BYTES == 1 << 30
-    assert most_bytes(1 << 30) == MOST_RATIO << 30 == 200 << 30
+    assert max_decompressed_bytes(1) == ALWAYS_ALLOWED_BYTES == 1 << 30
+    assert max_decompressed_bytes(1 << 30) == MAX_RATIO << 30 == 200 << 30
 
 
 def test_nothing_is_read_before_it_is_wanted() -> None:
     packed = gzip.compress(ROWS, 0)
     endless = chain([packed[:1000]], repeat(b"", 3), iter(lambda: pytest.fail("read too far"), None))
-    assert next(unzipped(endless)).startswith(b"0,0\n")
+    assert next(decompressed(endless)).startswith(b"0,0\n")
