@@ -1,4 +1,4 @@
-"""An object that is written piece by piece and appears whole, once, or not at all."""
+"""Writes objects block by block. An object appears complete, and only once, or not at all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 UPLOAD_BYTES = 8 << 20
 UPLOADS_PER_SIZE = 1000  # S3 allows 10,000 parts; doubling the size after each thousand reaches its 5 TB in fewer
-MIN_UPLOAD_BYTES = 5 << 20  # S3 takes no smaller part, but for the last
+MIN_UPLOAD_BYTES = 5 << 20  # S3 accepts a smaller part only as the last one
 MAX_COPY_BYTES = 5 << 30
 CONFLICTS = 5
 TAKEN, CONFLICT, UPLOAD_GONE = "PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"
@@ -32,9 +32,10 @@ JSON = "application/json"
 
 
 class Writer:
-    """Writes one object; `commit` makes it visible with `If-None-Match: *`. Memory: one upload. Aborts if it is left.
+    """Writes one object; `commit` makes it visible with `If-None-Match: *`. Memory: one upload part.
 
-    `bytes` and `sha256` are of what went through it; what S3 copied by itself is in neither digest.
+    Leaving the context without `commit` aborts the upload. `bytes` counts all bytes of the object; `sha256` does not
+    cover bytes that S3 copied by itself.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Writer:
             self._send(size)
 
     def copy(self, key: str, size_bytes: int) -> None:
-        """Appends another object of the bucket: on S3's side where that is allowed, through this process where not."""
+        """Appends another object of the bucket: inside S3 if its size allows that, else through this process."""
         fill = max(0, MIN_UPLOAD_BYTES - len(self._pending)) if self._pending else 0
         if size_bytes - fill < MIN_UPLOAD_BYTES:
             fill = size_bytes
@@ -88,13 +89,16 @@ class Writer:
         self.bytes += size_bytes - fill
 
     def commit(self) -> bool:
-        """Makes it visible; False where something is at the key already: that is left alone."""
+        """Makes the object visible. Returns False if another object is at the key already, which does not change.
+
+        Raises BusyError if another write to the key is in progress, and JobError for other errors of AWS.
+        """
         with faults(self._name):
             try:
                 self._put() if self._upload is None else self._complete()
             except ClientError as error:
                 if code_of(error) == CONFLICT:
-                    raise BusyError("THROTTLED", f"{self._name}: somebody else writes there at this moment") from error
+                    raise BusyError("THROTTLED", f"{self._name}: another write to the key is in progress") from error
                 if code_of(error) not in (TAKEN, UPLOAD_GONE, "404"):
                     raise
                 return self._is_own_write(error)
@@ -102,14 +106,14 @@ class Writer:
         return True
 
     def _is_own_write(self, error: ClientError) -> bool:
-        """Whether an earlier try, whose reply was lost, has written it."""
+        """Whether an earlier try, whose reply was lost, wrote the object."""
         found = metadata(self._s3, bucket=self._object["Bucket"], key=self.key)
         if found is None:
-            raise BusyError("THROTTLED", f"{self._name}: the upload is gone, and nothing came of it") from error
+            raise BusyError("THROTTLED", f"{self._name}: the upload and its object do not exist") from error
         return bool(found.get("writer") == self._new["Metadata"]["writer"])
 
     def _put(self) -> None:
-        """Where S3 says that another write to the key is under way, it is sent again; an upload in parts cannot be."""
+        """Retries while S3 reports another write to the key, which is impossible for an upload in parts."""
         for attempt in range(CONFLICTS):
             try:
                 self._s3.put_object(**self._object, **self._new, Body=bytes(self._pending), IfNoneMatch="*")
@@ -126,7 +130,7 @@ class Writer:
         self._s3.complete_multipart_upload(**self._upload, MultipartUpload={"Parts": self._done}, IfNoneMatch="*")
 
     def abort(self) -> None:
-        """Only to save storage: what is left of an upload is invisible, and the bucket's lifecycle removes it."""
+        """Saves storage: an unfinished upload is invisible, and the bucket's lifecycle rule removes it anyway."""
         if self._upload is not None:
             with suppress(*AWS_ERRORS):
                 self._s3.abort_multipart_upload(**self._upload)
@@ -153,7 +157,7 @@ class Writer:
         return {**self._upload, "PartNumber": len(self._done) + 1}
 
     def _add(self, answer: Any) -> None:
-        """S3 wants to hear again what it answered: where it checks a part by a checksum, that one too."""
+        """Notes the part for the completion, which must repeat its ETag and, if S3 returned one, its checksum."""
         part: CompletedPartTypeDef = {"PartNumber": len(self._done) + 1, "ETag": answer["ETag"]}
         if "ChecksumCRC32" in answer:
             part["ChecksumCRC32"] = answer["ChecksumCRC32"]
@@ -161,7 +165,7 @@ class Writer:
 
 
 def put(s3: S3Client, *, bucket: str, key: str, data: bytes, content_type: str = JSON) -> bool:
-    """A small object, if none is there; False where one is."""
+    """Writes a small object. Returns False if there is one already, which does not change."""
     with Writer(s3, bucket=bucket, key=key, content_type=content_type) as writer:
         writer.write(data)
         return writer.commit()

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from dropscore.cli.dead_letters import LOOK, DeadLetters, Letter, Meant
-from dropscore.cli.deployment import Scoring, connect
+from dropscore.cli.deployment import Scoring
 from dropscore.cli.options import Env, Json, Local, Profile, Region, target
 from dropscore.cli.output import printable, say, write, write_json
 from dropscore.errors import CloudError

@@ -56,7 +56,9 @@ def upload_of(deployment: Deployment, job_or_file: str) -> Upload:
     job = find(deployment, job_or_file)
     if job is not None:
         upload = Upload(bucket=deployment.bucket, key=job.file, version_id=job.version_id, size_bytes=job.size_bytes)
-        if job_or_file == job.job_id != upload.job_id:  # `submit` would begin at the file's own job, and not at this one
+        if (
+            job_or_file == job.job_id != upload.job_id
+        ):  # `submit` would begin at the file's own job, and not at this one
             raise ConfigurationError(
                 f"job {job_or_file} is itself a retry; name the job it came of: dropscore retry {upload.job_id}, "
                 "with --rejected-only or --model as then"

@@ -65,7 +65,8 @@ def look(deployment: Deployment, job: Job, *, with_input: bool) -> Iterator[Find
     parts = said["output"]["parts"]
     yield Finding("the parts have all rows", _unequal("rows", sum(part["rows"] for part in parts), rows["in"]))
     yield Finding(
-        f"{said['output']['key']}, {said['output']['bytes']} bytes", _differs(_object(deployment, job.output_key), parts)
+        f"{said['output']['key']}, {said['output']['bytes']} bytes",
+        _differs(_object(deployment, job.output_key), parts),
     )
     if said["errors"]:
         listed = said["errors"]

@@ -1,7 +1,7 @@
-"""Each end of a job becomes an event on EventBridge's default bus, for whoever goes on with the scores.
+"""Publishes an event on EventBridge's default bus at the end of each job.
 
-The ends are read from the jobs table's stream, so that it does not matter who wrote them, or whether that process was
-killed right after. An event may come twice; its `idempotency_key` is then the same. docs/monitoring.md has the schema.
+The ends come from the jobs table's stream, so that it does not matter which process wrote them, or whether it was
+killed right after. An event may be sent twice, with the same `idempotency_key`. docs/monitoring.md has the schema.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ TIMES = ("submitted_at", "started_at", "finished_at")
 OF_SUCCESS = ("rows", "rows_scored", "rows_rejected", "rows_empty", "output_key")
 OF_FAILURE = ("code", "message")
 
-BATCH_SIZE = 10  # what PutEvents takes
+BATCH_SIZE = 10  # the most events that PutEvents accepts
 PAUSES_SECONDS = (0.2, 0.8, 3.2)
-"""Seconds before what EventBridge did not take is offered again, by itself: nothing else is then announced twice."""
+"""Waits before the events that EventBridge rejected are sent again, without those that it accepted."""
 _typed = TypeDeserializer().deserialize
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """A job's end, and which record of the stream told of it."""
+    """A job's end, and the sequence number of its record in the stream."""
 
     job: Job
     sequence_number: str
 
 
 def endings(records: Iterable[Mapping[str, Any]]) -> Iterator[Ending]:
-    """Of all changes of the table those that brought a job to its end."""
+    """The records that brought a job to its end."""
     for record in records:
         change = record["dynamodb"]
         before, after = (_status(change.get(image, {})) for image in ("OldImage", "NewImage"))
@@ -74,7 +74,7 @@ class Announcer:
     def announce(self, records: Iterable[Mapping[str, Any]]) -> str | None:
         """Publishes the ends among the records of a stream, in their order.
 
-        The sequence number of the first one that EventBridge did not take; None where all are published.
+        Returns the sequence number of the first one that EventBridge did not accept; None if all are published.
         """
         ends = endings(records)
         while batch := list(islice(ends, BATCH_SIZE)):
@@ -107,7 +107,7 @@ class Announcer:
         return entry | ({"Time": datetime.fromisoformat(job.finished_at)} if job.finished_at else {})
 
     def detail(self, job: Job) -> dict[str, Any]:
-        """What the event says. Words are those of the jobs table; what is unknown is left out."""
+        """The detail of the job's event. Names are those of the jobs table; unknown values are left out."""
         is_success = job.status is State.SUCCEEDED
         names = (*ALWAYS, *TIMES, *(OF_SUCCESS if is_success else OF_FAILURE), "rejected_of")
         detail = {

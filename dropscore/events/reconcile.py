@@ -20,7 +20,7 @@ from dropscore.aws.table import JobsTable
 from dropscore.clock import seconds_between, timestamp
 from dropscore.errors import JobError
 from dropscore.events.submit import Submitter, Upload
-from dropscore.events.track import BatchChange, track
+from dropscore.events.track import LOST, BatchChange, track
 from dropscore.jobs.input_keys import why_ignored
 from dropscore.jobs.job import Job, State
 from dropscore.log import ERROR, WARNING, log
@@ -34,12 +34,11 @@ if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
     from mypy_boto3_s3 import S3Client
 
-BATCH_SIZE = 100  # what DynamoDB and Batch take in one request
-LOST_AFTER = timedelta(days=1)  # Batch keeps what has ended for a week, and may not show at once what was submitted
-LOST = "its job is not known any more"
+BATCH_SIZE = 100  # the most that DynamoDB and Batch accept in one request
+LOST_AFTER = timedelta(days=1)  # Batch keeps ended jobs for a week, and may not list new jobs at once
 T = TypeVar("T")
 Repair = Callable[[], object]
-"""Mends one thing; False where there was nothing to mend."""
+"""Repairs one input or job; returns False if there was nothing to repair."""
 OPEN = (State.SUBMITTED, State.RUNNING)
 
 
@@ -52,9 +51,9 @@ class Reconciliation:
     submitter: Submitter
 
     def run(self, moment: datetime) -> dict[str, int]:
-        """Mends what it finds; how much of each. What is younger than the grace is left to the events.
+        """Repairs inputs and jobs older than the grace period. Returns the number of repairs of each case.
 
-        Raises the first error of those met, once all else is mended.
+        Raises the first error that occurred, after all other repairs.
         """
         before, errors = moment - timedelta(minutes=self.settings.grace_minutes), list[Exception]()
         found = {
@@ -69,7 +68,7 @@ class Reconciliation:
         return found
 
     def _submit_lost(self, after: datetime, before: datetime) -> Iterator[Repair]:
-        """Versions of input files that came between the two moments and have no job."""
+        """Repairs for versions of inputs that were uploaded between the two times and have no job."""
         for uploads in _batches(self._uploads(after, before)):
             existing_ids = self.table.existing_ids([upload.job_id for upload in uploads])
             for upload in uploads:
@@ -89,7 +88,7 @@ class Reconciliation:
                     )
 
     def _submit_claimed(self, before: datetime) -> Iterator[Repair]:
-        """Jobs that Batch never heard of: claimed only, or with shards at work and nobody to publish them."""
+        """Repairs for jobs that are not in Batch: claimed only, or with running shards and no publishing job."""
         for state in (State.CLAIMED, State.RUNNING):
             for job in self._jobs_older(state, before):
                 if job.batch_job_id is None:
@@ -97,7 +96,7 @@ class Reconciliation:
                     yield partial(self.submitter.submit_claimed, job)
 
     def _end_finished(self, before: datetime, lost_before: str) -> Iterator[Repair]:
-        """Jobs that Batch has ended, or does not know any more, and whose rows do not say so."""
+        """Repairs for jobs that Batch has ended, or has forgotten, and that have no final status."""
         open_jobs = (job for state in OPEN for job in self._jobs_older(state, before) if job.batch_job_id)
         for jobs in _batches(open_jobs):
             described = self.batch.describe_jobs(jobs=[job.batch_job_id for job in jobs if job.batch_job_id])["jobs"]
@@ -110,7 +109,9 @@ class Reconciliation:
         if described is None:
             described = {"jobId": job.batch_job_id, "status": "FAILED", "statusReason": LOST}
         parameters = {"job_id": job.job_id, "run": str(job.run)}
-        return track(BatchChange.from_event({"detail": {**described, "parameters": parameters}}), self.table, self._finish)
+        return track(
+            BatchChange.from_event({"detail": {**described, "parameters": parameters}}), self.table, self._finish
+        )
 
     def _finish(self, job: Job) -> Manifest | None:
         return Publication.of(self.s3, self.settings.bucket, job).finish()
@@ -121,7 +122,7 @@ class Reconciliation:
         emit({"ReconcileRepairs": findings, "RepairsFailed": failed, **values}, environment=self.settings.environment)
 
     def _oldest(self, moment: datetime, *states: State) -> float:
-        """Seconds since the oldest job in any of the states was submitted; 0 where there is none."""
+        """Seconds since the oldest job with any of the statuses was submitted; 0 if there is none."""
         jobs = [job for state in states if (job := self.table.oldest(state))]
         return max((seconds_between(job.submitted_at, timestamp(moment)) for job in jobs), default=0.0)
 
@@ -130,7 +131,7 @@ class Reconciliation:
 
 
 def _count(repairs: Iterable[Repair], errors: list[Exception]) -> int:
-    """How many came to something; what went wrong joins the errors."""
+    """The number of repairs that succeeded. Appends the errors of the others to `errors`."""
     count, rest = 0, iter(repairs)
     while True:
         try:

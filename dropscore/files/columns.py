@@ -41,7 +41,9 @@ class Columns:
         chosen = table.places(options.columns, "columns") or range(table.width)
         kept = tuple(place for place in chosen if place not in left_out)
         if not kept:
-            raise RejectedError("COLUMN_MISSING", "no column is left for the model; check the options columns, exclude and id")
+            raise RejectedError(
+                "COLUMN_MISSING", "no column is left for the model; check the options columns, exclude and id"
+            )
         matching = _by_position(head, options)
         if is_compared:
             kept, matching = _compared(table, kept, head, options, features)
@@ -75,7 +77,9 @@ def _by_position(head: Head, options: Options) -> Matching:
     if options.columns:
         return Matching(why="columns")
     is_requested = options.match_columns == "position"
-    return Matching(why='match_columns = "position"' if is_requested else "the names of the model's features are unknown")
+    return Matching(
+        why='match_columns = "position"' if is_requested else "the names of the model's features are unknown"
+    )
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,8 @@ class _Table:
     def _numbered(self, number: int, option: str) -> int:
         if number > self.width:
             raise RejectedError(
-                "COLUMN_MISSING", f"{option}: there is no column {number}: the rows have {self.width}; correct the number"
+                "COLUMN_MISSING",
+                f"{option}: there is no column {number}: the rows have {self.width}; correct the number",
             )
         return number - 1
 

@@ -20,7 +20,10 @@ def max_decompressed_bytes(compressed_bytes: int) -> int:
 
 
 def decompressed(
-    chunks: Iterable[bytes], *, max_decompressed_bytes: Callable[[int], int] = max_decompressed_bytes, output_bytes: int = OUTPUT_BYTES
+    chunks: Iterable[bytes],
+    *,
+    max_decompressed_bytes: Callable[[int], int] = max_decompressed_bytes,
+    output_bytes: int = OUTPUT_BYTES,
 ) -> Iterator[bytes]:
     """The decompressed bytes, at most `output_bytes` at a time. Reads all members of the file; ignores zeros after them.
 

@@ -20,7 +20,9 @@ class Input:
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """The bytes from `start` on; `stop` has an effect only on files that are not compressed."""
-        return _from(start, decompressed(self.source.chunks())) if self.is_compressed else self.source.chunks(start, stop)
+        return (
+            _from(start, decompressed(self.source.chunks())) if self.is_compressed else self.source.chunks(start, stop)
+        )
 
     def head(self) -> bytes:
         """The first HEAD_BYTES, or the whole file if it is shorter."""

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dropscore.errors import RejectedError
-from dropscore.files.gunzip import ALWAYS_ALLOWED_BYTES, INPUT_BYTES, MAX_RATIO, OUTPUT_BYTES, decompressed, max_decompressed_bytes
+from dropscore.files.gunzip import (
+    ALWAYS_ALLOWED_BYTES,
+    INPUT_BYTES,
+    MAX_RATIO,
+    OUTPUT_BYTES,
+    decompressed,
+    max_decompressed_bytes,
+)
 
 ROWS = b"".join(b"%d,%d\n" % (row, row * row) for row in range(50_000))
 

@@ -100,7 +100,7 @@ def test_a_model_that_takes_ten_minutes_to_wake_is_waited_for() -> None:
     runtime = Runtime(after=TEN_MINUTES)
     endpoint = Endpoint(runtime, "fraud", "a-component")  # type: ignore[arg-type]
     retry = Retry(sleep=runtime.sleep, clock=lambda: runtime.now)
-    assert retry(lambda: endpoint(_body()), 2, Pace(4), Budget(most=0)) == b"1\n"
+    assert retry(lambda: endpoint(_body()), 2, Pace(4), Budget(capacity=0)) == b"1\n"
     assert TEN_MINUTES <= runtime.now < TEN_MINUTES + 60
     assert len(runtime.asked) < 40  # it is woken by the first request; the rest only look
 
@@ -129,7 +129,7 @@ def test_more_in_flight_than_a_serverless_endpoint_takes_still_scores_every_row_
     endpoint = Endpoint(runtime, "fraud")  # type: ignore[arg-type]
     quick = Retry(base_seconds=0.002, busy_cap_seconds=0.02)
     scorer = Scorer(
-        invoke=endpoint, max_bytes=20, limit_bytes=20, max_concurrent_requests=8, retry=quick, budget=Budget(most=0)
+        invoke=endpoint, max_bytes=20, limit_bytes=20, max_concurrent_requests=8, retry=quick, budget=Budget(capacity=0)
     )
     scored = list(scorer.score(Cutter(ROWS, 20)))
     assert b"".join(part.lines for part in scored) == b"".join(ROWS)
