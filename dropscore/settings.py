@@ -163,9 +163,7 @@ def _model(name: str, fields: dict[str, Any], env: Mapping[str, str]) -> Model:
 def _routes(env: Mapping[str, str], models: Mapping[str, Model]) -> dict[str, Route]:
     routes = {name: _route(name, dict(fields)) for name, fields in _json(env, environment.ROUTES).items()}
     if DEFAULT_ROUTE not in routes or any(route.model not in models for route in routes.values()):
-        raise ConfigurationError(
-            "ROUTES must have a default route, and each route a model of MODELS; redeploy the stacks"
-        )
+        raise ConfigurationError("ROUTES needs a default route, and each route a model of MODELS; redeploy the stacks")
     return routes
 
 

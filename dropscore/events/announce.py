@@ -87,7 +87,7 @@ class Announcer:
         return None
 
     def _publish(self, batch: Sequence[Ending]) -> dict[int, str]:
-        """Which of them EventBridge did not take, after batch patience, and why."""
+        """The error codes of the events that EventBridge rejected even after retries, by their index."""
         refused = self._offer(batch, range(len(batch)))
         for pause in PAUSES_SECONDS:
             if not refused:

@@ -1,8 +1,8 @@
-"""What events should have done and did not: found by looking, on a schedule, and done.
+"""Finds, on a schedule, inputs and jobs that events missed, and repairs them.
 
-Three items are looked for: versions of input files without a job; jobs that were claimed and never reached AWS
-Batch; jobs whose Batch jobs have ended while their rows say otherwise. Doing it again changes nothing: all of it goes
-through the same conditional writes as the events do. One that cannot be mended keeps none of the others waiting.
+There are three cases: versions of inputs without a job; claimed jobs that never reached AWS Batch; and jobs whose Batch
+jobs have ended but which have no final status. Repairs use the same conditional writes as the events, so they are safe
+to repeat. A repair that fails does not stop the others.
 """
 
 from __future__ import annotations

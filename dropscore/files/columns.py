@@ -41,9 +41,7 @@ class Columns:
         chosen = table.places(options.columns, "columns") or range(table.width)
         kept = tuple(place for place in chosen if place not in left_out)
         if not kept:
-            raise RejectedError(
-                "COLUMN_MISSING", "no column is left for the model; check the options columns, exclude and id"
-            )
+            raise RejectedError("COLUMN_MISSING", "no column is left for the model; check columns, exclude and id")
         matching = _by_position(head, options)
         if is_compared:
             kept, matching = _compared(table, kept, head, options, features)
@@ -77,9 +75,7 @@ def _by_position(head: Head, options: Options) -> Matching:
     if options.columns:
         return Matching(why="columns")
     is_requested = options.match_columns == "position"
-    return Matching(
-        why='match_columns = "position"' if is_requested else "the names of the model's features are unknown"
-    )
+    return Matching(why='match_columns = "position"' if is_requested else "the model's feature names are unknown")
 
 
 @dataclass(frozen=True)
@@ -125,13 +121,13 @@ class _Table:
         if number > self.width:
             raise RejectedError(
                 "COLUMN_MISSING",
-                f"{option}: there is no column {number}: the rows have {self.width}; correct the number",
+                f"{option}: no column {number}: the rows have {self.width}; correct the number",
             )
         return number - 1
 
 
 def check_width(head: Head, choice: Choice | None, dialect: Dialect, features: int | None) -> None:
-    """Raises RejectedError if all of the first rows have a wrong number of columns; if only some do, they are bad rows."""
+    """Raises RejectedError if all of the first rows have a wrong width; if only some do, they are bad rows."""
     widths = {len(split_cells(line_of(row), dialect)) for row in head.rows}
     if not widths:
         return

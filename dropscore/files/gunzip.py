@@ -25,7 +25,7 @@ def decompressed(
     max_decompressed_bytes: Callable[[int], int] = max_decompressed_bytes,
     output_bytes: int = OUTPUT_BYTES,
 ) -> Iterator[bytes]:
-    """The decompressed bytes, at most `output_bytes` at a time. Reads all members of the file; ignores zeros after them.
+    """The decompressed bytes, at most `output_bytes` at a time. Reads all members, ignores zeros after them.
 
     Raises RejectedError GZIP_BROKEN with the position in the compressed file, or GZIP_TOO_LARGE.
     """
@@ -70,7 +70,7 @@ class _Decompressor:
         if self._decompressed > self._max_decompressed_bytes(self._compressed):
             raise RejectedError(
                 "GZIP_TOO_LARGE",
-                f"the first {self._compressed} bytes of the compressed file decompress to over {self._decompressed} bytes, "
+                f"the first {self._compressed} compressed bytes give over {self._decompressed} bytes, "
                 f"more than {MAX_RATIO} times as many; if the file is right, upload it without compression",
             )
         return out

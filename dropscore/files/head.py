@@ -34,7 +34,7 @@ class Head:
 
     @classmethod
     def of(cls, data: bytes, options: Options, *, is_whole: bool, names: Sequence[bytes] = ()) -> Head:
-        """`names` are the names of the model's features; empty if they are unknown. `is_whole`: `data` is the whole file.
+        """`names` are the names of the model's features, empty if unknown. `is_whole`: `data` is the whole file.
 
         Raises RejectedError if the file cannot be read as rows of text, if it has no rows, and if the first row may be
         either a header or a row.
@@ -81,7 +81,7 @@ def _start(data: bytes, options: Options) -> int:
 
 
 def _stray(fault: Fault, data: bytes, start: int, options: Options, names: Sequence[bytes]) -> StrayQuoteError:
-    """The error for the fault. Row numbers start after the header, if the rows before the fault show that there is one."""
+    """The error for the fault. Rows count after the header, if the rows before the fault show one."""
     dialect, text = Dialect.of(options), data[start:]
     rows = _ended(split_rows(text[: fault.certain], dialect), dialect)
     try:

@@ -43,7 +43,7 @@ def is_header(
 
 
 def names_all_features(values: Sequence[bytes], names: Sequence[bytes]) -> bool:
-    """Whether a row contains the name of every feature. Names that are numbers do not count: a row may contain them too."""
+    """Whether a row contains the name of every feature. Numbers as names do not count: a row may have them too."""
     return bool(names) and set(names).issubset(values) and not all(map(is_numeric, names))
 
 

@@ -69,8 +69,8 @@ class NamedColumns:
         if duplicates:
             raise RejectedError(
                 "DUPLICATE_COLUMN",
-                f"the header has the feature {_quoted(duplicates[0])} {counts[duplicates[0]]} times; leave out all but one "
-                "by number, such as `exclude = [2]`",
+                f"the header has the feature {_quoted(duplicates[0])} {counts[duplicates[0]]} times; leave out "
+                "all but one by number, such as `exclude = [2]`",
             )
         if missing:
             raise self._lacks(missing, features)
@@ -132,7 +132,7 @@ class NamedColumns:
         return RejectedError("NOT_A_FEATURE", f"{problem}; add {self._fix(extra)}")
 
     def _fix(self, extra: Sequence[int]) -> str:
-        """The options that leave these columns out: `id` for the one that looks like an id, `exclude` for the others."""
+        """The options that leave these columns out: `id` for one that looks like an id, `exclude` for the others."""
         if len(extra) > MAX_SHOWN:
             return "the columns that are not features to `exclude`, by name or number"
         rest, fixes = list(extra), list[str]()

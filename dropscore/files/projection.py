@@ -49,7 +49,7 @@ class Choice:
         return self.dialect.delimiter.join([cells[place] for place in self.kept])
 
     def _misfit(self, cells: list[bytes]) -> bytes:
-        """A line that the model must refuse, for a row with a wrong number of cells: any cell may be in the wrong column.
+        """A line that the model must refuse: in a row with a wrong number of cells, any cell may be misplaced.
 
         It has fewer cells than the model expects, or two if the model expects one.
         """

@@ -96,7 +96,7 @@ class Values:
 
     @cached_property
     def _missing_cells(self) -> dict[bytes, re.Pattern[bytes]]:
-        """Patterns for the missing words, quoted or not, by the byte before the cell: the search for one byte is quick."""
+        """Patterns for the missing words, quoted or not, by the byte before the cell, which is found quickly."""
         words = b"|".join(re.escape(word) for word in self.missing)
         delimiter = self.dialect.delimiter
         cell = rb'(?:"(?:%b)"|(?:%b))(?=[%b\n])' % (words, words, re.escape(delimiter))

@@ -100,7 +100,7 @@ class Endpoint:
         if reported[1] != self.version:
             raise ModelChangedError(
                 "MODEL_CHANGED",
-                f"endpoint {self._name} changed its model from {self.version} to {reported[1]} while the file was scored; "
+                f"endpoint {self._name} changed its model from {self.version} to {reported[1]} during scoring; "
                 "nothing was published, and the whole file is scored again by one model",
             )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dropscore.cli.deployment import Deployment, deployment
+from dropscore.cli.deployment import Deployment, connect
 from dropscore.cli.options import Target
 from dropscore.cli.output import say, write
 from dropscore.errors import DropscoreError
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     asked = _parser().parse_args(arguments)
     target = Target(local=asked.local, profile=asked.profile, region=asked.region, env=asked.env)
     try:
-        return smoke(deployment(target), asked.sample, asked.model, large=asked.large, more=_of_the_account(target))
+        return smoke(connect(target), asked.sample, asked.model, large=asked.large, more=_of_the_account(target))
     except DropscoreError as error:
         say(f"error: {error}")
         return 3

@@ -362,13 +362,13 @@ class Functions:
 def _retry(
     cli: Commands, monkeypatch: pytest.MonkeyPatch, functions: Functions, *arguments: str
 ) -> tuple[int, str, str]:
-    found = deployment.deployment
+    found = deployment.connect
 
     def with_submit(target: Target) -> Deployment:
         scoring = Scoring(functions=functions, queues=None, outputs={"SubmitFunctionName": "submit-function"})  # type: ignore[arg-type]
         return replace(found(target), find_scoring=lambda: scoring)
 
-    monkeypatch.setattr(retry, "deployment", with_submit)
+    monkeypatch.setattr(retry, "connect", with_submit)
     return cli.run("retry", *arguments)
 
 

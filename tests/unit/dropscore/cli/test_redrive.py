@@ -233,7 +233,7 @@ def test_a_function_that_is_not_deployed_keeps_its_letter(post: Post) -> None:
 def _command(
     post: Post, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
 ) -> tuple[int, str, str]:
-    monkeypatch.setattr(redrive, "deployment", lambda _: SimpleNamespace(find_scoring=lambda: post.scoring))
+    monkeypatch.setattr(redrive, "connect", lambda _: SimpleNamespace(find_scoring=lambda: post.scoring))
     monkeypatch.setattr(sys, "argv", ["dropscore", "redrive", *arguments])
     with pytest.raises(SystemExit) as stop:
         main()

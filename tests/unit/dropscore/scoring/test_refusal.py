@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dropscore.scoring.refusal import RefusedRow, Refusal, parse
+from dropscore.scoring.refusal import Refusal, RefusedRow, parse
 
 THREE = (RefusedRow(3, 5, "A"), RefusedRow(17, 2, "B"), RefusedRow(40, None, "A"))
 LISTED = [{"row": 3, "column": 5, "code": "A"}, {"row": 17, "column": 2, "code": "B"}, {"row": 40, "code": "A"}]
