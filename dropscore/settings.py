@@ -86,7 +86,7 @@ class ReconcileSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings:
-    """`batch_job_id`, `attempt` and, in an array, `shard` come from AWS Batch; the first two identify the attempt that owns the job."""
+    """`batch_job_id`, `attempt` and, in an array, `shard` come from AWS Batch; the first two name the job's owner."""
 
     jobs_table: str
     bucket: str

@@ -72,7 +72,7 @@ class DeadLetters:
         self._received: dict[str, DeadLetter] = {}
 
     def receive_all(self) -> Generator[DeadLetter, None, None]:
-        """Every dead letter in the queue, once; ends when the queue is empty or returns only messages that were seen."""
+        """Every dead letter in the queue, once; ends when the queue is empty or returns only old messages."""
         seen: set[str] = set()
         stale = 0
         try:

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-ONCE = Config(
-    retries={"total_max_attempts": 1}, read_timeout=70
-)  # botocore must not retry: the function would run twice
+# botocore must not retry an invocation: the function would run twice.
+ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=70)
 # Written by `dropscore local up`, removed by `dropscore local down`.
 EMBEDDED_CLOUD = Path(__file__).resolve().parents[2] / ".dropscore" / "local" / "cloud.json"
 
@@ -137,7 +136,7 @@ def _outputs(session: boto3.Session, stack: str) -> dict[str, str]:
     except ClientError as error:
         if error.response["Error"].get("Code") == "ValidationError":
             raise ConfigurationError(
-                f"there is no stack {stack} in {session.region_name}; deploy it, or name another with --env and --region"
+                f"there is no stack {stack} in {session.region_name}; deploy it, or set --env and --region"
             ) from None
         raise
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}

@@ -61,9 +61,7 @@ def status(
 def result(
     context: typer.Context,
     job_or_file: JobOrFile,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write the scores to this file.", show_default="stdout")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file.", show_default="stdout")] = None,
     as_json: Json = False,
     local: Local = False,
     profile: Profile = None,

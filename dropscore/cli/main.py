@@ -1,7 +1,7 @@
 """`dropscore`: one command line for deployments in AWS and for the embedded cloud on this machine.
 
-Data goes to stdout, messages to stderr. Exit codes: 0 done, 1 a job failed or rows were rejected, 2 usage, 3 configuration or
-credentials, 4 AWS returned an error, 130 interrupted.
+Data goes to stdout, messages to stderr. Exit codes: 0 done, 1 a job failed or rows were rejected, 2 usage,
+3 configuration or credentials, 4 AWS returned an error, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def write_table(table: Table) -> None:
 
 
 def say(text: str) -> None:
-    """Writes a message to standard error. Indents lines after the first, so that a name with a line end cannot fake one."""
+    """Writes a message to standard error. Indents lines after the first: a name with a line end cannot fake one."""
     talk.print(Text(printable(text, keep="\n").replace("\n", "\n  ")), soft_wrap=True)
 
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from dropscore.cli.dead_letters import RECONCILE, DeadLetter, DeadLetters, Destination
-from dropscore.cli.deployment import Scoring
+from dropscore.cli.deployment import Scoring, connect
 from dropscore.cli.options import Env, Json, Local, Profile, Region, target
 from dropscore.cli.output import printable, say, write, write_json
 from dropscore.errors import CloudError
@@ -38,7 +38,7 @@ class Outcome:
 
 def redrive(
     context: typer.Context,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
     max_messages: Annotated[
         int | None, typer.Option("--max", metavar="N", min=1, help="Process at most N messages.")
     ] = None,
@@ -106,13 +106,13 @@ class Redrive:
         return "deleted: an earlier message runs reconcile"
 
     def _send(self, dead_letter: DeadLetter, destination: Destination) -> str:
-        """Deletes the message after the function has the event: a kill in between sends it twice, but never loses it."""
+        """Deletes the message once the function has the event: a kill in between sends it twice, but never loses it."""
         function = self._scoring.outputs[destination.output]
         payload = json.dumps(destination.event).encode()
         answer = self._scoring.functions.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
         if answer["StatusCode"] != ACCEPTED:
             raise CloudError(
-                f"{function} answered {answer['StatusCode']} to an event, which stays in the queue; run the command again"
+                f"{function} answered {answer['StatusCode']} to an event, which is still in the queue; try again"
             )
         self._queue.delete(dead_letter)
         return "sent again"

@@ -75,7 +75,7 @@ def upload_of(deployment: Deployment, job_or_file: str) -> Upload:
 
 
 def invoke_retry(deployment: Deployment, upload: Upload, request: RetryRequest) -> str:
-    """Invokes the deployed `submit`. Returns the job's id; raises CloudError, or JobFailedError if the retry is refused."""
+    """Invokes the deployed `submit`. Returns the job's id; raises CloudError, or JobFailedError if it is refused."""
     event = json.dumps({"retry": {"upload": asdict(upload), "request": asdict(request)}})
     scoring = deployment.find_scoring()
     submit = scoring.outputs["SubmitFunctionName"]

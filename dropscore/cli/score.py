@@ -61,7 +61,7 @@ def folder_of(deployment: Deployment, route: str | None) -> str:
 
 
 def _report(job: Job) -> None:
-    """What is to be deployed of a job that is not clean."""
+    """Prints the job's message and its list of rejected rows, if any."""
     if job.status is not State.SUCCEEDED:
         say(f"{printable(job.file)}: {job.status}: {printable(job.message)}")
         return
@@ -78,7 +78,7 @@ def is_clean(job: Job) -> bool:
 
 
 def upload_job_options(deployment: Deployment, file: Path, key: str) -> Path | None:
-    """Uploads the job options file beside the input, if there is one. Call it first: the input's arrival starts the job."""
+    """Uploads the job options file beside the input, if any. Call it first: the input's arrival starts the job."""
     job_options = file.with_name(job_options_key(file.name))
     if not job_options.is_file():
         return None
@@ -87,7 +87,7 @@ def upload_job_options(deployment: Deployment, file: Path, key: str) -> Path | N
 
 
 def upload(deployment: Deployment, file: Path, key: str) -> str:
-    """Uploads the file to `key`. Returns the id of its job. Raises ConfigurationError if the bucket keeps no versions."""
+    """Uploads the file to `key`. Returns its job's id. Raises ConfigurationError if the bucket has no versions."""
     versions: list[str] = []
 
     def remember(parsed: dict[str, str], **_: object) -> None:

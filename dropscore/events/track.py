@@ -33,8 +33,8 @@ CAUSES = (
     (
         "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
         "NO_CAPACITY",
-        "AWS had no capacity for the time of worker.queue_timeout_minutes; run dropscore retry, or raise network.max_azs "
-        "or add worker.instance_families",
+        "AWS had no capacity for worker.queue_timeout_minutes; run dropscore retry, or raise network.max_azs or add "
+        "worker.instance_families",
     ),
     (
         "MISCONFIGURATION:",

@@ -76,6 +76,6 @@ class Layout:
         return column_of(self.header, number, self.dialect)
 
     def sent_column(self, number: int, cells: int) -> Column | None:
-        """The file's column of cell `number`, from 1, of a sent row with `cells` cells; None if the row does not fit."""
+        """The file's column of cell `number`, from 1, of a sent row of `cells` cells; None if the row does not fit."""
         kept = self.choice.kept if self.choice else range(cells)
         return self.column(kept[number - 1] + 1) if 1 <= number <= cells == len(kept) else None

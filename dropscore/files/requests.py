@@ -132,7 +132,7 @@ class Picked:
     def __init__(self, requests: Iterable[Request], offsets: Iterable[int]) -> None:
         self._rows = pick(requests, offsets)
 
-    def next(self, limit_bytes: int) -> Request | None:
+    def next(self, limit_bytes: int) -> Request | None:  # noqa: ARG002 - of the Requests protocol
         return next(self._rows, None)
 
 

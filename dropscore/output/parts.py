@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 READERS = 16
 RECORD = ".json"
 FORMAT = 2
-"""The version of the format of records and lists of bad rows: parts of another format, from another release, are ignored."""
+"""The format of records and lists of bad rows: parts of another format, from another release, are ignored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ class Parts:
         return objects.Writer(self.s3, bucket=self.bucket, key=self.new_key(suffix))
 
     def put(self, part: Part) -> Part:
-        """Writes the part's record. Returns the part that counts: this one, or that of another attempt which was first."""
+        """Writes the part's record. Returns the part that counts: this one, or an earlier one of another attempt."""
         key = self._key(part.model_version, part.index, part.start)
         if objects.put(self.s3, bucket=self.bucket, key=key, data=json.dumps(asdict(part)).encode()):
             return part

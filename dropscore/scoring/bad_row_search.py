@@ -126,15 +126,15 @@ class Search:
         return RejectedError(
             "TOO_MANY_REQUESTS",
             f"finding the bad rows takes too many requests: {self.refusals} requests with these rows were refused, "
-            f"which found {len(self.bad)} bad rows. Correct the file and upload it again, or let the model container name all bad "
-            "rows of a request (`rows` in docs/model-container.md); max_bad_rows = 0 stops at the first",
+            f"which found {len(self.bad)} bad rows. Correct the file and upload it again, or let the model container "
+            "name all bad rows of a request (`rows` in docs/model-container.md); max_bad_rows = 0 stops at the first",
             rows=(self._request.first_row, self._request.last_row),
             offset=self._request.first_row_offset,
             line=self._request.first_row_line,
         )
 
     def _follow(self, places: Sequence[int], named: list[int], *, has_more: bool) -> None:
-        """Queues the named rows together, then the others; those up to the last named row apart if more rows may be bad."""
+        """Queues the named rows together, then the others; those up to the last named row apart if more may be bad."""
         chosen = set(named)
         others = [place for index, place in enumerate(places) if index not in chosen]
         end = named[-1] + 1 - len(named) if has_more else len(others)

@@ -30,7 +30,7 @@ class RefusedRow:
 
 @dataclass(frozen=True)
 class Refusal:
-    """`rows` ascend, with one entry for each row. `has_more`: further rows are bad; None if the container did not say."""
+    """`rows` ascend, one entry for each row. `has_more`: further rows are bad; None if the container did not say."""
 
     code: str | None
     rows: tuple[RefusedRow, ...]

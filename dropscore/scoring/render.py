@@ -52,7 +52,7 @@ class Renderer:
         )
 
     def header(self) -> bytes:
-        """The output's header line; empty if the input has none, or if only scores are written. Call it after `render`."""
+        """The output's header line; empty if the input has none or only scores are written. Call `render` first."""
         row, output = self._layout.header, self._options.output
         if not row or output == "scores":
             return b""
@@ -110,8 +110,8 @@ class Renderer:
         if self.is_guess and count != self.columns:
             raise PermanentError(
                 "SCORE_COLUMNS_UNKNOWN",
-                f"the first rows are bad and were written with one score column, but the model returns {count} scores for "
-                "a row; set score_names to the names of all score columns",
+                f"the first rows are bad and were written with one score column, but the model returns {count} "
+                "scores for a row; set score_names to the names of all score columns",
             )
         if self.columns not in (None, count):
             raise PermanentError(

@@ -12,8 +12,8 @@ from dropscore.errors import PermanentError
 from dropscore.files.requests import Request
 
 # Python's `float` also accepts `1_0`, tabs and line ends: with it, '{"predictions": ["0.1\n", "0.2"]}' would be three
-# lines for two rows. The only grammar of a score, in text and in JSON: ASCII digits, no spaces, no underscores, no infinity. Possessive
-# quantifiers never backtrack, so a check is one pass over the reply, whatever is in it.
+# lines for two rows. The only grammar of a score, in text and in JSON: ASCII digits, no spaces, no underscores, no
+# infinity. Possessive quantifiers never backtrack, so a check is one pass over the reply, whatever is in it.
 _NUMBER = re.compile(rb"[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+")
 # Numbers of the same grammar that are certainly finite: few digits, and an exponent of at most two.
 _SHORT = rb"[+-]?+\d{1,99}+(?:\.\d{1,99}+)?+(?:[eE][+-]?+\d{1,2}+)?+"
@@ -23,8 +23,8 @@ def scores_of(reply: bytes, request: Request) -> bytes:
     """The scores of a request as one line a row, each line ended; the text of each number is kept as it came.
 
     The formats are: a line for each row, one comma-separated line, a JSON list of numbers or of lists of numbers (one
-    for each row), such a list under `predictions`, and JSON lines. A row may have several numbers. Raises PermanentError
-    BAD_RESPONSE for any other format and for a wrong number of rows.
+    for each row), such a list under `predictions`, and JSON lines. A row may have several numbers.
+    Raises PermanentError BAD_RESPONSE for any other format and for a wrong number of rows.
     """
     if reply.lstrip()[:1] in (b"[", b"{"):
         return _checked(_json_rows(reply.strip(), request), request)
@@ -36,7 +36,7 @@ def scores_of(reply: bytes, request: Request) -> bytes:
 
 
 def _normalized(reply: bytes, rows: int) -> bytes:
-    """The reply with LF line ends, also after the last line, and with a line for each row if all scores were in one line."""
+    """The reply with LF line ends, also after the last line; scores that came in one line get a line each."""
     text = reply.replace(b"\r\n", b"\n") if b"\r" in reply else reply
     if text.endswith(b"\n\n") or not text.endswith(b"\n"):
         text = text.rstrip(b"\n") + b"\n"

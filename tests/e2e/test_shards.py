@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dropscore.cli.retry import invoke_retry
-from dropscore.cli.verify import look
+from dropscore.cli.verify import verify_job
 from dropscore.errors import JobFailedError
 from dropscore.events.submit import RetryRequest, Upload
 from dropscore.jobs.job import Job, State
@@ -29,7 +29,7 @@ def rows(sample: list[bytes]) -> list[bytes]:
 
 
 def _verified(driver: Driver, job: Job) -> None:
-    assert [finding for finding in look(deployment(driver.cloud), job, with_input=True) if finding.problem] == []
+    assert [finding for finding in verify_job(deployment(driver.cloud), job, with_input=True) if finding.problem] == []
 
 
 def test_a_large_file_is_scored_in_shards_and_published_as_one(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from botocore.exceptions import ClientError
 
-from dropscore.cli.verify import look
+from dropscore.cli.verify import verify_job
 from dropscore.jobs.job import Job, State
 from tools.smoke.expected import written_scores
 from tools.smoke.stage import Stage, UnmetError, expect
@@ -108,7 +108,8 @@ def nothing_is_left(stage: Stage) -> None:
 
 
 def _verify(stage: Stage, job: Job) -> None:
-    problems = [f"{found.what}: {found.problem}" for found in look(stage.there, job, with_input=True) if found.problem]
+    findings = verify_job(stage.there, job, with_input=True)
+    problems = [f"{found.what}: {found.problem}" for found in findings if found.problem]
     expect(not problems, "; ".join(problems))
 
 

@@ -208,13 +208,13 @@ def test_a_letter_that_took_too_long_is_there_again_already(
 def test_letters_that_come_round_again_are_handed_out_once(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dropscore.cli.dead_letters.HIDDEN_SECONDS", 0)
     post.lay(*(f"poison {number}" for number in range(3)))
-    handed_out = islice(DeadLetters(post.sqs, post.url).each(), 10)
+    handed_out = islice(DeadLetters(post.sqs, post.url).receive_all(), 10)
     assert sorted(letter.body for letter in handed_out) == [f"poison {number}" for number in range(3)]
 
 
 def test_a_queue_that_refuses_is_told(post: Post) -> None:
     post.lay("poison")
-    letters = DeadLetters(post.sqs, post.url).each()
+    letters = DeadLetters(post.sqs, post.url).receive_all()
     next(letters)
     post.sqs.delete_queue(QueueUrl=post.url)
     with pytest.raises(ClientError, match=r"NonExistentQueue|does not exist"):

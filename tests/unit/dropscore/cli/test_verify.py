@@ -42,7 +42,7 @@ def _problems(account: Account, job: Job) -> list[str]:
     there = Deployment(
         s3=account.s3, bucket=BUCKET, table=account.table, outputs={}, find_scoring=lambda: pytest.fail("not needed")
     )
-    return [finding.problem for finding in verify.look(there, job, with_input=True) if finding.problem]
+    return [finding.problem for finding in verify.verify_job(there, job, with_input=True) if finding.problem]
 
 
 def _replace(account: Account, key: str, data: bytes) -> None:
