@@ -97,8 +97,8 @@ def main() -> None:
 
 def _cloud_error(error: JobError) -> CloudError:
     """The error without its advice for jobs, which is the text after the last semicolon."""
-    what, _, advice = error.text.rpartition("; ")
-    return CloudError(f"{what or advice}; {_ADVICE[error.code]}")
+    problem, _, advice = error.text.rpartition("; ")
+    return CloudError(f"{problem or advice}; {_ADVICE[error.code]}")
 
 
 def _stop_at_usage(error: typer.TyperException) -> None:

@@ -108,10 +108,8 @@ class Reconciliation:
             return False
         if described is None:
             described = {"jobId": job.batch_job_id, "status": "FAILED", "statusReason": LOST}
-        parameters = {"job_id": job.job_id, "run": str(job.run)}
-        return track(
-            BatchChange.from_event({"detail": {**described, "parameters": parameters}}), self.table, self._finish
-        )
+        detail = {**described, "parameters": {"job_id": job.job_id, "run": str(job.run)}}
+        return track(BatchChange.from_event({"detail": detail}), self.table, self._finish)
 
     def _finish(self, job: Job) -> Manifest | None:
         return Publication.of(self.s3, self.settings.bucket, job).finish()

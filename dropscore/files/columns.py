@@ -74,8 +74,9 @@ def _by_position(head: Head, options: Options) -> Matching:
         return NO_HEADER
     if options.columns:
         return Matching(why="columns")
-    is_requested = options.match_columns == "position"
-    return Matching(why='match_columns = "position"' if is_requested else "the model's feature names are unknown")
+    if options.match_columns == "position":
+        return Matching(why='match_columns = "position"')
+    return Matching(why="the names of the model's features are unknown")
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,6 @@ def tidied(data: bytes, dialect: Dialect = RFC_4180) -> bytes:
 
 
 def _sent(row: bytes) -> bytes:
-    """The row to send. A row that ends in two carriage returns keeps one, so that the model refuses it."""
+    """The row to send. A row that ends in two carriage returns keeps them, so that the model refuses it."""
     line = line_of(row)
     return row.removesuffix(b"\n") if line.endswith(b"\r") else line

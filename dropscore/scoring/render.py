@@ -18,7 +18,7 @@ class Renderer:
     """Renders one part of a file, in the order of its rows.
 
     `columns` is the number of scores of a row, from score_names or from the first row with scores. `is_guess`: bad rows
-    were written before it was known, with one empty cell.
+    were written before the number was set, with one empty cell.
     """
 
     def __init__(self, layout: Layout, options: Options) -> None:

@@ -71,7 +71,7 @@ class Scorer:
         """The scores in the order of the rows, one result for each request.
 
         Holds at most `max_concurrent_requests` requests; `Pace` decides how many of them are sent at a time. The first
-        error in the order of the rows is raised, and what was not sent by then is dropped.
+        error in the order of the rows is raised, and requests that were not sent by then are dropped.
         """
         pace = Pace(self.max_concurrent_requests)
         window: deque[Future[Scored]] = deque()
@@ -103,7 +103,7 @@ class Scorer:
         return window.popleft().result()
 
     def _score(self, request: Request, pace: Pace) -> Scored:
-        """The request's scores, in as many requests as it takes; the parts of it are asked for one after the other."""
+        """The request's scores, in as many requests as it takes; its parts are sent one after the other."""
         search = Search(request, self.explain)
         while part := search.next_part():
             # A request holds no blank lines: it begins with its first row.
@@ -121,7 +121,7 @@ class Scorer:
                 search.refused(part, refusal)
                 self._check(search)
             except JobError as error:
-                if error.rows is not None:  # what is asked for together need not stand together
+                if error.rows is not None:  # rows of one request need not be adjacent in the file
                     error.rows = part.span
                 raise
         self.refusal_budget.earn()
@@ -132,7 +132,7 @@ class Scorer:
         self.limit_bytes = min(self.limit_bytes, max(1, size_bytes // 2))
 
     def _check(self, search: Search) -> None:
-        """Raises where the request has more bad rows, or they cost more requests, than is allowed."""
+        """Raises if the request has more bad rows, or finding them took more requests, than is allowed."""
         if len(search.bad) > self.max_bad_rows:
             raise search.error(sorted(search.bad)[self.max_bad_rows])
         if search.refusals > self.max_refusals or not self.refusal_budget.take():

@@ -150,7 +150,7 @@ def test_more_than_ten_are_handed_out_once_each(post: Post) -> None:
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(post: Post) -> None:
     post.lay(dropped(), SCHEDULED, SCHEDULED | {"id": "2"})
     said = sorted(outcome.outcome for outcome in post.pass_over(dry_run=True))
-    assert said == ["covered by the look before it", "would be sent", "would be sent"]
+    assert said == ["deleted: an earlier message runs reconcile", "would be sent", "would be sent"]
     assert post.functions.taken == []
     assert len(post.left()) == 3
 
@@ -165,7 +165,7 @@ def test_one_look_stands_for_many(post: Post) -> None:
 def test_an_event_that_comes_back_does_not_go_round_for_ever(post: Post) -> None:
     post.lay(dropped(), dropped())
     assert sorted(outcome.outcome for outcome in post.pass_over()) == [
-        "left: the same event was dealt with already",
+        "left: the same event was sent already",
         "sent again",
     ]
     assert len(post.left()) == 1

@@ -69,7 +69,7 @@ def _broken(packed: bytes) -> str:
 @pytest.mark.parametrize("cut", [0, 1, 9, 10, 500, -1, -8, -9])
 def test_a_file_that_was_cut_off_is_rejected(cut: int) -> None:
     packed = gzip.compress(ROWS)[:cut]
-    assert f"it ends at byte {len(packed)} in the middle of its data; was the upload cut off?" in _broken(packed)
+    assert f"it ends at byte {len(packed)} in the middle of its data; the upload may be incomplete" in _broken(packed)
 
 
 def test_a_second_member_that_was_cut_off_is_rejected() -> None:
@@ -99,9 +99,9 @@ def test_a_wrong_length_is_told() -> None:
 
 def test_a_file_that_is_not_packed_is_told_so() -> None:
     message = _broken(b"secret,1\n2,3\n")
-    assert "it is no gzip file" in message
+    assert "it is not a gzip file" in message
     assert "secret" not in message
-    assert "it is no gzip file" in _broken(zlib.compress(b"1\n"))
+    assert "it is not a gzip file" in _broken(zlib.compress(b"1\n"))
 
 
 def test_a_bomb_is_left_before_it_bursts() -> None:

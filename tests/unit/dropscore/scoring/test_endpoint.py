@@ -79,7 +79,7 @@ def test_rows_that_the_container_names_are_told_with_their_reasons() -> None:
         Endpoint(runtime, "fraud")(_body(b"1\n2\n3\n4\n5\n"))  # type: ignore[arg-type]
     assert list(caught.value.faults) == [
         RowFault(1, "NOT_A_NUMBER", "a cell is not a number", 3),
-        RowFault(3, "BAD_ROW", "its container answered 400"),
+        RowFault(3, "BAD_ROW", "its container returned HTTP 400"),
     ]
     assert (caught.value.has_more, caught.value.rows) == (True, (2, 2))
 

@@ -191,7 +191,7 @@ def test_point_under_decimal_commas_is_refused_as_a_group(strict: Account) -> No
     job = _run(strict, b"1,5;2\n1.234;5\n", header=False, delimiter=";", decimal=",")
     assert job.code == "NOT_A_NUMBER"
     assert (
-        'row 2 (line 2, at byte 6): the model refuses this: a cell is not a number, column 1; with decimal = ","'
+        'row 2 (line 2, at byte 6): the model refused it: a cell is not a number, column 1; with decimal = ","'
         in (job.message or "")
     )
 
@@ -200,7 +200,7 @@ def test_latin_1_is_named_where_the_model_gets_it(strict: Account) -> None:
     job = _run(strict, b"1,2\n3,4\xe4\n", header=False)
     assert (job.status, job.code) == (State.REJECTED, "ENCODING")
     assert (job.message or "").startswith(
-        "row 2 (line 2, at byte 4): the model refuses this: it is not UTF-8 text, column 2; "
+        "row 2 (line 2, at byte 4): the model refused it: it is not UTF-8 text, column 2; "
     )
     assert "Latin-1 or Windows-1252" in (job.message or "")
     job = _run(strict, b"a,gr\xf6\xdfe\n1,2\n", header=True)

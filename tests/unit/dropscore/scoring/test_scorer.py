@@ -136,7 +136,7 @@ def test_a_reply_with_too_few_scores_is_never_passed_on() -> None:
 @pytest.mark.parametrize("names", [True, False])
 def test_the_first_bad_row_of_the_file_ends_it_where_none_is_borne(names: bool) -> None:
     for _ in range(20):
-        with pytest.raises(RowsRefusedError, match=r"row 57 \(line 57, at byte \d+\): the model refuses this: no"):
+        with pytest.raises(RowsRefusedError, match=r"row 57 \(line 57, at byte \d+\): the model refused it: no"):
             list(_scorer(refusing({56, 58, 120}, names=names), max_concurrent_requests=8).score(ROWS))
 
 
