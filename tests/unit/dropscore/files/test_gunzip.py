@@ -79,14 +79,14 @@ def test_a_second_member_that_was_cut_off_is_rejected() -> None:
 
 def test_what_follows_the_last_member_is_named_by_its_byte() -> None:
     packed = gzip.compress(b"1\n")
-    assert f"at or after byte {len(packed)} of the packed file" in _broken(packed + b"secret\n")
+    assert f"at or after byte {len(packed)} of the compressed file" in _broken(packed + b"secret\n")
     assert f"at or after byte {len(packed) + 3} of" in _broken(packed + bytes(3) + b"secret\n")
 
 
 def test_a_wrong_checksum_is_named_by_its_neighbourhood() -> None:
     packed = bytearray(gzip.compress(ROWS))
     packed[-5] ^= 1
-    assert f"its data is wrong at or after byte {len(packed) // 1000 * 1000} of the packed file" in _broken(
+    assert f"its data is damaged at or after byte {len(packed) // 1000 * 1000} of the compressed file" in _broken(
         bytes(packed)
     )
 
@@ -94,7 +94,7 @@ def test_a_wrong_checksum_is_named_by_its_neighbourhood() -> None:
 def test_a_wrong_length_is_told() -> None:
     packed = bytearray(gzip.compress(ROWS))
     packed[-1] ^= 1
-    assert "its data is wrong at or after byte" in _broken(bytes(packed))
+    assert "its data is damaged at or after byte" in _broken(bytes(packed))
 
 
 def test_a_file_that_is_not_packed_is_told_so() -> None:
@@ -107,7 +107,7 @@ def test_a_file_that_is_not_packed_is_told_so() -> None:
 def test_a_bomb_is_left_before_it_bursts() -> None:
     packed = gzip.compress(bytes(1 << 20))
     with pytest.raises(
-        RejectedError, match=f"GZIP_TOO_LARGE: the first {len(packed)} bytes of the packed file"
+        RejectedError, match=f"GZIP_TOO_LARGE: the first {len(packed)} bytes compressed bytes"
     ) as caught:
         list(decompressed([packed], max_decompressed_bytes=lambda packed: 100 * packed, output_bytes=1 << 10))
     assert int(caught.value.message.split("over ")[1].split(" ")[0]) <= 100 * len(packed) + (1 << 10)

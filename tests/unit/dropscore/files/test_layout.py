@@ -177,13 +177,13 @@ def test_our_model_container_takes_an_empty_cell_that_is_alone_and_refuses_wrong
     ("file", "said", "code", "message"),
     [
         (b"3,2\n", {"columns": ["a"]}, "COLUMNS_NEED_HEADER", "the options name column 'a'"),
-        (b"a,b\n1,2\n", {"id": "a", "header": False}, "COLUMNS_NEED_HEADER", "say header = true"),
+        (b"a,b\n1,2\n", {"id": "a", "header": False}, "COLUMNS_NEED_HEADER", "set header = true"),
         (b"secret,b\n1,2\n", {"columns": ["c"]}, "COLUMN_MISSING", "columns: the header has no column 'c'"),
-        (b"3,2\n", {"exclude": [3]}, "COLUMN_MISSING", "exclude: there is no column 3: the rows have 2"),
-        (b"3,2\n", {"id": 3}, "COLUMN_MISSING", "id: there is no column 3"),
+        (b"3,2\n", {"exclude": [3]}, "COLUMN_MISSING", "exclude: no column 3: the rows have 2"),
+        (b"3,2\n", {"id": 3}, "COLUMN_MISSING", "id: no column 3"),
         (b"3,2\n", {"exclude": [1], "id": 2}, "COLUMN_MISSING", "no column is left for the model"),
         (b"a,a\n1,2\n", {"columns": ["a"]}, "DUPLICATE_COLUMN", "columns: the header has column 'a' 2 times"),
-        (b"a,b\n1,2\n", {"columns": ["a", 1]}, "DUPLICATE_COLUMN", "columns: two of the words are the same column"),
+        (b"a,b\n1,2\n", {"columns": ["a", 1]}, "DUPLICATE_COLUMN", "columns: a column is listed twice"),
         (
             b"a,b\n0,1,2\n",
             {"columns": ["a"]},
