@@ -176,7 +176,7 @@ def _files(folder: Path, *names: str) -> None:
         ("march", "which `names` of [inputs]"),
         ("._march.csv", "are hidden"),
         ("~$march.csv", "temporary"),
-        ("march.csv.job.json", "the options of other files"),
+        ("march.csv.job.json", "is a job options file"),
         ("m\udcff.csv", "is not UTF-8"),
     ],
 )
@@ -212,14 +212,14 @@ def test_score_keeps_the_paths_of_a_folders_files(cli: Commands, tmp_path: Path)
     assert (code, len(out.splitlines())) == (0, 3)
     below = ["b.csv.gz", "x/a.csv", "y/a.csv", "y/a.csv.job.json"]
     assert _keys(cli) == [f"input/claims/{name}" for name in below]
-    assert f"not uploaded: {tmp_path / 'readme.txt'}; the name fits none" in err
+    assert f"not uploaded: {tmp_path / 'readme.txt'}; the name matches none" in err
     assert "_SUCCESS" not in err
 
 
 def test_score_of_a_folder_without_inputs_is_refused(cli: Commands, tmp_path: Path) -> None:
     _files(tmp_path, "_SUCCESS", "a.txt")
     code, _, err = cli.run("score", str(tmp_path))
-    assert (code, "holds no file to score" in err) == (2, True)
+    assert (code, "contains no file to score" in err) == (2, True)
 
 
 def test_score_of_an_older_deployment_says_so(cli: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ def post() -> Iterator[Post]:
     [
         (dropped(), "submit", "input/march.csv version v1"),
         (changed(), "track", "job 0123: FAILED of Batch job batch-1"),
-        (SCHEDULED, "reconcile", "the look for what events should have done"),
+        (SCHEDULED, "reconcile", "a scheduled run of reconcile"),
         (STREAM, "announce", "3 changes of the jobs table"),
     ],
 )
@@ -268,5 +268,5 @@ def test_the_command_says_so_when_lambda_does_not_accept(
     post.lay(dropped())
     post.functions.status = 200
     code, _, err = _command(post, monkeypatch, capsys)
-    assert (code, "answered 200 to an event; it is still in the queue" in err) == (4, True)
+    assert (code, "answered 200 to an event, which is still in the queue" in err) == (4, True)
     assert len(post.left()) == 1

@@ -94,4 +94,4 @@ def test_parts_with_a_gap_are_found_out(account: Account, job: Job) -> None:
     said["input"]["parts"].append({"start": 999, "end": 999, "sha256": "0" * 64})
     _replace(account, manifest_key(job.output_key), json.dumps(said).encode())
     (problem,) = _problems(account, job)
-    assert "there are rows that no part has, or twice" in problem
+    assert "there are rows that are in no part or in two" in problem

@@ -134,7 +134,7 @@ def test_a_failing_model_is_tried_again_by_the_next_attempt(account: Account) ->
     job_id = _taken(account)
     message = _ends_with(account, job_id, TransientError, "MODEL_FAILED")
     assert message.startswith("rows 1 to ")
-    assert "answered 500" in message
+    assert "returned HTTP 500" in message
     assert account.job(job_id).status is State.RUNNING
     account.model.fail = lambda _body: None
     account.worker(attempt=2).score(job_id)
