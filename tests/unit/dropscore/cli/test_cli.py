@@ -201,7 +201,7 @@ def test_score_refuses_two_files_of_one_name(cli: Commands, tmp_path: Path) -> N
     _files(tmp_path, "x/a.csv", "y/a.csv")
     code, out, err = cli.run("score", str(tmp_path / "x/a.csv"), str(tmp_path / "y/a.csv"))
     assert (code, out) == (2, "")
-    assert "would both be uploaded as input/a.csv; name the folder that holds both" in err
+    assert "would both be uploaded as input/a.csv; name the folder that contains both" in err
     assert _keys(cli) == []
 
 
