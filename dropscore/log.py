@@ -31,7 +31,7 @@ def about(**fields: object) -> Iterator[None]:
 
 
 def invocation(context: object) -> AbstractContextManager[None]:
-    """`about` for one invocation of a Lambda: its request id joins Dropscore's lines with Lambda's own, and with traces."""
+    """`about` for one invocation of a Lambda: its request id joins these lines with Lambda's own, and with traces."""
     return about(request_id=getattr(context, "aws_request_id", None))
 
 

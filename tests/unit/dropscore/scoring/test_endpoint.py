@@ -61,7 +61,7 @@ def test_an_endpoint_that_sleeps_is_busy_and_says_so() -> None:
     with pytest.raises(BusyError) as said:
         Endpoint(Runtime(after=1), "fraud", "a-component")(_body())  # type: ignore[arg-type]
     assert said.value.code == "ENDPOINT_SCALED_TO_ZERO"
-    assert "this request wakes it, which takes some minutes" in said.value.message
+    assert "this request starts one, which takes some minutes" in said.value.message
 
 
 def test_a_component_that_is_not_there_is_not_waited_for() -> None:
