@@ -48,7 +48,7 @@ def test_a_table_that_has_rotted_is_told(guard: Guard, said: str, capsys: pytest
 
 
 def test_two_guards_of_one_name_are_told() -> None:
-    guard = _guard("if is_compressed or ", "if ")
+    guard = _guard("if is_one_shard or ", "if ")
     assert [name for name, _ in problems([guard, guard], ROOT)] == ["a-guard"]
 
 
@@ -78,12 +78,12 @@ def test_guards_of_the_day_are_noticed(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_mutant_that_no_test_notices_is_an_error(
     without: str, verdict: Verdict, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([], [_guard("if is_compressed or ", without)]) == 1
+    assert main([], [_guard("if is_one_shard or ", without)]) == 1
     assert f"| {verdict}: " in capsys.readouterr().out
 
 
 def test_a_test_that_fails_without_any_mutant_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([], [_guard("if is_compressed or ", "if ", TEST + "_gone")]) == 1
+    assert main([], [_guard("if is_one_shard or ", "if ", TEST + "_gone")]) == 1
     assert "with every guard in place a test does not pass" in capsys.readouterr().err
 
 
@@ -118,7 +118,7 @@ def test_a_file_that_the_copy_lacks_is_not_found_elsewhere(tmp_path: Path) -> No
 
 def test_the_copy_is_what_is_tested(tmp_path: Path) -> None:
     tree = Tree(tmp_path)
-    with tree.without(_guard("if is_compressed or ", "if ")):
-        assert "if is_compressed or " not in (tmp_path / PLAN).read_text()
+    with tree.without(_guard("if is_one_shard or ", "if ")):
+        assert "if is_one_shard or " not in (tmp_path / PLAN).read_text()
         assert tree.pytest(TEST).verdict is Verdict.FAILS
     assert (tmp_path / PLAN).read_text() == (ROOT / PLAN).read_text()

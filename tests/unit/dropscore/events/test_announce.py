@@ -224,7 +224,7 @@ def test_what_a_dead_letter_tells_of_is_read_from_the_stream_again() -> None:
 
 @pytest.mark.parametrize("code", ["TrimmedDataAccessException", "ResourceNotFoundException"])
 def test_error_when_the_stream_has_forgotten(code: str) -> None:
-    with pytest.raises(CloudError, match="keeps records for 24 hours"):
+    with pytest.raises(CloudError, match="keeps them for 24 hours"):
         list(failed_records(FakeStream([], aws_error(code)), WHERE))
 
 

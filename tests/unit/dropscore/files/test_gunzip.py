@@ -106,9 +106,7 @@ def test_a_file_that_is_not_packed_is_told_so() -> None:
 
 def test_a_bomb_is_left_before_it_bursts() -> None:
     packed = gzip.compress(bytes(1 << 20))
-    with pytest.raises(
-        RejectedError, match=f"GZIP_TOO_LARGE: the first {len(packed)} compressed bytes"
-    ) as caught:
+    with pytest.raises(RejectedError, match=f"GZIP_TOO_LARGE: the first {len(packed)} compressed bytes") as caught:
         list(decompressed([packed], max_decompressed_bytes=lambda packed: 100 * packed, output_bytes=1 << 10))
     assert int(caught.value.message.split("over ")[1].split(" ")[0]) <= 100 * len(packed) + (1 << 10)
 

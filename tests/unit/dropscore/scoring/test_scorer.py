@@ -284,9 +284,9 @@ def test_a_search_that_costs_too_much_ends(names: bool) -> None:
 def test_the_search_through_a_whole_file_is_bounded() -> None:
     few = Budget(capacity=100, cost=1, gain=1)
     with pytest.raises(RejectedError, match="TOO_MANY_REQUESTS"):
-        list(_scorer(refusing(set(range(200)), names=False), max_bad_rows=200, effort=few).score(ROWS))
+        list(_scorer(refusing(set(range(200)), names=False), max_bad_rows=200, refusal_budget=few).score(ROWS))
     enough = Budget(capacity=100, cost=1, gain=9)
-    scored = list(_scorer(refusing(set(range(200)), names=False), max_bad_rows=200, effort=enough).score(ROWS))
+    scored = list(_scorer(refusing(set(range(200)), names=False), max_bad_rows=200, refusal_budget=enough).score(ROWS))
     assert sum(len(part.bad) for part in scored) == 200
 
 

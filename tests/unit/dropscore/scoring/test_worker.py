@@ -260,7 +260,7 @@ def test_one_bad_row_more_than_allowed_rejects_the_file(account: Account, allowe
     account.options = Options(max_bad_rows=allowed)
     _refusing(account, 3, 17)
     message = _ends_with(account, _taken(account), RejectedError, "NOT_A_NUMBER")
-    assert message.startswith("row 4 (line 4, at byte 6): the model refuses it: a cell is not a number, column 1.")
+    assert message.startswith("row 4 (line 4, at byte 6): the model refused it: a cell is not a number, column 1.")
     assert f"max_bad_rows is {allowed}" in message
 
 
