@@ -72,7 +72,7 @@ def test_guards_of_the_day_are_noticed(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.parametrize(
     ("without", "verdict"),
-    [("if True and is_compressed or ", Verdict.NOT_NOTICED), ("if is_wrapped or ", Verdict.BROKEN)],
+    [("if True and is_one_shard or ", Verdict.NOT_NOTICED), ("if is_wrapped or ", Verdict.BROKEN)],
     ids=["the same", "a crash"],
 )
 def test_a_mutant_that_no_test_notices_is_an_error(
