@@ -1,21 +1,21 @@
-"""Every error of ours, drawn as a tree.
+"""Every error that Dropscore raises.
 
 DropscoreError
 ├── ConfigurationError   settings, credentials or environment are wrong        exit 3
-├── CloudError           AWS, or the embedded cloud, answered with an error    exit 4
+├── CloudError           AWS, or the embedded cloud, returned an error         exit 4
 ├── JobFailedError       a job ended FAILED or REJECTED                        exit 1
-├── JobError             why a job ends; carries the code of the jobs table
-│   ├── PermanentError   trying again cannot help: the job ends FAILED
-│   │   ├── RejectedError   the file itself is at fault: the job ends REJECTED
-│   │   │   ├── RowsRefusedError  the model refused a request: which rows of it is found out
-│   │   │   ├── RowTooLargeError  one row is longer than a request may be
-│   │   │   └── StrayQuoteError   a quote where none may stand: row ends are not certain any more
-│   │   └── RequestTooLargeError  the endpoint takes less: the request is halved
-│   ├── TransientError   trying again may help: Batch starts another attempt
-│   │   ├── BusyError          overloaded, or not ready yet: it is asked again with patience
-│   │   └── ModelChangedError  the endpoint got another model in mid-file: the whole file is scored again
+├── JobError             why a job ends; has the code that the jobs table shows
+│   ├── PermanentError   another attempt cannot help: the job ends FAILED
+│   │   ├── RejectedError   the file itself is the cause: the job ends REJECTED
+│   │   │   ├── RowsRefusedError  the model refused a request: the worker finds out which rows
+│   │   │   ├── RowTooLargeError  a row is longer than a request may be
+│   │   │   └── StrayQuoteError   a quote in an illegal place: row ends are uncertain from there
+│   │   └── RequestTooLargeError  the endpoint accepts less: the request is halved
+│   ├── TransientError   another attempt may help: Batch starts one
+│   │   ├── BusyError          overloaded, or not ready yet: many retries with long waits
+│   │   └── ModelChangedError  the endpoint's model changed: the whole file is scored again
 │   └── SupersededError  another attempt owns the job: this one stops and writes nothing
-└── IllegalMoveError     a state change that no job may make; a bug, never the user's fault
+└── IllegalMoveError     a change of status that no job may make: a bug in Dropscore
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dropscore.position import Column
 
 
 class DropscoreError(Exception):
-    """Base of all our errors. The message says what happened, where, and what to do next."""
+    """The base of all errors. The message says what happened, where, and what to do next."""
 
     exit_code = 4
 
@@ -49,11 +49,10 @@ class IllegalMoveError(DropscoreError):
 
 
 class JobError(DropscoreError):
-    """Why a job ends or an attempt stops. `code` is a word of `docs/jobs-table.md`; never row content in `said`.
+    """Why a job ends or an attempt stops. `code` is from docs/jobs-table.md; `text` never contains row content.
 
-    `rows` are the first and the last row that it is about, numbered from the start of what is being read: of the file,
-    or of one shard of it until `moved`; so is `line`, the first one's line in an editor. `offset` is its place in the
-    file, in bytes.
+    `rows` are the first and the last row concerned, and `line` the line of the first in an editor. Both count from 1 at
+    the start of the file; for a shard, at its start until `moved`. `offset` is the position in the file, in bytes.
     """
 
     exit_code = 1
@@ -61,15 +60,15 @@ class JobError(DropscoreError):
     def __init__(
         self,
         code: str,
-        said: str,
+        text: str,
         *,
         rows: tuple[int, int] | None = None,
         offset: int | None = None,
         line: int | None = None,
     ) -> None:
-        super().__init__(said)
+        super().__init__(text)
         self.code = code
-        self.said = said
+        self.text = text
         self.rows = rows
         self.offset = offset
         self.line = line
@@ -79,17 +78,17 @@ class JobError(DropscoreError):
 
     @property
     def message(self) -> str:
-        """What happened, where it happened in front."""
+        """The place, if it is known, and the text."""
         line = [] if self.line is None else [f"line {self.line}"]
         at = ", ".join([*line, *([] if self.offset is None else [f"at byte {self.offset}"])])
         if self.rows is None:
-            return f"{at}: {self.said}" if at else self.said
+            return f"{at}: {self.text}" if at else self.text
         first, last = self.rows
         where = f"row {first}" if first == last else f"rows {first} to {last}"
-        return f"{where} ({at}): {self.said}" if at else f"{where}: {self.said}"
+        return f"{where} ({at}): {self.text}" if at else f"{where}: {self.text}"
 
     def moved(self, rows_before: int, lines_before: int) -> Self:
-        """The same, once it is known how many rows and lines of the file stand before what was read."""
+        """Changes positions within a shard to positions in the file. Returns the same error."""
         if self.rows is not None:
             self.rows = self.rows[0] + rows_before, self.rows[1] + rows_before
         if self.line is not None:
@@ -106,26 +105,26 @@ class RejectedError(PermanentError):
 
 
 class RowFault(NamedTuple):
-    """Why the model refuses one row of a request; `place` counts from 0 in it."""
+    """Why the model refuses one row of a request; `place` is the row's index, from 0."""
 
     place: int
     code: str
     reason: str
     column: int | None = None
-    """Of the request, from 1."""
+    """The column of the request, from 1; None if the model named none."""
 
 
 class RowsRefusedError(RejectedError):
-    """The model refused a request. `reason` says why, and in which column of the file where that is known.
+    """The model refused a request. `reason` says why; `column` is the column of the file, if it is known.
 
-    `faults` are the rows that the model named, ascending, and nobody but the model says so. `has_more`: it said that
-    there are others; None where it did not say whether.
+    `faults` are the rows that the model named, ascending; nothing else confirms them. `has_more` is whether the model
+    reported further rows, None if it did not say.
     """
 
     def __init__(
         self,
         code: str,
-        said: str,
+        text: str,
         *,
         rows: tuple[int, int],
         offset: int | None = None,
@@ -135,7 +134,7 @@ class RowsRefusedError(RejectedError):
         faults: Sequence[RowFault] = (),
         has_more: bool | None = None,
     ) -> None:
-        super().__init__(code, said, rows=rows, offset=offset, line=line)
+        super().__init__(code, text, rows=rows, offset=offset, line=line)
         self.reason = reason
         self.column = column
         self.faults = faults
@@ -147,20 +146,20 @@ class RowTooLargeError(RejectedError):
 
 
 class StrayQuoteError(RejectedError):
-    """A quote, or an escape, after which nobody knows where rows end. `column` is its number in the file."""
+    """A quote or an escape after which row ends are uncertain. `column` is its number in the file."""
 
-    def __init__(self, what: str, *, row: int, column: int, line: int, offset: int) -> None:
+    def __init__(self, problem: str, *, row: int, column: int, line: int, offset: int) -> None:
         super().__init__("STRAY_QUOTE", "", rows=(row, row) if row else None, offset=offset, line=line)
-        self._what = what
+        self._problem = problem
         self.column = column
         self.name(Column(column))
 
     def name(self, column: Column) -> None:
-        """Says the column's name, too, once the header is known."""
+        """Adds the column's name to the text."""
         where = column if self.rows else f"in the header, {column}"
-        self.said = (
-            f"{where}: {self._what}. From here on nobody can tell where rows end, so the whole file is rejected, "
-            "whatever max_bad_rows is. Put the cell in double quotes and double those inside it; or set "
+        self.text = (
+            f"{where}: {self._problem}. Row ends are uncertain from here on, so the whole file is rejected, "
+            "whatever max_bad_rows is. Put the cell in double quotes and double the quotes inside it; or set "
             'quote = "none" if quotes are ordinary characters in this file, or escape = "\\\\" if a backslash stands '
             "before quotes inside cells"
         )

@@ -1,6 +1,6 @@
-"""One JSON object a line on standard output: CloudWatch Logs Insights reads its fields. Never row content.
+"""Log lines: one JSON object each, on standard output, for CloudWatch Logs Insights. Never row content.
 
-Every line has `time`, `level` and `event`, and what `about` said of the work around it: `job_id` joins the lines of
+Every line has `time`, `level` and `event`, and the fields of every `about` around it: `job_id` joins the lines of
 functions and workers. docs/monitoring.md lists the fields.
 """
 
@@ -21,9 +21,9 @@ _about: ContextVar[Mapping[str, object]] = ContextVar("about", default=MappingPr
 
 @contextmanager
 def about(**fields: object) -> Iterator[None]:
-    """Every line that is written within carries these fields; those that are None are left out."""
-    known = {name: value for name, value in fields.items() if value is not None}
-    token = _about.set({**_about.get(), **known})
+    """Adds these fields to every line that is written in the block; fields that are None are left out."""
+    present = {name: value for name, value in fields.items() if value is not None}
+    token = _about.set({**_about.get(), **present})
     try:
         yield
     finally:
@@ -31,14 +31,14 @@ def about(**fields: object) -> Iterator[None]:
 
 
 def invocation(context: object) -> AbstractContextManager[None]:
-    """`about` for one invocation of a Lambda: its request id joins our lines with Lambda's own, and with traces."""
+    """`about` for one invocation of a Lambda: its request id joins these lines with Lambda's own, and with traces."""
     return about(request_id=getattr(context, "aws_request_id", None))
 
 
 def log(event: str, level: str = INFO, /, **fields: object) -> None:
     line = json.dumps({"time": now(), "level": level, "event": event, **_about.get(), **fields}, default=str)
-    # A log that nobody takes (a full disk, a closed pipe) is no reason to fail a job. RuntimeError is what a signal
-    # handler gets that came in the middle of another line.
+    # A log that cannot be written (full disk, closed pipe) must not fail a job. Python raises RuntimeError if a
+    # signal handler logs in the middle of another line.
     with suppress(OSError, ValueError, RuntimeError):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

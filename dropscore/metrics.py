@@ -1,4 +1,4 @@
-"""What is measured, as log lines in CloudWatch's embedded metric format: CloudWatch makes metrics of them.
+"""Metrics as log lines in CloudWatch's embedded metric format, from which CloudWatch makes metrics.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -17,14 +17,14 @@ from dropscore.errors import BusyError, TransientError
 from dropscore.log import log
 from schema.metrics import NAMESPACE, UNITS
 
-LINE_SECONDS = 60.0  # CloudWatch keeps a minute anyway
-MOST_VALUES = 100  # of one metric in one line: CloudWatch drops a line with more
+LINE_SECONDS = 60.0  # CloudWatch keeps one value a minute anyway
+MAX_VALUES = 100  # of one metric in one line: CloudWatch drops a line with more
 Value = float | Sequence[float]
 T = TypeVar("T")
 
 
 def emit(values: Mapping[str, Value], *, environment: str, model: str | None = None) -> None:
-    """Writes one line of `values`, in the metrics' units; of the environment and, where it has one, of the model."""
+    """Writes one line of `values`, in the units of schema/metrics.py, for the environment and, if given, the model."""
     where = {"Environment": environment} | ({"Model": model} if model else {})
     names = list(where)
     directive = {
@@ -37,9 +37,9 @@ def emit(values: Mapping[str, Value], *, environment: str, model: str | None = N
 
 
 class Meter:
-    """What one worker counts between two lines; at most a line a minute, and one at the end.
+    """Counts of one worker. Writes at most one line a minute, and one at the end.
 
-    Asked by several threads. Of the requests' times it keeps a random sample, so that a line has its bounds.
+    Thread-safe. Keeps a random sample of the request times, because a line may hold only MAX_VALUES of them.
     """
 
     def __init__(self, environment: str, model: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -49,7 +49,7 @@ class Meter:
         self._written = clock()
         self._counts: Counter[str] = Counter()
         self._times: list[float] = []
-        self._under_way = self._peak = 0
+        self._in_flight = self._peak = 0
 
     def count(self, **counts: int) -> None:
         with self._lock:
@@ -65,27 +65,27 @@ class Meter:
             values: dict[str, Value] = dict(self._counts)
             values |= {"Latency": self._times} if self._times else {}
             values |= {"ConcurrentRequests": self._peak} if self._peak else {}
-            self._counts, self._times, self._peak = Counter(), [], self._under_way
+            self._counts, self._times, self._peak = Counter(), [], self._in_flight
             written, self._written = self._written, self._clock()
         emit({**values, "WorkerTime": round(self._written - written, 3)}, **self._where)
 
-    def measured(self, ask: Callable[[T], bytes]) -> Callable[[T], bytes]:
-        """`ask` as it is, each call counted and timed."""
+    def measured(self, invoke: Callable[[T], bytes]) -> Callable[[T], bytes]:
+        """`invoke`, with each call counted and timed."""
 
-        def asked(request: T) -> bytes:
+        def measured_invoke(request: T) -> bytes:
             with self._request():
                 started = self._clock()
-                answer = ask(request)
-                self._answered((self._clock() - started) * 1000)
-                return answer
+                reply = invoke(request)
+                self._count_reply((self._clock() - started) * 1000)
+                return reply
 
-        return asked
+        return measured_invoke
 
     @contextmanager
     def _request(self) -> Iterator[None]:
         with self._lock:
-            self._under_way += 1
-            self._peak = max(self._peak, self._under_way)
+            self._in_flight += 1
+            self._peak = max(self._peak, self._in_flight)
         try:
             yield
         except BusyError:
@@ -96,20 +96,20 @@ class Meter:
             raise
         finally:
             with self._lock:
-                self._under_way -= 1
+                self._in_flight -= 1
 
-    def _answered(self, milliseconds: float) -> None:
+    def _count_reply(self, milliseconds: float) -> None:
         with self._lock:
             self._counts["Requests"] += 1
-            if len(self._times) < MOST_VALUES:
+            if len(self._times) < MAX_VALUES:
                 self._times.append(round(milliseconds, 3))
-            elif (place := random.randrange(self._counts["Requests"])) < MOST_VALUES:
-                self._times[place] = round(milliseconds, 3)
+            elif (index := random.randrange(self._counts["Requests"])) < MAX_VALUES:
+                self._times[index] = round(milliseconds, 3)
 
 
 @contextmanager
 def metered(environment: str, model: str) -> Iterator[Meter]:
-    """A meter whose last line is written whatever happens."""
+    """A meter that writes its last line at the end of the block, also after an error."""
     meter = Meter(environment, model)
     try:
         yield meter

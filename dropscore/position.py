@@ -1,14 +1,14 @@
-"""Where in a file something is, in the words of whoever made the file."""
+"""Columns of a file as messages name them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-MOST_LETTERS = 60
+MAX_CHARACTERS = 60
 
 
 class Column(NamedTuple):
-    """A column of the file: its number, from 1, and its name, empty where there is no header."""
+    """A column of the file: its number, from 1, and its name, empty if there is no header."""
 
     number: int
     name: str = ""
@@ -17,8 +17,8 @@ class Column(NamedTuple):
         return f'column {self.number} ("{self.name}")' if self.name else f"column {self.number}"
 
 
-def shown(name: bytes) -> str:
-    """A column's name for messages and lists: on one line, printable, and not too long."""
+def printable_name(name: bytes) -> str:
+    """A column's name for messages and lists: one printable line of at most MAX_CHARACTERS characters."""
     text = name.decode(errors="replace").replace('"', "'")
-    text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-    return text if len(text) <= MOST_LETTERS else text[:MOST_LETTERS] + "…"
+    text = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    return text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS] + "…"

@@ -1,4 +1,4 @@
-"""The environment of each process, read once when it starts. The stacks set these variables (schema/environment.py)."""
+"""The environment variables of each process, read once at its start. The stacks set them (schema/environment.py)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class AnnounceSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileSettings:
-    """Files older than the window are ignored; events get the grace before `reconcile` steps in."""
+    """`reconcile` ignores files older than the window, and files and jobs younger than the grace period."""
 
     bucket: str
     environment: str
@@ -86,7 +86,7 @@ class ReconcileSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings:
-    """`batch_job_id`, `attempt` and, in an array, `shard` come from AWS Batch itself; the first two own the job."""
+    """`batch_job_id`, `attempt` and, in an array, `shard` come from AWS Batch; the first two name the job's owner."""
 
     jobs_table: str
     bucket: str
@@ -123,14 +123,18 @@ def _integer(env: Mapping[str, str], name: str) -> int:
     try:
         return int(_required(env, name))
     except ValueError:
-        raise ConfigurationError(f"the environment variable {name} is not a whole number: {env[name]!r}") from None
+        raise ConfigurationError(
+            f"the environment variable {name} is not a whole number: {env[name]!r}; redeploy the stacks, which set it"
+        ) from None
 
 
 def _json(env: Mapping[str, str], name: str) -> dict[str, dict[str, Any]]:
     try:
         return dict(json.loads(_required(env, name)))
     except ValueError:
-        raise ConfigurationError(f"the environment variable {name} is not a JSON object") from None
+        raise ConfigurationError(
+            f"the environment variable {name} is not a JSON object; redeploy the stacks, which set it"
+        ) from None
 
 
 def _inputs(env: Mapping[str, str]) -> Inputs:
@@ -159,7 +163,7 @@ def _model(name: str, fields: dict[str, Any], env: Mapping[str, str]) -> Model:
 def _routes(env: Mapping[str, str], models: Mapping[str, Model]) -> dict[str, Route]:
     routes = {name: _route(name, dict(fields)) for name, fields in _json(env, environment.ROUTES).items()}
     if DEFAULT_ROUTE not in routes or any(route.model not in models for route in routes.values()):
-        raise ConfigurationError("ROUTES needs a default route, and each route a model that MODELS names")
+        raise ConfigurationError("ROUTES needs a default route, and each route a model of MODELS; redeploy the stacks")
     return routes
 
 

@@ -16,7 +16,7 @@ import boto3
 
 from dropscore.cli.deployment import Deployment, embedded
 from dropscore.cli.output import printable
-from dropscore.cli.score import upload, upload_sidecar
+from dropscore.cli.score import upload, upload_job_options
 from dropscore.cli.uploads import Drop
 from dropscore.cli.watch import wait
 from dropscore.errors import CloudError
@@ -86,8 +86,8 @@ def _score(cloud: Cloud, orders: Sequence[Order], talk: Talk, clock: Clock) -> l
 def _upload(deployed: Deployment, order: Order, talk: Talk) -> str:
     """Upload the job options file first, because the input's arrival starts the job. Returns the job's id."""
     drop = order.drop
-    if sidecar := upload_sidecar(deployed, drop.file, drop.key):
-        talk(f"{printable(drop.name)}: uses the options in {printable(sidecar)}")
+    if job_options := upload_job_options(deployed, drop.file, drop.key):
+        talk(f"{printable(drop.name)}: uses the options in {printable(job_options)}")
     return upload(deployed, drop.file, drop.key)
 
 

@@ -1,1 +1,1 @@
-"""Plain data that the stacks and the runtime share. Standard library only: no boto3, no CDK, nothing of this project."""
+"""Data that the stacks and the runtime share. Imports only the standard library: no boto3, CDK or Dropscore."""

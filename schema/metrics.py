@@ -1,4 +1,4 @@
-"""Every metric that our processes write, and its unit; docs/monitoring.md says what each one means."""
+"""Every metric that Dropscore's processes write, and its unit; docs/monitoring.md explains them."""
 
 from __future__ import annotations
 

@@ -241,7 +241,7 @@ def _list(value: Any, of: str) -> list[Any] | tuple[Any, ...]:
 
 def _name(value: Any) -> str:
     """A word that is written into the output as a cell without quotes."""
-    if not isinstance(value, str) or not value.strip() or any(letter in value for letter in _NOT_IN_NAMES):
+    if not isinstance(value, str) or not value.strip() or any(character in value for character in _NOT_IN_NAMES):
         raise ValueError("write words in quotes, none of them empty, without double quotes or line breaks in them")
     return _text(value)
 

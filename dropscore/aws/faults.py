@@ -1,4 +1,4 @@
-"""What AWS says went wrong, in our words: is it worth another try, and what should a person do?"""
+"""Turns errors of AWS into JobErrors, which say whether a retry may help and what a person should do."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from dropscore.errors import BusyError, JobError, PermanentError, TransientError
 
 AwsError: TypeAlias = ClientError | BotoCoreError | ResponseParserError | HTTPError
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError, HTTPError)
-"""All that a call of boto3 raises. The last two are not botocore's own: an answer that is not AWS's, and urllib3's
-errors while the body of an answer is read."""
+"""All errors that a call of boto3 raises. The last two are not botocore's own: a response that does not come from AWS,
+and urllib3's errors while the body of a response is read."""
 
 _UNREACHABLE = (
     ConnectionError,  # no connection, no TLS
@@ -40,9 +40,9 @@ _UNREACHABLE = (
     NoCredentialsError,
     CapacityNotAvailableError,  # botocore's own brake after too many throttled calls
 )
-"""What may pass. Every other error of botocore's is about its configuration or about the call itself, and stays."""
+"""Errors that a retry may solve. All other botocore errors are about the configuration or the call itself."""
 _TRANSIENT = {
-    "400",  # an error whose body was cut: it may have been any of those below
+    "400",  # an error response without its body: it may be any of those below
     "ExpiredToken",
     "ExpiredTokenException",
     "InternalError",
@@ -75,36 +75,36 @@ _DENIED = {"AccessDenied", "AccessDeniedException", "KMS.AccessDeniedException",
 
 
 def fault(error: AwsError, doing: str) -> JobError:
-    """The JobError for an AWS error met while `doing` ("reading s3://…")."""
+    """The JobError for an AWS error that occurred while `doing`, such as "reading s3://…"."""
     if not isinstance(error, ClientError):
         return _fault_of_botocore(error, doing)
-    code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
+    code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _DENIED or (status == 403 and code not in _TRANSIENT | _BUSY):
         return PermanentError(
             "ACCESS_DENIED",
-            f"{doing}: not allowed ({asked_for(error)}: {said or code}); "
-            "give the role this permission, then start the job again",
+            f"{doing}: not allowed ({permission_of(error)}: {message or code}); "
+            "grant the role this permission, then start the job again",
         )
     if code in _BUSY or status in (429, 503):
-        return BusyError("THROTTLED", f"{doing}: {code} ({said}); it is tried again")
+        return BusyError("THROTTLED", f"{doing}: {code} ({message}); it is retried")
     if code in _TRANSIENT or status == 408 or status >= 500:
-        return TransientError("THROTTLED", f"{doing}: {code} ({said}); it is tried again")
-    return PermanentError("AWS_ERROR", f"{doing}: {code}: {said}")
+        return TransientError("THROTTLED", f"{doing}: {code} ({message}); it is retried")
+    return PermanentError("AWS_ERROR", f"{doing}: {code}: {message}")
 
 
 def _fault_of_botocore(error: AwsError, doing: str) -> JobError:
-    """By its name alone: botocore's own words may quote the parameters of the call."""
+    """The message has only the error's name, because botocore's text may quote the parameters of the call."""
     name = type(error).__name__
     if isinstance(error, _UNREACHABLE):
-        return TransientError("AWS_UNREACHABLE", f"{doing}: {name}; it is tried again")
+        return TransientError("AWS_UNREACHABLE", f"{doing}: {name}; it is retried")
     return PermanentError(
         "AWS_ERROR", f"{doing}: {name}; the deployment's configuration is wrong: deploy again, then start the job again"
     )
 
 
-def asked_for(error: ClientError) -> str:
-    """The operation; where S3 refuses without a word of the permission, that too."""
+def permission_of(error: ClientError) -> str:
+    """The operation that was refused; for HeadObject also its permissions, because S3 does not name them."""
     if error.operation_name == "HeadObject":
-        return "HeadObject, which asks for s3:GetObject, of a named version for s3:GetObjectVersion"
+        return "HeadObject, which needs s3:GetObject, or s3:GetObjectVersion for a version"
     return error.operation_name

@@ -1,4 +1,4 @@
-"""Conditional writes to one table, and what an item is as a job."""
+"""Conditional writes to one table, and conversions between jobs and items."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ _NAMES = {field.name for field in fields(Job)}
 
 
 class Items:
+    """Conditional writes to one DynamoDB table."""
+
     def __init__(self, table: Table) -> None:
         self._table = table
 
     @property
     def resource(self) -> Table:
-        """The table itself, for tools that do to it what no job needs."""
+        """The boto3 table, for tools that need other operations."""
         return self._table
 
     def _update(
@@ -57,6 +59,7 @@ class Items:
 
     @staticmethod
     def _holds(write: Any, **request: Any) -> bool:
+        """Whether the write's condition held, so that it was written."""
         with faults("writing the jobs table"):
             try:
                 write(**request)
@@ -69,6 +72,7 @@ class Items:
 
 @contextmanager
 def faults(doing: str) -> Iterator[None]:
+    """Raises the errors of AWS in the block as JobErrors."""
     try:
         yield
     except AWS_ERRORS as error:

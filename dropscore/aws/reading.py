@@ -1,4 +1,4 @@
-"""Objects of ours in S3: what lies where, and what is in it."""
+"""Lists and reads objects in Dropscore's buckets. All functions raise JobError for errors of AWS."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _CODE_OF_STATUS = {"409": "ConditionalRequestConflict", "412": "PreconditionFail
 
 
 def read(s3: S3Client, *, bucket: str, key: str, byte_range: tuple[int, int] | None = None) -> Iterator[bytes]:
-    """An object of ours in chunks of a mebibyte."""
+    """The object in chunks of 1 MiB; `byte_range` is the first byte and the byte after the last."""
     ranged: Any = {"Range": f"bytes={byte_range[0]}-{byte_range[1] - 1}"} if byte_range else {}
     with faults(f"reading s3://{bucket}/{key}"):
         yield from s3.get_object(Bucket=bucket, Key=key, **ranged)["Body"].iter_chunks(1 << 20)
 
 
 def lines(s3: S3Client, *, bucket: str, key: str) -> Iterator[bytes]:
-    """The lines of an object of ours, their ends with them."""
+    """The lines of the object, with their line ends. A last line without one is left out."""
     rest = b""
     for chunk in read(s3, bucket=bucket, key=key):
         *whole, rest = (rest + chunk).split(b"\n")
@@ -35,7 +35,7 @@ def lines(s3: S3Client, *, bucket: str, key: str) -> Iterator[bytes]:
 
 
 def metadata(s3: S3Client, *, bucket: str, key: str) -> dict[str, str] | None:
-    """What the object at the key says of itself; None where there is none."""
+    """The user metadata of the object; None if there is no object."""
     with faults(f"looking for s3://{bucket}/{key}"):
         try:
             return s3.head_object(Bucket=bucket, Key=key)["Metadata"]
@@ -46,27 +46,28 @@ def metadata(s3: S3Client, *, bucket: str, key: str) -> dict[str, str] | None:
 
 
 def pages(s3: S3Client, *, bucket: str, prefix: str) -> Iterator[list[ObjectTypeDef]]:
-    """What lies under the prefix, a thousand objects at a time."""
+    """The objects under the prefix, 1,000 at a time."""
     with faults(f"listing s3://{bucket}/{prefix}"):
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             yield page.get("Contents", [])
 
 
 def version_pages(s3: S3Client, *, bucket: str, prefix: str) -> Iterator[list[ObjectVersionTypeDef]]:
-    """All versions under the prefix, delete markers left out, a thousand at a time."""
+    """All versions under the prefix, without delete markers, 1,000 at a time."""
     with faults(f"listing the versions of s3://{bucket}/{prefix}"):
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
             yield page.get("Versions", [])
 
 
 def code_of(error: ClientError) -> str | None:
-    """S3's code. An error whose body was cut has its status there: read as the one code that it can stand for here."""
+    """S3's error code. An error response without its body has its status there, which stands for one code here."""
     code = error.response["Error"].get("Code")
     return _CODE_OF_STATUS.get(code or "", code)
 
 
 @contextmanager
 def faults(doing: str) -> Iterator[None]:
+    """Raises the errors of AWS in the block as JobErrors."""
     try:
         yield
     except JobError:

@@ -1,4 +1,4 @@
-"""One version of one object in S3, read in ranges and in bounded memory, whatever the connection does."""
+"""Reads one version of one object in S3, in ranges and in bounded memory, and reopens broken connections."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ _GONE = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404", "MethodNotAllowed"
 
 
 class Source:
+    """One version of one object."""
+
     def __init__(self, s3: S3Client, *, bucket: str, key: str, version_id: str) -> None:
         self._s3 = s3
         self._object: dict[str, Any] = {"Bucket": bucket, "Key": key, "VersionId": version_id}
@@ -28,11 +30,11 @@ class Source:
     def chunks(self, start: int = 0, stop: int | None = None, *, reopenings: int = 5) -> Iterator[bytes]:
         """The bytes from `start` up to `stop` or the object's end, whichever comes first.
 
-        A broken connection is opened again where it broke, `reopenings` times without progress. Raises PermanentError
-        INPUT_NOT_FOUND where this version is no more; never reads another one.
+        A broken connection is reopened at the same byte, up to `reopenings` times without progress. Never reads another
+        version: raises PermanentError INPUT_NOT_FOUND if this one no longer exists. Raises TransientError READ_BROKEN.
         """
         if stop is not None and stop <= start:
-            return  # S3 would take such a range for none and send everything
+            return  # S3 ignores such a range and returns the whole object
         position, failures = start, 0
         try:
             stream, end = self._open(position, stop)
@@ -46,13 +48,13 @@ class Source:
                 yield chunk
             elif (failures := failures + 1) > reopenings:
                 raise TransientError(
-                    "READ_BROKEN", f"{self._name}: the connection broke at byte {position} again and again"
+                    "READ_BROKEN", f"{self._name}: the connection broke at byte {position} {failures} times in a row"
                 )
             else:
                 stream, end = self._open(position, stop)
 
     def _open(self, position: int, stop: int | None) -> tuple[StreamingBody, int]:
-        """The bytes from `position` on, and where they end. All ranges are held to the object that was first seen."""
+        """A stream from `position` on, and the byte after its end. `IfMatch` holds all ranges to one object."""
         last = "" if stop is None else str(stop - 1)
         try:
             answer = self._s3.get_object(**self._object, Range=f"bytes={position}-{last}")
@@ -62,27 +64,26 @@ class Source:
         if not answer.get("ContentRange", "").startswith(f"bytes {position}-"):
             raise PermanentError(
                 "RANGE_IGNORED",
-                f"{self._name}: from byte {position} on was asked for, and {answer.get('ContentRange')} came",
+                f"{self._name}: S3 returned {answer.get('ContentRange')} instead of the bytes from {position} on; "
+                "run `dropscore retry`",
             )
         return answer["Body"], position + answer["ContentLength"]
 
     def _refusal(self, error: AwsError) -> JobError:
         if _code(error) == "InvalidRange":
-            return _PastTheEndError("READ_BROKEN", f"{self._name} ends before the byte that was asked for")
+            return _PastTheEndError("READ_BROKEN", f"{self._name} ends before the requested byte")
         if _code(error) in _GONE:
-            return PermanentError(
-                "INPUT_NOT_FOUND", f"{self._name} has been deleted; upload the file again to have it scored"
-            )
+            return PermanentError("INPUT_NOT_FOUND", f"{self._name} was deleted; upload the file again to score it")
         if _code(error) == "PreconditionFailed":
             return PermanentError(
                 "INPUT_CHANGED",
-                f"{self._name} is not what it was a moment ago; nothing was published. Upload it again",
+                f"{self._name} changed while it was read; nothing was published. Upload it again",
             )
         return fault(error, f"reading {self._name}")
 
 
 class _PastTheEndError(TransientError):
-    """No byte is there: the object is empty, or ends before `start`."""
+    """There is no such byte: the object is empty, or ends before `start`."""
 
 
 def _code(error: AwsError) -> str | None:
@@ -90,7 +91,7 @@ def _code(error: AwsError) -> str | None:
 
 
 def _read(stream: StreamingBody) -> bytes:
-    """The next chunk; nothing where the connection broke."""
+    """The next chunk; empty if the connection broke."""
     try:
         return stream.read(CHUNK_BYTES)
     except (*AWS_ERRORS, OSError):

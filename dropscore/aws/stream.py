@@ -1,4 +1,4 @@
-"""Records of the jobs table's stream that a function gave up on: the dead letter says where they are."""
+"""Reads records of the jobs table's stream that a function failed on. The dead letter has their positions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from botocore.exceptions import ClientError
 from dropscore.errors import CloudError
 
 
-def left_behind(streams: Any, where: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The records that `where`, the `DDBStreamBatchInfo` of a dead letter, tells of. `streams` is boto3's client.
+def failed_records(streams: Any, batch: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The records of `batch`, the `DDBStreamBatchInfo` of a dead letter. `streams` is boto3's client.
 
-    Raises CloudError where they are gone: a stream keeps its records for 24 hours.
+    Raises CloudError if they have expired: a stream keeps its records for 24 hours.
     """
-    last = int(where["endSequenceNumber"])
-    iterator = _iterator(streams, where)
+    last = int(batch["endSequenceNumber"])
+    iterator = _iterator(streams, batch)
     while iterator:
         page = streams.get_records(ShardIterator=iterator)
         for record in page["Records"]:
@@ -28,20 +28,20 @@ def left_behind(streams: Any, where: Mapping[str, Any]) -> Iterator[dict[str, An
         iterator = page.get("NextShardIterator")
 
 
-def _iterator(streams: Any, where: Mapping[str, Any]) -> str:
+def _iterator(streams: Any, batch: Mapping[str, Any]) -> str:
     try:
         found = streams.get_shard_iterator(
-            StreamArn=where["streamArn"],
-            ShardId=where["shardId"],
+            StreamArn=batch["streamArn"],
+            ShardId=batch["shardId"],
             ShardIteratorType="AT_SEQUENCE_NUMBER",
-            SequenceNumber=where["startSequenceNumber"],
+            SequenceNumber=batch["startSequenceNumber"],
         )
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("TrimmedDataAccessException", "ResourceNotFoundException"):
             raise
-        arrived = where.get("approximateArrivalOfFirstRecord", "an unknown time")
+        arrived = batch.get("approximateArrivalOfFirstRecord", "an unknown time")
         raise CloudError(
-            f"ends of jobs were not announced, and the stream has forgotten them: it keeps records for 24 hours, and "
-            f"these are of {arrived}. The jobs table still has the jobs: look there, and tell those who wait for them"
+            f"ends of jobs were not announced, and their records have expired: the stream keeps them for 24 hours, and "
+            f"these are from {arrived}. Look the jobs up in the jobs table, and inform the receivers of the events"
         ) from None
     return str(found["ShardIterator"])

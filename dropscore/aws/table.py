@@ -1,4 +1,4 @@
-"""The jobs table: one item a job, every change a conditional write, so that what is late or twice changes nothing."""
+"""The jobs table: one item for each job. Every change is a conditional write, so late or repeated events do nothing."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ class JobUpdate(TypedDict, total=False):
 
 
 class JobsTable(Items):
+    """All methods raise JobError for errors of AWS. Those that write return whether the condition held."""
+
     def claim(self, job: Job) -> bool:
-        """Puts a new job; False where its id is there already (the same event again)."""
+        """Puts a new job; False if its id exists already (the same event again)."""
         return self._holds(self._table.put_item, Item=item_of(job), ConditionExpression=Attr("job_id").not_exists())
 
     def find(self, job_id: str) -> Job | None:
@@ -39,7 +41,7 @@ class JobsTable(Items):
         return job_of(item) if item else None
 
     def submitted(self, job_id: str, batch_job_id: str, array_job_id: str | None = None) -> bool:
-        """Records what Batch will run, unless somebody was recorded before; a quick shard may be at work already."""
+        """Writes the ids of the Batch jobs, unless there are some already; a quick shard may be running already."""
         ids = {"batch_job_id": batch_job_id} | ({"array_job_id": array_job_id} if array_job_id else {})
         if self._update(job_id, Attr("status").is_in([State.CLAIMED]), {"status": State.SUBMITTED, **ids}):
             return True
@@ -49,24 +51,24 @@ class JobsTable(Items):
     def start(
         self, job_id: str, *, batch_job_id: str, attempt: int, started_at: str, keep_progress: bool = False
     ) -> bool:
-        """Makes this attempt the owner; False where the job has ended, or another Batch job or attempt owns it.
+        """Makes this attempt the owner; False if the job has ended, or another Batch job or attempt owns it.
 
-        What runs already may have no owner yet: shards are at work before their publishing job is.
+        A running job may have no owner yet: shards start before their publishing job.
         """
-        mine = Attr("batch_job_id").eq(batch_job_id) & (Attr("attempt").lte(attempt) | Attr("attempt").not_exists())
+        is_owner = Attr("batch_job_id").eq(batch_job_id) & (Attr("attempt").lte(attempt) | Attr("attempt").not_exists())
         unowned = Attr("batch_job_id").not_exists()
-        free = Attr("status").is_in([State.CLAIMED, State.SUBMITTED])
+        is_unstarted = Attr("status").is_in([State.CLAIMED, State.SUBMITTED])
         progress = {} if keep_progress else {"rows_scored": 0}
         return self._update(
             job_id,
-            free | (Attr("status").eq(State.RUNNING) & (mine | unowned)),
+            is_unstarted | (Attr("status").eq(State.RUNNING) & (is_owner | unowned)),
             {"status": State.RUNNING, "batch_job_id": batch_job_id, "attempt": attempt, **progress},
             default={"started_at": started_at},
             remove=("code", "message"),
         )
 
     def enter(self, job_id: str, *, started_at: str) -> Job | None:
-        """The job, running, for one of its shards; None where it has ended."""
+        """Sets the job to RUNNING for one of its shards and returns it; None if it has ended."""
         not_ended = Attr("status").is_in(list(may_move_to(State.RUNNING)))
         entered = self._update(job_id, not_ended, {"status": State.RUNNING}, default={"started_at": started_at})
         return self.find(job_id) if entered else None
@@ -77,7 +79,7 @@ class JobsTable(Items):
         return self._update(job.job_id, running, update)
 
     def advance(self, job: Job, rows: int) -> None:
-        """One shard more is done. Only a count for people to see: a kill in between leaves it short."""
+        """Counts one more shard as done. The count is informative only: a killed worker may leave it too low."""
         self._holds(
             self._table.update_item,
             Key={"job_id": job.job_id},
@@ -87,7 +89,7 @@ class JobsTable(Items):
         )
 
     def claim_again(self, job: Job) -> bool:
-        """Replaces a job that FAILED or was REJECTED by its next run; False where it has not, or another did so."""
+        """Replaces a FAILED or REJECTED job by its next run; False if it is neither, or was replaced already."""
         ended = Attr("status").is_in(list(may_move_to(State.CLAIMED))) & Attr("run").eq(job.run - 1)
         return self._holds(self._table.put_item, Item=item_of(job), ConditionExpression=ended)
 
@@ -108,11 +110,11 @@ class JobsTable(Items):
         message: str | None = None,
         **attributes: Any,
     ) -> bool:
-        """Ends this run on Batch's word: only where it has no final state and no other Batch job owns it.
+        """Ends this run because Batch reports it: only if it has no final status and no other Batch job owns it.
 
-        `batch_job_id` may be that of the array, too. What the worker itself said of a failure's cause is kept.
+        `batch_job_id` may also be the id of the array. The code and message of the worker, if any, are kept.
         """
-        mine = (
+        is_owner = (
             Attr("batch_job_id").not_exists()
             | Attr("batch_job_id").eq(batch_job_id)
             | Attr("array_job_id").eq(batch_job_id)
@@ -120,7 +122,7 @@ class JobsTable(Items):
         open_states = Attr("status").is_in(list(may_move_to(status)))
         return self._update(
             job_id,
-            mine & Attr("run").eq(run) & open_states,
+            is_owner & Attr("run").eq(run) & open_states,
             {"status": status, **attributes},
             default={"code": code, "message": message} if code else {},
             remove=() if code else ("code", "message"),
@@ -133,28 +135,28 @@ class JobsTable(Items):
         return int(item["max_payload_bytes"]) if item else None  # type: ignore[arg-type]
 
     def learn_payload_limit(self, model: str, version: str, limit_bytes: int) -> None:
-        """Keeps that limit for later jobs, unless a smaller one is there."""
+        """Keeps that limit for later jobs, unless a smaller one is stored."""
         lower = Attr("max_payload_bytes").not_exists() | Attr("max_payload_bytes").gt(limit_bytes)
         self._update(_limit_key(model, version), lower, {"max_payload_bytes": limit_bytes})
 
-    def known(self, job_ids: Iterable[str]) -> set[str]:
-        """Those of at most 100 ids that are jobs."""
+    def existing_ids(self, job_ids: Iterable[str]) -> set[str]:
+        """The ids, of at most 100, that are jobs."""
         keys: Any = {self._table.name: {"Keys": [{"job_id": job_id} for job_id in job_ids], "ConsistentRead": True}}
-        known: set[str] = set()
+        existing: set[str] = set()
         with faults("reading the jobs table"):
             while keys:
                 answer = self._table.meta.client.batch_get_item(RequestItems=keys)
-                known |= {str(item["job_id"]) for item in answer["Responses"].get(self._table.name, [])}
+                existing |= {str(item["job_id"]) for item in answer["Responses"].get(self._table.name, [])}
                 keys = answer["UnprocessedKeys"]
-        return known
+        return existing
 
     def all_by_status(self, status: State, *, until: str) -> Iterator[Job]:
-        """All jobs in the state that were submitted until then; read page by page."""
+        """All jobs with the status that were submitted at or before the timestamp; read page by page."""
         key = Key("status").eq(status) & Key("submitted_at").lte(until)
         return self._all(IndexName=BY_STATUS, KeyConditionExpression=key)
 
     def oldest(self, status: State) -> Job | None:
-        """The job in that state that was submitted first."""
+        """The job with the status that was submitted first; None if there is none."""
         with faults("reading the jobs table"):
             page = self._table.query(
                 IndexName=BY_STATUS, KeyConditionExpression=Key("status").eq(status), ScanIndexForward=True, Limit=1
@@ -162,17 +164,19 @@ class JobsTable(Items):
         return next((job_of(item) for item in page["Items"]), None)
 
     def by_status(self, status: State, *, limit: int) -> list[Job]:
+        """At most `limit` jobs with the status, newest first."""
         return self._newest(BY_STATUS, Key("status").eq(status), limit)
 
     def by_file(self, file: str, *, limit: int) -> list[Job]:
+        """At most `limit` jobs of the file, newest first."""
         return self._newest(BY_FILE, Key("file").eq(file), limit)
 
     def newest_of(self, file: str) -> Job | None:
-        """The file's newest job that is about all of its rows."""
+        """The file's newest job that scores all of its rows."""
         return next(self._of_file(file, Attr("rejected_of").not_exists()), None)
 
     def follow_ups(self, job: Job) -> Iterator[Job]:
-        """The jobs that score again what that job rejected, newest first."""
+        """The jobs that score the rejected rows of that job again, newest first."""
         return self._of_file(job.file, Attr("rejected_of").eq(job.job_id))
 
     def _of_file(self, file: str, condition: ConditionBase) -> Iterator[Job]:
@@ -198,5 +202,5 @@ class JobsTable(Items):
 
 
 def _limit_key(model: str, version: str) -> str:
-    """No job has such an id, and the item lacks what the indexes list."""
+    """A key that is never a job id; the item lacks the attributes by which the indexes list jobs."""
     return f"payload-limit#{model}#{version}"

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=70)  # a retry that is asked for twice would run twice
+# botocore must not retry an invocation: the function would run twice.
+ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=70)
 # Written by `dropscore local up`, removed by `dropscore local down`.
 EMBEDDED_CLOUD = Path(__file__).resolve().parents[2] / ".dropscore" / "local" / "cloud.json"
 
@@ -34,9 +35,9 @@ class Deployment:
     bucket: str
     table: JobsTable
     outputs: Mapping[str, str]
-    """Of the storage stack."""
+    """The outputs of the storage stack."""
     find_scoring: Callable[[], Scoring]
-    """Only who retries or redrives needs the scoring stack."""
+    """Looks the scoring stack up, which only `retry` and `redrive` need."""
 
     @property
     def inputs(self) -> Inputs:
@@ -48,28 +49,31 @@ class Deployment:
 
     def _listed(self, output: str) -> tuple[str, ...]:
         if output not in self.outputs:
-            raise ConfigurationError(f"the storage stack has no output {output}: it is older than this; deploy again")
+            raise ConfigurationError(
+                f"the storage stack has no output {output}: it is from an older release; deploy it again"
+            )
         return tuple(json.loads(self.outputs[output]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scoring:
-    """What may be asked of the scoring stack: its functions, by the outputs that name them, and its dead letters."""
+    """The scoring stack: clients for its functions and its dead-letter queue, and its outputs, which name them."""
 
     functions: LambdaClient
     queues: SQSClient
     outputs: Mapping[str, str]
 
 
-def deployment(target: Target) -> Deployment:
+def connect(target: Target) -> Deployment:
+    """The deployment. Raises ConfigurationError if it does not exist, CloudError if the embedded cloud has ended."""
     return _embedded() if target.local else _in_aws(target)
 
 
 def embedded(session: boto3.Session, outputs: Mapping[str, str], endpoint_url: str) -> Deployment:
-    """The deployment that one endpoint answers for: of the embedded cloud."""
+    """The deployment in the embedded cloud at `endpoint_url`."""
     session.events.register("needs-retry", _notice_the_end)
-    there = {"endpoint_url": endpoint_url}
-    return _deployment(session, outputs, partial(_scoring, session, lambda: outputs, **there), **there)
+    arguments = {"endpoint_url": endpoint_url}
+    return _deployment(session, outputs, partial(_scoring, session, lambda: outputs, **arguments), **arguments)
 
 
 def _embedded() -> Deployment:
@@ -88,8 +92,8 @@ def _embedded() -> Deployment:
 
 
 def _is_held(lock: Path) -> bool:
-    """Whether a process holds the lock. The emulator does while it runs; whoever has its port after it does not."""
-    import fcntl  # which not every system has; nor the embedded cloud
+    """Whether a process holds the lock. The emulator does while it runs; a later process on its port does not."""
+    import fcntl  # not every system has it, and the embedded cloud needs one that does
 
     try:
         with lock.open() as file:
@@ -102,7 +106,7 @@ def _is_held(lock: Path) -> bool:
 
 
 def _notice_the_end(caught_exception: Exception | None = None, **_: object) -> None:
-    """Nobody listens at the emulator's port: to try again, as botocore would for a minute, is no use."""
+    """Fails at once if nothing listens on the emulator's port, which botocore would retry for a minute."""
     if isinstance(caught_exception, EndpointConnectionError | ConnectTimeoutError):
         raise _ended() from caught_exception
 
@@ -110,7 +114,7 @@ def _notice_the_end(caught_exception: Exception | None = None, **_: object) -> N
 def _ended() -> CloudError:
     return CloudError(
         "the embedded cloud has ended; start it again with `dropscore local up`: files and jobs are kept, and "
-        "jobs that were under way go on"
+        "running jobs continue"
     )
 
 
@@ -132,7 +136,7 @@ def _outputs(session: boto3.Session, stack: str) -> dict[str, str]:
     except ClientError as error:
         if error.response["Error"].get("Code") == "ValidationError":
             raise ConfigurationError(
-                f"there is no stack {stack} in {session.region_name}; deploy it, or name another by --env and --region"
+                f"there is no stack {stack} in {session.region_name}; deploy it, or set --env and --region"
             ) from None
         raise
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}

@@ -1,7 +1,7 @@
-"""`dropscore`: one command line for what runs in AWS and for what runs embedded on this machine.
+"""`dropscore`: one command line for deployments in AWS and for the embedded cloud on this machine.
 
-Data on stdout, talk on stderr. Exit codes: 0 done, 1 a job failed or rows were rejected, 2 usage, 3 configuration or
-credentials, 4 AWS answered with an error, 130 interrupted.
+Data goes to stdout, messages to stderr. Exit codes: 0 done, 1 a job failed or rows were rejected, 2 usage,
+3 configuration or credentials, 4 AWS returned an error, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from dropscore.aws.faults import asked_for
+from dropscore.aws.faults import permission_of
 from dropscore.cli import jobs, redrive, restore, retry, score, verify
 from dropscore.cli.options import Env, Local, Profile, Region, Target
 from dropscore.cli.output import say, say_crash, write
@@ -45,18 +45,18 @@ for _entry in sorted(entry_points(group="dropscore.commands"), key=lambda entry:
     else:
         app.command(_entry.name)(_loaded)
 
-_OF_AWS = {
+_ADVICE = {
     "ACCESS_DENIED": "docs/access.md says which permissions a command needs",
     "THROTTLED": "try again",
     "AWS_ERROR": "this is unexpected; please report it",
-    "AWS_UNREACHABLE": "look at your connection, then try again",
+    "AWS_UNREACHABLE": "check your network connection, then try again",
 }
-"""What to do where AWS answered the command line and not a job: by the code that a job would get."""
+"""What to do after an AWS error of the command line itself, by error code."""
 _ACCOUNT_MISSING = (NoCredentialsError, NoRegionError, PartialCredentialsError, ProfileNotFound)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         write(version("dropscore"))
         raise typer.Exit
 
@@ -81,28 +81,28 @@ def main() -> None:
     except typer.TyperException as error:
         _stop_at_usage(error)
     except JobError as error:
-        _stop(_of_aws(error) if error.code in _OF_AWS else error)
+        _stop(_cloud_error(error) if error.code in _ADVICE else error)
     except DropscoreError as error:
         _stop(error)
-    except S3UploadFailedError as error:  # which tells nothing but in words what AWS answered
+    except S3UploadFailedError as error:  # it has the AWS error only as text
         _stop(CloudError(str(error)))
     except _ACCOUNT_MISSING as error:
         _stop(ConfigurationError(f"{error}; pass --profile and --region, or --local for the embedded cloud"))
     except ClientError as error:
-        said = error.response["Error"]
-        _stop(CloudError(f"AWS refused {asked_for(error)}: {said.get('Code')}: {said.get('Message')}"))
+        details = error.response["Error"]
+        _stop(CloudError(f"AWS refused {permission_of(error)}: {details.get('Code')}: {details.get('Message')}"))
     except BotoCoreError as error:
-        _stop(CloudError(f"AWS could not be asked: {error}"))
+        _stop(CloudError(f"the request to AWS failed: {error}"))
 
 
-def _of_aws(error: JobError) -> CloudError:
-    """Without the advice for whoever runs jobs, which stands after the last semicolon."""
-    what, _, advice = error.said.rpartition("; ")
-    return CloudError(f"{what or advice}; {_OF_AWS[error.code]}")
+def _cloud_error(error: JobError) -> CloudError:
+    """The error without its advice for jobs, which is the text after the last semicolon."""
+    problem, _, advice = error.text.rpartition("; ")
+    return CloudError(f"{problem or advice}; {_ADVICE[error.code]}")
 
 
 def _stop_at_usage(error: typer.TyperException) -> None:
-    """An empty message is that of a command without arguments, whose help is printed already."""
+    """The message is empty for a command without arguments, whose help is printed already."""
     context, message = getattr(error, "ctx", None), error.format_message()
     if context is not None and message:
         say(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.")

@@ -1,4 +1,4 @@
-"""Options that every command shares; each may stand before or after the command's name."""
+"""Options that all commands share; they may come before or after the command's name."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-Local = Annotated[bool, typer.Option("--local", help="Talk to the embedded cloud (`dropscore local up`).")]
+Local = Annotated[bool, typer.Option("--local", help="Use the embedded cloud (`dropscore local up`).")]
 Profile = Annotated[str | None, typer.Option("--profile", help="AWS profile.", show_default="the environment's")]
 Region = Annotated[str | None, typer.Option("--region", help="AWS region.", show_default="the profile's")]
-Env = Annotated[str | None, typer.Option("--env", help="Which deployment: deploy.env.", show_default="dev")]
+Env = Annotated[str | None, typer.Option("--env", help="The deployment's name, deploy.env.", show_default="dev")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
@@ -25,7 +25,7 @@ class Target:
 
 
 def target(context: typer.Context, *, local: bool, profile: str | None, region: str | None, env: str | None) -> Target:
-    """What stands after the command's name wins over what stands before it."""
+    """The target. Options after the command's name override those before it."""
     first: Target = context.obj
     return Target(
         local=local or first.local,

@@ -1,7 +1,7 @@
-"""Everything that the command line prints goes through this module, so that no name from outside can steer a terminal.
+"""Everything that the command line prints goes through this module, so that no foreign name can control the terminal.
 
-Keys, names of files and models, members of archives, manifests and messages may hold control characters, which a
-terminal obeys, and characters that reverse or hide what is around them. They are printed as escapes such as `\\x1b`.
+Keys, names of files and models, members of archives, manifests and messages may contain control characters, which a
+terminal obeys, and characters that reverse or hide the text around them. They are printed as escapes such as `\\x1b`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from rich.table import Table
 from rich.text import Text
 
 PIPE_WIDTH = 1000
-"""What goes into a pipe or a file is never folded."""
+"""The width of a table in a pipe or a file, so that it is never folded."""
 
 
 def printable(text: object, *, keep: str = "") -> str:
-    """The text on one line, with escapes for all that is no letter, digit, sign or plain space; `keep` stays as it is.
+    """The text on one line, with escapes for characters that are not printable; the characters in `keep` do not change.
 
     That covers C0 and C1 controls, DEL, bidirectional and zero-width characters, line and paragraph separators, and
     bytes of file names that are not UTF-8.
@@ -30,7 +30,9 @@ def printable(text: object, *, keep: str = "") -> str:
     text = str(text)
     if text.isprintable():
         return text
-    return "".join(each if each.isprintable() or each in keep else _escaped(each) for each in text)
+    return "".join(
+        character if character.isprintable() or character in keep else _escaped(character) for character in text
+    )
 
 
 def _escaped(character: str) -> str:
@@ -38,12 +40,12 @@ def _escaped(character: str) -> str:
 
 
 def write(text: str) -> None:
-    """Data, one line of it, to standard output."""
+    """Writes one line of data to standard output."""
     print(printable(text), flush=True)
 
 
 def write_json(value: object) -> None:
-    """JSON has escapes of its own, by which programs read back what stood there."""
+    """Writes JSON, whose own escapes keep the exact text for programs."""
     print(json.dumps(value, indent=2, ensure_ascii=True))
 
 
@@ -52,22 +54,22 @@ def write_table(table: Table) -> None:
 
 
 def say(text: str) -> None:
-    """Talk, to standard error. Lines after the first are set in, so that no name with a line end can pose as one."""
+    """Writes a message to standard error. Indents lines after the first: a name with a line end cannot fake one."""
     talk.print(Text(printable(text, keep="\n").replace("\n", "\n  ")), soft_wrap=True)
 
 
 def cell(text: object, style: str = "", *, keep: str = "") -> Text:
-    """One cell of a table: markup such as `[red]` is text like any other."""
+    """One cell of a table. Markup such as `[red]` has no effect."""
     return Text(printable(text, keep=keep), style=style)
 
 
-def say_crash(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
-    """For `sys.excepthook`: an error that nobody expected may quote a name, too."""
-    say("".join(traceback.format_exception(kind, error, where)).rstrip())
+def say_crash(error_type: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """Prints an unexpected error, for `sys.excepthook`; it may contain a foreign name, too."""
+    say("".join(traceback.format_exception(error_type, error, where)).rstrip())
 
 
 class _SafeConsole(Console):
-    """The last gate: whatever is rendered, in tables and progress too, goes through here on its way out."""
+    """Escapes everything that is rendered, including tables and progress."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         for segment in super().render(renderable, options):
@@ -75,4 +77,4 @@ class _SafeConsole(Console):
 
 
 talk: Console = _SafeConsole(stderr=True)
-"""For progress and spinners; plain lines are for `say`."""
+"""For progress and spinners; use `say` for lines of text."""

@@ -1,4 +1,4 @@
-"""`dropscore redrive`: events that ended as dead letters are handed to their functions once more."""
+"""`dropscore redrive`: sends dead letters to their functions again."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from dropscore.cli.dead_letters import LOOK, DeadLetters, Letter, Meant
-from dropscore.cli.deployment import Scoring, deployment
+from dropscore.cli.dead_letters import RECONCILE, DeadLetter, DeadLetters, Destination
+from dropscore.cli.deployment import Scoring, connect
 from dropscore.cli.options import Env, Json, Local, Profile, Region, target
 from dropscore.cli.output import printable, say, write, write_json
 from dropscore.errors import CloudError
@@ -23,7 +23,7 @@ ACCEPTED = 202
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of one letter. `function` is none where nobody knows whom it is for."""
+    """The outcome of one dead letter. `function` is None if its function is unknown."""
 
     message_id: str
     died_at: str
@@ -38,23 +38,25 @@ class Outcome:
 
 def redrive(
     context: typer.Context,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
-    most: Annotated[int | None, typer.Option("--max", metavar="N", min=1, help="At most N messages.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
+    max_messages: Annotated[
+        int | None, typer.Option("--max", metavar="N", min=1, help="Process at most N messages.")
+    ] = None,
     as_json: Json = False,
     local: Local = False,
     profile: Profile = None,
     region: Region = None,
     env: Env = None,
 ) -> None:
-    """Hand events that were given up on to their functions again; prints each with what became of it.
+    """Send dead letters to their functions again, and print the outcome of each.
 
-    A message is deleted once its function has accepted the event; what is not understood stays, and the exit code is 1.
-    Doing it twice, or killing it, is safe: an event that comes twice changes nothing.
+    A message is deleted once its function has accepted the event. A message that is not understood stays in the queue,
+    and the exit code is 1. You can stop the command and run it again: a repeated event changes nothing.
     """
-    scoring = deployment(target(context, local=local, profile=profile, region=region, env=env)).find_scoring()
+    scoring = connect(target(context, local=local, profile=profile, region=region, env=env)).find_scoring()
     outcomes = []
-    with closing(Redrive(scoring, dry_run=dry_run).run()) as each:
-        for outcome in islice(each, most):
+    with closing(Redrive(scoring, dry_run=dry_run).run()) as results:
+        for outcome in islice(results, max_messages):
             outcomes.append(outcome)
             if not as_json:
                 write(_line(outcome))
@@ -66,51 +68,53 @@ def redrive(
 
 
 class Redrive:
-    """One pass over the queue."""
+    """Processes the messages of the queue once."""
 
     def __init__(self, scoring: Scoring, *, dry_run: bool) -> None:
         self._scoring, self._dry_run = scoring, dry_run
-        self._letters = DeadLetters(scoring.queues, scoring.outputs["DeadLetterQueueUrl"])
+        self._queue = DeadLetters(scoring.queues, scoring.outputs["DeadLetterQueueUrl"])
         self._done: set[str] = set()
 
     def run(self) -> Generator[Outcome, None, None]:
-        with closing(self._letters.each()) as letters:
-            for letter in letters:
-                meant = letter.meant()
+        with closing(self._queue.receive_all()) as dead_letters:
+            for dead_letter in dead_letters:
+                destination = dead_letter.destination()
                 yield Outcome(
-                    message_id=letter.message_id,
-                    died_at=letter.died_at,
-                    function=self._scoring.outputs.get(meant.output) if meant else None,
-                    about=meant.about if meant else "no event of ours",
-                    outcome=self._deal_with(letter, meant),
+                    message_id=dead_letter.message_id,
+                    died_at=dead_letter.died_at,
+                    function=self._scoring.outputs.get(destination.output) if destination else None,
+                    about=destination.description if destination else "not an event of Dropscore",
+                    outcome=self._process(dead_letter, destination),
                 )
 
-    def _deal_with(self, letter: Letter, meant: Meant | None) -> str:
-        if meant is None:
+    def _process(self, dead_letter: DeadLetter, destination: Destination | None) -> str:
+        if destination is None:
             return "left: not understood"
-        if meant.output not in self._scoring.outputs:
+        if destination.output not in self._scoring.outputs:
             return "left: its function is not deployed"
-        if meant.output == LOOK and LOOK in self._done:  # one look finds all there is
-            return self._dropped(letter)
-        event = sha256(json.dumps(meant.event, sort_keys=True).encode()).hexdigest()
+        if destination.output == RECONCILE and RECONCILE in self._done:  # one run of reconcile finds everything
+            return self._drop(dead_letter)
+        event = sha256(json.dumps(destination.event, sort_keys=True).encode()).hexdigest()
         if event in self._done:
-            return "left: the same event was dealt with already"  # or it failed again, and would go round for ever
-        self._done |= {event, meant.output}
-        return "would be sent" if self._dry_run else self._sent(letter, meant)
+            return "left: the same event was sent already"  # it may fail again: sending it twice could loop forever
+        self._done |= {event, destination.output}
+        return "would be sent" if self._dry_run else self._send(dead_letter, destination)
 
-    def _dropped(self, letter: Letter) -> str:
+    def _drop(self, dead_letter: DeadLetter) -> str:
         if not self._dry_run:
-            self._letters.delete(letter)
-        return "covered by the look before it"
+            self._queue.delete(dead_letter)
+        return "deleted: an earlier message runs reconcile"
 
-    def _sent(self, letter: Letter, meant: Meant) -> str:
-        """Deleted only after the function has it: whoever is killed in between has sent it twice, not lost it."""
-        function = self._scoring.outputs[meant.output]
-        payload = json.dumps(meant.event).encode()
+    def _send(self, dead_letter: DeadLetter, destination: Destination) -> str:
+        """Deletes the message once the function has the event: a kill in between sends it twice, but never loses it."""
+        function = self._scoring.outputs[destination.output]
+        payload = json.dumps(destination.event).encode()
         answer = self._scoring.functions.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
         if answer["StatusCode"] != ACCEPTED:
-            raise CloudError(f"{function} answered {answer['StatusCode']} to an event; it is still in the queue")
-        self._letters.delete(letter)
+            raise CloudError(
+                f"{function} answered {answer['StatusCode']} to an event, which is still in the queue; try again"
+            )
+        self._queue.delete(dead_letter)
         return "sent again"
 
 

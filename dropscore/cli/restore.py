@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from boto3.dynamodb.conditions import Attr
 
-from dropscore.cli.deployment import deployment
+from dropscore.cli.deployment import connect
 from dropscore.cli.options import Env, Local, Profile, Region, target
 from dropscore.cli.output import write
 from dropscore.errors import ConfigurationError
@@ -32,8 +32,8 @@ def restore(
 
     Existing rows do not change. You can stop the command and run it again.
     """
-    there = deployment(target(context, local=local, profile=profile, region=region, env=env))
-    jobs = there.table.resource
+    deployment = connect(target(context, local=local, profile=profile, region=region, env=env))
+    jobs = deployment.table.resource
     try:
         read, missing = restore_rows(jobs, source, dry_run=dry_run)
     except jobs.meta.client.exceptions.ResourceNotFoundException:

@@ -1,4 +1,4 @@
-"""`dropscore score FILE…`: puts files under input/ and, with --watch, waits for their scores."""
+"""`dropscore score FILE…`: uploads files to input/ and, with --watch, waits for their scores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dropscore.cli.deployment import Deployment, deployment
+from dropscore.cli.deployment import Deployment, connect
 from dropscore.cli.options import Env, Json, Local, Profile, Region, target
 from dropscore.cli.output import printable, say, write, write_json
 from dropscore.cli.show import as_dict, print_jobs
@@ -29,39 +29,39 @@ def score(
     region: Region = None,
     env: Env = None,
 ) -> None:
-    """Upload CSV files to be scored; prints a job id for each."""
-    there = deployment(target(context, local=local, profile=profile, region=region, env=env))
-    files = drops(paths, there.inputs, folder_of(there, route))
+    """Upload CSV files to be scored, and print a job id for each."""
+    deployment = connect(target(context, local=local, profile=profile, region=region, env=env))
+    files = drops(paths, deployment.inputs, folder_of(deployment, route))
     for drop in files:
-        if sidecar := upload_sidecar(there, drop.file, drop.key):
-            say(f"{printable(drop.key)}: takes the options of {printable(sidecar)}")
-    uploaded = {upload(there, drop.file, drop.key): drop.key for drop in files}
+        if job_options := upload_job_options(deployment, drop.file, drop.key):
+            say(f"{printable(drop.key)}: uses the options in {printable(job_options)}")
+    uploaded = {upload(deployment, drop.file, drop.key): drop.key for drop in files}
     if watch:
-        jobs = wait(there.table, uploaded)
+        jobs = wait(deployment.table, uploaded)
         write_json([as_dict(job) for job in jobs]) if as_json else print_jobs(jobs)
         for job in jobs:
-            _tell(job)
+            _report(job)
         raise typer.Exit(0 if all(is_clean(job) for job in jobs) else 1)
     if as_json:
         write_json([{"job_id": identity, "file": key} for identity, key in uploaded.items()])
     else:
         for identity, key in uploaded.items():
             write(identity)
-            say(f"{printable(key)} is uploaded; see it with: dropscore status {identity}")
+            say(f"{printable(key)} is uploaded; see its job with: dropscore status {identity}")
 
 
-def folder_of(there: Deployment, route: str | None) -> str:
-    """Where a route's files lie below input/. Raises BadParameter for a route that is not deployed."""
+def folder_of(deployment: Deployment, route: str | None) -> str:
+    """The folder of a route's files below input/. Raises BadParameter if the route is not deployed."""
     if route is None:
         return ""
-    if route not in there.routes:
-        known = ", ".join(map(printable, there.routes))
-        raise typer.BadParameter(f"there is no route {route!r}; deployed are: {known}")
+    if route not in deployment.routes:
+        deployed = ", ".join(map(printable, deployment.routes))
+        raise typer.BadParameter(f"there is no route {route!r}; deployed routes: {deployed}")
     return f"{route}/"
 
 
-def _tell(job: Job) -> None:
-    """What is to be known of a job that is not clean."""
+def _report(job: Job) -> None:
+    """Prints the job's message and its list of rejected rows, if any."""
     if job.status is not State.SUCCEEDED:
         say(f"{printable(job.file)}: {job.status}: {printable(job.message)}")
         return
@@ -73,36 +73,38 @@ def _tell(job: Job) -> None:
 
 
 def is_clean(job: Job) -> bool:
-    """Every row has its score: what exit code 0 promises."""
+    """Whether every row has its score, as exit code 0 promises."""
     return job.status is State.SUCCEEDED and not job.rows_rejected
 
 
-def upload_sidecar(there: Deployment, file: Path, key: str) -> Path | None:
-    """Puts what lies beside the file and says how it is to be read, if there is such; before the file comes."""
-    sidecar = file.with_name(job_options_key(file.name))
-    if not sidecar.is_file():
+def upload_job_options(deployment: Deployment, file: Path, key: str) -> Path | None:
+    """Uploads the job options file beside the input, if any. Call it first: the input's arrival starts the job."""
+    job_options = file.with_name(job_options_key(file.name))
+    if not job_options.is_file():
         return None
-    there.s3.upload_file(str(sidecar), there.bucket, job_options_key(key))
-    return sidecar
+    deployment.s3.upload_file(str(job_options), deployment.bucket, job_options_key(key))
+    return job_options
 
 
-def upload(there: Deployment, file: Path, key: str) -> str:
-    """Puts the file at `key`; returns the id of the job that its version becomes."""
+def upload(deployment: Deployment, file: Path, key: str) -> str:
+    """Uploads the file to `key`. Returns its job's id. Raises ConfigurationError if the bucket has no versions."""
     versions: list[str] = []
 
     def remember(parsed: dict[str, str], **_: object) -> None:
-        versions.extend([parsed["VersionId"]] if "VersionId" in parsed else [])  # an error has none, and is raised
+        versions.extend(
+            [parsed["VersionId"]] if "VersionId" in parsed else []
+        )  # an error has none, and is raised by upload_file
 
-    # `upload_file` uploads large files in parts but tells nobody which version came of it: its calls do.
+    # `upload_file` uploads large files in parts but does not return the version; its calls report it.
     for call in ("PutObject", "CompleteMultipartUpload"):
-        there.s3.meta.events.register(f"after-call.s3.{call}", remember, unique_id=f"remember-{call}")
+        deployment.s3.meta.events.register(f"after-call.s3.{call}", remember, unique_id=f"remember-{call}")
     try:
-        there.s3.upload_file(str(file), there.bucket, key)
+        deployment.s3.upload_file(str(file), deployment.bucket, key)
     finally:
         for call in ("PutObject", "CompleteMultipartUpload"):
-            there.s3.meta.events.unregister(f"after-call.s3.{call}", unique_id=f"remember-{call}")
+            deployment.s3.meta.events.unregister(f"after-call.s3.{call}", unique_id=f"remember-{call}")
     if not versions:
         raise ConfigurationError(
-            f"bucket {there.bucket} keeps no versions, so no job can be named; deploy storage again"
+            f"bucket {deployment.bucket} keeps no versions, so the job's id is unknown; deploy the storage stack again"
         )
-    return job_id(there.bucket, key, versions[-1])
+    return job_id(deployment.bucket, key, versions[-1])

@@ -1,4 +1,4 @@
-"""Which files a command uploads, and under which keys: a file by its name, a folder's files by their paths below it."""
+"""The files that a command uploads, and their keys: a file by its name, a folder's files by their paths below it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Paths = Annotated[
     list[Path],
     typer.Argument(metavar="FILE|FOLDER…", exists=True, readable=True, help="A folder's files keep their paths."),
 ]
-NAMED_AT_MOST = 5
+MAX_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Drop:
-    """A file of this machine, and the name below input/ under which it is uploaded."""
+    """A local file, and the name below input/ under which it is uploaded."""
 
     file: Path
     name: str
@@ -34,7 +34,7 @@ class Drop:
 
 
 def drops(paths: Sequence[Path], inputs: Inputs, folder: str = "") -> list[Drop]:
-    """What to upload for these files and folders. Raises BadParameter for what would not be scored as it stands here.
+    """The uploads for these files and folders. Raises BadParameter if a file would not be scored.
 
     `folder` is below input/ and ends in a slash, or is empty.
     """
@@ -45,7 +45,7 @@ def drops(paths: Sequence[Path], inputs: Inputs, folder: str = "") -> list[Drop]
         if drop.key in first:
             raise typer.BadParameter(
                 f"{printable(first[drop.key])} and {printable(drop.file)} would both be uploaded as "
-                f"{printable(drop.key)}; name the folder that holds both, which keeps their paths below it"
+                f"{printable(drop.key)}; name the folder that contains both, to keep their paths"
             )
         first[drop.key] = drop.file
     return found
@@ -61,15 +61,15 @@ def _of(path: Path, inputs: Inputs, folder: str) -> list[Drop]:
 
 
 def _below(path: Path, inputs: Inputs, folder: str) -> list[Drop]:
-    """The files in a folder that are inputs; the others are named, unless nobody would miss them."""
+    """The files in a folder that are inputs. Prints the names of the others, except hidden and temporary files."""
     found = [Drop(file, folder + file.relative_to(path).as_posix()) for file in sorted(_files(path))]
     taken = [drop for drop in found if _why_not(drop.key, inputs) is None]
-    left = [printable(drop.file) for drop in found if drop not in taken and why_ignored(drop.key) is None]
+    others = [printable(drop.file) for drop in found if drop not in taken and why_ignored(drop.key) is None]
     if not taken:
-        raise typer.BadParameter(f"{printable(path)} holds no file to score; {inputs.mismatch}")
-    if left:
-        more = f" and {len(left) - NAMED_AT_MOST} more" if len(left) > NAMED_AT_MOST else ""
-        say(f"not uploaded: {', '.join(left[:NAMED_AT_MOST])}{more}; {inputs.mismatch}")
+        raise typer.BadParameter(f"{printable(path)} contains no file to score; {inputs.mismatch}")
+    if others:
+        more = f" and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""
+        say(f"not uploaded: {', '.join(others[:MAX_NAMED])}{more}; {inputs.mismatch}")
     return taken
 
 

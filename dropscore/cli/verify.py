@@ -1,4 +1,4 @@
-"""`dropscore verify`: what was published, held against its manifest, byte for byte."""
+"""`dropscore verify`: compares what was published with its manifest, byte for byte."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 
 from dropscore.aws import reading
 from dropscore.aws.source import Source
-from dropscore.cli.deployment import Deployment, deployment
-from dropscore.cli.jobs import Which, job_of
+from dropscore.cli.deployment import Deployment, connect
+from dropscore.cli.jobs import JobOrFile, job_of
 from dropscore.cli.options import Env, Json, Local, Profile, Region, target
 from dropscore.cli.output import printable, write, write_json
 from dropscore.errors import JobFailedError
@@ -25,7 +25,7 @@ from dropscore.jobs.routes import manifest_key
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; `problem` is empty where it is as the manifest says."""
+    """The result of one check; `problem` is empty if there is no difference."""
 
     what: str
     problem: str
@@ -33,8 +33,8 @@ class Finding:
 
 def verify(
     context: typer.Context,
-    which: Which,
-    with_input: Annotated[bool, typer.Option("--input", help="Read the input version again, too.")] = False,
+    job_or_file: JobOrFile,
+    with_input: Annotated[bool, typer.Option("--input", help="Also check the input version.")] = False,
     as_json: Json = False,
     local: Local = False,
     profile: Profile = None,
@@ -42,11 +42,11 @@ def verify(
     env: Env = None,
 ) -> None:
     """Check a job's output, its list of bad rows and its manifest against each other. Exits 1 on any difference."""
-    there = deployment(target(context, local=local, profile=profile, region=region, env=env))
-    job = job_of(there, which)
+    deployment = connect(target(context, local=local, profile=profile, region=region, env=env))
+    job = job_of(deployment, job_or_file)
     if job.status is not State.SUCCEEDED:
         raise JobFailedError(f"job {job.job_id} is {job.status}; there is nothing to verify")
-    findings = list(look(there, job, with_input=with_input))
+    findings = list(verify_job(deployment, job, with_input=with_input))
     if as_json:
         write_json([{"what": finding.what, "problem": finding.problem or None} for finding in findings])
     else:
@@ -56,35 +56,39 @@ def verify(
     raise typer.Exit(1 if any(finding.problem for finding in findings) else 0)
 
 
-def look(there: Deployment, job: Job, *, with_input: bool) -> Iterator[Finding]:
-    said = _manifest(there, job)
-    yield Finding("the manifest is of this job", _unequal("job", said["job_id"], job.job_id))
-    rows = said["rows"]
+def verify_job(deployment: Deployment, job: Job, *, with_input: bool) -> Iterator[Finding]:
+    """One finding for each check. Raises JobFailedError if the job has no manifest."""
+    manifest = _manifest(deployment, job)
+    yield Finding("the manifest is of this job", _unequal("job", manifest["job_id"], job.job_id))
+    rows = manifest["rows"]
     counted = {"in": job.rows, "scored": job.rows_scored, "rejected": job.rows_rejected, "empty": job.rows_empty}
     yield Finding("the jobs table and the manifest count the same rows", _unequal("rows", counted, {"empty": 0} | rows))
-    parts = said["output"]["parts"]
+    parts = manifest["output"]["parts"]
     yield Finding("the parts have all rows", _unequal("rows", sum(part["rows"] for part in parts), rows["in"]))
     yield Finding(
-        f"{said['output']['key']}, {said['output']['bytes']} bytes", _differs(_object(there, job.output_key), parts)
+        f"{manifest['output']['key']}, {manifest['output']['bytes']} bytes",
+        _differs(_object(deployment, job.output_key), parts),
     )
-    if said["errors"]:
-        listed = said["errors"]
-        yield Finding(f"{listed['key']}, {listed['rows']} rows", _differs(_object(there, listed["key"]), [listed]))
+    if manifest["errors"]:
+        listed = manifest["errors"]
+        yield Finding(f"{listed['key']}, {listed['rows']} rows", _differs(_object(deployment, listed["key"]), [listed]))
     if with_input:
-        yield Finding(f"{job.file}, version {job.version_id}", _input_differs(there, job, said["input"]))
+        yield Finding(f"{job.file}, version {job.version_id}", _input_differs(deployment, job, manifest["input"]))
 
 
-def _input_differs(there: Deployment, job: Job, said: dict[str, Any]) -> str:
-    parts = [{"bytes": part["end"] - part["start"], "sha256": part["sha256"]} for part in said["parts"]]
-    for before, after in zip(said["parts"], said["parts"][1:], strict=False):
+def _input_differs(deployment: Deployment, job: Job, input_entry: dict[str, Any]) -> str:
+    parts = [{"bytes": part["end"] - part["start"], "sha256": part["sha256"]} for part in input_entry["parts"]]
+    for before, after in zip(input_entry["parts"], input_entry["parts"][1:], strict=False):
         if before["end"] != after["start"]:
-            return f"between byte {before['end']} and {after['start']} there are rows that no part has, or twice"
-    source = Source(there.s3, bucket=there.bucket, key=job.file, version_id=job.version_id)
-    return _differs(Input(source=source, is_compressed=said["is_compressed"]).read(said["parts"][0]["start"]), parts)
+            return f"between byte {before['end']} and {after['start']} there are rows that are in no part or in two"
+    source = Source(deployment.s3, bucket=deployment.bucket, key=job.file, version_id=job.version_id)
+    return _differs(
+        Input(source=source, is_compressed=input_entry["is_compressed"]).read(input_entry["parts"][0]["start"]), parts
+    )
 
 
 def _differs(chunks: Iterable[bytes], parts: Sequence[dict[str, Any]]) -> str:
-    """Where the bytes are not what the parts, one after the other, say; nothing where they are."""
+    """The first difference between the bytes and the parts in their order; empty if there is none."""
     rest, chunk, position = iter(chunks), b"", 0
     for number, part in enumerate(parts):
         digest, left = hashlib.sha256(), part["bytes"]
@@ -99,21 +103,23 @@ def _differs(chunks: Iterable[bytes], parts: Sequence[dict[str, Any]]) -> str:
     return f"it goes on after its last part, at byte {position}" if chunk or next(rest, b"") else ""
 
 
-def _object(there: Deployment, key: str) -> Iterator[bytes]:
-    return reading.read(there.s3, bucket=there.bucket, key=key)
+def _object(deployment: Deployment, key: str) -> Iterator[bytes]:
+    return reading.read(deployment.s3, bucket=deployment.bucket, key=key)
 
 
-def _manifest(there: Deployment, job: Job) -> dict[str, Any]:
+def _manifest(deployment: Deployment, job: Job) -> dict[str, Any]:
     key = manifest_key(job.output_key)
     try:
-        said: dict[str, Any] = json.loads(there.s3.get_object(Bucket=there.bucket, Key=key)["Body"].read())
+        manifest: dict[str, Any] = json.loads(
+            deployment.s3.get_object(Bucket=deployment.bucket, Key=key)["Body"].read()
+        )
     except ClientError as error:
         if error.response["Error"].get("Code") != "NoSuchKey":
             raise
         raise JobFailedError(
-            f"there is no manifest {key}; it was deleted, or the output is older than manifests"
+            f"there is no manifest {key}: it was deleted, or the output is from a release without manifests"
         ) from None
-    return said
+    return manifest
 
 
 def _unequal(name: str, found: object, expected: object) -> str:

@@ -1,7 +1,7 @@
-"""Each end of a job becomes an event on EventBridge's default bus, for whoever goes on with the scores.
+"""Publishes an event on EventBridge's default bus at the end of each job.
 
-The ends are read from the jobs table's stream, so that it does not matter who wrote them, or whether that process was
-killed right after. An event may come twice; its `idempotency_key` is then the same. docs/monitoring.md has the schema.
+The ends come from the jobs table's stream, so that it does not matter which process wrote them, or whether it was
+killed right after. An event may be sent twice, with the same `idempotency_key`. docs/monitoring.md has the schema.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ TIMES = ("submitted_at", "started_at", "finished_at")
 OF_SUCCESS = ("rows", "rows_scored", "rows_rejected", "rows_empty", "output_key")
 OF_FAILURE = ("code", "message")
 
-AT_ONCE = 10  # what PutEvents takes
-PAUSES = (0.2, 0.8, 3.2)
-"""Seconds before what EventBridge did not take is offered again, by itself: nothing else is then announced twice."""
+BATCH_SIZE = 10  # the most events that PutEvents accepts
+PAUSES_SECONDS = (0.2, 0.8, 3.2)
+"""Waits before the events that EventBridge rejected are sent again, without those that it accepted."""
 _typed = TypeDeserializer().deserialize
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """A job's end, and which record of the stream told of it."""
+    """A job's end, and the sequence number of its record in the stream."""
 
     job: Job
     sequence_number: str
 
 
 def endings(records: Iterable[Mapping[str, Any]]) -> Iterator[Ending]:
-    """Of all changes of the table those that brought a job to its end."""
+    """The records that brought a job to its end."""
     for record in records:
         change = record["dynamodb"]
         before, after = (_status(change.get(image, {})) for image in ("OldImage", "NewImage"))
@@ -74,53 +74,53 @@ class Announcer:
     def announce(self, records: Iterable[Mapping[str, Any]]) -> str | None:
         """Publishes the ends among the records of a stream, in their order.
 
-        The sequence number of the first one that EventBridge did not take; None where all are published.
+        Returns the sequence number of the first one that EventBridge did not accept; None if all are published.
         """
         ends = endings(records)
-        while some := list(islice(ends, AT_ONCE)):
-            refused = self._publish(some)
-            for number, ending in enumerate(some):
+        while batch := list(islice(ends, BATCH_SIZE)):
+            refused = self._publish(batch)
+            for number, ending in enumerate(batch):
                 if number in refused:
                     log("unannounced", WARNING, job_id=ending.job.job_id, why=refused[number])
                     return ending.sequence_number
-                self._say(ending.job)
+                self._emit_metrics(ending.job)
         return None
 
-    def _publish(self, some: Sequence[Ending]) -> dict[int, str]:
-        """Which of them EventBridge did not take, after some patience, and why."""
-        refused = self._offer(some, range(len(some)))
-        for pause in PAUSES:
+    def _publish(self, batch: Sequence[Ending]) -> dict[int, str]:
+        """The error codes of the events that EventBridge rejected even after retries, by their index."""
+        refused = self._offer(batch, range(len(batch)))
+        for pause in PAUSES_SECONDS:
             if not refused:
                 break
             self.sleep(pause)
-            refused = self._offer(some, refused)
+            refused = self._offer(batch, refused)
         return refused
 
-    def _offer(self, some: Sequence[Ending], numbers: Iterable[int]) -> dict[int, str]:
+    def _offer(self, batch: Sequence[Ending], numbers: Iterable[int]) -> dict[int, str]:
         numbers = list(numbers)
-        answer = self.events.put_events(Entries=[self._entry(some[number].job) for number in numbers])
-        told = zip(numbers, answer["Entries"], strict=True)
-        return {number: entry["ErrorCode"] for number, entry in told if "ErrorCode" in entry}
+        answer = self.events.put_events(Entries=[self._entry(batch[number].job) for number in numbers])
+        results = zip(numbers, answer["Entries"], strict=True)
+        return {number: entry["ErrorCode"] for number, entry in results if "ErrorCode" in entry}
 
     def _entry(self, job: Job) -> Any:
         entry = {"Source": SOURCE, "DetailType": TYPES[job.status], "Detail": json.dumps(self.detail(job))}
         return entry | ({"Time": datetime.fromisoformat(job.finished_at)} if job.finished_at else {})
 
     def detail(self, job: Job) -> dict[str, Any]:
-        """What the event says. Words are those of the jobs table; what is unknown is left out."""
+        """The detail of the job's event. Names are those of the jobs table; unknown values are left out."""
         is_success = job.status is State.SUCCEEDED
         names = (*ALWAYS, *TIMES, *(OF_SUCCESS if is_success else OF_FAILURE), "rejected_of")
-        said = {
+        detail = {
             "schema_version": SCHEMA_VERSION,
             "idempotency_key": f"{job.job_id}/{job.run}",
             "environment": self.environment,
             "bucket": self.bucket,
             **{name: getattr(job, name) for name in names if getattr(job, name) is not None},
         }
-        said |= {"manifest_key": manifest_key(job.output_key)} if is_success else {}
-        return said | ({"errors_key": errors_key(job.output_key)} if is_success and job.rows_rejected else {})
+        detail |= {"manifest_key": manifest_key(job.output_key)} if is_success else {}
+        return detail | ({"errors_key": errors_key(job.output_key)} if is_success and job.rows_rejected else {})
 
-    def _say(self, job: Job) -> None:
+    def _emit_metrics(self, job: Job) -> None:
         values = {METRICS[job.status]: 1.0}
         if job.finished_at:
             values["JobTime"] = max(0.0, seconds_between(job.submitted_at, job.finished_at))

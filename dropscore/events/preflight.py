@@ -53,9 +53,9 @@ class Preflight:
     def look(self, job: Job) -> None:
         """Reads the input's first bytes. Raises RejectedError if no row of it could be scored."""
         source = Source(self.s3, bucket=self.settings.bucket, key=job.file, version_id=job.version_id)
-        text = Input(source=source, is_compressed=is_compressed(job.file))
+        input_text = Input(source=source, is_compressed=is_compressed(job.file))
         model = self.settings.models[job.model]
-        layout_of(text, job.parsed_options, model.features, read_names(self.s3, model))
+        layout_of(input_text, job.parsed_options, model.features, read_names(self.s3, model))
 
     def _job_options(self, key: str) -> JobOptionsFile:
         bucket = self.settings.bucket

@@ -95,7 +95,7 @@ class Submitter:
         return job.job_id
 
     def submit_claimed(self, job: Job) -> None:
-        """Submits a job that was claimed but perhaps not submitted: all of it, since nobody knows how far that got.
+        """Submits all of a job that was claimed but perhaps not submitted: an earlier call may have ended anywhere.
 
         One Batch job; or for several shards an array, and the job that publishes them when all are done.
         """

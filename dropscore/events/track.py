@@ -1,4 +1,4 @@
-"""What AWS Batch says of a job becomes the job's state, where the worker itself could not say it any more."""
+"""Ends jobs that AWS Batch ended without a final status from the worker, such as after a kill or a timeout."""
 
 from __future__ import annotations
 
@@ -13,38 +13,41 @@ from dropscore.jobs.job import Job, State
 from dropscore.log import INFO, WARNING, log
 from dropscore.output.manifest import Manifest, summary_of
 
-# Part of Batch's status reason or the container's reason → our code, and what to do about it.
+# Part of Batch's status reason or of the container's reason → error code, and what to do.
+LOST = "Batch no longer has this job"
+"""The reason that `reconcile` gives for a job that Batch has forgotten."""
 CAUSES = (
     ("OutOfMemory", "OUT_OF_MEMORY", "raise worker.memory_mib"),
-    ("CannotPull", "IMAGE_PULL", "see that the worker's image is in its repository and the VPC endpoints reach it"),
-    ("ResourceInitializationError", "START_FAILED", "see that the VPC endpoints stand, then start the job again"),
-    ("DockerTimeoutError", "START_FAILED", "the instance was overloaded as it started; start the job again"),
+    ("CannotPull", "IMAGE_PULL", "check that the worker's image is in its repository and that the VPC endpoints work"),
+    ("ResourceInitializationError", "START_FAILED", "check that the VPC endpoints exist, then start the job again"),
+    ("DockerTimeoutError", "START_FAILED", "the instance was overloaded when it started; start the job again"),
+    # Batch reports the reclaim of a spot instance in either of these forms.
     ("Host EC2", "SPOT_RECLAIMED", "spot capacity was taken back on every attempt; start the job again"),
     (
         "Spot Task was interrupted",
         "SPOT_RECLAIMED",
         "spot capacity was taken back on every attempt; start the job again",
     ),
-    ("not known any more", "BATCH_JOB_NOT_FOUND", "start the job again: dropscore retry"),
+    (LOST, "BATCH_JOB_NOT_FOUND", "start the job again: dropscore retry"),
     ("exceeded timeout", "TIMEOUT", "raise worker.timeout_minutes"),
     (
         "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
         "NO_CAPACITY",
-        "AWS had no capacity for as long as worker.queue_timeout_minutes says; dropscore retry, or allow more network.max_azs "
-        "or worker.instance_families",
+        "AWS had no capacity for worker.queue_timeout_minutes; run dropscore retry, or raise network.max_azs or add "
+        "worker.instance_families",
     ),
     (
         "MISCONFIGURATION:",
         "RESOURCES_UNSATISFIABLE",
-        "no pool can ever hold such a worker; lower worker.vcpus, worker.memory_mib or worker.gpus, or raise "
-        "worker.max_vcpus; then dropscore retry",
+        "no instance is large enough for such a worker; lower worker.vcpus, worker.memory_mib or worker.gpus, or raise "
+        "worker.max_vcpus; then run dropscore retry",
     ),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchChange:
-    """A `Batch Job State Change`: the state and every reason that Batch gives."""
+    """A `Batch Job State Change` event: the status and all reasons that Batch gives."""
 
     job_id: str | None
     run: int
@@ -53,35 +56,34 @@ class BatchChange:
     reason: str
     attempts: int
     is_array: bool = False
-    """The array itself, or one of its children: the publishing job comes after it."""
+    """Whether it is an array job, after which the publishing job runs."""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> BatchChange:
         detail = event["detail"]
         attempts = detail.get("attempts", [])
         container = attempts[-1].get("container", {}) if attempts else {}
-        said = [detail.get("statusReason"), container.get("reason")]
+        reasons = [detail.get("statusReason"), container.get("reason")]
         if "exitCode" in container:
-            said.append(f"exit code {container['exitCode']}")
+            reasons.append(f"exit code {container['exitCode']}")
         if "logStreamName" in container:
-            said.append(f"log stream {container['logStreamName']}")
+            reasons.append(f"log stream {container['logStreamName']}")
         return cls(
             job_id=detail.get("parameters", {}).get("job_id"),
             run=int(detail.get("parameters", {}).get("run", 1)),
             batch_job_id=detail["jobId"],
             status=detail["status"],
-            reason="; ".join(part for part in said if part) or "no reason given",
+            reason="; ".join(reason for reason in reasons if reason) or "no reason given",
             attempts=len(attempts),
             is_array=bool(detail.get("arrayProperties")),
         )
 
 
 def track(change: BatchChange, table: JobsTable, finish: Callable[[Job], Manifest | None]) -> bool:
-    """Ends the job where Batch ended it without a word of the worker: as FAILED, or as SUCCEEDED where `finish` finds
-    its output published, as when only the last word to the table was lost. All other changes need nothing:
-    the worker writes RUNNING and the final states itself, and what is late or not the owner's changes nothing.
+    """Ends a job that Batch ended without a final status from the worker. Returns whether the job was ended now.
 
-    Whether the job was ended now.
+    The job ends SUCCEEDED if `finish` finds its output published, because then only the worker's last write was lost;
+    otherwise FAILED. All other changes are ignored: the worker writes RUNNING and the final statuses itself.
     """
     ends = ("FAILED",) if change.is_array else ("FAILED", "SUCCEEDED")
     if change.job_id is None or change.status not in ends:
@@ -92,14 +94,14 @@ def track(change: BatchChange, table: JobsTable, finish: Callable[[Job], Manifes
         return False
     try:
         published = finish(job)
-        said = _success(published) if published else _failure(change, *_cause(change), shard)
-    except PermanentError as error:  # a stranger's object at the output's key, say
-        said = _failure(change, error.code, error.message, shard)
-    ended = table.end(change.job_id, run=change.run, batch_job_id=batch_job_id, **said)
-    code = said.get("code")
-    named = {"job_id": change.job_id, "batch_job_id": change.batch_job_id, "key": job.file}
-    log("tracked", WARNING if ended and code else INFO, **named, status=change.status, ended=ended, code=code)
-    return ended
+        update = _success(published) if published else _failure(change, *_cause(change), shard)
+    except PermanentError as error:  # for example, an object of another job is at the output's key
+        update = _failure(change, error.code, error.message, shard)
+    is_ended = table.end(change.job_id, run=change.run, batch_job_id=batch_job_id, **update)
+    code = update.get("code")
+    fields = {"job_id": change.job_id, "batch_job_id": change.batch_job_id, "key": job.file}
+    log("tracked", WARNING if is_ended and code else INFO, **fields, status=change.status, ended=is_ended, code=code)
+    return is_ended
 
 
 def _success(published: Manifest) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The options' columns found in a file: by name in its header, or by number."""
+"""Finds the columns that the options name: by name in the header, or by number."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dropscore.errors import RejectedError
 from dropscore.files.cells import split_cells, value_of
 from dropscore.files.dialect import Dialect
 from dropscore.files.head import Head, usual_width
-from dropscore.files.matching import NO_HEADER, Matching, Named
+from dropscore.files.matching import NO_HEADER, Matching, NamedColumns
 from dropscore.files.projection import Choice
 from dropscore.files.rows import line_of
 from dropscore.jobs.options import Options
@@ -19,7 +19,7 @@ Word = str | int
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """`choice` is None where the model gets all cells; `id` is the place of the id's cell, from 0."""
+    """`choice` is None if the model gets all cells; `id` is the index of the id's cell, from 0."""
 
     choice: Choice | None = None
     id: int | None = None
@@ -27,9 +27,9 @@ class Columns:
 
     @classmethod
     def of(cls, head: Head, options: Options, features: Sequence[bytes] = ()) -> Columns:
-        """`features` are the names of the model's, none where they are unknown.
+        """`features` are the names of the model's features; empty if they are unknown.
 
-        Raises RejectedError where the file does not have the columns that the options or the model name.
+        Raises RejectedError if the file does not have the columns that the options or the model name.
         """
         words = [*options.columns, *options.exclude, *([] if options.id is None else [options.id])]
         is_compared = bool(head.header) and options.match_columns == "name"
@@ -38,10 +38,10 @@ class Columns:
         table = _Table.of(head, options, words, is_named=is_compared and bool(features))
         id_place = None if options.id is None else table.place(options.id, "id")
         left_out = {id_place, *table.places(options.exclude, "exclude")}
-        wanted = table.places(options.columns, "columns") or range(table.width)
-        kept = tuple(place for place in wanted if place not in left_out)
+        chosen = table.places(options.columns, "columns") or range(table.width)
+        kept = tuple(place for place in chosen if place not in left_out)
         if not kept:
-            raise RejectedError("COLUMN_MISSING", "no column is left for the model; look at columns, exclude and id")
+            raise RejectedError("COLUMN_MISSING", "no column is left for the model; check columns, exclude and id")
         matching = _by_position(head, options)
         if is_compared:
             kept, matching = _compared(table, kept, head, options, features)
@@ -53,12 +53,12 @@ class Columns:
 def _compared(
     table: _Table, kept: tuple[int, ...], head: Head, options: Options, features: Sequence[bytes]
 ) -> tuple[tuple[int, ...], Matching]:
-    """The columns for the model, in its order where its features have names."""
+    """The columns for the model, in its order if its feature names are known."""
     if len(table.names) != table.width:
         raise _wrong_count(
             f"the header has {_columns({len(table.names)})} and the first rows have {_columns({table.width})}"
         )
-    named = Named(head=head, header=table.names, kept=kept, options=options)
+    named = NamedColumns(head=head, header=table.names, kept=kept, options=options)
     if options.columns:
         named.check_order(features)
         return kept, Matching(why="columns")
@@ -74,8 +74,9 @@ def _by_position(head: Head, options: Options) -> Matching:
         return NO_HEADER
     if options.columns:
         return Matching(why="columns")
-    is_asked = options.match_columns == "position"
-    return Matching(why='match_columns = "position"' if is_asked else "the names of the model's features are unknown")
+    if options.match_columns == "position":
+        return Matching(why='match_columns = "position"')
+    return Matching(why="the names of the model's features are unknown")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class _Table:
 
     @classmethod
     def of(cls, head: Head, options: Options, words: Iterable[Word], *, is_named: bool) -> _Table:
-        """`is_named`: the columns go by the header's names, whatever the words are."""
+        """`is_named`: the header decides the width, even if the options use numbers only."""
         dialect = Dialect.of(options)
         header = split_cells(line_of(head.header), dialect)
         names = [value_of(cell) for cell in header] if head.header else []
@@ -96,10 +97,10 @@ class _Table:
         return cls(names, len(names) if is_named else usual_width(head.rows, dialect) or len(names))
 
     def places(self, words: Iterable[Word], option: str) -> list[int]:
-        """Where the columns stand, from 0; none of them twice."""
+        """The indexes of the columns, from 0. Raises RejectedError if two words are the same column."""
         places = [self.place(word, option) for word in words]
         if len(set(places)) < len(places):
-            raise RejectedError("DUPLICATE_COLUMN", f"{option}: two of the words are the same column; name it once")
+            raise RejectedError("DUPLICATE_COLUMN", f"{option}: a column is listed twice; list it once")
         return places
 
     def place(self, word: Word, option: str) -> int:
@@ -108,7 +109,7 @@ class _Table:
         found = [place for place, name in enumerate(self.names) if name == word.strip().encode()]
         if not found:
             raise RejectedError(
-                "COLUMN_MISSING", f"{option}: the header has no column {word!r}; mend the name, or use the number"
+                "COLUMN_MISSING", f"{option}: the header has no column {word!r}; correct the name, or use the number"
             )
         if len(found) > 1:
             raise RejectedError(
@@ -120,47 +121,48 @@ class _Table:
     def _numbered(self, number: int, option: str) -> int:
         if number > self.width:
             raise RejectedError(
-                "COLUMN_MISSING", f"{option}: there is no column {number}: the rows have {self.width}; mend the number"
+                "COLUMN_MISSING",
+                f"{option}: no column {number}: the rows have {self.width}; correct the number",
             )
         return number - 1
 
 
 def check_width(head: Head, choice: Choice | None, dialect: Dialect, features: int | None) -> None:
-    """Raises RejectedError where each of the first rows lacks columns or has too many; some may, they are bad rows."""
+    """Raises RejectedError if all of the first rows have a wrong width; if only some do, they are bad rows."""
     widths = {len(split_cells(line_of(row), dialect)) for row in head.rows}
     if not widths:
         return
     if choice is None:
         if features is not None and features not in widths:
-            raise _wrong_count(f"the first rows have {_columns(widths)} and the model wants {features}")
+            raise _wrong_count(f"the first rows have {_columns(widths)} and the model expects {features}")
     elif choice.width not in widths:
         raise _wrong_count(f"the header has {_columns({choice.width})} and the first rows have {_columns(widths)}")
     elif features not in (None, len(choice.kept)):
         left = len(choice.kept)
         raise _wrong_count(
             f"of the rows' {_columns({choice.width})} {left} {'is' if left == 1 else 'are'} left for the model, "
-            f"which wants {features}"
+            f"which expects {features}"
         )
 
 
 def _needs_header(word: str) -> RejectedError:
     return RejectedError(
         "COLUMNS_NEED_HEADER",
-        f"column {word!r} is named, and the first row does not look like a header; "
-        "say header = true if it is one, or use the column's number",
+        f"the options name column {word!r}, but the first row does not look like a header; "
+        "set header = true if it is one, or use the column's number",
     )
 
 
-def _wrong_count(what: str) -> RejectedError:
+def _wrong_count(problem: str) -> RejectedError:
     return RejectedError(
         "WRONG_COLUMN_COUNT",
-        f"{what}; if the file has a header, an id or another delimiter, say so by header, id, exclude, columns "
+        f"{problem}; if the file has a header, an id or another delimiter, set header, id, exclude, columns "
         "or delimiter",
     )
 
 
 def _columns(widths: set[int]) -> str:
-    least, most = min(widths), max(widths)
-    if least != most:
-        return f"{least} to {most} columns"
+    fewest, most = min(widths), max(widths)
+    if fewest != most:
+        return f"{fewest} to {most} columns"
     return "1 column" if most == 1 else f"{most} columns"

@@ -1,8 +1,7 @@
 """How the bytes of a file divide into rows and cells: its delimiter, its quotes, and which lines are blank.
 
-With quotes, RFC 4180 holds to the letter: a double quote opens a cell as its first character, stands doubled inside it,
-and closes it right before a delimiter or a line end. Anywhere else it is a stray quote, and nobody can tell any more
-where the rows end.
+Quotes follow RFC 4180 exactly: a double quote opens a cell as its first character, is doubled inside the cell, and
+closes it right before a delimiter or a line end. Anywhere else it is a stray quote: row ends after it are uncertain.
 """
 
 from __future__ import annotations
@@ -25,19 +24,19 @@ Bytes = TypeVar("Bytes", bytes, bytearray)
 
 
 class Fault(NamedTuple):
-    """A quote, or a backslash, that makes row ends uncertain: where it stands, and where its cell begins to differ.
+    """A quote or a backslash at `position` that makes row ends uncertain, and the problem in words.
 
-    The text before `certain` is sound, and `certain` is in the cell at fault.
+    The text before `certain` is sound; `certain` is a position in the cell at fault.
     """
 
     position: int
     certain: int
-    what: str
+    problem: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """`has_escapes`: inside a quoted cell a backslash makes the quote or the backslash after it ordinary."""
+    """`has_escapes`: inside a quoted cell, a backslash before a quote or a backslash makes it an ordinary character."""
 
     delimiter: bytes = COMMA
     has_quotes: bool = True
@@ -54,9 +53,9 @@ class Dialect:
         )
 
     def marks(self, data: Bytes) -> Bytes:
-        """The data, as long as it was, in which each quote that is left opens, closes or is doubled.
+        """The data with ordinary quotes replaced, byte for byte: each quote that is left opens, closes or is doubled.
 
-        An escaped quote becomes a delimiter after a backslash: harmless inside quotes, a fault outside.
+        An escaped quote becomes a backslash and a delimiter: harmless inside quotes, a fault outside.
         """
         if not self.has_quotes:
             return data.replace(QUOTE, b"x") if QUOTE in data else data
@@ -65,26 +64,26 @@ class Dialect:
         return data
 
     def outline(self, data: bytes) -> bytes:
-        """What stands outside quotes, with one quote for each piece that stood inside.
+        """The text outside quotes, with one quote for each quoted segment.
 
-        A piece that is never closed is a quote and an ordinary character, so that the outline is not sound.
+        A segment that is never closed becomes a quote and an ordinary character, which makes the outline unsound.
         """
-        pieces = self.marks(data).split(QUOTE)
-        if len(pieces) == 1:
-            return pieces[0]
-        return QUOTE.join(pieces[::2]) + (b"" if len(pieces) % 2 else b'"x')
+        segments = self.marks(data).split(QUOTE)
+        if len(segments) == 1:
+            return segments[0]
+        return QUOTE.join(segments[::2]) + (b"" if len(segments) % 2 else b'"x')
 
     def is_sound(self, outline: bytes) -> bool:
-        """Whether every quote of the text with this outline stands where one may stand.
+        """Whether every quote of the text with this outline is in a legal place.
 
-        A piece inside quotes has a delimiter or a line end on both sides, or another piece: then a quote is doubled.
+        A quoted segment has a delimiter or a line end on both sides, or another segment: then a quote is doubled.
         """
         if self.has_escapes and self._loose_escape.search(outline):
             return False
         return QUOTE not in outline or not self._loose_quote.search(outline)
 
     def fault(self, data: bytes, *, is_whole: bool) -> Fault | None:
-        """The first fault in text that starts at the start of a row. `is_whole`: the text goes on no further."""
+        """The first fault in text that starts at the start of a row. `is_whole`: no text follows it."""
         marks, opened, closed = self.marks(data), -1, -2
         for mark in self._marks.finditer(marks):
             at = mark.start()
@@ -108,25 +107,26 @@ class Dialect:
         )
 
     def is_blank(self, line: bytes) -> bool:
+        """Whether the line is not a row."""
         return line in BLANK or (self.skips_empty_rows and self.is_empty_row(line))
 
     def is_empty_row(self, line: bytes) -> bool:
-        """Whether the line, not a blank one, holds empty cells only."""
+        """Whether the line is not blank but has empty cells only."""
         return line not in BLANK and self._empty_row.fullmatch(line) is not None
 
     def has_blank_lines(self, data: bytes) -> bool:
-        """False only where there are none: newlines side by side may as well stand between quotes."""
+        """Whether there may be blank lines. A true answer may be wrong: the two newlines may be within quotes."""
         is_at_edge = data.startswith(BLANK) or b"\n\n" in data
         has_returns = b"\r" in data and (b"\n\r\n" in data or data.endswith(b"\n\r"))
         return is_at_edge or has_returns or (self.skips_empty_rows and self.may_have_empty_rows(data))
 
     def may_have_empty_rows(self, data: bytes) -> bool:
-        """False only where no row is empty: an empty row begins with an empty cell."""
+        """Whether there may be empty rows: an empty row begins with an empty cell. A true answer may be wrong."""
         starts = (self.delimiter, b'""') if self.has_quotes else (self.delimiter,)
         return data.startswith(starts) or any(b"\n" + start in data for start in starts)
 
     def end_of_blank_lines(self, data: bytes) -> int:
-        """Where the first row begins."""
+        """The position at which the first row begins."""
         blank = self._blank_lines.match(data)
         return blank.end() if blank else 0
 
@@ -148,7 +148,7 @@ class Dialect:
 
     @cached_property
     def _loose_quote(self) -> re.Pattern[bytes]:
-        """Begins with its quote, which is found much quicker than what may stand before it."""
+        """Begins with the quote, because the search for one byte is much quicker than for what may come before it."""
         mark = re.escape(self.delimiter)
         return re.compile(rb'"(?:(?<![%b\n"]")(?<!\A")|(?![%b\n"]|\r?\n|\r?\Z))' % (mark, mark))
 

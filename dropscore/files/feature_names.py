@@ -1,6 +1,6 @@
-"""The names of a model's features: an object that is deployed beside the model, for whoever reads a file's header.
+"""The names of a model's features, from an object that is deployed beside the model.
 
-An environment variable would not hold them: AWS Lambda has 4 KB for all of a function's.
+They do not fit into environment variables: AWS Lambda allows 4 KB for all variables of a function.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Names = tuple[str, ...]
 
 
 def read_names(s3: S3Client, model: Model) -> Names:
-    """The names in the model's order; none where they are unknown."""
+    """The names in the model's order; empty if they are unknown. Raises JobError if the object cannot be read."""
     if model.feature_names is None:
         return ()
     bucket, key = model.feature_names
@@ -30,12 +30,12 @@ def read_names(s3: S3Client, model: Model) -> Names:
     except PermanentError as error:
         raise PermanentError(
             error.code,
-            f"{error.said}. If model {model.name!r} was deployed again in the meantime, `dropscore retry` scores the "
-            "file by the model as it is now",
+            f"{error.text}. If model {model.name!r} was deployed again since the job started, score the "
+            "file by the new model with `dropscore retry`",
         ) from error
     return tuple(names)
 
 
 def digest_of(names: Sequence[str]) -> str:
-    """12 hex digits that stand for these names in this order; our model container says the same of its model."""
+    """12 hex digits that identify these names in this order; the model container sends the same digest."""
     return sha256(json.dumps(list(names), separators=(",", ":")).encode()).hexdigest()[:12]

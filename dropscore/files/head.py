@@ -1,4 +1,4 @@
-"""A file's first bytes: whether they can be read at all, whether the first row is a header, where the rows begin."""
+"""Reads a file's first bytes: checks the encoding, decides whether the first row is a header, finds the first rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SEPARATOR_LINE = re.compile(rb'(")?sep=([^\r\n])(?(1)")(?:\r?\n|\r?\Z)', re.IGN
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """`header` is the row as it is written, empty where there is none; `rows` the first whole ones after it."""
+    """`header` is the row as it is written, empty if there is none; `rows` are the first complete rows after it."""
 
     data_offset: int
     header: bytes
@@ -34,10 +34,10 @@ class Head:
 
     @classmethod
     def of(cls, data: bytes, options: Options, *, is_whole: bool, names: Sequence[bytes] = ()) -> Head:
-        """`names` are those of the model's features, none where they are unknown.
+        """`names` are the names of the model's features, empty if unknown. `is_whole`: `data` is the whole file.
 
-        Raises RejectedError for what cannot be read as rows of text, for a file without a row, and where the first row
-        may as well be a header as a row.
+        Raises RejectedError if the file cannot be read as rows of text, if it has no rows, and if the first row may be
+        either a header or a row.
         """
         _check_encoding(data)
         dialect, start = Dialect.of(options), _start(data, options)
@@ -65,29 +65,29 @@ class Head:
 
 
 def _start(data: bytes, options: Options) -> int:
-    """Where the text begins, past a byte order mark and the line in which Excel is told the delimiter."""
+    """The position after a byte order mark and the line `sep=` by which a file names its delimiter to Excel."""
     start = len(_BYTE_ORDER_MARK) if data.startswith(_BYTE_ORDER_MARK) else 0
-    said = _SEPARATOR_LINE.match(data, start)
-    if not said:
+    separator_line = _SEPARATOR_LINE.match(data, start)
+    if not separator_line:
         return start
-    if said[2] != options.delimiter.encode():
-        shown = "\\t" if said[2] == b"\t" else said[2].decode("latin-1")
+    if separator_line[2] != options.delimiter.encode():
+        shown = "\\t" if separator_line[2] == b"\t" else separator_line[2].decode("latin-1")
         raise RejectedError(
             "OTHER_DELIMITER",
-            f"line 1 says sep={shown}, and the options say delimiter = {json.dumps(options.delimiter)}: "
-            f'set delimiter = "{shown}" and the line is skipped, or take the line out',
+            f"line 1 has sep={shown}, but the options have delimiter = {json.dumps(options.delimiter)}: "
+            f'set delimiter = "{shown}", and the line is skipped; or remove the line',
         )
-    return said.end()
+    return separator_line.end()
 
 
 def _stray(fault: Fault, data: bytes, start: int, options: Options, names: Sequence[bytes]) -> StrayQuoteError:
-    """Numbers its row behind the header, as far as the rows before it tell whether there is one: that is row 0."""
+    """The error for the fault. Rows count after the header, if the rows before the fault show one."""
     dialect, text = Dialect.of(options), data[start:]
     rows = _ended(split_rows(text[: fault.certain], dialect), dialect)
     try:
         has_header = options.header is True or bool(rows and _has_header(rows, options, names))
     except RejectedError:
-        has_header = False  # the line is right all the same
+        has_header = False  # the row number may be off by one; the line is right
     error = stray(Request(text, 1 - has_header, 0, start, data.count(b"\n", 0, start) + 1, dialect), fault)
     if has_header and rows:
         error.name(column_of(rows[0], error.column, dialect))
@@ -100,7 +100,7 @@ def _check_names(header: bytes) -> None:
     except UnicodeDecodeError:
         raise RejectedError(
             "ENCODING",
-            "the header is not UTF-8 text but perhaps Latin-1 or Windows-1252; save the file as CSV in UTF-8",
+            "the header is not UTF-8 text, it may be Latin-1 or Windows-1252; save the file as CSV in UTF-8",
         ) from None
 
 
@@ -119,18 +119,18 @@ def _check_line_ends(outside: bytes) -> None:
 
 
 def _check_needs(rows: list[bytes], options: Options) -> None:
-    """Not one row of the head is whole: that matters where a header or columns are asked for, or may be there."""
+    """The head has no complete row: raises RejectedError if the options need a header or columns, or may need them."""
     needs = options.header is True or options.columns or options.exclude or options.id is not None
     if needs or (options.header == "auto" and rows and begins_as_header(_cells(rows[0], options)[:-1])):
         raise RejectedError(
             "HEADER_TOO_LONG",
-            f"the first row does not end within the file's first {HEAD_BYTES} bytes, so its columns are not known; "
+            f"the first row does not end within the file's first {HEAD_BYTES} bytes, so its columns are unknown; "
             "look for a double quote that is never closed, or leave out columns, exclude and id and set header = false",
         )
 
 
 def _ended(rows: list[bytes], dialect: Dialect) -> list[bytes]:
-    """The rows that are whole for certain: the file goes on after the last one."""
+    """The rows that are certainly complete; the file goes on after the last one."""
     is_ended = bool(rows) and rows[-1].endswith(b"\n") and dialect.marks(rows[-1]).count(b'"') % 2 == 0
     return rows if is_ended else rows[:-1]
 
@@ -143,14 +143,14 @@ def _has_header(rows: list[bytes], options: Options, names: Sequence[bytes]) -> 
     if options.header is False and names_all_features([value_of(cell) for cell in first], names):
         raise RejectedError(
             "UNEXPECTED_HEADER",
-            "the options say header = false, and the first row holds the names of all the model's features; "
+            "the options have header = false, but the first row contains the names of all the model's features; "
             "set header = true",
         )
     return bool(options.header)
 
 
 def usual_width(rows: Iterable[bytes], dialect: Dialect) -> int | None:
-    """How many cells most of the rows have; None where there are no rows."""
+    """How many cells most of the rows have; None if there are no rows."""
     widths = Counter(len(split_cells(line_of(row), dialect)) for row in rows)
     return widths.most_common(1)[0][0] if widths else None
 

@@ -1,4 +1,4 @@
-"""Whether a file's first row is a header, where the options leave that open (`header = "auto"`)."""
+"""Decides whether a file's first row is a header, for the option `header = "auto"`."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from dropscore.errors import RejectedError
 from dropscore.files.cells import is_numeric, value_of
 
 _NO_LETTER = rb"[^A-Za-z\x80-\xff]*"
-_NO_NAME = re.compile(_NO_LETTER + rb"\d" + _NO_LETTER)  # 1;2 and 12% are no names either
+_NO_NAME = re.compile(_NO_LETTER + rb"\d" + _NO_LETTER)  # 1;2 and 12% are not names either
 _MAY_BE_DAMAGED = re.compile(rb".*\d[.,]\d.*|[+-].*\d.*|\.?\d+[A-Za-z]\d+", re.DOTALL)  # 1.5x, -x2, 1x25
 MISSING_VALUES = frozenset(
     {b"#n/a", b"#n/a n/a", b"#na", b"-", b"--", b".", b"?", b"<na>", b"\\n", b"missing", b"n.a.", b"n/a", b"na"}
     | {b"nan", b"nil", b"none", b"null"}
 )
-"""What people write for a missing value, in lower case; no column is called that."""
+"""Usual words for a missing value, in lower case. They are never column names."""
 
 
 def is_header(
     cells: Sequence[bytes], width: int | None, names: Sequence[bytes], chosen: Collection[bytes] = ()
 ) -> bool:
-    """Whether the first row names columns. Raises RejectedError where it may as well be a row.
+    """Whether the first row names columns. Raises RejectedError AMBIGUOUS_HEADER if it may also be a row.
 
-    `width` is how many cells the rows below have, None where there are none to count; `names` are the names of the
-    model's features, none where they are unknown; `chosen` are the columns that the options name.
+    `width` is how many cells the rows below have, None if there are none; `names` are the names of the model's
+    features, empty if they are unknown; `chosen` are the columns that the options name.
     """
     values = [value_of(cell) for cell in cells]
     if names_all_features(values, names) or (chosen and set(chosen).issubset(values)):
@@ -32,23 +32,23 @@ def is_header(
     if any(map(_holds_number, values)):
         return _number_columns(values, names)
     if width not in (None, len(values)):
-        raise ambiguous(f"it has {_cells(len(values))} and the rows below have {width}; take it out if it is neither")
+        raise ambiguous(f"it has {_cells(len(values))} and the rows below have {width}; remove it if it is neither")
     if any(map(_MAY_BE_DAMAGED.fullmatch, values)):
-        raise ambiguous("it holds no number, but what may be one with a stray character")
+        raise ambiguous("it contains no number, but a cell may be a number with a stray character")
     if _are_words(values):
         return True
     if names and set(names).isdisjoint(values):
-        return False  # a header would hold names of the model's features
-    raise ambiguous("it holds no number, and its cells are not distinct names")
+        return False  # a header would contain names of the model's features
+    raise ambiguous("it contains no number, and its cells are not distinct names")
 
 
 def names_all_features(values: Sequence[bytes], names: Sequence[bytes]) -> bool:
-    """Whether a row holds the name of every feature. Numbers as names prove nothing: a row may hold them too."""
+    """Whether a row contains the name of every feature. Numbers as names do not count: a row may have them too."""
     return bool(names) and set(names).issubset(values) and not all(map(is_numeric, names))
 
 
 def begins_as_header(cells: Sequence[bytes]) -> bool:
-    """Of a first row that is cut: whether the cells that are there hold no number, or number the columns."""
+    """Whether the cells of a first row that is cut off contain no number, or number the columns."""
     values = [value_of(cell) for cell in cells]
     return bool(values) and (_is_numbering(values) or not any(map(_holds_number, values)))
 
@@ -64,11 +64,11 @@ def ambiguous(why: str) -> RejectedError:
 def _number_columns(values: Sequence[bytes], names: Sequence[bytes]) -> bool:
     """False for a row with a number in it, which is data unless it may number or name the columns."""
     if _is_numbering(values):
-        raise ambiguous("its cells count the columns, as data frames without names write them")
+        raise ambiguous("its cells number the columns, as data frames without names write them")
     words = {name for name in names if not is_numeric(name)}
     is_like_names = set(names).issubset(values) if not words else not words.isdisjoint(values)
     if names and is_like_names:
-        raise ambiguous("it holds a number, and names of the model's features")
+        raise ambiguous("it contains a number and names of the model's features")
     return False
 
 
@@ -77,9 +77,9 @@ def _holds_number(value: bytes) -> bool:
 
 
 def _is_numbering(values: Sequence[bytes]) -> bool:
-    """Exactly 0…n-1 or 1…n, or 0…n-1 behind an empty cell, as a data frame with row numbers writes it.
+    """Exactly 0…n-1 or 1…n, or 0…n-1 after an empty cell, as a data frame with row numbers writes it.
 
-    A 0 or 1 that stands alone counts nothing: in a file of one column it is a value like any other.
+    A single 0 or 1 is not a numbering: in a file of one column it is an ordinary value.
     """
     if len(values) > 2 and not values[0]:
         return list(values[1:]) == list(_numbers(0, len(values) - 1))
@@ -91,7 +91,7 @@ def _numbers(start: int, count: int) -> Iterator[bytes]:
 
 
 def _are_words(values: Sequence[bytes]) -> bool:
-    """Distinct, none empty but the first, none a usual missing value."""
+    """Whether the values are distinct, none but the first is empty, and none is a usual missing value."""
     is_filled = any(values) and all(values[1:])
     return is_filled and len(set(values)) == len(values) and MISSING_VALUES.isdisjoint(map(bytes.lower, values))
 

@@ -1,4 +1,4 @@
-"""The text of a dropped file, unpacked where it is packed, and what its first bytes say of it."""
+"""The decompressed text of an input, and its layout, which its first bytes decide."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dropscore.aws.source import Source
-from dropscore.files.gunzip import unzipped
+from dropscore.files.gunzip import decompressed
 from dropscore.files.layout import HEAD_BYTES, Layout
 from dropscore.jobs.options import Options
 
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """The text of the file, unpacked where it is packed."""
+    """The text of the file, decompressed if necessary."""
 
     source: Source
     is_compressed: bool
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """The bytes from `start` on; `stop` is for files that are not packed."""
-        return _from(start, unzipped(self.source.chunks())) if self.is_compressed else self.source.chunks(start, stop)
+        """The bytes from `start` on; `stop` has an effect only on files that are not compressed."""
+        return (
+            _from(start, decompressed(self.source.chunks())) if self.is_compressed else self.source.chunks(start, stop)
+        )
 
     def head(self) -> bytes:
-        """The first HEAD_BYTES, or the whole file where it has fewer."""
+        """The first HEAD_BYTES, or the whole file if it is shorter."""
         head = b""
         for chunk in self.read(0, HEAD_BYTES):
             head += chunk
@@ -32,12 +34,13 @@ class Input:
         return head[:HEAD_BYTES]
 
 
-def layout_of(text: Input, options: Options, features: int | None, names: Sequence[str] = ()) -> Layout:
-    """`features` and `names` are how many features the model has and their names, as far as they are known.
+def layout_of(input_text: Input, options: Options, features: int | None, names: Sequence[str] = ()) -> Layout:
+    """How the rows of the input are read and sent.
 
-    Raises RejectedError for a file that cannot be scored whatever else is in it.
+    `features` is how many features the model has, None if that is unknown; `names` are their names, empty if unknown.
+    Raises RejectedError if the first bytes show that the file cannot be scored.
     """
-    head = text.head()
+    head = input_text.head()
     return Layout.of(head, options, features=features, is_whole=len(head) < HEAD_BYTES, names=names)
 
 

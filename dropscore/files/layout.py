@@ -1,4 +1,4 @@
-"""How the rows of one file are read and sent: found out once from its first bytes, then applied to every request."""
+"""How the rows of one file are read and sent: decided once from its first bytes, then applied to every request."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["HEAD_BYTES", "Layout"]
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """`data_offset`: where the rows begin, in bytes of the unzipped file; `header`: that row as written, or empty.
+    """`data_offset`: the byte of the decompressed file at which the rows begin; `header`: the header row, or empty.
 
-    `lines_before`: the line ends before the rows. `choice` is None where the model gets all cells; `id` is the place
-    of the id's cell, from 0.
+    `lines_before`: the number of line ends before the rows. `choice` is None if the model gets all cells; `id` is the
+    index of the id's cell, from 0.
     """
 
     data_offset: int = 0
@@ -40,10 +40,10 @@ class Layout:
     def of(
         cls, head: bytes, options: Options, *, features: int | None, is_whole: bool, names: Sequence[str] = ()
     ) -> Layout:
-        """From the first HEAD_BYTES of the unzipped file, or all of it.
+        """`head` is the first HEAD_BYTES of the decompressed file, or all of it if `is_whole`.
 
-        `features`: how many columns the model wants; `names`: how it names them, none where that is unknown.
-        Raises RejectedError for what is wrong with the file as a whole: its encoding, its header, its columns.
+        `features` is how many columns the model expects; `names` are their names, empty if unknown.
+        Raises RejectedError if the file's encoding, header or columns are wrong.
         """
         compared = comparable(names)
         found = Head.of(head, options, is_whole=is_whole, names=compared)
@@ -63,19 +63,19 @@ class Layout:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the model gets the file's own rows, but for blank lines and carriage returns."""
+        """Whether the model gets the file's own rows, except for blank lines and carriage returns."""
         return self.choice is None and self.values.is_plain
 
     def payload(self, data: bytes) -> bytes:
-        """Raw rows of the file, from the start of one, as the request of a request: a line a row, blank lines left out."""
+        """The bytes to send for raw rows of the file: one line for each row, without blank lines."""
         text = tidied(data, self.dialect)
         return self.values.of_lines(self.choice.of(text)) if self.choice else self.values.of_text(text)
 
     def column(self, number: int) -> Column:
-        """Column `number` of the file, from 1, by its name in the header."""
+        """Column `number` of the file, from 1, with its name in the header."""
         return column_of(self.header, number, self.dialect)
 
     def sent_column(self, number: int, cells: int) -> Column | None:
-        """The file's column that is number `number` of a row as it was sent; None where that row does not fit."""
+        """The file's column of cell `number`, from 1, of a sent row of `cells` cells; None if the row does not fit."""
         kept = self.choice.kept if self.choice else range(cells)
         return self.column(kept[number - 1] + 1) if 1 <= number <= cells == len(kept) else None

@@ -1,4 +1,4 @@
-"""Which cells of a row the model gets, in its own order."""
+"""The cells of a row that the model gets, in the model's order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dropscore.files.cells import is_plain, only, split_cells
 from dropscore.files.dialect import RFC_4180, Dialect
 from dropscore.files.rows import lines_of
 
-NOTHING = b'""'
+EMPTY_CELL = b'""'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,19 +21,19 @@ class Choice:
     dialect: Dialect = RFC_4180
 
     def of(self, text: bytes) -> list[bytes]:
-        """The chosen cells as they are written: a line for each row, empty where one empty cell is all."""
+        """The chosen cells as they are written: a line for each row, empty if its only cell is empty."""
         lines = lines_of(text, self.dialect)
         return self._all_of(lines) if self._is_uniform(text) else [self._of(line) for line in lines]
 
     def _is_uniform(self, text: bytes) -> bool:
-        """Whether every row has its width, and no delimiter or line end within quotes."""
+        """Whether every row has `width` cells, and no delimiter or line end is within quotes."""
         ends = self.dialect.delimiter + b"\n"
         found = only(text, ends) + (b"" if text.endswith(b"\n") else b"\n")
-        one = self.dialect.delimiter * (self.width - 1) + b"\n"
-        return found == one * (len(found) // self.width) and is_plain(text, ends, self.dialect)
+        marks_of_row = self.dialect.delimiter * (self.width - 1) + b"\n"
+        return found == marks_of_row * (len(found) // self.width) and is_plain(text, ends, self.dialect)
 
     def _all_of(self, lines: list[bytes]) -> list[bytes]:
-        """The short way, for uniform rows."""
+        """The quick way, for uniform rows."""
         delimiter, before, after = self.dialect.delimiter, self.kept[0], self.width - 1 - self.kept[-1]
         if self.kept != tuple(range(before, self.width - after)):
             chosen = itemgetter(*self.kept)
@@ -49,11 +49,11 @@ class Choice:
         return self.dialect.delimiter.join([cells[place] for place in self.kept])
 
     def _misfit(self, cells: list[bytes]) -> bytes:
-        """A row with more or fewer cells may have any of them in the wrong place: a line that the model must refuse.
+        """A line that the model must refuse: in a row with a wrong number of cells, any cell may be misplaced.
 
-        It has fewer cells than the model wants, or two where it wants one.
+        It has fewer cells than the model expects, or two if the model expects one.
         """
         if len(self.kept) == 1:
-            return self.dialect.delimiter.join((cells[0] or NOTHING, NOTHING))
-        there = [cells[place] for place in self.kept if place < len(cells)]
-        return self.dialect.delimiter.join(there[: len(self.kept) - 1])
+            return self.dialect.delimiter.join((cells[0] or EMPTY_CELL, EMPTY_CELL))
+        present = [cells[place] for place in self.kept if place < len(cells)]
+        return self.dialect.delimiter.join(present[: len(self.kept) - 1])

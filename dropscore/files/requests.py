@@ -1,4 +1,4 @@
-"""Requests out of a byte stream. A row ends at a newline outside double quotes, and no row is ever split.
+"""Cuts a byte stream into requests. A row ends at a newline outside double quotes, and no row is ever split.
 
 A blank line (empty, or one carriage return) is not a row: it stays with the row after it and is never counted.
 A quote in an illegal place makes row ends uncertain, and ends the reading with StrayQuoteError.
@@ -17,7 +17,7 @@ from dropscore.errors import RowTooLargeError, StrayQuoteError
 from dropscore.files.cells import split_cells
 from dropscore.files.dialect import BLANK, QUOTE, RFC_4180, Dialect, Fault
 
-# A line of marks: newlines between quotes belong to it, and a quote that is never closed goes to the end.
+# A line of marks: newlines between quotes belong to it, and a quote that is never closed extends it to the end.
 _LINE = re.compile(rb'(?:[^"\n]++|"[^"]*+(?:"|\Z))*+\n?')
 
 
@@ -132,7 +132,7 @@ class Picked:
     def __init__(self, requests: Iterable[Request], offsets: Iterable[int]) -> None:
         self._rows = pick(requests, offsets)
 
-    def next(self, limit_bytes: int) -> Request | None:
+    def next(self, limit_bytes: int) -> Request | None:  # noqa: ARG002 - of the Requests protocol
         return next(self._rows, None)
 
 
@@ -144,12 +144,12 @@ def cut(
 
 
 def pick(requests: Iterable[Request], offsets: Iterable[int]) -> Iterator[Request]:
-    """Of all rows only those that stand at these offsets (ascending, in bytes of the file), each a request of its own.
+    """Only the rows at these offsets (ascending, in bytes of the file), each as a request of its own.
 
     They are numbered from 1, as if they were the file.
     """
-    wanted, row = iter(offsets), 0
-    offset = next(wanted, None)
+    rest, row = iter(offsets), 0
+    offset = next(rest, None)
     for request in requests:
         while offset is not None and offset < request.offset + len(request.data):
             start = offset - request.offset
@@ -158,11 +158,11 @@ def pick(requests: Iterable[Request], offsets: Iterable[int]) -> Iterator[Reques
                 row += 1
                 number = request.line + request.data.count(b"\n", 0, start)
                 yield Request(request.data[start : line.end()], row, 1, offset, number, request.dialect)
-            offset = next(wanted, None)
+            offset = next(rest, None)
 
 
 def row_ends(data: bytes, dialect: Dialect = RFC_4180) -> Iterator[int]:
-    """The position after each row; the last row may lack its newline, and has the blank lines after it."""
+    """The position after each row; the last row may lack its newline, and includes the blank lines after it."""
     end = 0
     for line in _LINE.finditer(dialect.marks(data)):
         if line[0] and not dialect.is_blank(data[line.start() : line.end()]):
@@ -194,7 +194,7 @@ def count_rows(data: bytes, dialect: Dialect = RFC_4180) -> int:
 
 # They count as rows: a row of missing values is valid, and users who join scores to rows by line need its line.
 def count_empty_rows(data: bytes, dialect: Dialect = RFC_4180) -> int:
-    """Lines that hold empty cells and nothing else, as spreadsheets leave them; blank lines are none."""
+    """The number of rows with empty cells only, as spreadsheets leave them; blank lines do not count."""
     if not dialect.may_have_empty_rows(data):
         return 0
     return sum(map(dialect.is_empty_row, split_rows(data, replace(dialect, skips_empty_rows=False))))
@@ -219,7 +219,7 @@ def _end_of_first_row(marks: bytes | bytearray, limit: int) -> int:
 
 
 def _end_of_last_row(marks: bytes | bytearray, limit: int) -> int:
-    """The position after the last row end within `limit` bytes; 0 where the first row is longer."""
+    """The position after the last row end within `limit` bytes; 0 if the first row is longer."""
     end = marks.rfind(b"\n", 0, limit) + 1
     quotes = marks.count(b'"', 0, end)
     while end and quotes % 2:
@@ -238,19 +238,19 @@ def _sound_rows(request: Request, fault: Fault) -> Request | None:
 
 
 def stray(request: Request, fault: Fault) -> StrayQuoteError:
-    """Says in which row, column and line of the file it is."""
+    """The error for the fault, with its row, column, line and byte in the file."""
     data, dialect = request.data, request.dialect
     start = _end_of_last_row(dialect.marks(data), fault.certain)
     row = request.first_row + count_rows(data[:start], dialect)
     column = len(split_cells(data[start : fault.certain], dialect))
     line = request.line + data.count(b"\n", 0, fault.position)
-    return StrayQuoteError(fault.what, row=row, column=column, line=line, offset=request.offset + fault.position)
+    return StrayQuoteError(fault.problem, row=row, column=column, line=line, offset=request.offset + fault.position)
 
 
 def too_large(row: int, offset: int, limit_bytes: int, line: int | None = None) -> RowTooLargeError:
     return RowTooLargeError(
         "ROW_TOO_LARGE",
-        f"it is longer than the {limit_bytes} bytes that a request may hold; "
+        f"it is longer than {limit_bytes} bytes, the longest request that the model accepts; "
         "look for a double quote that is never closed, or raise the model's max_payload_bytes",
         rows=(row, row),
         offset=offset,

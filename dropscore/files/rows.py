@@ -1,4 +1,4 @@
-"""Rows and their line ends: LF or CR LF, blank lines are no rows."""
+"""Rows and their line ends, LF or CR LF. Blank lines are not rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dropscore.files.requests import split_rows
 
 
 def end_of(row: bytes) -> bytes:
-    """The row's own line end; empty where the last row of a file has none."""
+    """The row's own line end; empty if the last row of a file has none."""
     if row.endswith(b"\r\n"):
         return b"\r\n"
     return row[-1:] if row.endswith((b"\n", b"\r")) else b""
@@ -22,8 +22,8 @@ def line_of(row: bytes) -> bytes:
 
 
 def lines_of(data: bytes, dialect: Dialect = RFC_4180) -> list[bytes]:
-    """The rows of data that starts at the start of a row, as a model gets them: without line ends."""
-    has_returns = b"\r" in data  # one byte is found ten times quicker than two
+    """The rows of data, without line ends, as a model gets them. The data must begin at the start of a row."""
+    has_returns = b"\r" in data  # a search for one byte is ten times quicker than for two
     has_empty_rows = dialect.skips_empty_rows and dialect.may_have_empty_rows(data)
     if has_empty_rows or not is_plain(data, b"\n", dialect) or (has_returns and b"\r\r" in data):
         return [_sent(row) for row in split_rows(data, dialect)]
@@ -36,9 +36,9 @@ def joined(lines: Iterable[bytes]) -> bytes:
 
 
 def tidied(data: bytes, dialect: Dialect = RFC_4180) -> bytes:
-    """The rows with LF line ends, the last one too, and no blank lines; the data itself where it is so already.
+    """The rows with LF line ends, also after the last row, and no blank lines; the data itself if it is so already.
 
-    A last row of `""` without a line end would be no row for a server that takes quotes off first.
+    A last row of `""` without a line end would not be a row for a server that removes quotes first.
     """
     if b"\r" not in data and not dialect.has_blank_lines(data):
         return data if data.endswith(b"\n") or not data else data + b"\n"
@@ -46,6 +46,6 @@ def tidied(data: bytes, dialect: Dialect = RFC_4180) -> bytes:
 
 
 def _sent(row: bytes) -> bytes:
-    """A row that ends in two carriage returns keeps them: it is wrong, and the model is to say so."""
+    """The row to send. A row that ends in two carriage returns keeps them, so that the model refuses it."""
     line = line_of(row)
     return row.removesuffix(b"\n") if line.endswith(b"\r") else line

@@ -1,9 +1,9 @@
-"""Where a shard's first row starts and its last row ends: found out before a row of it is scored.
+"""Finds where a shard's first row starts and its last row ends, before any of its rows is scored.
 
-A newline ends a row only outside quotes, and whether the first byte of a shard stands between quotes is decided by all
-bytes before it. Mostly a look at the last of them will do; where it will not, all their quotes are counted. That is
-right as far as the quotes before it are: a stray one ends the job in the shard that owns its row. A backslash that
-escapes a quote may itself be escaped by a byte of the shard before, so files with escapes are not divided.
+A newline ends a row only outside quotes, and all bytes before a shard decide whether its first byte is within quotes.
+Usually the last of these bytes are enough to tell; if not, all quotes before the shard are counted. A stray quote makes
+the count wrong, but the shard that owns its row then ends the job. Files with escapes are not divided, because a
+backslash at the start of a shard may be escaped by the last byte of the shard before.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _BEFORE_OPENING = frozenset(b'\n"')
 _AFTER_CLOSING = frozenset(b'\r\n"')
 
 
-def first_row_at(read: Read, boundary: int, size: int, *, most_bytes: int, dialect: Dialect = RFC_4180) -> int:
-    """The position of the first row that starts at or after `boundary`; the file's size where none does.
+def first_row_at(read: Read, boundary: int, size: int, *, max_row_bytes: int, dialect: Dialect = RFC_4180) -> int:
+    """The position of the first row that starts at or after `boundary`; the file's size if none does.
 
-    `most_bytes` is what a row may have: a longer one is refused by the shard that owns it.
+    `max_row_bytes` is the longest legal row: the shard that owns a longer one rejects the file.
     """
     if boundary == 0:
         return 0
-    is_inside = dialect.has_quotes and _is_inside(read, boundary - 1, most_bytes, dialect.delimiter)
+    is_inside = dialect.has_quotes and _is_inside(read, boundary - 1, max_row_bytes, dialect.delimiter)
     position = boundary - 1
     for chunk in map(dialect.marks, read(boundary - 1, None)):
         end = _row_end(chunk, is_inside)
@@ -42,7 +42,7 @@ def first_row_at(read: Read, boundary: int, size: int, *, most_bytes: int, diale
 
 
 def owned(read: Read, start: int, boundary: int, dialect: Dialect = RFC_4180) -> Iterator[bytes]:
-    """The rows that start from `start` on, itself the start of a row, and before `boundary`: the last one whole."""
+    """The bytes of the rows that start at or after `start`, the start of a row, and before `boundary`."""
     if start >= boundary:
         return
     is_inside = False
@@ -59,7 +59,7 @@ def owned(read: Read, start: int, boundary: int, dialect: Dialect = RFC_4180) ->
 
 
 def _row_end(chunk: bytes, is_inside: bool) -> int:
-    """The position after the first newline outside quotes; 0 where there is none."""
+    """The position after the first newline outside quotes; 0 if there is none."""
     at = 0
     for quote in chain((match.start() for match in _QUOTE.finditer(chunk)), (len(chunk),)):
         newline = -1 if is_inside else chunk.find(b"\n", at, quote)
@@ -69,37 +69,37 @@ def _row_end(chunk: bytes, is_inside: bool) -> int:
     return 0
 
 
-def _is_inside(read: Read, position: int, most_bytes: int, delimiter: bytes) -> bool:
-    """Whether the byte at `position` stands between quotes."""
-    size = min(WINDOW_BYTES, most_bytes)
+def _is_inside(read: Read, position: int, max_row_bytes: int, delimiter: bytes) -> bool:
+    """Whether the byte at `position` is within quotes."""
+    size = min(WINDOW_BYTES, max_row_bytes)
     while True:
         low = max(0, position - size)
         window = b"".join(read(low, position)) if position else b""
         if low == 0:
             return window.count(b'"') % 2 == 1
-        seen = _seen(window, delimiter)
-        if seen is not None:
-            return seen
-        if size >= most_bytes:
+        is_inside = _state_at_end(window, delimiter)
+        if is_inside is not None:
+            return is_inside
+        if size >= max_row_bytes:
             break
-        size = min(8 * size, most_bytes)
+        size = min(8 * size, max_row_bytes)
     if b'"' not in window:
-        return False  # else it would stand in a row longer than a row may be, which is refused anyway
+        return False  # if it were, its row would be longer than a row may be, and the file rejected
     return sum(chunk.count(b'"') for chunk in read(0, position)) % 2 == 1
 
 
-def _seen(window: bytes, delimiter: bytes) -> bool | None:
-    """Whether the window's end stands between quotes, where only one answer makes sense of the quotes in it."""
+def _state_at_end(window: bytes, delimiter: bytes) -> bool | None:
+    """Whether the window's end is within quotes; None unless only one answer makes its quotes legal."""
     if b'"' not in window:
         return None
-    outside, inside = (_makes_sense(window, delimiter[0], is_inside) for is_inside in (False, True))
+    outside, inside = (_is_legal(window, delimiter[0], is_inside) for is_inside in (False, True))
     if outside == inside:
         return None
     return inside ^ (window.count(b'"') % 2 == 1)
 
 
-def _makes_sense(window: bytes, delimiter: int, is_inside: bool) -> bool:
-    """Whether every quote that opens stands after a delimiter or a row's end, and every one that closes before one."""
+def _is_legal(window: bytes, delimiter: int, is_inside: bool) -> bool:
+    """Whether every opening quote follows a delimiter or a row end, and every closing quote precedes one."""
     for match in _QUOTE.finditer(window):
         at = match.start()
         if is_inside:

@@ -1,4 +1,4 @@
-"""Cells in the file's own notation, as rows that any reader of RFC 4180 with commas reads alike."""
+"""Converts cells from the file's own notation to RFC 4180 rows with commas."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SWAPPED = bytes.maketrans(b",.", b".,")
 
 @dataclass(frozen=True, kw_only=True)
 class Values:
-    """`missing`: what stands for no value; it becomes an empty cell. `has_decimal_commas`: 1,5 becomes 1.5."""
+    """`missing`: words for a missing value, which become empty cells. `has_decimal_commas`: 1,5 becomes 1.5."""
 
     dialect: Dialect = RFC_4180
     missing: tuple[bytes, ...] = ()
@@ -44,19 +44,19 @@ class Values:
         return is_usual and not self.missing and not self.has_decimal_commas
 
     def of_text(self, text: bytes) -> bytes:
-        """Rows that end in LF, without blank lines, as a request holds them."""
+        """Converts rows that end in LF, without blank lines, to the text of a request."""
         if self.is_plain:
             return text
         quick = self._quickly(text)
         return self._slowly(lines_of(text, self.dialect)) if quick is None else quick
 
     def of_lines(self, lines: Sequence[bytes]) -> bytes:
-        """Rows without line ends, of which one that is a single empty cell is an empty line."""
+        """Converts rows without line ends; an empty line is a row with one empty cell."""
         quick = None if self.is_plain else self._quickly(joined(lines))
         return self._slowly(lines) if quick is None else _without_empty_lines(quick)
 
     def _quickly(self, text: bytes) -> bytes | None:
-        """The short way, on the whole text; None where cells must be looked at one by one."""
+        """The quick way, on the whole text at once; None if it must be done cell by cell."""
         dialect = self.dialect
         is_odd = (dialect.has_escapes and BACKSLASH in text) or (not dialect.has_quotes and QUOTE in text)
         if is_odd or b"\r" in text or not is_plain(text, dialect.delimiter + b"\n", dialect):
@@ -80,7 +80,7 @@ class Values:
         if content in self.missing:
             return b""
         if self.has_decimal_commas and _NUMBER.fullmatch(content):
-            # A point groups thousands here: it becomes a comma, and the model refuses what is then no number.
+            # Points group thousands in this notation: they become commas, so that the model refuses the cell.
             content = content.translate(_SWAPPED)
             return quoted(content) if COMMA in content else content
         if not self.dialect.has_quotes or (self.dialect.has_escapes and BACKSLASH in cell):
@@ -88,7 +88,7 @@ class Values:
         return quoted(cell) if COMMA in cell and COMMA in outside_quotes(cell) else cell
 
     def _without_missing(self, text: bytes) -> bytes:
-        """For text in which no quotes hold a delimiter or a line end."""
+        """Only for text without delimiters or line ends within quotes."""
         text = b"\n" + text
         for before, cells in self._missing_cells.items():
             text = cells.sub(before.replace(BACKSLASH, BACKSLASH * 2), text)
@@ -96,7 +96,7 @@ class Values:
 
     @cached_property
     def _missing_cells(self) -> dict[bytes, re.Pattern[bytes]]:
-        """Cells that are one of the words, in quotes or not, by the byte before them, which is found quickest."""
+        """Patterns for the missing words, quoted or not, by the byte before the cell, which is found quickly."""
         words = b"|".join(re.escape(word) for word in self.missing)
         delimiter = self.dialect.delimiter
         cell = rb'(?:"(?:%b)"|(?:%b))(?=[%b\n])' % (words, words, re.escape(delimiter))
@@ -108,10 +108,10 @@ class Values:
 
 
 def _without_empty_lines(text: bytes) -> bytes:
-    """For text in which no quotes hold a line end."""
+    """Only for text without line ends within quotes."""
     return _EMPTY_LINE.sub(b'""', text) if text.startswith(b"\n") or b"\n\n" in text else text
 
 
 def _filled(line: bytes) -> bytes:
-    """An empty line, or a carriage return alone, would be no row."""
+    """The line; `""` for an empty line or a carriage return alone, which would not count as a row."""
     return line if line.strip(b"\r") else quoted(line)

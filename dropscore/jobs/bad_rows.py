@@ -57,7 +57,7 @@ class BadRowLimit:
     def exceeded(self, rows: int, bad: int, first: BadRow) -> RejectedError:
         return RejectedError(
             first.code,
-            f"the model refuses it: {first.reason}. It is the first of {bad} bad rows in the {rows} rows scored so far, and "
+            f"the model refused it: {first.reason}. It is the first of {bad} bad rows in {rows} rows scored so far; "
             f"max_bad_rows is {self}; correct the file and upload it again, or allow more",
             rows=(first.row, first.row),
             offset=first.offset,

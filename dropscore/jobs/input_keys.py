@@ -1,7 +1,7 @@
 """Which objects under input/ are inputs, which are rejected, and which are ignored.
 
-`[inputs] names` of dropscore.toml lists patterns for the inputs. Names that tools give to hidden or unfinished files are
-ignored, whatever the patterns are: such an object gets no job.
+`[inputs] names` of dropscore.toml lists patterns for the inputs. Names that tools give to hidden or unfinished files
+are ignored, whatever the patterns are: such an object gets no job.
 """
 
 from __future__ import annotations

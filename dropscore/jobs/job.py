@@ -1,4 +1,4 @@
-"""A job: one version of one input on its way to its scores, and the changes of status it may make.
+"""A job: one version of one input on its way to its scores, and its changes of status.
 
 CLAIMED ─► SUBMITTED ─► RUNNING ─► SUCCEEDED
    ▲└──────────┴───────────┴─────► FAILED | REJECTED
@@ -47,7 +47,7 @@ def may_move_to(state: State) -> tuple[State, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One item of the jobs table. Times are ISO-8601 UTC with milliseconds; sizes bytes.
+    """One item of the jobs table. Times are ISO-8601 UTC with milliseconds; sizes are in bytes.
 
     `options` is the JSON of the options when the job was claimed. `rejected_of` is the job whose rejected rows this one
     scores again.
@@ -91,6 +91,7 @@ class Job:
         return Options.parse(json.loads(self.options), "the job's options")
 
     def move_to(self, state: State, **changes: str | int | None) -> Job:
+        """The job with that status and these changes. Raises IllegalMoveError if the status may not change so."""
         if state not in MOVES.get(self.status, frozenset()):
             raise IllegalMoveError(f"job {self.job_id} cannot move from {self.status} to {state}")
         return replace(self, status=state, **changes)  # type: ignore[arg-type]

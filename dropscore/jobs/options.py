@@ -75,7 +75,7 @@ class Options:
 
 
 class JobOptionsFile(NamedTuple):
-    """The content of `file.csv.job.json`: options that replace the route's, and a model to use instead of the route's."""
+    """The content of `file.csv.job.json`: options that replace the route's, and a model that replaces the route's."""
 
     options: Mapping[str, Any]
     model: str | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# AWS Batch allows 10,000 children, and S3 as many parts to an upload; the output's header may need one of these.
+# AWS Batch allows 10,000 children, and S3 as many parts of an upload, one of which may be the output's header.
 MAX_SHARDS = 9_999
 
 

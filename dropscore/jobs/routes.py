@@ -1,4 +1,4 @@
-"""Which route and model a key gets, and where its scores go."""
+"""The route and model of an input's key, and the keys of its outputs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Route:
     model: str
     options: Options = field(default_factory=Options)
     priority: int = 0
-    """0 to 9999: of the jobs that wait, those of a higher one start first."""
+    """0 to 9999: waiting jobs with a higher priority start first."""
 
 
 class StoredNames(NamedTuple):
-    """Where the names of a model's features lie: a JSON list, put there by the deployment."""
+    """The object with the names of a model's features: a JSON list that the deployment writes."""
 
     bucket: str
     key: str
@@ -30,10 +30,10 @@ class StoredNames(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A deployed model as the runtime sees it. `features` is None where the artifact does not tell.
+    """A deployed model. `features` is the number of its features, None if the artifact does not name it.
 
-    `digest` is the SHA-256 of the artifact's archive, None where the model is in its container. `component` is the
-    inference component that holds it, where the endpoint scales to no instance at all.
+    `digest` is the SHA-256 of the artifact's archive, None if the container includes the model. `component` is the
+    inference component of the model, if the endpoint can scale to zero instances.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Model:
     digest: str | None = None
     component: str | None = None
     feature_names: StoredNames | None = None
-    """None where the names are unknown."""
+    """None if the names are unknown."""
 
 
 def is_compressed(key: str) -> bool:
@@ -65,7 +65,7 @@ def route_of(key: str, routes: Mapping[str, Route]) -> Route:
 def output_key(key: str, submitted_at: str, job_id: str) -> str:
     """input/a/b.csv.gz, submitted 2026-11-21T01:40:19.123Z → output/a/20261121T014019123456789Z-b.csv.
 
-    The six digits after the milliseconds are the job's own: two versions of a file may be claimed in the same one.
+    The six digits after the milliseconds come from the job's id: two versions may be claimed in the same millisecond.
     Scores are CSV, so every output's name ends in .csv: input/0000_part_00 → output/…Z-0000_part_00.csv.
     """
     folder, _, name = key.removeprefix(INPUT).rpartition("/")

@@ -1,9 +1,8 @@
-"""The parts of a job's output: one for each shard, written once, and the checkpoint of the attempts to come.
+"""The parts of a job's output: one for each shard, written once. Later attempts reuse them.
 
-A part's scores lie under a name that no other attempt uses; its record, put with `If-None-Match: *` under the part's
-own name, points at them and makes them count. The name holds all that decides the bytes: job, model and its version,
-plan and options, the names of features by which columns were matched, and the byte at which the shard's first row
-starts.
+A part's scores are under a key that no other attempt uses. Its record, put with `If-None-Match: *` under the part's
+own key, points at them and makes them count. That key contains all that decides the bytes: job, model and its version,
+plan and options, the feature names by which columns were matched, and the byte at which the shard's first row starts.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ if TYPE_CHECKING:
 
 READERS = 16
 RECORD = ".json"
-FORM = 2
-"""Of records and lists of bad rows: parts of another form, left by a worker of another release, do not count."""
+FORMAT = 2
+"""The format of records and lists of bad rows: parts of another format, from another release, are ignored."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What one pass over the rows from byte `start` to `end` of the file brought.
+    """The result for the rows from byte `start` to `end` of the file.
 
-    `lines` line ends stand in it, and `empty` of its rows hold empty cells alone. `columns` scores a row, None where no
-    row was scored. `scores` and `errors` are keys; there is no list of errors where no row was bad. The digests are
-    SHA-256 of the input's and of the scores' bytes.
+    `lines` counts line ends, `empty` rows with empty cells only, `bad` rejected rows. `columns` is the number of scores
+    of a row, None if no row was scored. `scores` and `errors` are keys; `errors` is None if no row was bad. `bytes` and
+    `sha256` are of the scores, `input_sha256` is of the input's bytes.
     """
 
     index: int
@@ -61,28 +60,29 @@ class Parts:
     bucket: str
     job: Job
     names: str | None = None
-    """Stands for the names by which the file's columns were matched; None where they go by position."""
+    """A digest of the names by which the file's columns were matched; None if they go by position."""
 
-    def new_key(self, kind: str) -> str:
-        """A key for data that nobody reads until a record names it."""
-        return f"{PARTS}{self.job.job_id}/data/{uuid4().hex}.{kind}"
+    def new_key(self, suffix: str) -> str:
+        """A new key for data, which has no effect until a record points at it."""
+        return f"{PARTS}{self.job.job_id}/data/{uuid4().hex}.{suffix}"
 
-    def writer(self, kind: str) -> objects.Writer:
-        return objects.Writer(self.s3, bucket=self.bucket, key=self.new_key(kind))
+    def writer(self, suffix: str) -> objects.Writer:
+        return objects.Writer(self.s3, bucket=self.bucket, key=self.new_key(suffix))
 
     def put(self, part: Part) -> Part:
-        """Makes the part count, or returns the one that another attempt put first."""
+        """Writes the part's record. Returns the part that counts: this one, or an earlier one of another attempt."""
         key = self._key(part.model_version, part.index, part.start)
         if objects.put(self.s3, bucket=self.bucket, key=key, data=json.dumps(asdict(part)).encode()):
             return part
         return self._read(key)
 
     def find(self, version: str, index: int, start: int) -> Part | None:
+        """The part of that shard, starting at that byte, by that model version; None if it is not written yet."""
         key = self._key(version, index, start)
         return self._read(key) if reading.metadata(self.s3, bucket=self.bucket, key=key) is not None else None
 
     def by_version(self) -> dict[str, dict[tuple[int, int], Part]]:
-        """All parts under this job's plan and options, by model version and (index, start); the newest version last."""
+        """All parts of this job's plan and options, by model version and (index, start); the newest version last."""
         listed = sorted(self._listed())
         with ThreadPoolExecutor(READERS, thread_name_prefix="parts") as pool:
             parts = list(pool.map(self._read, [key for _, key in listed]))
@@ -93,17 +93,17 @@ class Parts:
         return found
 
     def _listed(self) -> Iterator[tuple[str, str]]:
-        """When it was written, and the key, of every record."""
+        """The time and the key of every record."""
         for page in reading.pages(self.s3, bucket=self.bucket, prefix=self._prefix):
-            for thing in page:
-                key = thing["Key"]
+            for found in page:
+                key = found["Key"]
                 if f"/{self._plan}/" in key and key.endswith(RECORD):
-                    yield thing["LastModified"].isoformat(), key
+                    yield found["LastModified"].isoformat(), key
 
     def _read(self, key: str) -> Part:
-        said = json.loads(b"".join(reading.read(self.s3, bucket=self.bucket, key=key)))
-        first_bad = said.pop("first_bad")
-        return Part(**said, first_bad=tuple(first_bad) if first_bad else None)
+        record = json.loads(b"".join(reading.read(self.s3, bucket=self.bucket, key=key)))
+        first_bad = record.pop("first_bad")
+        return Part(**record, first_bad=tuple(first_bad) if first_bad else None)
 
     @property
     def _prefix(self) -> str:
@@ -112,7 +112,7 @@ class Parts:
     @property
     def _plan(self) -> str:
         by_name = f"-{self.names}" if self.names else ""
-        return f"{self.job.plan}-{self.job.parsed_options.digest}{by_name}-{FORM}"
+        return f"{self.job.plan}-{self.job.parsed_options.digest}{by_name}-{FORMAT}"
 
     def _key(self, version: str, index: int, start: int) -> str:
         return f"{self._prefix}{version}/{self._plan}/{index:05}-{start}{RECORD}"

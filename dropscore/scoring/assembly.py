@@ -1,4 +1,4 @@
-"""Shards → parts → one output. Each part starts where the one before it ends, so no row is lost, duplicated or reordered."""
+"""Shards → parts → one output. Each part starts where the last one ends: no row is lost, duplicated or reordered."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Assembly:
             start = part.end
 
     def _completed(self, found: dict[str, Found], version: str, progress: Progress) -> tuple[list[Part], str]:
-        """All parts by `version`, after scoring those that are missing; no parts if another version answers. And which."""
+        """All parts by `version`, after scoring missing ones, and the version; no parts if another version replies."""
         parts: list[Part] = []
         start = self.pipeline.start_of(0)
         for index in range(self.pipeline.job.shards):
@@ -144,7 +144,7 @@ class Assembly:
             before, lines = before + part.rows, lines + part.lines
 
     def _place(self, error: JobError, index: int, start: int) -> None:
-        """Gives the error the row and line numbers of the whole file. If another attempt follows, its offset is enough."""
+        """Gives the error the row and line numbers of the whole file. If an attempt follows, its offset is enough."""
         if not isinstance(error, PermanentError):
             error.rows = error.line = None
         elif error.rows:

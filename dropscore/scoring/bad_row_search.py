@@ -1,4 +1,4 @@
-"""Which rows of a request are bad: found out by asking for parts of it, in few requests where the model names them."""
+"""Finds the bad rows of a request by sending parts of it; few requests are enough if the model names the rows."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dropscore.errors import RejectedError, RowFault, RowsRefusedError
 from dropscore.files.requests import Request, row_ends, too_large
 from dropscore.position import Column
 
-SPARSE = 4  # a rest so many times as long as the rows that named it full will be refused often: it is halved at once
+SPARSE = 4  # rows after the last named one are halved at once if they are so many times as long: a refusal is likely
 
 
 class Explained(NamedTuple):
-    """Why a row is refused, in words for whoever made the file; `column` is the file's."""
+    """Why a row is refused, in words for the person with the file; `column` is the column of the file."""
 
     code: str
     reason: str
@@ -24,11 +24,11 @@ class Explained(NamedTuple):
 
 
 Explain = Callable[[bytes, RowFault], Explained]
-"""Of the row as it stands in the file, and what the model said of it."""
+"""Explains a row, as it is in the file, from the fault that the model reported."""
 
 
-def as_said(_row: bytes, fault: RowFault) -> Explained:
-    """For a file whose rows are sent as they stand."""
+def as_reported(_row: bytes, fault: RowFault) -> Explained:
+    """For a file whose rows are sent unchanged."""
     return Explained(fault.code, fault.reason, None if fault.column is None else Column(fault.column))
 
 
@@ -39,7 +39,7 @@ class Part:
     request: Request
     places: Sequence[int]
     is_named: bool = False
-    """The model said of just these rows that they are bad."""
+    """Whether the model named exactly these rows as bad."""
 
     @property
     def span(self) -> tuple[int, int]:
@@ -49,26 +49,26 @@ class Part:
 
 
 class Search:
-    """The parts of one request that are still to be asked for, and what is known of its rows.
+    """The parts of one request that are still to be sent, and the results for its rows.
 
-    What the model says of its rows is only a hint. A row is good once a request with it was answered, and bad once
-    every row of a request with it was refused by name, or it was refused alone. A model that named a good row is not
-    believed again.
+    The rows that a model names are only a hint. A row is good once a request with it was scored. It is bad once it was
+    refused alone, or once the model named every row of a request with it. If a model names a good row, its hints are
+    ignored from then on.
     """
 
-    def __init__(self, request: Request, explain: Explain = as_said) -> None:
+    def __init__(self, request: Request, explain: Explain = as_reported) -> None:
         self._explain = explain
         self.refusals = 0
         self.bad: dict[int, RowFault] = {}
         self._request = request
-        self._is_believed = True
+        self._is_trusted = True
         self._scores: list[bytes] = []
         self._lines: bytes | None = None
         self._parts = [Part(request, range(request.rows))] if request.rows else []
 
     @property
     def lines(self) -> bytes:
-        """A line of scores for each row, that of a bad row empty; once no part is left."""
+        """A line of scores for each row, empty for a bad row. Valid once no part is left."""
         if self._lines is not None:
             return self._lines
         return b"".join([score + b"\n" for score in self._scores])
@@ -76,26 +76,26 @@ class Search:
     def next_part(self) -> Part | None:
         return self._parts.pop() if self._parts else None
 
-    def answered(self, part: Part, lines: bytes) -> None:
+    def scored(self, part: Part, lines: bytes) -> None:
         if part.request is self._request:
             self._lines = lines
             return
-        self._is_believed &= not part.is_named
+        self._is_trusted &= not part.is_named
         for place, line in zip(part.places, lines.split(b"\n")[:-1], strict=True):
             self._scores[place] = line
 
     def halve(self, part: Part) -> None:
-        """Asks for the part in two. Raises RowTooLargeError for a part of one row."""
+        """Queues the two halves of the part. Raises RowTooLargeError for a part of one row."""
         if len(part.places) == 1:
             row = part.request
             raise too_large(row.first_row, row.first_row_offset, len(row.data) - 1, row.first_row_line) from None
-        self._ask_for(*_halves(part.places))
+        self._queue(*_halves(part.places))
 
     def refused(self, part: Part, refusal: RowsRefusedError) -> None:
-        """Notes the rows as bad, or asks for smaller parts: the rows that were named first, they are soon sent."""
+        """Marks the rows as bad, or queues smaller parts: first the rows that the model named."""
         self.refusals += 1
         rows = len(part.places)
-        faults = refusal.faults if self._is_believed or len(refusal.faults) == rows else ()
+        faults = refusal.faults if self._is_trusted or len(refusal.faults) == rows else ()
         if rows == 1:
             faults = faults or [RowFault(0, refusal.code, refusal.reason)]
         if len(faults) == rows:
@@ -105,7 +105,7 @@ class Search:
             has_more = bool(self.bad) if refusal.has_more is None else refusal.has_more
             self._follow(part.places, [fault.place for fault in faults], has_more=has_more)
         else:
-            self._ask_for(*_halves(part.places))
+            self._queue(*_halves(part.places))
 
     def error(self, place: int) -> RowsRefusedError:
         """Why this bad row is refused."""
@@ -113,7 +113,7 @@ class Search:
         why = self._explain(row.data, self.bad[place])
         return RowsRefusedError(
             why.code,
-            f"the model refuses this: {why.reason}; correct the file and upload it again",
+            f"the model refused it: {why.reason}; correct the file and upload it again",
             rows=(row.first_row, row.first_row),
             offset=row.first_row_offset,
             line=row.first_row_line,
@@ -125,25 +125,25 @@ class Search:
         """The error of a request whose bad rows take too many requests."""
         return RejectedError(
             "TOO_MANY_REQUESTS",
-            f"finding the bad rows takes too many requests: of these rows {self.refusals} were refused, which found "
-            f"{len(self.bad)} bad rows. Correct the file and upload it again, or let the model container name all bad "
-            "rows of a request (`rows` in docs/model-container.md); max_bad_rows = 0 stops at the first",
+            f"finding the bad rows takes too many requests: {self.refusals} requests with these rows were refused, "
+            f"which found {len(self.bad)} bad rows. Correct the file and upload it again, or let the model container "
+            "name all bad rows of a request (`rows` in docs/model-container.md); max_bad_rows = 0 stops at the first",
             rows=(self._request.first_row, self._request.last_row),
             offset=self._request.first_row_offset,
             line=self._request.first_row_line,
         )
 
     def _follow(self, places: Sequence[int], named: list[int], *, has_more: bool) -> None:
-        """The named rows together, and the others: those up to the last named one apart where more may be bad."""
+        """Queues the named rows together, then the others; those up to the last named row apart if more may be bad."""
         chosen = set(named)
         others = [place for index, place in enumerate(places) if index not in chosen]
         end = named[-1] + 1 - len(named) if has_more else len(others)
         before, after = others[:end], others[end:]
         rest = _halves(after) if len(after) > SPARSE * (named[-1] + 1) else (after,)
-        self._ask_for(before, *rest)
-        self._ask_for([places[index] for index in named], is_named=True)
+        self._queue(before, *rest)
+        self._queue([places[index] for index in named], is_named=True)
 
-    def _ask_for(self, *parts: Sequence[int], is_named: bool = False) -> None:
+    def _queue(self, *parts: Sequence[int], is_named: bool = False) -> None:
         self._split()
         made = [replace(self._part(places), is_named=is_named) for places in parts if places]
         self._parts += reversed(made)
@@ -174,7 +174,7 @@ class Search:
 
     @cached_property
     def _rows(self) -> list[bytes]:
-        """Each with the blank lines before it, so that together they are the request."""
+        """The rows, each with the blank lines before it, so that together they are the request."""
         data = self._request.data
         return [data[start:end] for start, end in pairwise(chain((0,), row_ends(data, self._request.dialect)))]
 

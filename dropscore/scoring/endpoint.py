@@ -1,4 +1,4 @@
-"""A SageMaker endpoint as the scorer sees it: a body in, the reply's bytes out, every fault in our words."""
+"""Sends requests to a SageMaker endpoint and turns its errors into JobErrors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dropscore.errors import (
     TransientError,
 )
 from dropscore.files.requests import Request
-from dropscore.scoring.refusal import Named, parse
+from dropscore.scoring.refusal import RefusedRow, parse
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
@@ -32,13 +32,13 @@ _NAMES = re.compile(r"feature-names=([0-9a-f]+)")
 _MISSING = re.compile(r"not found|could not find", re.IGNORECASE)
 _NO_CAPACITY = "Inference Component has no capacity"  # the runtime has no code of its own for it
 _WAKING = (
-    "has scaled down to nothing; this request wakes it, which takes some minutes. Waiting for the model; where this "
-    "lasts, see the scaling activities of its inference component"
+    "has no running instance; this request starts one, which takes some minutes. Waiting for the model; if this takes "
+    "longer, see the scaling activities of its inference component"
 )
 
 
 def runtime_config(max_concurrent_requests: int) -> Config:
-    """One connection for each body in flight, and no retries of botocore's own: the scorer retries."""
+    """One connection for each request in flight. Without botocore's retries, because the scorer retries."""
     return Config(
         connect_timeout=5,
         read_timeout=70,
@@ -48,10 +48,10 @@ def runtime_config(max_concurrent_requests: int) -> Config:
 
 
 class Endpoint:
-    """Asked by several threads. `version` is the model's, as its container names it; None where it names none.
+    """Thread-safe. `version` is the model's, as its container reports it; None if it reports none.
 
-    `names` stands for the names by which the columns of the rows were put in order: a model with others would take each
-    cell for another feature, so its replies are refused. None where the rows go by position.
+    `names` is a digest of the feature names by which the columns were ordered; None if the columns go by position. A
+    model with other names would read cells as the wrong features, so its replies are refused.
     """
 
     def __init__(
@@ -64,14 +64,15 @@ class Endpoint:
         self._component: Any = {"InferenceComponentName": component} if component else {}
         self._lock = Lock()
 
-    def __call__(self, body: Request) -> bytes:
+    def __call__(self, request: Request) -> bytes:
+        """The bytes of the reply. Raises a JobError for every error of the endpoint or the model container."""
         try:
             answer = self._runtime.invoke_endpoint(
-                EndpointName=self._name, ContentType="text/csv", Accept="text/csv", Body=body.data, **self._component
+                EndpointName=self._name, ContentType="text/csv", Accept="text/csv", Body=request.data, **self._component
             )
             reply = answer["Body"].read()
         except ClientError as error:
-            raise self._fault(error, body) from error
+            raise self._fault(error, request) from error
         except AWS_ERRORS as error:
             raise fault(error, f"asking endpoint {self._name}") from error
         attributes = answer.get("CustomAttributes", "")
@@ -80,101 +81,100 @@ class Endpoint:
         return reply
 
     def _check_names(self, attributes: str) -> None:
-        """Raises ModelChangedError where the model does not have the features by whose names the rows were made."""
-        said = _NAMES.search(attributes)
-        if self._names is not None and (said is None or said[1] != self._names):
+        """Raises ModelChangedError if the model's features do not have the names by which the columns were ordered."""
+        reported = _NAMES.search(attributes)
+        if self._names is not None and (reported is None or reported[1] != self._names):
             raise ModelChangedError(
                 "MODEL_CHANGED",
-                f"endpoint {self._name} serves a model with other feature names than those that the file's columns "
-                "were matched with; nothing was published. Once the model's deployment has ended, `dropscore retry` "
-                "scores the file by it",
+                f"endpoint {self._name} serves a model whose feature names are not those that the file's columns were "
+                "matched with; nothing was published. When the model's deployment has ended, run `dropscore retry`",
             )
 
     def _check_version(self, attributes: str) -> None:
-        """Raises ModelChangedError where this reply comes from another model than those before it."""
-        said = _VERSION.search(attributes)
-        if said is None:
+        """Raises ModelChangedError if this reply comes from another model than the replies before it."""
+        reported = _VERSION.search(attributes)
+        if reported is None:
             return
         with self._lock:
-            self.version = self.version or said[1]
-        if said[1] != self.version:
+            self.version = self.version or reported[1]
+        if reported[1] != self.version:
             raise ModelChangedError(
                 "MODEL_CHANGED",
-                f"endpoint {self._name} changed its model from {self.version} to {said[1]} while the file was scored; "
+                f"endpoint {self._name} changed its model from {self.version} to {reported[1]} during scoring; "
                 "nothing was published, and the whole file is scored again by one model",
             )
 
-    def _fault(self, error: ClientError, body: Request) -> JobError:
-        code, said = error.response["Error"].get("Code"), error.response["Error"].get("Message", "")
+    def _fault(self, error: ClientError, request: Request) -> JobError:
+        code, message = error.response["Error"].get("Code"), error.response["Error"].get("Message", "")
         if code == "ModelError":
-            return self._model_error(error.response, body)
-        if code == "ValidationError" and _NO_CAPACITY in said:
+            return self._model_error(error.response, request)
+        if code == "ValidationError" and _NO_CAPACITY in message:
             return BusyError("ENDPOINT_SCALED_TO_ZERO", f"endpoint {self._name} {_WAKING}")
-        if code == "ValidationError" and _MISSING.search(said):
+        if code == "ValidationError" and _MISSING.search(message):
             return PermanentError("ENDPOINT_MISSING", f"endpoint {self._name} does not exist; deploy the hosting stack")
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 413:
-            return _too_large(body)
+            return _too_large(request)
         return fault(error, f"asking endpoint {self._name}")
 
-    def _model_error(self, response: Any, body: Request) -> JobError:
+    def _model_error(self, response: Any, request: Request) -> JobError:
         status = int(response.get("OriginalStatusCode", 500))
         if status == 413:
-            return _too_large(body)
+            return _too_large(request)
         if status in (429, 503) or status >= 500:
             where = response.get("LogStreamArn", "the endpoint's log group")
-            kind = BusyError if status in (429, 503) else TransientError
-            return kind(
+            error_type = BusyError if status in (429, 503) else TransientError
+            return error_type(
                 "MODEL_FAILED",
-                f"the model container answered {status}; its log says why: {where}",
-                rows=(body.first_row, body.last_row),
-                offset=body.offset,
+                f"the model container returned HTTP {status}; its log has the reason: {where}",
+                rows=(request.first_row, request.last_row),
+                offset=request.offset,
             )
-        return _bad_row(status, response.get("OriginalMessage", ""), body)
+        return _rows_refused(status, response.get("OriginalMessage", ""), request)
 
 
-def _too_large(body: Request) -> RequestTooLargeError:
+def _too_large(request: Request) -> RequestTooLargeError:
     return RequestTooLargeError(
         "BODY_TOO_LARGE",
-        f"the endpoint does not take a body of {len(body.data)} bytes; lower the model's max_payload_bytes",
+        f"the endpoint does not accept a request of {len(request.data)} bytes; lower the model's max_payload_bytes",
     )
 
 
-# The refusals of our contract with model containers (docs/model-container.md), in words for whoever sent the file.
-_WORDS = {
+# The error codes that a model container may return (docs/model-container.md), in words for the person with the file.
+_REASONS = {
     "WRONG_COLUMN_COUNT": "it does not have as many columns as the model has features",
     "NOT_A_NUMBER": "a cell is not a number",
     "NOT_FINITE": "a cell is infinite, or too large for a 32-bit float",
     "NOT_A_CATEGORY": "a cell of a categorical column is not a category's code, a whole number from 0",
-    "UNEXPECTED_HEADER": "it looks like a header, and the model takes rows of numbers only",
-    "BAD_LINE_END": "a carriage return stands in the middle of it",
-    "EMPTY_BODY": "there is nothing in it",
+    "UNEXPECTED_HEADER": "it looks like a header, but the model accepts rows of numbers only",
+    "BAD_LINE_END": "it contains a carriage return before its end",
+    "EMPTY_BODY": "it is empty",
 }
 
 
-def _bad_row(status: int, said: str, body: Request) -> RowsRefusedError:
-    """Of the container's words only known codes and numbers are used: anything else might quote the row."""
-    refusal = parse(said, body.rows)
-    faults = [_fault_of(status, named) for named in refusal.rows]
-    first = faults[0] if faults else RowFault(0, _known(refusal.code), _reason(status, refusal.code))
+def _rows_refused(status: int, message: str, request: Request) -> RowsRefusedError:
+    """Uses only known codes and numbers from the container's message: anything else might quote the row."""
+    refusal = parse(message, request.rows)
+    faults = [_fault_of(status, refused) for refused in refusal.rows]
+    first = faults[0] if faults else RowFault(0, _code(refusal.code), _reason(status, refusal.code))
     return RowsRefusedError(
         first.code,
-        f"the model refuses this: {first.reason}; correct the file and upload it again",
-        rows=(body.first_row + faults[0].place,) * 2 if faults else (body.first_row, body.last_row),
-        offset=body.offset if body.rows == 1 else None,
-        line=body.line if body.rows == 1 else None,
+        f"the model refused it: {first.reason}; correct the file and upload it again",
+        rows=(request.first_row + faults[0].place,) * 2 if faults else (request.first_row, request.last_row),
+        offset=request.offset if request.rows == 1 else None,
+        line=request.line if request.rows == 1 else None,
         reason=first.reason,
         faults=faults,
         has_more=refusal.has_more,
     )
 
 
-def _fault_of(status: int, named: Named) -> RowFault:
-    return RowFault(named.row - 1, _known(named.code), _reason(status, named.code), named.column)
+def _fault_of(status: int, refused: RefusedRow) -> RowFault:
+    return RowFault(refused.row - 1, _code(refused.code), _reason(status, refused.code), refused.column)
 
 
-def _known(code: str | None) -> str:
-    return code if code in _WORDS else "BAD_ROW"
+def _code(code: str | None) -> str:
+    return code if code in _REASONS else "BAD_ROW"
 
 
 def _reason(status: int, code: str | None) -> str:
-    return _WORDS.get(code or "", f"its container answered {status}")
+    return _REASONS.get(code or "", f"its container returned HTTP {status}")

@@ -1,4 +1,4 @@
-"""How fast an endpoint is asked: as many requests in flight as it takes gladly, and no more retries than it can bear."""
+"""Limits the requests in flight to what the endpoint handles quickly, and limits retries."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 
 from dropscore.errors import BusyError, ModelChangedError, TransientError
 
-SLOW = 4.0  # times the best seconds per byte seen: the endpoint queues, it does not work faster
-GRACE = 8  # answers before latency is judged at all
+SLOW = 4.0  # times the best seconds per byte so far: then the endpoint queues requests, and more of them do not help
+GRACE = 8  # replies before latency has an effect
 
 
 class Pace:
-    """Additive increase, multiplicative decrease of the requests in flight, between 1 and `most`.
+    """Additive increase, multiplicative decrease of the requests in flight, between 1 and `max_requests`.
 
-    A quick answer adds 1/size, so that a full round of them adds one; a transient fault, or an answer SLOW times
-    slower per byte than the best one, halves it. What was sent before the last halving says nothing new.
+    A quick reply adds 1/size, so that a full round of them adds one; a transient error, or a reply SLOW times slower
+    per byte than the best one, halves the size. Requests that were sent before the last halving never halve it again.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._size = float(min(2, most))
+    def __init__(self, max_requests: int) -> None:
+        self._max_requests = max_requests
+        self._size = float(min(2, max_requests))
         self._best = float("inf")
         self._answers = 0
         self._halved_at = float("-inf")
         self.waiting_for: BusyError | None = None
-        """What the last one to answer said, if it was that it is busy."""
+        """The error of the last reply, if it was that the endpoint is busy."""
         self._lock = threading.Lock()
 
     @property
@@ -44,7 +44,7 @@ class Pace:
             if self._answers > GRACE and cost > SLOW * self._best:
                 self._halve(sent_at, now)
             else:
-                self._size = min(self._most, self._size + 1 / self._size)
+                self._size = min(self._max_requests, self._size + 1 / self._size)
 
     def faulted(self, sent_at: float, now: float) -> None:
         with self._lock:
@@ -57,21 +57,22 @@ class Pace:
 
 
 class Budget:
-    """Tokens for retries: each costs `cost`, each answer earns `gain` back, `most` are there at the start.
+    """Tokens for retries: a retry costs `cost`, a reply earns `gain`, and `capacity` is the start and the maximum.
 
-    An endpoint that answers now and then is tried patiently; one that never answers is given up after most/cost tries.
+    So an endpoint that replies now and then gets many retries, and one that never replies gets capacity/cost of them.
     """
 
-    def __init__(self, most: int = 500, cost: int = 5, gain: int = 1) -> None:
-        self._most, self._cost, self._gain = most, cost, gain
-        self._left = most
+    def __init__(self, capacity: int = 500, cost: int = 5, gain: int = 1) -> None:
+        self._capacity, self._cost, self._gain = capacity, cost, gain
+        self._left = capacity
         self._lock = threading.Lock()
 
     def earn(self) -> None:
         with self._lock:
-            self._left = min(self._most, self._left + self._gain)
+            self._left = min(self._capacity, self._left + self._gain)
 
     def take(self) -> bool:
+        """Takes the tokens for one retry; False if too few are left."""
         with self._lock:
             if self._left < self._cost:
                 return False
@@ -81,10 +82,10 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:
-    """Waits of up to base × 2^n seconds (full jitter, at most the cap) between at most `attempts` tries of a call.
+    """Waits up to base × 2^n seconds (full jitter, at most the cap) between at most `attempts` tries of a call.
 
-    Who says that it is busy is asked `busy_attempts` times, ever more seldom and without a budget: however many workers
-    there are, each gets its turn, and an endpoint that starts from nothing has about twenty minutes.
+    A busy endpoint gets `busy_attempts` tries, with longer waits and without a budget: so each of many workers gets its
+    turn, and an endpoint without instances has about 20 minutes to start one.
     """
 
     attempts: int = 6
@@ -96,7 +97,7 @@ class Retry:
     clock: Callable[[], float] = time.monotonic
 
     def __call__(self, call: Callable[[], bytes], size_bytes: int, pace: Pace, budget: Budget) -> bytes:
-        """The call's answer, told to `pace` and `budget`. Raises the TransientError that was one too many."""
+        """The call's reply; updates `pace` and `budget`. Raises the TransientError of the last try."""
         attempt = 1
         while True:
             sent_at = self.clock()

@@ -146,7 +146,7 @@ class Pipeline:
             self.input.read,
             self.job.plan.bounds(index)[0],
             self.job.size_bytes,
-            most_bytes=self.model.max_payload_bytes,
+            max_row_bytes=self.model.max_payload_bytes,
             dialect=self.dialect,
         )
         return max(found, self.layout.data_offset)

@@ -1,5 +1,6 @@
-"""What a model container says of the rows that it refuses: JSON in the body of its 400, of which only codes and numbers
-are used. docs/model-container.md describes it.
+"""Parses the JSON with which a model container refuses rows (HTTP 400). Only its codes and numbers are used.
+
+docs/model-container.md describes the format.
 
 SageMaker's API gives OriginalMessage at most 2,048 characters, so a long list may arrive cut off.
 """
@@ -12,15 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-MOST_COLUMNS = 1_000_000
+MAX_COLUMNS = 1_000_000
 _LIST = re.compile(r',?\s*"rows"\s*:\s*\[')
 _BETWEEN = re.compile(r"[\s,]*")
 _STEP = re.compile(r"([1-9]\d{0,8})(?:x([1-9]\d{0,8}))?")
 
 
 @dataclass(frozen=True)
-class Named:
-    """A row of the request, counted from 1, and its fault; `code` is any string, and None where there was none."""
+class RefusedRow:
+    """A row that the container named, counted from 1; `code` is any string, or None if there was none."""
 
     row: int
     column: int | None
@@ -29,53 +30,53 @@ class Named:
 
 @dataclass(frozen=True)
 class Refusal:
-    """`rows` ascend, one entry a row. `has_more`: further rows are bad; None where the container did not say."""
+    """`rows` ascend, one entry for each row. `has_more`: further rows are bad; None if the container did not say."""
 
     code: str | None
-    rows: tuple[Named, ...]
+    rows: tuple[RefusedRow, ...]
     has_more: bool | None
 
 
 def parse(text: str, rows: int) -> Refusal:
-    """The refusal of a request of so many `rows`; what is not as agreed counts as not said."""
-    said, listed, is_whole = _read(text)
-    code = _text(said.get("code"))
-    found = {named.row: named for entry in listed for named in _entry(entry, rows)}
+    """The refusal of a request with so many `rows`. Parts that do not follow the format are ignored. Never raises."""
+    document, listed, is_whole = _read(text)
+    code = _text(document.get("code"))
+    found = {refused.row: refused for entry in listed for refused in _entry(entry, rows)}
     if found:
-        has_more = said.get("more") is True or not is_whole
+        has_more = document.get("more") is True or not is_whole
         return Refusal(code, tuple(found[row] for row in sorted(found)), has_more)
-    hint = _named(said.get("row"), said.get("column"), code, rows)
+    hint = _refused_row(document.get("row"), document.get("column"), code, rows)
     return Refusal(code, (hint,) if hint else (), None)
 
 
 def _read(text: str) -> tuple[dict[str, Any], list[Any], bool]:
-    """The object, its list of rows, and whether both are whole."""
+    """The object, its list of rows, and whether both are complete."""
     try:
-        said = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError):
         return *_read_cut_off(text), False
-    if not isinstance(said, dict):
+    if not isinstance(document, dict):
         return {}, [], True
-    listed = said.get("rows")
-    return said, listed if isinstance(listed, list) else [], True
+    listed = document.get("rows")
+    return document, listed if isinstance(listed, list) else [], True
 
 
 def _read_cut_off(text: str) -> tuple[dict[str, Any], list[Any]]:
-    """What comes before the list, and the entries of it that arrived whole."""
+    """The object without its list, and the complete entries of the list."""
     start = _LIST.search(text)
     if start is None:
         return {}, []
     try:
-        said = json.loads(text[: start.start()] + "}")
+        document = json.loads(text[: start.start()] + "}")
     except (ValueError, RecursionError):
-        said = {}
-    return said if isinstance(said, dict) else {}, list(_entries(text, start.end()))
+        document = {}
+    return document if isinstance(document, dict) else {}, list(_entries(text, start.end()))
 
 
 def _entries(text: str, position: int) -> Iterator[Any]:
     decoder = json.JSONDecoder()
     while position < len(text):
-        position = _BETWEEN.match(text, position).end()  # type: ignore[union-attr]  # it matches nothing too
+        position = _BETWEEN.match(text, position).end()  # type: ignore[union-attr]  # the pattern also matches an empty string
         try:
             entry, position = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):
@@ -83,19 +84,19 @@ def _entries(text: str, position: int) -> Iterator[Any]:
         yield entry
 
 
-def _entry(entry: Any, rows: int) -> Iterator[Named]:
+def _entry(entry: Any, rows: int) -> Iterator[RefusedRow]:
     """`{"row": 3, "column": 5, "code": "…"}`, or `["…", 5, "3 1x2 4"]` for rows 3, 4, 5 and 9."""
     if isinstance(entry, dict):
-        one = _named(entry.get("row"), entry.get("column"), _text(entry.get("code")), rows)
-        if one:
-            yield one
+        refused = _refused_row(entry.get("row"), entry.get("column"), _text(entry.get("code")), rows)
+        if refused:
+            yield refused
     elif isinstance(entry, list) and len(entry) == 3 and isinstance(entry[2], str):
         for row in _steps(entry[2], rows):
-            yield Named(row, _number(entry[1], MOST_COLUMNS), _text(entry[0]))
+            yield RefusedRow(row, _number(entry[1], MAX_COLUMNS), _text(entry[0]))
 
 
 def _steps(text: str, rows: int) -> Iterator[int]:
-    """Distances, each from the row before, `x` how often; ends with the first that leads out of the request."""
+    """The rows of a list of distances, each from the row before, `x` repetitions; stops at the end of the request."""
     row = 0
     for word in text.split(" "):
         step = _STEP.fullmatch(word)
@@ -106,14 +107,14 @@ def _steps(text: str, rows: int) -> Iterator[int]:
             yield row
 
 
-def _named(row: Any, column: Any, code: str | None, rows: int) -> Named | None:
+def _refused_row(row: Any, column: Any, code: str | None, rows: int) -> RefusedRow | None:
     place = _number(row, rows)
-    return None if place is None else Named(place, _number(column, MOST_COLUMNS), code)
+    return None if place is None else RefusedRow(place, _number(column, MAX_COLUMNS), code)
 
 
-def _number(value: Any, most: int) -> int | None:
+def _number(value: Any, maximum: int) -> int | None:
     is_number = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_number and 1 <= value <= most else None
+    return value if is_number and 1 <= value <= maximum else None
 
 
 def _text(value: Any) -> str | None:

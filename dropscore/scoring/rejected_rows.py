@@ -1,6 +1,6 @@
-"""A row that the model refused, looked into once more: which column of the file it was, and which option may help.
+"""Explains why the model refused a row: the column of the file, and an option that may help.
 
-What a cell holds is compared with words that are known beforehand, and never repeated.
+Cells are only compared with fixed words; their content is never repeated.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from dropscore.scoring.bad_row_search import Explained
 _USUAL_MISSING = frozenset(
     (b"na", b"n/a", b"#n/a", b"<na>", b"null", b"(null)", b"none", b"nil", b"\\n", b"-", b"--", b"?", b".", b"missing")
 )
-MOST_LETTERS = 20
+MAX_CHARACTERS = 20
 _DECIMAL_COMMA = re.compile(rb"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")
 _GROUPED = re.compile(rb"[+-]?[0-9][0-9.,' ]*")
 
 
 def explained(row: bytes, fault: RowFault, layout: Layout) -> Explained:
-    """Why the model refuses a row of the file with that layout."""
+    """Why the model refuses `row`, as it is in the file with that layout."""
     sent = layout.payload(row)
     cells = split_cells(line_of(sent), RFC_4180)
     column = None if fault.column is None else layout.sent_column(fault.column, len(cells))
@@ -32,7 +32,7 @@ def explained(row: bytes, fault: RowFault, layout: Layout) -> Explained:
     # so a broken byte in another column cannot change a score.
     if not _is_utf_8(sent):
         code, reason = "ENCODING", "it is not UTF-8 text"
-        hint = "perhaps it is Latin-1 or Windows-1252: save the file as UTF-8"
+        hint = "it may be Latin-1 or Windows-1252; save the file as UTF-8"
     elif code in ("NOT_A_NUMBER", "BAD_ROW"):
         hint = _hint([cells[fault.column - 1]] if column and fault.column else cells, layout)
     where = f", {column}" if column else ""
@@ -42,9 +42,9 @@ def explained(row: bytes, fault: RowFault, layout: Layout) -> Explained:
 def _hint(cells: list[bytes], layout: Layout) -> str:
     for cell in cells:
         word = content_of(cell, RFC_4180)
-        if word.strip(b" \t").lower() in _USUAL_MISSING and len(word) < MOST_LETTERS:
+        if word.strip(b" \t").lower() in _USUAL_MISSING and len(word) < MAX_CHARACTERS:
             escaped = word.decode().replace("\\", "\\\\")
-            return f'if the text in it means a missing value, set na_values = ["{escaped}"]'
+            return f'if its text means a missing value, set na_values = ["{escaped}"]'
     values = [value_of(cell) for cell in cells]
     if layout.values.has_decimal_commas:
         is_grouped = any(b"," in value and _GROUPED.fullmatch(value) for value in values)

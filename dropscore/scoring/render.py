@@ -1,4 +1,4 @@
-"""Scores to output rows: alone, beside the row's id, or behind the row itself."""
+"""Turns scores into output rows: the scores alone, after the row's id, or after the row itself."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from dropscore.jobs.options import Options
 
 
 class Renderer:
-    """One for each part of a file, asked in the order of its rows.
+    """Renders one part of a file, in the order of its rows.
 
-    `columns`: the scores that a row has, from score_names or the first row with scores. `is_guess`: bad rows were
-    written before that was known, with one empty cell.
+    `columns` is the number of scores of a row, from score_names or from the first row with scores. `is_guess`: bad rows
+    were written before the number was set, with one empty cell.
     """
 
     def __init__(self, layout: Layout, options: Options) -> None:
@@ -31,9 +31,9 @@ class Renderer:
         self._labels = tuple(label.encode() for label in options.labels)
 
     def render(self, data: bytes, lines: bytes) -> bytes:
-        """Output rows of raw rows of the file and one line of scores for each, empty for a bad row.
+        """Output rows for raw rows of the file and one line of scores for each, empty for a bad row.
 
-        Raises PermanentError where rows have different numbers of scores, or more than one under a threshold.
+        Raises PermanentError if rows have different numbers of scores, or more than one with a threshold.
         """
         output, threshold = self._options.output, self._options.threshold
         if output == "scores" and threshold is None:
@@ -43,13 +43,16 @@ class Renderer:
         scores = lines.split(b"\n")[:-1]
         if output == "scores":
             return b"".join([self._added(line)[1:] + b"\n" if line else b"\n" for line in scores])
-        one = self._after_id if output == "id" else self._after_row
+        render_row = self._after_id if output == "id" else self._after_row
         return b"".join(
-            [one(line, end, score) for (line, end), score in zip(_lines(data, self._dialect), scores, strict=True)]
+            [
+                render_row(line, end, score)
+                for (line, end), score in zip(_lines(data, self._dialect), scores, strict=True)
+            ]
         )
 
     def header(self) -> bytes:
-        """The output's header line; empty where the input has none, or there are only scores. Not before `render`."""
+        """The output's header line; empty if the input has none or only scores are written. Call `render` first."""
         row, output = self._layout.header, self._options.output
         if not row or output == "scores":
             return b""
@@ -65,14 +68,14 @@ class Renderer:
         return line + self._added(scores) + end
 
     def _id_of(self, line: bytes) -> bytes:
-        """The id's cell as it is written; nothing where a bad row does not reach so far."""
+        """The id's cell as it is written; empty if a bad row has too few cells."""
         place = self._layout.id or 0
         is_quoted = b'"' in line
         cells = split_cells(line, self._dialect) if is_quoted else line.split(self._delimiter, place + 1)
         return cells[place] if place < len(cells) else b""
 
     def _added(self, scores: bytes) -> bytes:
-        """The scores and the label as they stand behind another cell; empty cells for a bad row."""
+        """The scores and the label, each after a delimiter; empty cells for a bad row."""
         has_label = self._options.threshold is not None
         if not scores:
             return self._delimiter * ((self.columns or 1) + has_label)
@@ -102,19 +105,19 @@ class Renderer:
         if self._options.threshold is not None and count != 1:
             raise PermanentError(
                 "THRESHOLD_NEEDS_ONE_SCORE",
-                f"the model answers {count} scores a row, and a threshold goes with one; leave out threshold",
+                f"the model returns {count} scores for a row, but threshold needs exactly one; remove threshold",
             )
         if self.is_guess and count != self.columns:
             raise PermanentError(
                 "SCORE_COLUMNS_UNKNOWN",
-                f"the first rows are bad and were written with one score column; the model answers {count} a row: "
-                "set score_names to the names of all score columns",
+                f"the first rows are bad and were written with one score column, but the model returns {count} "
+                "scores for a row; set score_names to the names of all score columns",
             )
         if self.columns not in (None, count):
             raise PermanentError(
                 "BAD_RESPONSE",
-                f"the model answers {count} scores for a row where {self.columns} are expected; nothing was published. "
-                "Check score_names, and that the model answers as many numbers for each row",
+                f"the model returned {count} scores for a row, {self.columns} are expected; nothing was published. "
+                "Check score_names, and that the model returns the same number of scores for each row",
             )
         self.columns, self.is_guess = count, False
 
@@ -127,6 +130,6 @@ def _lines(data: bytes, dialect: Dialect) -> Iterable[tuple[bytes, bytes]]:
 
 
 def _ended(row: bytes) -> bytes:
-    """The line end of an output row: the row's own; of the last row of a file, if it has none, LF."""
+    """The line end of an output row: the row's own, or LF if the last row of a file has none."""
     end = end_of(row)
     return end if end.endswith(b"\n") else end + b"\n"

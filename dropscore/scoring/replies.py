@@ -1,4 +1,4 @@
-"""An endpoint's reply, checked: one line of finite numbers for each row of the request, all of the same length."""
+"""Checks an endpoint's reply: one line of finite numbers for each row of the request, all of the same length."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from typing import Any
 from dropscore.errors import PermanentError
 from dropscore.files.requests import Request
 
-# Python's `float` also accepts `1_0`, tabs and line ends: '{"predictions": ["0.1\n", "0.2"]}' became three lines for
-# two rows.
-# The one grammar of a score, in text and in JSON: ASCII digits, no spaces, no underscores, no infinity. Possessive
-# quantifiers never backtrack, so a check is one pass over the reply, whatever is in it.
+# Python's `float` also accepts `1_0`, tabs and line ends: with it, '{"predictions": ["0.1\n", "0.2"]}' would be three
+# lines for two rows. The only grammar of a score, in text and in JSON: ASCII digits, no spaces, no underscores, no
+# infinity. Possessive quantifiers never backtrack, so a check is one pass over the reply, whatever is in it.
 _NUMBER = re.compile(rb"[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+")
-# The numbers of the same grammar that are surely finite: few digits, and an exponent of at most two.
+# Numbers of the same grammar that are certainly finite: few digits, and an exponent of at most two.
 _SHORT = rb"[+-]?+\d{1,99}+(?:\.\d{1,99}+)?+(?:[eE][+-]?+\d{1,2}+)?+"
 
 
 def scores_of(reply: bytes, request: Request) -> bytes:
     """The scores of a request as one line a row, each line ended; the text of each number is kept as it came.
 
-    Understood are: a line a row, one comma-joined line, a JSON list of numbers or of lists of numbers (one a row), such
-    a list under `predictions`, and JSON lines. Several numbers a row are several outputs. Anything else, and any other
-    number of rows, raises PermanentError BAD_RESPONSE.
+    The formats are: a line for each row, one comma-separated line, a JSON list of numbers or of lists of numbers (one
+    for each row), such a list under `predictions`, and JSON lines. A row may have several numbers.
+    Raises PermanentError BAD_RESPONSE for any other format and for a wrong number of rows.
     """
     if reply.lstrip()[:1] in (b"[", b"{"):
         return _checked(_json_rows(reply.strip(), request), request)
@@ -37,7 +36,7 @@ def scores_of(reply: bytes, request: Request) -> bytes:
 
 
 def _normalized(reply: bytes, rows: int) -> bytes:
-    """Text with LF line ends, the last line ended once, and a line a row where all scores came in one line."""
+    """The reply with LF line ends, also after the last line; scores that came in one line get a line each."""
     text = reply.replace(b"\r\n", b"\n") if b"\r" in reply else reply
     if text.endswith(b"\n\n") or not text.endswith(b"\n"):
         text = text.rstrip(b"\n") + b"\n"
@@ -45,13 +44,13 @@ def _normalized(reply: bytes, rows: int) -> bytes:
 
 
 def _checked(rows: list[list[bytes]], request: Request) -> bytes:
-    """The cells of each row as lines. All are looked at together; one by one only where that is not enough."""
+    """The cells of each row as lines. Checks all cells at once; only if that is not enough, one by one."""
     text = b"".join([b",".join(cells) + b"\n" for cells in rows])
-    commas = sum(map(len, rows)) - len(rows)  # a cell with a comma or a line end in it is no number
+    commas = sum(map(len, rows)) - len(rows)  # a cell with a comma or a line end in it is not a number
     if len(rows) == request.rows and text.count(b",") == commas and _is_plain(text, request.rows):
         return text
     if len(rows) != request.rows:
-        raise _bad(request, f"{len(rows)} scores came back for {request.rows} rows")
+        raise _bad(request, f"the reply has {len(rows)} scores for {request.rows} rows")
     if not all(_is_score(cell) for cells in rows for cell in cells):
         raise _bad(request, "a score is not a finite number")
     if len({len(cells) for cells in rows}) > 1:
@@ -83,23 +82,23 @@ def _json_rows(reply: bytes, request: Request) -> list[list[bytes]]:
 
 
 def _documents(reply: bytes) -> list[bytes]:
-    """The whole reply, or each line of it where every line is a document of its own."""
+    """The whole reply, or its lines if every line is a JSON document."""
     lines = reply.split(b"\n")
     ended = (line.strip()[-1:] in (b"]", b"}") for line in lines)
     return lines if len(lines) > 1 and all(line[:1] in (b"[", b"{") for line in lines) and all(ended) else [reply]
 
 
 def _parsed(document: bytes, request: Request) -> Any:
-    """Numbers are read as text, so that none is rounded, and none is too large to be read."""
+    """Reads numbers as text, so that none is rounded and none is too large."""
     try:
-        text = document.decode()  # of bytes json.loads would guess the encoding
+        text = document.decode()  # json.loads guesses the encoding of bytes
         return json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
-        raise _bad(request, "the reply starts like JSON and cannot be read as JSON") from None
+        raise _bad(request, "the reply starts like JSON but is not valid JSON") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Which of two values of the same name is meant, nobody can say."""
+    """Raises ValueError if a name occurs twice, because either value may be the right one."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError
@@ -107,7 +106,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _cells(value: Any) -> list[bytes]:
-    """One row's scores as text; what is neither number nor string becomes text that is no number."""
+    """One row's scores as text; a value that is neither number nor string becomes text that is not a number."""
     if isinstance(value, dict):
         value = list(value.values())
     cells = value if isinstance(value, list) and value else [value]
@@ -118,10 +117,10 @@ def _is_score(cell: bytes) -> bool:
     return _NUMBER.fullmatch(cell) is not None and math.isfinite(float(cell))
 
 
-def _bad(request: Request, what: str) -> PermanentError:
+def _bad(request: Request, problem: str) -> PermanentError:
     return PermanentError(
         "BAD_RESPONSE",
-        f"{what}; nothing was published. Check that the model container answers text/csv with one line a row",
+        f"{problem}; nothing was published. Check that the model container returns text/csv with one line for each row",
         rows=(request.first_row, request.last_row),
         offset=request.offset,
     )

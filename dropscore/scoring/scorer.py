@@ -17,7 +17,7 @@ from dropscore.errors import (
 )
 from dropscore.files.requests import Request, Requests
 from dropscore.jobs.bad_rows import BadRow
-from dropscore.scoring.bad_row_search import Explain, Search, as_said
+from dropscore.scoring.bad_row_search import Explain, Search, as_reported
 from dropscore.scoring.pace import Budget, Pace, Retry
 from dropscore.scoring.replies import scores_of
 
@@ -57,21 +57,21 @@ class Scorer:
     """The longest request that it is sent from now on. Falls whenever the endpoint refuses one as too large."""
     max_concurrent_requests: int
     payload: Callable[[bytes], bytes] = bytes
-    explain: Explain = as_said
+    explain: Explain = as_reported
     max_bad_rows: int = 0
     meanwhile: Callable[[BusyError | None], None] = lambda _: None
     """Called every second while no reply comes, with the endpoint's error if it is busy. It may raise."""
     retry: Retry = field(default_factory=Retry)
     budget: Budget = field(default_factory=Budget)
     max_refusals: int = MAX_REFUSALS
-    effort: Budget = field(default_factory=lambda: Budget(most=10_000, cost=1, gain=100))
+    refusal_budget: Budget = field(default_factory=lambda: Budget(capacity=10_000, cost=1, gain=100))
     """How many requests may be refused while bad rows are searched for: 10,000 and, for each request, 100 more."""
 
     def score(self, requests: Requests) -> Iterator[Scored]:
         """The scores in the order of the rows, one result for each request.
 
         Holds at most `max_concurrent_requests` requests; `Pace` decides how many of them are sent at a time. The first
-        error in the order of the rows is raised, and what was not sent by then is dropped.
+        error in the order of the rows is raised, and requests that were not sent by then are dropped.
         """
         pace = Pace(self.max_concurrent_requests)
         window: deque[Future[Scored]] = deque()
@@ -103,7 +103,7 @@ class Scorer:
         return window.popleft().result()
 
     def _score(self, request: Request, pace: Pace) -> Scored:
-        """The request's scores, in as many requests as it takes; the parts of it are asked for one after the other."""
+        """The request's scores, in as many requests as it takes; its parts are sent one after the other."""
         search = Search(request, self.explain)
         while part := search.next_part():
             # A request holds no blank lines: it begins with its first row.
@@ -113,7 +113,7 @@ class Scorer:
                 search.halve(part)
                 continue
             try:
-                search.answered(part, scores_of(self._ask(sent, pace), sent))
+                search.scored(part, scores_of(self._invoke(sent, pace), sent))
             except RequestTooLargeError:
                 self._refused_as_too_large(len(part.request.data))
                 search.halve(part)
@@ -121,10 +121,10 @@ class Scorer:
                 search.refused(part, refusal)
                 self._check(search)
             except JobError as error:
-                if error.rows is not None:  # what is asked for together need not stand together
+                if error.rows is not None:  # rows of one request need not be adjacent in the file
                     error.rows = part.span
                 raise
-        self.effort.earn()
+        self.refusal_budget.earn()
         bad = [_bad_row(search.error(place)) for place in sorted(search.bad)]
         return Scored(request.data, search.lines, request.rows, tuple(bad), self.limit_bytes)
 
@@ -132,13 +132,13 @@ class Scorer:
         self.limit_bytes = min(self.limit_bytes, max(1, size_bytes // 2))
 
     def _check(self, search: Search) -> None:
-        """Raises where the request has more bad rows, or they cost more requests, than is allowed."""
+        """Raises if the request has more bad rows, or finding them took more requests, than is allowed."""
         if len(search.bad) > self.max_bad_rows:
             raise search.error(sorted(search.bad)[self.max_bad_rows])
-        if search.refusals > self.max_refusals or not self.effort.take():
+        if search.refusals > self.max_refusals or not self.refusal_budget.take():
             raise search.gave_up()
 
-    def _ask(self, sent: Request, pace: Pace) -> bytes:
+    def _invoke(self, sent: Request, pace: Pace) -> bytes:
         return self.retry(lambda: self.invoke(sent), len(sent.data), pace, self.budget)
 
 

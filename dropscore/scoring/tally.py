@@ -56,7 +56,7 @@ def errors_csv(bad: Iterable[BadRow]) -> bytes:
 
 
 def moved(line: bytes, rows_before: int, lines_before: int) -> bytes:
-    """A line of one shard's list as a line of the file's, once it is known what stands before the shard."""
+    """A line of one shard's list as a line of the file's list, with the rows and lines before the shard added."""
     row, offset, code, reason, number, column, name = next(csv.reader([line.decode()]))
     return _written(int(row) + rows_before, offset, code, reason, int(number) + lines_before, column, name)
 

@@ -131,7 +131,7 @@ def test_parts_become_one_object_whatever_their_sizes(
 def test_a_large_copy_goes_through_s3_and_not_through_this_process(
     s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objects, "MOST_COPY_BYTES", 6 << 20)
+    monkeypatch.setattr(objects, "MAX_COPY_BYTES", 6 << 20)
     part = os.urandom(17 << 20)
     s3.put_object(Bucket=bucket, Key="parts/0", Body=part)
     sent: list[int] = []

@@ -140,7 +140,7 @@ def test_an_event_that_lay_among_the_dead_letters_gets_its_file_scored(
     assert done.returncode == 1, done.stderr  # the poison is left
     told = {each["outcome"]: each["about"] for each in json.loads(done.stdout)}
     assert told["sent again"] == f"{key} version {put['VersionId']}"
-    assert told["left: not understood"] == "no event of ours"
+    assert told["left: not understood"] == "not an event of Dropscore"
     assert driver.ended(identity).status is State.SUCCEEDED
 
     left = driver.client("sqs").receive_message(QueueUrl=driver.cloud.outputs["DeadLetterQueueUrl"])["Messages"]

@@ -83,9 +83,9 @@ def test_what_would_go_wrong_is_refused_before_the_upload(
         (tmp_path / "drop" / name).write_bytes(b"\n".join(sample[:5]) + b"\n")
     a, b = str(tmp_path / "drop/x/a.csv"), str(tmp_path / "drop/y/a.csv")
     for arguments, why in (
-        ([a, "--route", "forgivin"], "there is no route 'forgivin'; deployed are: default, forgiving, ids, wide"),
+        ([a, "--route", "forgivin"], "there is no route 'forgivin'; deployed routes: default, forgiving, ids, wide"),
         ([a, b], "would both be uploaded as input/a.csv"),
-        ([str(tmp_path / "drop/y/readme.txt")], "would not be scored: the name fits none of the patterns"),
+        ([str(tmp_path / "drop/y/readme.txt")], "would not be scored: the name matches none of the patterns"),
     ):
         done = person.run("score", *arguments)
         assert (done.returncode, done.stdout) == (2, "")

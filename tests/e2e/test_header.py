@@ -155,7 +155,7 @@ def test_an_id_and_a_dropped_column_stand_in_any_place(
         ("id", b"customer_id,a,b,c,d\nx7,1,2,3,4\n", "NOT_A_FEATURE", 'not a feature; add `id = "customer_id"`'),
         ("label", b"a,b,c,d,label\n1,2,3,4,0\n", "NOT_A_FEATURE", 'add `exclude = ["label"]`'),
         ("index", b",a,b,c,d\n0,1,2,3,4\n", "NOT_A_FEATURE", "add `exclude = [1]`"),
-        ("lacking", b"a,b,c,D\n1,2,3,4\n", "COLUMN_MISSING", "`D` is the nearest name"),
+        ("lacking", b"a,b,c,D\n1,2,3,4\n", "COLUMN_MISSING", "the most similar name is `D`"),
         ("counted", b"0,1,2,3\n1.5,2.5,3.5,4.5\n", "AMBIGUOUS_HEADER", "header = false"),
         ("titled", b"# exported\na,b,c,d\n1,2,3,4\n5,6,7,8\n", "AMBIGUOUS_HEADER", "it has 1 cell"),
         ("alone", b"d,c,b,a\n", "EMPTY_FILE", "no rows"),

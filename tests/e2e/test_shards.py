@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dropscore.cli.retry import ask
-from dropscore.cli.verify import look
+from dropscore.cli.retry import invoke_retry
+from dropscore.cli.verify import verify_job
 from dropscore.errors import JobFailedError
 from dropscore.events.submit import RetryRequest, Upload
 from dropscore.jobs.job import Job, State
@@ -29,7 +29,7 @@ def rows(sample: list[bytes]) -> list[bytes]:
 
 
 def _verified(driver: Driver, job: Job) -> None:
-    assert [finding for finding in look(deployment(driver.cloud), job, with_input=True) if finding.problem] == []
+    assert [finding for finding in verify_job(deployment(driver.cloud), job, with_input=True) if finding.problem] == []
 
 
 def test_a_large_file_is_scored_in_shards_and_published_as_one(
@@ -108,7 +108,7 @@ def test_rejected_rows_alone_are_scored_again(driver: Driver, rows: list[bytes])
     assert [int(row["row"]) - 1 for row in listed] == numbers
     _verified(driver, job)
 
-    again = driver.ended(ask(deployment(driver.cloud), _upload(driver, job), RetryRequest(rejected_only=True)))
+    again = driver.ended(invoke_retry(deployment(driver.cloud), _upload(driver, job), RetryRequest(rejected_only=True)))
     assert (again.status, again.rows, again.rows_rejected) == (State.SUCCEEDED, 3, 3), again
     assert (again.rejected_of, driver.read(again.output_key)) == (job.job_id, b"\n\n\n")
     _verified(driver, again)
@@ -121,12 +121,12 @@ def test_a_rejected_file_is_retried_with_other_options_and_no_upload(driver: Dri
     driver.drop("input/again.csv.job.json", b'{"exclude": [1]}')
 
     upload = _upload(driver, job)
-    assert ask(deployment(driver.cloud), upload, RetryRequest()) == job.job_id
+    assert invoke_retry(deployment(driver.cloud), upload, RetryRequest()) == job.job_id
     again = driver.ended(job.job_id)
     assert (again.status, again.rows, again.run) == (State.SUCCEEDED, len(sample), 2), again
     _verified(driver, again)
     with pytest.raises(JobFailedError, match="NOTHING_TO_RETRY"):
-        ask(deployment(driver.cloud), upload, RetryRequest())
+        invoke_retry(deployment(driver.cloud), upload, RetryRequest())
 
 
 def _upload(driver: Driver, job: Job) -> Upload:

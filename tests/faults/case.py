@@ -17,7 +17,7 @@ from tests.faults.verdict import end_of, violations
 ROWS = rows(40)
 DONE = "SUCCEEDED"
 SAMPLED = 5
-IN_PARTS = {"constants": {"dropscore.aws.objects.UPLOAD_BYTES": 200, "dropscore.aws.objects.LEAST_UPLOAD_BYTES": 1}}
+IN_PARTS = {"constants": {"dropscore.aws.objects.UPLOAD_BYTES": 200, "dropscore.aws.objects.MIN_UPLOAD_BYTES": 1}}
 IN_SHARDS = {"shard_bytes": 150}  # ROWS become four of them
 READ: dict[str, Any] = {
     "on": "GetObject",

@@ -54,7 +54,7 @@ def run(seed: int, lab: Laboratory) -> list[str]:
     lab.max_bad_rows = 1
     lab.max_payload_bytes = chance.choice([40, 100, 1000])
     lab.shard_bytes = chance.choice([1 << 20, 1 << 20, 250])
-    sizes = {"UPLOAD_BYTES": chance.choice([100, 400, 1 << 20]), "LEAST_UPLOAD_BYTES": chance.choice([1, 1 << 20])}
+    sizes = {"UPLOAD_BYTES": chance.choice([100, 400, 1 << 20]), "MIN_UPLOAD_BYTES": chance.choice([1, 1 << 20])}
     lab.order["constants"] = {f"dropscore.aws.objects.{name}": size for name, size in sizes.items()}
     for _ in range(chance.randint(0, DEADLY)):
         act, caller = _deadly(lab, chance)

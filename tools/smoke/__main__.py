@@ -13,7 +13,7 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dropscore.cli.deployment import Deployment, deployment
+from dropscore.cli.deployment import Deployment, connect
 from dropscore.cli.options import Target
 from dropscore.cli.output import say, write
 from dropscore.errors import DropscoreError
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     target = Target(local=options.local, profile=options.profile, region=options.region, env=options.env)
     try:
         return smoke(
-            deployment(target), options.sample, options.model, large=options.large, more=_account_checks(target)
+            connect(target), options.sample, options.model, large=options.large, more=_account_checks(target)
         )
     except DropscoreError as error:
         say(f"error: {error}")

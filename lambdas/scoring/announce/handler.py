@@ -1,4 +1,4 @@
-"""The jobs table's stream, or a dead letter that tells of records left behind → events on the default bus."""
+"""The jobs table's stream, or a dead letter of records that were not announced → events on the default bus."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 
-from dropscore.aws.stream import left_behind
+from dropscore.aws.stream import failed_records
 from dropscore.errors import CloudError
 from dropscore.events.announce import Announcer
 from dropscore.log import invocation
@@ -24,12 +24,12 @@ def _announcer() -> Announcer:
 def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
     with invocation(context):
         if "DDBStreamBatchInfo" in event:
-            return _again(event["DDBStreamBatchInfo"])
-        left = _announcer().announce(event["Records"])
-        return {"batchItemFailures": [{"itemIdentifier": left}] if left else []}
+            return _announce_again(event["DDBStreamBatchInfo"])
+        first_failed = _announcer().announce(event["Records"])
+        return {"batchItemFailures": [{"itemIdentifier": first_failed}] if first_failed else []}
 
 
-def _again(where: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
-    if _announcer().announce(left_behind(boto3.client("dynamodbstreams"), where)):
-        raise CloudError("EventBridge did not take all events; they are tried again, and then kept as a dead letter")
+def _announce_again(batch: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
+    if _announcer().announce(failed_records(boto3.client("dynamodbstreams"), batch)):
+        raise CloudError("EventBridge rejected some events; they are retried, then kept as a dead letter")
     return {"batchItemFailures": []}

@@ -1,4 +1,4 @@
-"""A schedule → what events should have done and did not."""
+"""A schedule → starts and ends the jobs whose events were lost."""
 
 from __future__ import annotations
 

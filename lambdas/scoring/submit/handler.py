@@ -29,8 +29,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str | None]:
         return {"job_id": _submitter().submit(Upload.from_event(event))}
 
 
-def _retry(asked: dict[str, Any]) -> dict[str, str | None]:
+def _retry(order: dict[str, Any]) -> dict[str, str | None]:
     try:
-        return {"job_id": _submitter().retry(Upload(**asked["upload"]), RetryRequest(**asked["request"]))}
+        return {"job_id": _submitter().retry(Upload(**order["upload"]), RetryRequest(**order["request"]))}
     except JobError as error:
         return {"code": error.code, "message": error.message}

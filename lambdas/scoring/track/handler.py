@@ -1,4 +1,4 @@
-"""`Batch Job State Change` (through EventBridge) → the job's state."""
+"""`Batch Job State Change` (through EventBridge) → the job's status."""
 
 from __future__ import annotations
 

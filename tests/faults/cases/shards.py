@@ -14,7 +14,7 @@ from tests.faults.laboratory import Laboratory
 from tests.faults.schedule import FOREVER, Act, Answer, Call, Forward, cut, lose_reply, reply
 from tests.faults.upload import CANARY, Upload, rows
 
-COPIED = {"constants": {"dropscore.aws.objects.LEAST_UPLOAD_BYTES": 1}}  # else S3 copies nothing so small by itself
+COPIED = {"constants": {"dropscore.aws.objects.MIN_UPLOAD_BYTES": 1}}  # else S3 copies nothing so small by itself
 ALL = 5  # four children and the one that publishes
 COPY = {"on": "UploadPartCopy", "key": "output/"}
 JOIN = {"on": "CompleteMultipartUpload", "key": "output/"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from dropscore.events.announce import AT_ONCE, TYPES
+from dropscore.events.announce import BATCH_SIZE, TYPES
 from dropscore.settings import AnnounceSettings
 from schema.events import SOURCE
 from tests.stacks.building import Templates, listed, only, properties, rendered, statements
@@ -25,7 +25,7 @@ def test_what_cannot_be_announced_is_tried_again_alone_and_then_kept(templates: 
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": [queue, "Arn"]}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BisectBatchOnFunctionError"] is True
-    assert mapping["BatchSize"] == AT_ONCE
+    assert mapping["BatchSize"] == BATCH_SIZE
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
     assert mapping["MaximumRetryAttempts"] > 0
     assert 3600 <= mapping["MaximumRecordAgeInSeconds"] <= 12 * 3600, "time must be left to redrive the rest"

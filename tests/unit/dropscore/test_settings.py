@@ -42,7 +42,7 @@ def test_each_process_reads_its_environment() -> None:
         ({"INPUTS": "[]"}, "INPUTS is not a JSON list"),
         ({"INPUTS": '["*.csv", 1]'}, "INPUTS is not a JSON list"),
         ({"ROUTES": '{"claims": {"model": "fraud"}}'}, "needs a default route"),
-        ({"ROUTES": '{"default": {"model": "none"}}'}, "a model that MODELS names"),
+        ({"ROUTES": '{"default": {"model": "none"}}'}, "a model of MODELS"),
         ({"ROUTES": '{"default": {"modle": "none"}}'}, "ROUTES is not as expected"),
         ({"ROUTES": '{"default": {"model": "fraud", "hedaer": true}}'}, "did you mean header"),
         ({"ROUTES": '{"default": {"model": "fraud", "priority": 10000}}'}, "route 'default' has no priority"),

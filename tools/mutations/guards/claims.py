@@ -149,15 +149,15 @@ BATCH = (
     Guard(
         "batch-ends-no-ended-job",
         TABLE,
-        'mine & Attr("run").eq(run) & open_states,',
-        'mine & Attr("run").eq(run),',
+        'is_owner & Attr("run").eq(run) & open_states,',
+        'is_owner & Attr("run").eq(run),',
         CONTRACT + "test_a_final_state_stays[moto-REJECTED]",
     ),
     Guard(
         "batch-speaks-of-its-own-run",
         TABLE,
-        'mine & Attr("run").eq(run) & open_states,',
-        "mine & open_states,",
+        'is_owner & Attr("run").eq(run) & open_states,',
+        "is_owner & open_states,",
         UNIT + "events/test_track.py::test_word_of_an_earlier_run_ends_nothing",
     ),
     Guard(
@@ -170,7 +170,7 @@ BATCH = (
     Guard(
         "batch-ends-only-the-owners-job",
         TABLE,
-        'mine & Attr("run").eq(run) & open_states,',
+        'is_owner & Attr("run").eq(run) & open_states,',
         'Attr("run").eq(run) & open_states,',
         CONTRACT + "test_a_batch_job_that_does_not_own_the_job_cannot_end_it[moto]",
     ),

@@ -28,7 +28,7 @@ GUARDS = (
     Guard(
         "a-feature-that-is-there-twice-is-refused",
         MATCHING,
-        "        if twice:\n",
+        "        if duplicates:\n",
         "        if False:\n",
         MATCHING_TEST + "test_a_feature_that_is_there_twice_is_refused",
     ),

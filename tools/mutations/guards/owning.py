@@ -12,8 +12,8 @@ STARTING = (
     Guard(
         "start-only-by-the-same-batch-job",
         TABLE,
-        'mine = Attr("batch_job_id").eq(batch_job_id) & (',
-        "mine = (",
+        'is_owner = Attr("batch_job_id").eq(batch_job_id) & (',
+        "is_owner = (",
         CONTRACT + "test_another_batch_job_cannot_start_a_running_job[moto]",
     ),
     Guard(
@@ -26,8 +26,8 @@ STARTING = (
     Guard(
         "start-of-no-ended-job",
         TABLE,
-        'free | (Attr("status").eq(State.RUNNING) & (mine | unowned)),',
-        "free | mine | unowned,",
+        'is_unstarted | (Attr("status").eq(State.RUNNING) & (is_owner | unowned)),',
+        "is_unstarted | is_owner | unowned,",
         CONTRACT + "test_a_final_state_stays[moto-FAILED]",
     ),
     Guard(

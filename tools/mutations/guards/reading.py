@@ -62,7 +62,7 @@ UNPACKING = (
     Guard(
         "gzip-bomb",
         GUNZIP,
-        "if self._unpacked > self._most_bytes(self._packed):",
+        "if self._decompressed > self._max_decompressed_bytes(self._compressed):",
         "if False:",
         UNIT + "files/test_gunzip.py::test_a_bomb_is_left_before_it_bursts",
     ),
@@ -76,8 +76,8 @@ UNPACKING = (
     Guard(
         "unpacked-in-bounded-pieces",
         GUNZIP,
-        "self._member.decompress(piece, self._output_bytes)",
-        "self._member.decompress(piece)",
+        "self._member.decompress(data, self._output_bytes)",
+        "self._member.decompress(data)",
         UNIT + "files/test_gunzip.py::test_no_part_is_over_a_mebibyte",
     ),
 )
@@ -145,7 +145,7 @@ QUOTING = (
     Guard(
         "an-unclosed-quote-is-not-sound",
         DIALECT,
-        'b"" if len(pieces) % 2 else b\'"x\'',
+        'b"" if len(segments) % 2 else b\'"x\'',
         "b''",
         STRAY + "test_text_is_sound_as_the_grammar_says",
     ),
@@ -204,7 +204,7 @@ SENDING = (
     Guard(
         "a-first-line-of-another-delimiter-is-refused",
         "dropscore/files/head.py",
-        "if said[2] != options.delimiter.encode():",
+        "if separator_line[2] != options.delimiter.encode():",
         "if False:",
         PLACES + "test_line_for_excel_is_skipped_when_it_agrees",
     ),

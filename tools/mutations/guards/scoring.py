@@ -106,7 +106,7 @@ REPLIES = (
     Guard(
         "one-model-a-file",
         ENDPOINT,
-        "if said[1] != self.version:",
+        "if reported[1] != self.version:",
         "if False:",
         UNIT
         + "scoring/test_worker.py::test_a_model_that_changes_in_mid_file_makes_the_next_attempt_score_the_whole_file",
@@ -121,28 +121,28 @@ REPLIES = (
     Guard(
         "a-sleeping-model-is-waited-for",
         ENDPOINT,
-        'if code == "ValidationError" and _NO_CAPACITY in said:',
+        'if code == "ValidationError" and _NO_CAPACITY in message:',
         "if False:",
         UNIT + "scoring/test_endpoint.py::test_a_model_that_takes_ten_minutes_to_wake_is_waited_for",
     ),
     Guard(
         "a-containers-codes-are-not-repeated",
         ENDPOINT,
-        'return code if code in _WORDS else "BAD_ROW"',
+        'return code if code in _REASONS else "BAD_ROW"',
         'return code or "BAD_ROW"',
         UNIT + "scoring/test_worker.py::test_a_foreign_containers_words_are_not_repeated",
     ),
     Guard(
         "a-containers-words-are-not-repeated",
         ENDPOINT,
-        'return _WORDS.get(code or "", f"its container answered {status}")',
-        'return _WORDS.get(code or "", f"its container answered {code}")',
+        'return _REASONS.get(code or "", f"its container returned HTTP {status}")',
+        'return _REASONS.get(code or "", f"its container returned HTTP {code}")',
         UNIT + "scoring/test_worker.py::test_a_foreign_containers_words_are_not_repeated",
     ),
     Guard(
         "a-named-row-is-one-of-the-bodys",
         "dropscore/scoring/refusal.py",
-        "return value if is_number and 1 <= value <= most else None",
+        "return value if is_number and 1 <= value <= maximum else None",
         "return value if is_number else None",
         UNIT + "scoring/test_worker.py::test_a_foreign_containers_words_are_not_repeated",
     ),
@@ -260,7 +260,7 @@ RETRIES = (
     Guard(
         "the-pace-has-a-ceiling",
         PACE,
-        "min(self._most, self._size + 1 / self._size)",
+        "min(self._max_requests, self._size + 1 / self._size)",
         "self._size + 1 / self._size",
         IN_PACE + "test_pace_never_leaves_its_bounds",
     ),

@@ -69,7 +69,7 @@ def test_an_upload_that_is_gone_with_nothing_written_is_tried_again(account: Acc
     def gone(_real: Any, **_: Any) -> Any:
         raise aws_error("NoSuchUpload", status=404)
 
-    with pytest.raises(BusyError, match="the upload is gone"):
+    with pytest.raises(BusyError, match="the upload and its object do not exist"):
         _commit(account, "complete_multipart_upload", gone)
     assert account.outputs() == {}
 
@@ -97,5 +97,5 @@ def test_a_conflict_that_stays_is_left_to_the_next_attempt(account: Account, mon
     def conflict(_real: Any, **_: Any) -> Any:
         raise aws_error("ConditionalRequestConflict", status=409)
 
-    with pytest.raises(BusyError, match="somebody else writes there"):
+    with pytest.raises(BusyError, match="another write to the key"):
         _commit(account, "put_object", conflict)

@@ -125,7 +125,7 @@ def test_score_uploads_the_options_that_lie_beside_a_file_before_it(cli: Command
     (tmp_path / "a.csv").write_bytes(b"1\n")
     (tmp_path / "a.csv.job.json").write_text('{"header": false}')
     code, _, err = cli.run("score", str(tmp_path / "a.csv"))
-    assert (code, "takes the options of" in err) == (0, True)
+    assert (code, "uses the options in" in err) == (0, True)
     said = cli.s3.get_object(Bucket=cli.bucket, Key="input/a.csv.job.json")
     assert said["Body"].read() == b'{"header": false}'
     assert said["LastModified"] <= cli.s3.head_object(Bucket=cli.bucket, Key="input/a.csv")["LastModified"]
@@ -193,7 +193,7 @@ def test_score_refuses_a_route_that_is_not_deployed(cli: Commands, tmp_path: Pat
     for route in ("clams", "claims/2026", ""):
         code, out, err = cli.run("score", str(tmp_path / "a.csv"), "--route", route)
         assert (code, out) == (2, "")
-        assert f"there is no route {route!r}; deployed are: claims, default" in err
+        assert f"there is no route {route!r}; deployed routes: claims, default" in err
     assert _keys(cli) == []
 
 
@@ -201,7 +201,7 @@ def test_score_refuses_two_files_of_one_name(cli: Commands, tmp_path: Path) -> N
     _files(tmp_path, "x/a.csv", "y/a.csv")
     code, out, err = cli.run("score", str(tmp_path / "x/a.csv"), str(tmp_path / "y/a.csv"))
     assert (code, out) == (2, "")
-    assert "would both be uploaded as input/a.csv; name the folder that holds both" in err
+    assert "would both be uploaded as input/a.csv; name the folder that contains both" in err
     assert _keys(cli) == []
 
 
@@ -219,7 +219,7 @@ def test_score_keeps_the_paths_of_a_folders_files(cli: Commands, tmp_path: Path)
 def test_score_of_a_folder_without_inputs_is_refused(cli: Commands, tmp_path: Path) -> None:
     _files(tmp_path, "_SUCCESS", "a.txt")
     code, _, err = cli.run("score", str(tmp_path))
-    assert (code, "holds no file to score" in err) == (2, True)
+    assert (code, "contains no file to score" in err) == (2, True)
 
 
 def test_score_of_an_older_deployment_says_so(cli: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,13 +362,13 @@ class Functions:
 def _retry(
     cli: Commands, monkeypatch: pytest.MonkeyPatch, functions: Functions, *arguments: str
 ) -> tuple[int, str, str]:
-    found = deployment.deployment
+    found = deployment.connect
 
     def with_submit(target: Target) -> Deployment:
         scoring = Scoring(functions=functions, queues=None, outputs={"SubmitFunctionName": "submit-function"})  # type: ignore[arg-type]
         return replace(found(target), find_scoring=lambda: scoring)
 
-    monkeypatch.setattr(retry, "deployment", with_submit)
+    monkeypatch.setattr(retry, "connect", with_submit)
     return cli.run("retry", *arguments)
 
 
@@ -406,7 +406,7 @@ def test_result_of_a_file_is_its_own_after_a_retry_of_rejected_rows(cli: Command
     own, out = _with_follow_ups(cli), tmp_path / "scores.csv"
     code, _, err = cli.run("result", "march.csv", "-o", str(out))
     assert (code, out.read_bytes()) == (0, b"0.1\n\n\n")
-    assert f"job {2:032x} took up its rejected rows (SUCCEEDED, 1 rows scored): dropscore result {2:032x}" in err
+    assert f"job {2:032x} scored its rejected rows again (SUCCEEDED, 1 rows scored): dropscore result {2:032x}" in err
     for command in ("status", "result"):
         assert cli.json(command, "march.csv")["job_id"] == own.job_id
     assert "rejected rows only" in cli.run("jobs", "--file", "march.csv")[1]
@@ -416,7 +416,7 @@ def test_result_of_a_follow_up_says_that_it_is_no_more(cli: Commands, tmp_path: 
     own, out = _with_follow_ups(cli), tmp_path / "scores.csv"
     code, _, err = cli.run("result", f"{2:032x}", "-o", str(out))
     assert (code, out.read_bytes()) == (0, b"0.2\n\n")
-    assert f"is about no more than the rows that job {own.job_id} rejected" in err
+    assert f"scored only the rows that job {own.job_id} rejected" in err
 
 
 def test_verify_of_a_file_looks_at_its_own_job(cli: Commands) -> None:
@@ -430,7 +430,7 @@ def test_retry_of_a_file_with_follow_ups_begins_at_its_own_job(cli: Commands, mo
     assert functions.asked[0]["upload"]["version_id"] == own.version_id
     code, _, err = _retry(cli, monkeypatch, functions, f"{3:032x}")
     assert (code, len(functions.asked)) == (3, 1)
-    assert f"job {3:032x} is itself a retry; name the job it came of: dropscore retry {own.job_id}" in err
+    assert f"job {3:032x} is itself a retry; retry the original job: dropscore retry {own.job_id}" in err
 
 
 def test_another_models_scores_are_the_files_newest(cli: Commands) -> None:

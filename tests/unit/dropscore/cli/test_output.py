@@ -78,12 +78,10 @@ class World:
         return own
 
     def scoring(self, functions: Any, queues: Any = None, **outputs: str) -> None:
-        found = deployment.deployment
+        found = deployment.connect
         scoring = Scoring(functions=functions, queues=queues, outputs={"SubmitFunctionName": NAME, **outputs})
         for module in (retry, redrive):
-            self.patch.setattr(
-                module, "deployment", lambda target: _replaced(found(target), find_scoring=lambda: scoring)
-            )
+            self.patch.setattr(module, "connect", lambda target: _replaced(found(target), find_scoring=lambda: scoring))
 
 
 def _replaced(there: Any, **changes: Any) -> Any:

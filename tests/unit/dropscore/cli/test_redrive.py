@@ -94,7 +94,7 @@ def post() -> Iterator[Post]:
     [
         (dropped(), "submit", "input/march.csv version v1"),
         (changed(), "track", "job 0123: FAILED of Batch job batch-1"),
-        (SCHEDULED, "reconcile", "the look for what events should have done"),
+        (SCHEDULED, "reconcile", "a scheduled run of reconcile"),
         (STREAM, "announce", "3 changes of the jobs table"),
     ],
 )
@@ -150,7 +150,7 @@ def test_more_than_ten_are_handed_out_once_each(post: Post) -> None:
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(post: Post) -> None:
     post.lay(dropped(), SCHEDULED, SCHEDULED | {"id": "2"})
     said = sorted(outcome.outcome for outcome in post.pass_over(dry_run=True))
-    assert said == ["covered by the look before it", "would be sent", "would be sent"]
+    assert said == ["deleted: an earlier message runs reconcile", "would be sent", "would be sent"]
     assert post.functions.taken == []
     assert len(post.left()) == 3
 
@@ -165,7 +165,7 @@ def test_one_look_stands_for_many(post: Post) -> None:
 def test_an_event_that_comes_back_does_not_go_round_for_ever(post: Post) -> None:
     post.lay(dropped(), dropped())
     assert sorted(outcome.outcome for outcome in post.pass_over()) == [
-        "left: the same event was dealt with already",
+        "left: the same event was sent already",
         "sent again",
     ]
     assert len(post.left()) == 1
@@ -208,13 +208,13 @@ def test_a_letter_that_took_too_long_is_there_again_already(
 def test_letters_that_come_round_again_are_handed_out_once(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dropscore.cli.dead_letters.HIDDEN_SECONDS", 0)
     post.lay(*(f"poison {number}" for number in range(3)))
-    handed_out = islice(DeadLetters(post.sqs, post.url).each(), 10)
+    handed_out = islice(DeadLetters(post.sqs, post.url).receive_all(), 10)
     assert sorted(letter.body for letter in handed_out) == [f"poison {number}" for number in range(3)]
 
 
 def test_a_queue_that_refuses_is_told(post: Post) -> None:
     post.lay("poison")
-    letters = DeadLetters(post.sqs, post.url).each()
+    letters = DeadLetters(post.sqs, post.url).receive_all()
     next(letters)
     post.sqs.delete_queue(QueueUrl=post.url)
     with pytest.raises(ClientError, match=r"NonExistentQueue|does not exist"):
@@ -233,7 +233,7 @@ def test_a_function_that_is_not_deployed_keeps_its_letter(post: Post) -> None:
 def _command(
     post: Post, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
 ) -> tuple[int, str, str]:
-    monkeypatch.setattr(redrive, "deployment", lambda _: SimpleNamespace(find_scoring=lambda: post.scoring))
+    monkeypatch.setattr(redrive, "connect", lambda _: SimpleNamespace(find_scoring=lambda: post.scoring))
     monkeypatch.setattr(sys, "argv", ["dropscore", "redrive", *arguments])
     with pytest.raises(SystemExit) as stop:
         main()
@@ -268,5 +268,5 @@ def test_the_command_says_so_when_lambda_does_not_accept(
     post.lay(dropped())
     post.functions.status = 200
     code, _, err = _command(post, monkeypatch, capsys)
-    assert (code, "answered 200 to an event; it is still in the queue" in err) == (4, True)
+    assert (code, "answered 200 to an event, which is still in the queue" in err) == (4, True)
     assert len(post.left()) == 1

@@ -66,7 +66,7 @@ def _command(
     tables: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
 ) -> tuple[int, str, str]:
     table = SimpleNamespace(resource=tables.Table("live"))
-    monkeypatch.setattr(cli_restore, "deployment", lambda _: SimpleNamespace(table=table))
+    monkeypatch.setattr(cli_restore, "connect", lambda _: SimpleNamespace(table=table))
     monkeypatch.setattr(sys, "argv", ["dropscore", "restore", *arguments])
     with pytest.raises(SystemExit) as stop:
         main()

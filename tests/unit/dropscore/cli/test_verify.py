@@ -42,7 +42,7 @@ def _problems(account: Account, job: Job) -> list[str]:
     there = Deployment(
         s3=account.s3, bucket=BUCKET, table=account.table, outputs={}, find_scoring=lambda: pytest.fail("not needed")
     )
-    return [finding.problem for finding in verify.look(there, job, with_input=True) if finding.problem]
+    return [finding.problem for finding in verify.verify_job(there, job, with_input=True) if finding.problem]
 
 
 def _replace(account: Account, key: str, data: bytes) -> None:
@@ -94,4 +94,4 @@ def test_parts_with_a_gap_are_found_out(account: Account, job: Job) -> None:
     said["input"]["parts"].append({"start": 999, "end": 999, "sha256": "0" * 64})
     _replace(account, manifest_key(job.output_key), json.dumps(said).encode())
     (problem,) = _problems(account, job)
-    assert "there are rows that no part has, or twice" in problem
+    assert "there are rows that are in no part or in two" in problem

@@ -10,7 +10,7 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 
 from dropscore.aws.items import item_of
-from dropscore.aws.stream import left_behind
+from dropscore.aws.stream import failed_records
 from dropscore.errors import CloudError
 from dropscore.events.announce import Announcer, endings
 from dropscore.jobs.job import Job, State
@@ -218,19 +218,19 @@ WHERE = {"streamArn": "arn", "shardId": "s", "startSequenceNumber": "103", "endS
 
 def test_what_a_dead_letter_tells_of_is_read_from_the_stream_again() -> None:
     stream = FakeStream([record(a_job(), succeeded(), sequence=number) for number in range(100, 140)])
-    found = [one["dynamodb"]["SequenceNumber"] for one in left_behind(stream, WHERE)]
+    found = [one["dynamodb"]["SequenceNumber"] for one in failed_records(stream, WHERE)]
     assert found == [str(number) for number in range(103, 112)]
 
 
 @pytest.mark.parametrize("code", ["TrimmedDataAccessException", "ResourceNotFoundException"])
 def test_error_when_the_stream_has_forgotten(code: str) -> None:
-    with pytest.raises(CloudError, match="keeps records for 24 hours"):
-        list(left_behind(FakeStream([], aws_error(code)), WHERE))
+    with pytest.raises(CloudError, match="keeps them for 24 hours"):
+        list(failed_records(FakeStream([], aws_error(code)), WHERE))
 
 
 def test_another_error_of_the_stream_is_not_taken_for_that() -> None:
     with pytest.raises(Exception, match="InternalServerError"):
-        list(left_behind(FakeStream([], aws_error("InternalServerError")), WHERE))
+        list(failed_records(FakeStream([], aws_error("InternalServerError")), WHERE))
 
 
 @pytest.fixture
@@ -253,5 +253,5 @@ def test_a_dead_letter_is_announced_or_stays_one(
     assert doorway.handler({"DDBStreamBatchInfo": WHERE}, None) == {"batchItemFailures": []}
     assert len(bus.taken) == 9
     bus.refuses = {succeeded(105).job_id: 99}
-    with pytest.raises(CloudError, match="did not take all"):
+    with pytest.raises(CloudError, match="rejected some events"):
         doorway.handler({"DDBStreamBatchInfo": WHERE}, None)

@@ -120,7 +120,7 @@ def test_rows_matched_by_name_are_not_scored_by_other_features(named: Account) -
     named.model.names = ("d", "c", "b", "a")  # the endpoint is ahead of the workers
     for names in (("d", "c", "b", "a"), ()):
         named.model.names = names
-        with pytest.raises(TransientError, match="MODEL_CHANGED: endpoint endpoint serves a model with other feature"):
+        with pytest.raises(TransientError, match="MODEL_CHANGED: endpoint endpoint serves a model whose feature names"):
             named.worker().score(job.job_id)
         assert named.outputs() == {}
     named.model.names = NAMES

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dropscore.errors import RejectedError
-from dropscore.files.gunzip import ALWAYS_ALLOWED_BYTES, INPUT_BYTES, MOST_RATIO, OUTPUT_BYTES, most_bytes, unzipped
+from dropscore.files.gunzip import (
+    ALWAYS_ALLOWED_BYTES,
+    INPUT_BYTES,
+    MAX_RATIO,
+    OUTPUT_BYTES,
+    decompressed,
+    max_decompressed_bytes,
+)
 
 ROWS = b"".join(b"%d,%d\n" % (row, row * row) for row in range(50_000))
 
@@ -20,7 +27,7 @@ def _chunks(data: bytes, size: int = 1000) -> Iterator[bytes]:
 
 
 def _all(data: bytes, size: int = 1000) -> bytes:
-    return b"".join(unzipped(_chunks(data, size)))
+    return b"".join(decompressed(_chunks(data, size)))
 
 
 @given(
@@ -33,13 +40,13 @@ def test_members_follow_one_another_whatever_the_chunks_are(
     members: list[bytes], size: int, zeros: int, most: int
 ) -> None:
     packed = b"".join(map(gzip.compress, members)) + bytes(zeros)
-    parts = list(unzipped(_chunks(packed, size), output_bytes=most))
+    parts = list(decompressed(_chunks(packed, size), output_bytes=most))
     assert b"".join(parts) == b"".join(members)
     assert all(0 < len(part) <= most for part in parts)
 
 
 def test_no_part_is_over_a_mebibyte() -> None:
-    parts = list(unzipped([gzip.compress(bytes(10 * OUTPUT_BYTES + 5))]))
+    parts = list(decompressed([gzip.compress(bytes(10 * OUTPUT_BYTES + 5))]))
     assert [len(part) for part in parts] == [OUTPUT_BYTES] * 10 + [5]
 
 
@@ -62,7 +69,7 @@ def _broken(packed: bytes) -> str:
 @pytest.mark.parametrize("cut", [0, 1, 9, 10, 500, -1, -8, -9])
 def test_a_file_that_was_cut_off_is_rejected(cut: int) -> None:
     packed = gzip.compress(ROWS)[:cut]
-    assert f"it ends at byte {len(packed)} in the middle of its data; was the upload cut off?" in _broken(packed)
+    assert f"it ends at byte {len(packed)} in the middle of its data; the upload may be incomplete" in _broken(packed)
 
 
 def test_a_second_member_that_was_cut_off_is_rejected() -> None:
@@ -72,14 +79,14 @@ def test_a_second_member_that_was_cut_off_is_rejected() -> None:
 
 def test_what_follows_the_last_member_is_named_by_its_byte() -> None:
     packed = gzip.compress(b"1\n")
-    assert f"at or after byte {len(packed)} of the packed file" in _broken(packed + b"secret\n")
+    assert f"at or after byte {len(packed)} of the compressed file" in _broken(packed + b"secret\n")
     assert f"at or after byte {len(packed) + 3} of" in _broken(packed + bytes(3) + b"secret\n")
 
 
 def test_a_wrong_checksum_is_named_by_its_neighbourhood() -> None:
     packed = bytearray(gzip.compress(ROWS))
     packed[-5] ^= 1
-    assert f"its data is wrong at or after byte {len(packed) // 1000 * 1000} of the packed file" in _broken(
+    assert f"its data is damaged at or after byte {len(packed) // 1000 * 1000} of the compressed file" in _broken(
         bytes(packed)
     )
 
@@ -87,38 +94,36 @@ def test_a_wrong_checksum_is_named_by_its_neighbourhood() -> None:
 def test_a_wrong_length_is_told() -> None:
     packed = bytearray(gzip.compress(ROWS))
     packed[-1] ^= 1
-    assert "its data is wrong at or after byte" in _broken(bytes(packed))
+    assert "its data is damaged at or after byte" in _broken(bytes(packed))
 
 
 def test_a_file_that_is_not_packed_is_told_so() -> None:
     message = _broken(b"secret,1\n2,3\n")
-    assert "it is no gzip file" in message
+    assert "it is not a gzip file" in message
     assert "secret" not in message
-    assert "it is no gzip file" in _broken(zlib.compress(b"1\n"))
+    assert "it is not a gzip file" in _broken(zlib.compress(b"1\n"))
 
 
 def test_a_bomb_is_left_before_it_bursts() -> None:
     packed = gzip.compress(bytes(1 << 20))
-    with pytest.raises(
-        RejectedError, match=f"GZIP_TOO_LARGE: the first {len(packed)} bytes of the packed file"
-    ) as caught:
-        list(unzipped([packed], most_bytes=lambda packed: 100 * packed, output_bytes=1 << 10))
+    with pytest.raises(RejectedError, match=f"GZIP_TOO_LARGE: the first {len(packed)} compressed bytes") as caught:
+        list(decompressed([packed], max_decompressed_bytes=lambda packed: 100 * packed, output_bytes=1 << 10))
     assert int(caught.value.message.split("over ")[1].split(" ")[0]) <= 100 * len(packed) + (1 << 10)
 
 
 def test_as_much_as_is_allowed_passes() -> None:
     packed = gzip.compress(bytes(1 << 20))
-    assert len(b"".join(unzipped([packed], most_bytes=lambda _: 1 << 20))) == 1 << 20
+    assert len(b"".join(decompressed([packed], max_decompressed_bytes=lambda _: 1 << 20))) == 1 << 20
     with pytest.raises(RejectedError, match="GZIP_TOO_LARGE"):
-        list(unzipped([packed], most_bytes=lambda _: (1 << 20) - 1))
+        list(decompressed([packed], max_decompressed_bytes=lambda _: (1 << 20) - 1))
 
 
 def test_what_is_allowed() -> None:
-    assert most_bytes(1) == ALWAYS_ALLOWED_BYTES == 1 << 30
-    assert most_bytes(1 << 30) == MOST_RATIO << 30 == 200 << 30
+    assert max_decompressed_bytes(1) == ALWAYS_ALLOWED_BYTES == 1 << 30
+    assert max_decompressed_bytes(1 << 30) == MAX_RATIO << 30 == 200 << 30
 
 
 def test_nothing_is_read_before_it_is_wanted() -> None:
     packed = gzip.compress(ROWS, 0)
     endless = chain([packed[:1000]], repeat(b"", 3), iter(lambda: pytest.fail("read too far"), None))
-    assert next(unzipped(endless)).startswith(b"0,0\n")
+    assert next(decompressed(endless)).startswith(b"0,0\n")

@@ -176,14 +176,14 @@ def test_our_model_container_takes_an_empty_cell_that_is_alone_and_refuses_wrong
 @pytest.mark.parametrize(
     ("file", "said", "code", "message"),
     [
-        (b"3,2\n", {"columns": ["a"]}, "COLUMNS_NEED_HEADER", "column 'a' is named"),
-        (b"a,b\n1,2\n", {"id": "a", "header": False}, "COLUMNS_NEED_HEADER", "say header = true"),
+        (b"3,2\n", {"columns": ["a"]}, "COLUMNS_NEED_HEADER", "the options name column 'a'"),
+        (b"a,b\n1,2\n", {"id": "a", "header": False}, "COLUMNS_NEED_HEADER", "set header = true"),
         (b"secret,b\n1,2\n", {"columns": ["c"]}, "COLUMN_MISSING", "columns: the header has no column 'c'"),
-        (b"3,2\n", {"exclude": [3]}, "COLUMN_MISSING", "exclude: there is no column 3: the rows have 2"),
-        (b"3,2\n", {"id": 3}, "COLUMN_MISSING", "id: there is no column 3"),
+        (b"3,2\n", {"exclude": [3]}, "COLUMN_MISSING", "exclude: no column 3: the rows have 2"),
+        (b"3,2\n", {"id": 3}, "COLUMN_MISSING", "id: no column 3"),
         (b"3,2\n", {"exclude": [1], "id": 2}, "COLUMN_MISSING", "no column is left for the model"),
         (b"a,a\n1,2\n", {"columns": ["a"]}, "DUPLICATE_COLUMN", "columns: the header has column 'a' 2 times"),
-        (b"a,b\n1,2\n", {"columns": ["a", 1]}, "DUPLICATE_COLUMN", "columns: two of the words are the same column"),
+        (b"a,b\n1,2\n", {"columns": ["a", 1]}, "DUPLICATE_COLUMN", "columns: a column is listed twice"),
         (
             b"a,b\n0,1,2\n",
             {"columns": ["a"]},
@@ -207,10 +207,10 @@ def test_a_name_that_is_not_chosen_may_be_there_twice() -> None:
 @pytest.mark.parametrize(
     ("file", "said", "message"),
     [
-        (b"7,2,3\n4,5,6\n", {}, "the first rows have 3 columns and the model wants 2"),
-        (b"7,2,3\n4\n", {}, "the first rows have 1 to 3 columns and the model wants 2"),
-        (b"1;2\n", {}, "the first rows have 1 column and the model wants 2"),
-        (b"3,2\n1,2\n", {"id": 1}, "of the rows' 2 columns 1 is left for the model, which wants 2"),
+        (b"7,2,3\n4,5,6\n", {}, "the first rows have 3 columns and the model expects 2"),
+        (b"7,2,3\n4\n", {}, "the first rows have 1 to 3 columns and the model expects 2"),
+        (b"1;2\n", {}, "the first rows have 1 column and the model expects 2"),
+        (b"3,2\n1,2\n", {"id": 1}, "of the rows' 2 columns 1 is left for the model, which expects 2"),
     ],
 )
 def test_a_file_whose_every_row_has_the_wrong_width_is_rejected(

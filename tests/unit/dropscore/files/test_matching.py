@@ -117,11 +117,11 @@ def test_a_column_that_is_not_a_feature_is_named(header: str, below: str, said: 
     ("header", "said", "parts"),
     [
         ("a,b,c,x", {}, ["the header lacks `d` of the model's 4 features", "not features: `x`"]),
-        ("a,b,c,D", {}, ["lacks `d`", "`D` is the nearest name"]),
+        ("a,b,c,D", {}, ["lacks `d`", "the most similar name is `D`"]),
         ("w,x,y,z", {}, ["lacks `a`, `b`, `c`, `d` of the model's 4 features", 'match_columns = "position"']),
         ("5,2,3,4", {"header": True}, ["lacks `a`, `b`, `c`, `d`", "set header = false"]),
-        ("a,b,c,d", {"exclude": ["d"]}, ["id or exclude takes out `d`, which the model needs"]),
-        ("a,b,c,d", {"id": 1}, ["id or exclude takes out `a`"]),
+        ("a,b,c,d", {"exclude": ["d"]}, ["id or exclude leaves out `d`, which the model needs"]),
+        ("a,b,c,d", {"id": 1}, ["id or exclude leaves out `a`"]),
     ],
 )
 def test_a_feature_that_the_header_lacks_is_named(header: str, said: dict[str, Any], parts: list[str]) -> None:
@@ -133,7 +133,7 @@ def test_a_feature_that_the_header_lacks_is_named(header: str, said: dict[str, A
 @pytest.mark.parametrize("near", ["Tenure Months", "tenure-months", "TENURE_MONTHS", "tenure_month"])
 def test_a_name_that_is_nearly_a_features_is_shown(near: str) -> None:
     refusal = _refused(f"{near},b", "1,2", names=("tenure_months", "b"))
-    assert f"`{near}` is the nearest name" in refusal
+    assert f"the most similar name is `{near}`" in refusal
 
 
 def test_a_feature_that_is_there_twice_is_refused() -> None:

@@ -63,7 +63,7 @@ def test_a_row_may_be_exactly_as_long_as_the_limit() -> None:
 
 def test_a_row_over_the_limit_is_rejected_by_its_number() -> None:
     with pytest.raises(
-        RejectedError, match=r"ROW_TOO_LARGE: row 3 \(line 3, at byte 4\): it is longer than the 5 bytes"
+        RejectedError, match=r"ROW_TOO_LARGE: row 3 \(line 3, at byte 4\): it is longer than 5 bytes"
     ) as caught:
         list(cut([b"1\n2\n", b"secret-cell\n"], 5))
     assert "secret" not in str(caught.value)

@@ -44,11 +44,11 @@ class File:
             yield chunk
 
 
-def _shards(file: File, shard_bytes: int, most_bytes: int) -> Iterable[tuple[int, bytes]]:
+def _shards(file: File, shard_bytes: int, max_row_bytes: int) -> Iterable[tuple[int, bytes]]:
     plan = Plan.of(len(file.data), shard_bytes, is_one_shard=False)
     for index in range(plan.shards):
         start, stop = plan.bounds(index)
-        first = first_row_at(file.read, start, len(file.data), most_bytes=most_bytes)
+        first = first_row_at(file.read, start, len(file.data), max_row_bytes=max_row_bytes)
         rows = file.read(first) if plan.shards == 1 else owned(file.read, first, stop)
         yield first, b"".join(rows)
 
@@ -60,7 +60,7 @@ def _shards(file: File, shard_bytes: int, most_bytes: int) -> Iterable[tuple[int
 def test_shards_partition_the_rows(data: bytes, shard_bytes: int, chunk: int, window: int) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(shards, "WINDOW_BYTES", window)
-        found = list(_shards(File(data, chunk), shard_bytes, most_bytes=1000))
+        found = list(_shards(File(data, chunk), shard_bytes, max_row_bytes=1000))
     assert b"".join(rows for _, rows in found) == data
     position = 0
     for first, rows in found:
@@ -73,7 +73,7 @@ def test_shards_partition_the_rows(data: bytes, shard_bytes: int, chunk: int, wi
 def test_a_look_at_the_last_bytes_will_do_where_there_are_no_quotes() -> None:
     file = File(b"0.25,0.5\n" * 200_000, chunk=1 << 16)
     boundary = 1_500_003
-    first = first_row_at(file.read, boundary, len(file.data), most_bytes=100_000)
+    first = first_row_at(file.read, boundary, len(file.data), max_row_bytes=100_000)
     assert boundary <= first < boundary + 9
     assert file.data[first - 1 : first] == b"\n"
     assert file.read_bytes < 400_000
@@ -81,7 +81,7 @@ def test_a_look_at_the_last_bytes_will_do_where_there_are_no_quotes() -> None:
 
 def test_a_look_at_the_last_bytes_will_do_where_quotes_make_sense_one_way_only() -> None:
     file = File(b'"text, with a comma","and a\nnewline",7\n' * 40_000, chunk=1 << 16)
-    first = first_row_at(file.read, 1_200_000, len(file.data), most_bytes=5_000_000)
+    first = first_row_at(file.read, 1_200_000, len(file.data), max_row_bytes=5_000_000)
     assert first % 39 == 0
     assert file.read_bytes < 200_000
 
@@ -89,19 +89,19 @@ def test_a_look_at_the_last_bytes_will_do_where_quotes_make_sense_one_way_only()
 def test_all_quotes_before_it_are_counted_where_a_look_will_not_do() -> None:
     file = File(b'5" pipe,6" pipe\n' * 60_000, chunk=1 << 16)
     boundary = 800_000
-    first = first_row_at(file.read, boundary, len(file.data), most_bytes=100_000)
+    first = first_row_at(file.read, boundary, len(file.data), max_row_bytes=100_000)
     assert first == boundary  # which is where a row starts: 800,000 is 50,000 rows of 16 bytes
     assert boundary < file.read_bytes
 
 
 def test_a_file_without_a_row_after_the_boundary_leaves_a_shard_nothing() -> None:
     file = File(b"1\n" + b"2" * 50)
-    assert first_row_at(file.read, 30, 52, most_bytes=100) == 52
+    assert first_row_at(file.read, 30, 52, max_row_bytes=100) == 52
     assert list(owned(file.read, 52, 52)) == []
 
 
 @pytest.mark.parametrize("boundary", range(30, 60))
 def test_quotes_that_make_sense_both_ways_are_counted_from_the_files_start(boundary: int) -> None:
     file = File(b'","\n' * 20)
-    first = first_row_at(file.read, boundary, len(file.data), most_bytes=16)
+    first = first_row_at(file.read, boundary, len(file.data), max_row_bytes=16)
     assert first == -(-boundary // 4) * 4

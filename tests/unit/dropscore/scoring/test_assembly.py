@@ -13,7 +13,7 @@ from dropscore.errors import PermanentError, RejectedError
 from dropscore.jobs.job import Job, State
 from dropscore.jobs.options import Options
 from dropscore.output.parts import Parts
-from dropscore.scoring import worker as work
+from dropscore.scoring import progress
 from tests.unit.dropscore.conftest import BUCKET, Account, model_error
 
 ROWS = b"".join(b"%d\n" % row for row in range(200))
@@ -93,7 +93,7 @@ def test_shards_with_different_numbers_of_scores_are_not_put_together(
 def test_a_shard_stops_in_its_midst_when_the_job_ends(
     account: Account, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "SHARD_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "SHARD_SECONDS", 0.0)
 
     def end(_body: bytes) -> None:
         account.table.end(

@@ -35,7 +35,7 @@ def test_every_row_is_found_good_or_bad_at_its_place(data: bytes, named: int, li
         elif any(b"bad" in row for row in sent):
             search.refused(part, _refused(part.request.data, named))
         else:
-            search.answered(part, b"".join(b"%d\n" % len(row) for row in sent))
+            search.scored(part, b"".join(b"%d\n" % len(row) for row in sent))
     bad = {place for place, row in enumerate(rows) if b"bad" in row}
     assert set(search.bad) == bad
     assert search.lines == b"".join(b"\n" if p in bad else b"%d\n" % len(row) for p, row in enumerate(rows))
@@ -64,5 +64,5 @@ def test_a_model_that_named_a_good_row_is_not_believed_again() -> None:
         if b"bad" in part.request.data:
             search.refused(part, wrong if part.request.rows > 1 else _refused(part.request.data, 1))
         else:
-            search.answered(part, b"1\n" * part.request.rows)
+            search.scored(part, b"1\n" * part.request.rows)
     assert asked == [[0, 1, 2, 3, 4, 5], [0], [1, 2, 3, 4, 5], [1, 2], [3, 4, 5], [3], [4, 5], [4], [5]]

@@ -61,7 +61,7 @@ def test_an_endpoint_that_sleeps_is_busy_and_says_so() -> None:
     with pytest.raises(BusyError) as said:
         Endpoint(Runtime(after=1), "fraud", "a-component")(_body())  # type: ignore[arg-type]
     assert said.value.code == "ENDPOINT_SCALED_TO_ZERO"
-    assert "this request wakes it, which takes some minutes" in said.value.message
+    assert "this request starts one, which takes some minutes" in said.value.message
 
 
 def test_a_component_that_is_not_there_is_not_waited_for() -> None:
@@ -79,7 +79,7 @@ def test_rows_that_the_container_names_are_told_with_their_reasons() -> None:
         Endpoint(runtime, "fraud")(_body(b"1\n2\n3\n4\n5\n"))  # type: ignore[arg-type]
     assert list(caught.value.faults) == [
         RowFault(1, "NOT_A_NUMBER", "a cell is not a number", 3),
-        RowFault(3, "BAD_ROW", "its container answered 400"),
+        RowFault(3, "BAD_ROW", "its container returned HTTP 400"),
     ]
     assert (caught.value.has_more, caught.value.rows) == (True, (2, 2))
 
@@ -100,7 +100,7 @@ def test_a_model_that_takes_ten_minutes_to_wake_is_waited_for() -> None:
     runtime = Runtime(after=TEN_MINUTES)
     endpoint = Endpoint(runtime, "fraud", "a-component")  # type: ignore[arg-type]
     retry = Retry(sleep=runtime.sleep, clock=lambda: runtime.now)
-    assert retry(lambda: endpoint(_body()), 2, Pace(4), Budget(most=0)) == b"1\n"
+    assert retry(lambda: endpoint(_body()), 2, Pace(4), Budget(capacity=0)) == b"1\n"
     assert TEN_MINUTES <= runtime.now < TEN_MINUTES + 60
     assert len(runtime.asked) < 40  # it is woken by the first request; the rest only look
 
@@ -129,7 +129,7 @@ def test_more_in_flight_than_a_serverless_endpoint_takes_still_scores_every_row_
     endpoint = Endpoint(runtime, "fraud")  # type: ignore[arg-type]
     quick = Retry(base_seconds=0.002, busy_cap_seconds=0.02)
     scorer = Scorer(
-        invoke=endpoint, max_bytes=20, limit_bytes=20, max_concurrent_requests=8, retry=quick, budget=Budget(most=0)
+        invoke=endpoint, max_bytes=20, limit_bytes=20, max_concurrent_requests=8, retry=quick, budget=Budget(capacity=0)
     )
     scored = list(scorer.score(Cutter(ROWS, 20)))
     assert b"".join(part.lines for part in scored) == b"".join(ROWS)

@@ -56,7 +56,7 @@ def test_a_slow_answer_counts_as_a_fault_by_the_byte() -> None:
 
 
 def test_a_budget_is_spent_by_tries_and_earned_back_by_answers() -> None:
-    budget = Budget(most=20, cost=10)
+    budget = Budget(capacity=20, cost=10)
     assert [budget.take() for _ in range(3)] == [True, True, False]
     for _ in range(10):
         budget.earn()
@@ -77,7 +77,7 @@ def test_a_call_is_tried_attempts_times_with_bounded_waits() -> None:
 def test_a_call_is_not_tried_beyond_the_budget() -> None:
     waits: list[float] = []
     with pytest.raises(TransientError):
-        Retry(attempts=50, sleep=waits.append)(_busy, 1, Pace(4), Budget(most=30, cost=10))
+        Retry(attempts=50, sleep=waits.append)(_busy, 1, Pace(4), Budget(capacity=30, cost=10))
     assert len(waits) == 3
 
 
@@ -122,7 +122,7 @@ def _calls(retry: Retry, error: TransientError) -> int:
         raise error
 
     with pytest.raises(TransientError):
-        retry(call, 1, Pace(4), Budget(most=10, cost=5))
+        retry(call, 1, Pace(4), Budget(capacity=10, cost=5))
     return calls
 
 

@@ -190,9 +190,8 @@ def test_refused_value_names_the_option_that_reads_it(strict: Account, cell: byt
 def test_point_under_decimal_commas_is_refused_as_a_group(strict: Account) -> None:
     job = _run(strict, b"1,5;2\n1.234;5\n", header=False, delimiter=";", decimal=",")
     assert job.code == "NOT_A_NUMBER"
-    assert (
-        'row 2 (line 2, at byte 6): the model refuses this: a cell is not a number, column 1; with decimal = ","'
-        in (job.message or "")
+    assert 'row 2 (line 2, at byte 6): the model refused it: a cell is not a number, column 1; with decimal = ","' in (
+        job.message or ""
     )
 
 
@@ -200,11 +199,11 @@ def test_latin_1_is_named_where_the_model_gets_it(strict: Account) -> None:
     job = _run(strict, b"1,2\n3,4\xe4\n", header=False)
     assert (job.status, job.code) == (State.REJECTED, "ENCODING")
     assert (job.message or "").startswith(
-        "row 2 (line 2, at byte 4): the model refuses this: it is not UTF-8 text, column 2; "
+        "row 2 (line 2, at byte 4): the model refused it: it is not UTF-8 text, column 2; "
     )
     assert "Latin-1 or Windows-1252" in (job.message or "")
     job = _run(strict, b"a,gr\xf6\xdfe\n1,2\n", header=True)
-    assert (job.code, "header is not UTF-8 text but perhaps Latin-1" in (job.message or "")) == ("ENCODING", True)
+    assert (job.code, "header is not UTF-8 text, it may be Latin-1" in (job.message or "")) == ("ENCODING", True)
 
 
 def test_latin_1_in_a_column_that_is_not_sent_is_carried_through(strict: Account) -> None:
@@ -220,7 +219,7 @@ def test_line_for_excel_is_skipped_when_it_agrees(strict: Account) -> None:
     assert (bad["row"], bad["line"], bad["column_name"]) == ("2", "4", "b")
     job = _run(strict, b"sep=;\r\na;b\r\n1;2\r\n")
     assert (job.status, job.code) == (State.REJECTED, "OTHER_DELIMITER")
-    assert 'set delimiter = ";" and the line is skipped' in (job.message or "")
+    assert 'set delimiter = ";", and the line is skipped' in (job.message or "")
 
 
 @pytest.mark.parametrize("shard_bytes", [1 << 20, 30])

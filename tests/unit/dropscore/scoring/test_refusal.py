@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dropscore.scoring.refusal import Named, Refusal, parse
+from dropscore.scoring.refusal import Refusal, RefusedRow, parse
 
-THREE = (Named(3, 5, "A"), Named(17, 2, "B"), Named(40, None, "A"))
+THREE = (RefusedRow(3, 5, "A"), RefusedRow(17, 2, "B"), RefusedRow(40, None, "A"))
 LISTED = [{"row": 3, "column": 5, "code": "A"}, {"row": 17, "column": 2, "code": "B"}, {"row": 40, "code": "A"}]
 GROUPED = [["A", 5, "3"], ["B", 2, "17"], ["A", None, "40"]]
 
@@ -30,22 +30,22 @@ def test_distances_count_from_the_row_before() -> None:
 @pytest.mark.parametrize(
     ("said", "rows"),
     [
-        ({"row": 3, "column": 5, "code": "A"}, (Named(3, 5, "A"),)),
-        ({"row": 3, "column": True, "code": 7}, (Named(3, None, None),)),
-        ({"row": 3, "column": 10**9}, (Named(3, None, None),)),
+        ({"row": 3, "column": 5, "code": "A"}, (RefusedRow(3, 5, "A"),)),
+        ({"row": 3, "column": True, "code": 7}, (RefusedRow(3, None, None),)),
+        ({"row": 3, "column": 10**9}, (RefusedRow(3, None, None),)),
         ({"row": 41}, ()),
         ({"row": 0}, ()),
         ({"row": True}, ()),
         ({"row": "3"}, ()),
         ({"rows": "3"}, ()),
-        ({"rows": [3, None, ["A"], ["A", 1, 3], {}], "row": 4}, (Named(4, None, None),)),
-        ({"rows": [["A", 1, "1 x 2"]]}, (Named(1, 1, "A"), Named(3, 1, "A"))),
-        ({"rows": [["A", 1, "39 1x999999999"]]}, (Named(39, 1, "A"), Named(40, 1, "A"))),
+        ({"rows": [3, None, ["A"], ["A", 1, 3], {}], "row": 4}, (RefusedRow(4, None, None),)),
+        ({"rows": [["A", 1, "1 x 2"]]}, (RefusedRow(1, 1, "A"), RefusedRow(3, 1, "A"))),
+        ({"rows": [["A", 1, "39 1x999999999"]]}, (RefusedRow(39, 1, "A"), RefusedRow(40, 1, "A"))),
         (["row", 3], ()),
         (3, ()),
     ],
 )
-def test_what_is_not_as_agreed_is_not_believed(said: object, rows: tuple[Named, ...]) -> None:
+def test_what_is_not_as_agreed_is_not_believed(said: object, rows: tuple[RefusedRow, ...]) -> None:
     assert parse(json.dumps(said), 40).rows == rows
 
 
@@ -59,8 +59,8 @@ def test_a_list_that_was_cut_off_names_its_whole_entries(length: int) -> None:
     """SageMaker gives 2,048 characters; wherever the text ends, what is read of it was said."""
     text = json.dumps({"code": "A", "row": 3, "message": "m", "rows": LISTED, "more": True})[:-1]
     refusal = parse(text[:length], 40)
-    assert refusal.rows in {(), (Named(3, None, "A"),), *(THREE[:count] for count in range(1, 4))}
-    assert refusal.has_more is (None if refusal.rows in {(), (Named(3, None, "A"),)} else True)
+    assert refusal.rows in {(), (RefusedRow(3, None, "A"),), *(THREE[:count] for count in range(1, 4))}
+    assert refusal.has_more is (None if refusal.rows in {(), (RefusedRow(3, None, "A"),)} else True)
     whole = text[:length].count("},") + text[:length].count("}]")
     assert len(refusal.rows) >= whole
 

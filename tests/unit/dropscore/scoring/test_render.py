@@ -153,7 +153,7 @@ def test_the_first_row_with_scores_fixes_their_number() -> None:
 def test_another_number_of_scores_later_is_a_bad_response(said: dict[str, Any]) -> None:
     renderer = _renderer(**said)
     renderer.render(b"1\n", b"5,6\n")
-    with pytest.raises(PermanentError, match="BAD_RESPONSE: the model answers 1 scores for a row where 2 are expected"):
+    with pytest.raises(PermanentError, match="BAD_RESPONSE: the model returned 1 scores for a row, 2 are expected"):
         renderer.render(b"1\n", b"5\n")
 
 
@@ -181,7 +181,7 @@ def test_bad_rows_before_any_score_are_written_with_one_cell() -> None:
 def test_more_scores_than_were_guessed_end_the_job_with_advice() -> None:
     renderer = _renderer()
     renderer.render(b"1\n", b"\n")
-    with pytest.raises(PermanentError, match=r"SCORE_COLUMNS_UNKNOWN: .* answers 2 a row: set score_names"):
+    with pytest.raises(PermanentError, match=r"SCORE_COLUMNS_UNKNOWN: .* returns 2 scores for a row; set score_names"):
         renderer.render(b"1\n", b"5,6\n")
 
 
@@ -199,7 +199,7 @@ def test_bad_rows_guess_nothing_where_only_scores_are_written(threshold: float |
 @pytest.mark.parametrize("output", ["scores", "append"])
 def test_a_threshold_needs_one_score_a_row(output: str) -> None:
     for lines in (b"5,6\n", b"5\n5,6\n"):
-        with pytest.raises(PermanentError, match="THRESHOLD_NEEDS_ONE_SCORE: the model answers 2 scores a row"):
+        with pytest.raises(PermanentError, match="THRESHOLD_NEEDS_ONE_SCORE: the model returns 2 scores for a row"):
             _renderer(output=output, threshold=0.5).render(b"1\n2\n", lines)
 
 

@@ -136,7 +136,7 @@ def test_a_reply_with_too_few_scores_is_never_passed_on() -> None:
 @pytest.mark.parametrize("names", [True, False])
 def test_the_first_bad_row_of_the_file_ends_it_where_none_is_borne(names: bool) -> None:
     for _ in range(20):
-        with pytest.raises(RowsRefusedError, match=r"row 57 \(line 57, at byte \d+\): the model refuses this: no"):
+        with pytest.raises(RowsRefusedError, match=r"row 57 \(line 57, at byte \d+\): the model refused it: no"):
             list(_scorer(refusing({56, 58, 120}, names=names), max_concurrent_requests=8).score(ROWS))
 
 
@@ -282,11 +282,11 @@ def test_a_search_that_costs_too_much_ends(names: bool) -> None:
 
 
 def test_the_search_through_a_whole_file_is_bounded() -> None:
-    few = Budget(most=100, cost=1, gain=1)
+    few = Budget(capacity=100, cost=1, gain=1)
     with pytest.raises(RejectedError, match="TOO_MANY_REQUESTS"):
-        list(_scorer(refusing(set(range(200)), names=False), max_bad_rows=200, effort=few).score(ROWS))
-    enough = Budget(most=100, cost=1, gain=9)
-    scored = list(_scorer(refusing(set(range(200)), names=False), max_bad_rows=200, effort=enough).score(ROWS))
+        list(_scorer(refusing(set(range(200)), names=False), max_bad_rows=200, refusal_budget=few).score(ROWS))
+    enough = Budget(capacity=100, cost=1, gain=9)
+    scored = list(_scorer(refusing(set(range(200)), names=False), max_bad_rows=200, refusal_budget=enough).score(ROWS))
     assert sum(len(part.bad) for part in scored) == 200
 
 

@@ -134,7 +134,7 @@ def test_a_failing_model_is_tried_again_by_the_next_attempt(account: Account) ->
     job_id = _taken(account)
     message = _ends_with(account, job_id, TransientError, "MODEL_FAILED")
     assert message.startswith("rows 1 to ")
-    assert "answered 500" in message
+    assert "returned HTTP 500" in message
     assert account.job(job_id).status is State.RUNNING
     account.model.fail = lambda _body: None
     account.worker(attempt=2).score(job_id)
@@ -260,7 +260,7 @@ def test_one_bad_row_more_than_allowed_rejects_the_file(account: Account, allowe
     account.options = Options(max_bad_rows=allowed)
     _refusing(account, 3, 17)
     message = _ends_with(account, _taken(account), RejectedError, "NOT_A_NUMBER")
-    assert message.startswith("row 4 (line 4, at byte 6): the model refuses it: a cell is not a number, column 1.")
+    assert message.startswith("row 4 (line 4, at byte 6): the model refused it: a cell is not a number, column 1.")
     assert f"max_bad_rows is {allowed}" in message
 
 
