@@ -30,9 +30,7 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     target = Target(local=options.local, profile=options.profile, region=options.region, env=options.env)
     try:
-        return smoke(
-            connect(target), options.sample, options.model, large=options.large, more=_account_checks(target)
-        )
+        return smoke(connect(target), options.sample, options.model, large=options.large, more=_account_checks(target))
     except DropscoreError as error:
         say(f"error: {error}")
         return 3

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from botocore.exceptions import ClientError
 
-from dropscore.cli.verify import look
+from dropscore.cli.verify import verify_job
 from dropscore.jobs.job import Job, State
 from tools.smoke.expected import written_scores
 from tools.smoke.run import SmokeRun, UnmetError, expect
@@ -108,7 +108,7 @@ def nothing_is_left(run: SmokeRun) -> None:
 
 def _verify(run: SmokeRun, job: Job) -> None:
     problems = [
-        f"{found.what}: {found.problem}" for found in look(run.deployment, job, with_input=True) if found.problem
+        f"{found.what}: {found.problem}" for found in verify_job(run.deployment, job, with_input=True) if found.problem
     ]
     expect(not problems, "; ".join(problems))
 
