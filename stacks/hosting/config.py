@@ -131,8 +131,8 @@ def has_local_disk(instance_type: str) -> bool:
     use EBS.
     """
     family = instance_type.split(".")[1]
-    letters = re.sub(r"^[a-z]+\d+", "", family)
-    return "d" in letters or family.startswith(("g5", "g6", "p5", "p6", "i3", "i4", "trn")) or family == "g4dn"
+    attributes = re.sub(r"^[a-z]+\d+", "", family)
+    return "d" in attributes or family.startswith(("g5", "g6", "p5", "p6", "i3", "i4", "trn")) or family == "g4dn"
 
 
 def _volume_key(serving: ModelSettings, key: kms.IKey) -> str | None:

@@ -66,9 +66,9 @@ facts = {}
 
 def main(folder):
     os.chdir(folder)
-    for kind in sorted(BOOSTERS):
-        settings, labels = BOOSTERS[kind]
-        write_booster(kind, settings, labels)
+    for booster_name in sorted(BOOSTERS):
+        settings, labels = BOOSTERS[booster_name]
+        write_booster(booster_name, settings, labels)
     write_slices()
     write_estimators()
     about = {
@@ -94,48 +94,52 @@ def codes(matrix):
     return changed
 
 
-def matrix_of(kind, rows, labels=None):
-    options = {"feature_names": NAMES} if kind in {"logistic", "softprob"} else {}
-    if kind == "categorical":
+def matrix_of(booster_name, rows, labels=None):
+    options = {"feature_names": NAMES} if booster_name in {"logistic", "softprob"} else {}
+    if booster_name == "categorical":
         rows, options = codes(rows), {"feature_types": ["c", "q", "q", "q"], "enable_categorical": True}
     matrix = xgboost.DMatrix(rows, labels, **options)
-    if kind == "rank" and labels is not None:
+    if booster_name == "rank" and labels is not None:
         matrix.set_group([len(rows) // 8] * 8)
     return matrix
 
 
-def write_booster(kind, settings, labels):
-    matrix, rows = matrix_of(kind, ROWS, labels), matrix_of(kind, ROWS[:SAMPLE])
-    if kind in STOPPED:
-        others = [(matrix_of(kind, ROWS[:SAMPLE], labels[:SAMPLE]), "others")]
+def write_booster(booster_name, settings, labels):
+    matrix, rows = matrix_of(booster_name, ROWS, labels), matrix_of(booster_name, ROWS[:SAMPLE])
+    if booster_name in STOPPED:
+        others = [(matrix_of(booster_name, ROWS[:SAMPLE], labels[:SAMPLE]), "others")]
         booster = xgboost.train(settings, matrix, 20, others, early_stopping_rounds=2, verbose_eval=False)
     else:
         booster = xgboost.train(settings, matrix, ROUNDS)
-    iterations = int(booster.best_iteration) + 1 if kind in STOPPED else 0 if kind == "linear" else ROUNDS
-    options = best_options(booster) if kind in STOPPED else dart_options(booster) if kind == "dart" else {}
+    iterations = (
+        int(booster.best_iteration) + 1 if booster_name in STOPPED else 0 if booster_name == "linear" else ROUNDS
+    )
+    options = (
+        best_options(booster) if booster_name in STOPPED else dart_options(booster) if booster_name == "dart" else {}
+    )
     scores = booster.predict(rows, **options)
-    record(kind, settings["objective"], scores, iterations, None)
-    save_model(booster, kind)
-    save_pickles(booster, kind, PROTOCOLS if kind in {"logistic", "early"} else [2])
-    if kind == "logistic":
-        save_joblibs(booster, kind)
-        save_tars(kind)
+    record(booster_name, settings["objective"], scores, iterations, None)
+    save_model(booster, booster_name)
+    save_pickles(booster, booster_name, PROTOCOLS if booster_name in {"logistic", "early"} else [2])
+    if booster_name == "logistic":
+        save_joblibs(booster, booster_name)
+        save_tars(booster_name)
 
 
 def write_slices():
     """`booster[a:b]` is new in 1.3. What a slice retains of the early stopping changed in 2.1."""
     if VERSION < (1, 3):
         return
-    for kind, first, last in (("logistic", 0, 2), ("softprob", 1, 3), ("dart", 0, 2), ("early", 0, 1)):
-        settings, labels = BOOSTERS[kind]
+    for booster_name, first, last in (("logistic", 0, 2), ("softprob", 1, 3), ("dart", 0, 2), ("early", 0, 1)):
+        settings, labels = BOOSTERS[booster_name]
         matrix, others = (
-            matrix_of(kind, ROWS, labels),
-            [(matrix_of(kind, ROWS[:SAMPLE], labels[:SAMPLE]), "others")],
+            matrix_of(booster_name, ROWS, labels),
+            [(matrix_of(booster_name, ROWS[:SAMPLE], labels[:SAMPLE]), "others")],
         )
-        stopping = {"evals": others, "early_stopping_rounds": 2} if kind == "early" else {}
+        stopping = {"evals": others, "early_stopping_rounds": 2} if booster_name == "early" else {}
         whole = xgboost.train(settings, matrix, 20 if stopping else ROUNDS, verbose_eval=False, **stopping)
-        part, name = whole[first:last], "slice-of-" + kind
-        scores = part.predict(matrix_of(kind, ROWS[:SAMPLE]))
+        part, name = whole[first:last], "slice-of-" + booster_name
+        scores = part.predict(matrix_of(booster_name, ROWS[:SAMPLE]))
         record(name, settings["objective"], scores, last - first, None)
         save_model(part, name)
         save_pickles(part, name, [2])
@@ -159,42 +163,49 @@ def arguments(function):
     )
 
 
-def record(kind, objective, scores, iterations, missing):
+def record(booster_name, objective, scores, iterations, missing):
     outputs = 1 if scores.ndim == 1 else scores.shape[1]
-    facts[kind] = {"objective": objective, "outputs": outputs, "iterations": int(iterations), "missing": missing}
-    facts[kind]["scores"] = as_lists(scores)
-    facts[kind]["trees_a_round"] = {"forest": 2, "random-forest": ROUNDS}.get(kind, 1)  # except for classes
+    facts[booster_name] = {
+        "objective": objective,
+        "outputs": outputs,
+        "iterations": int(iterations),
+        "missing": missing,
+    }
+    facts[booster_name]["scores"] = as_lists(scores)
+    facts[booster_name]["trees_a_round"] = {"forest": 2, "random-forest": ROUNDS}.get(
+        booster_name, 1
+    )  # except for classes
 
 
-def save_model(booster, kind):
+def save_model(booster, booster_name):
     if VERSION < (1, 6):
-        booster.save_model(kind + ".binary")
-    elif VERSION < (3, 1) and kind not in {"categorical", "targets", "vector", "quantile"}:
-        with open(kind + ".binary", "wb") as out:  # the old format does not support the others
+        booster.save_model(booster_name + ".binary")
+    elif VERSION < (3, 1) and booster_name not in {"categorical", "targets", "vector", "quantile"}:
+        with open(booster_name + ".binary", "wb") as out:  # the old format does not support the others
             out.write(bytes(booster.save_raw("deprecated")))
     if VERSION >= (1, 0):
-        booster.save_model(kind + ".json")
+        booster.save_model(booster_name + ".json")
     if VERSION >= (1, 6):
-        booster.save_model(kind + ".ubj")
+        booster.save_model(booster_name + ".ubj")
 
 
-def save_pickles(model, kind, protocols):
+def save_pickles(model, booster_name, protocols):
     for protocol in protocols:
-        with open("%s.pickle%d" % (kind, protocol), "wb") as out:
+        with open("%s.pickle%d" % (booster_name, protocol), "wb") as out:
             pickle.dump(model, out, protocol)
 
 
-def save_joblibs(model, kind):
-    joblib.dump(model, kind + ".joblib")
+def save_joblibs(model, booster_name):
+    joblib.dump(model, booster_name + ".joblib")
     for how in ("zlib", "gzip", "bz2") + (() if sys.version_info < (3,) else ("lzma", "xz")):
-        joblib.dump(model, "%s-%s.joblib" % (kind, how), compress=(how, 3))
+        joblib.dump(model, "%s-%s.joblib" % (booster_name, how), compress=(how, 3))
 
 
-def save_tars(kind):
+def save_tars(booster_name):
     """As SageMaker's containers write them: only `xgboost-model` in a tar."""
-    inside = {"pickle": kind + ".pickle2", "model": kind + (".binary" if VERSION < (1, 6) else ".json")}
+    inside = {"pickle": booster_name + ".pickle2", "model": booster_name + (".binary" if VERSION < (1, 6) else ".json")}
     for name in sorted(inside):
-        with tarfile.open("%s-%s.tar.gz" % (kind, name), "w:gz") as archive:
+        with tarfile.open("%s-%s.tar.gz" % (booster_name, name), "w:gz") as archive:
             archive.add(inside[name], "xgboost-model")
 
 
@@ -243,9 +254,9 @@ def fit_with_early_stopping(estimator, settings, rows):
     return estimator(early_stopping_rounds=2, **settings).fit(rows, BINARY, **others)
 
 
-def write_estimator(estimator, kind, scores, iterations):
-    record(kind, str(estimator.objective), scores, iterations, MISSING)
-    save_pickles(estimator, kind, PROTOCOLS if kind == "classifier" else [2])
+def write_estimator(estimator, booster_name, scores, iterations):
+    record(booster_name, str(estimator.objective), scores, iterations, MISSING)
+    save_pickles(estimator, booster_name, PROTOCOLS if booster_name == "classifier" else [2])
 
 
 if __name__ == "__main__":
