@@ -25,7 +25,7 @@ def batch_sizes(body: bytes) -> Iterator[tuple[int, int]]:
                 yield _size(message.metadata.to_pybytes(), message.body)
     except StopIteration:
         return
-    except struct.error:
+    except (struct.error, IndexError):  # a negative offset raises the latter
         raise ValueError("an offset points outside of a message") from None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 from serving.refusal import RefusalError
@@ -138,6 +138,7 @@ BODIES = [
 ]
 
 
+@example(BODIES[2], 295, 130, False)  # an offset becomes negative
 @settings(max_examples=500, deadline=None)
 @given(st.sampled_from(BODIES), st.integers(0, 5000), st.integers(0, 255), st.booleans())
 def test_damaged_table_is_rows_or_a_refusal(case: Any, place: int, change: int, is_cut: bool) -> None:
