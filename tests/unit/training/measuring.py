@@ -1,4 +1,4 @@
-"""Imports in a small process of their own, and says what the processes that it starts have used.
+"""Imports an artifact in a small process, and measures the processes that the import starts.
 
 A child's peak memory, as the system reports it, includes its parent's at the moment of the start: a test process that
 has run thousands of tests would count a gigabyte for each.
@@ -15,9 +15,9 @@ from training.importing import import_artefact
 
 
 class Measured(NamedTuple):
-    """`said`: why it was refused, None when it was imported."""
+    """What one import used, and why it was refused; `refusal` is None if it was imported."""
 
-    said: str | None
+    refusal: str | None
     cpu_seconds: float
     resident_bytes: int
 
@@ -34,11 +34,11 @@ def measured_import(source: Path, destination: Path) -> Measured:
 
     os.wait4 = waited
     try:
-        said = _refusal(source, destination)
+        refusal = _refusal(source, destination)
     finally:
         os.wait4 = wait4
     cpu_seconds = sum(each.ru_utime + each.ru_stime for each in used)
-    return Measured(said, cpu_seconds, max((each.ru_maxrss * 1024 for each in used), default=0))
+    return Measured(refusal, cpu_seconds, max((each.ru_maxrss * 1024 for each in used), default=0))
 
 
 def _refusal(source: Path, destination: Path) -> str | None:

@@ -49,17 +49,17 @@ def small_process() -> Iterator[ProcessPoolExecutor]:
 
 @pytest.fixture
 def within_limits(small_process: ProcessPoolExecutor, tmp_path: Path) -> Callable[[bytes], str]:
-    """Imports the content, which must be refused within the limits; returns what was said."""
+    """Imports the content, which must be refused within the limits. Returns the message of the refusal."""
 
     def refused(content: bytes) -> str:
         (tmp_path / "mine").write_bytes(content)
         measured = small_process.submit(measured_import, tmp_path / "mine", tmp_path / "model.tar.gz").result()
         check(measured, content)
-        assert measured.said is not None
-        assert CODE.match(measured.said), measured.said
-        assert "Traceback" not in measured.said
+        assert measured.refusal is not None
+        assert CODE.match(measured.refusal), measured.refusal
+        assert "Traceback" not in measured.refusal
         assert not (tmp_path / "model.tar.gz").exists()
-        return measured.said
+        return measured.refusal
 
     return refused
 
@@ -82,8 +82,8 @@ def outcome(content: bytes, folder: Path) -> str | None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_artefact_ends_soon_with_a_code(name: str, within_limits: Callable[[bytes], str]) -> None:
     make, expected = HOSTILE[name]
-    said = within_limits(make())
-    assert re.match(expected, said), said
+    message = within_limits(make())
+    assert re.match(expected, message), message
 
 
 @pytest.mark.parametrize(("release", "name"), list(KINDS[:1]) + some_slow(KINDS[1:]))
@@ -123,12 +123,12 @@ def predicts_the_same_both_ways(artefact: Path) -> bool:
 def test_limits_are_seen_to_be_broken(over: dict[str, Any]) -> None:
     """Else the limits above would prove nothing."""
     with pytest.raises(AssertionError):
-        check(Measured("said", 1.0, MIB)._replace(**over), b"")
+        check(Measured("refused", 1.0, MIB)._replace(**over), b"")
 
 
 def test_what_processes_use_is_measured(small_process: ProcessPoolExecutor, tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(zoo(*KINDS[0]))
     measured = small_process.submit(measured_import, tmp_path / "mine", tmp_path / "model.tar.gz").result()
-    assert measured.said is None
+    assert measured.refusal is None
     assert measured.cpu_seconds > 0.1
     assert 30 * MIB < measured.resident_bytes < RESIDENT_BYTES
