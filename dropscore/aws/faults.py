@@ -42,7 +42,7 @@ _UNREACHABLE = (
 )
 """What may pass. Every other error of botocore's is about its configuration or about the call itself, and stays."""
 _TRANSIENT = {
-    "400",  # an error whose body was cut: it may have been any of those below
+    "400",  # botocore's code for an error whose body was cut off: it may be any of those below
     "ExpiredToken",
     "ExpiredTokenException",
     "InternalError",

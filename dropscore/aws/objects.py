@@ -95,6 +95,7 @@ class Writer:
             except ClientError as error:
                 if code_of(error) == CONFLICT:
                     raise BusyError("AWS_BUSY", f"{self._name}: somebody else writes there at this moment") from error
+                # "404" is UPLOAD_GONE with its body cut off.
                 if code_of(error) not in (TAKEN, UPLOAD_GONE, "404"):
                     raise
                 return self._is_mine(error)

@@ -17,6 +17,13 @@ ALLOWING = (
         UNIT + "test_scorer.py::test_more_bad_rows_in_a_body_than_are_borne_end_it",
     ),
     Guard(
+        "lines-that-are-named-are-not-rows",
+        SCORER,
+        ", is_row_a_line=sent.data",
+        ", is_row_a_line=True or sent.data",
+        UNIT + "test_scorer.py::test_a_container_that_counts_lines_makes_no_good_row_bad",
+    ),
+    Guard(
         "the-search-in-a-body-is-bounded",
         SCORER,
         "if search.refusals > self.most_refusals or not self.effort.take():",
@@ -75,6 +82,13 @@ ALLOWING = (
 )
 
 NAMING = (
+    Guard(
+        "a-hint-is-one-line",
+        "dropscore/refused.py",
+        'if word.strip(b" \\t").lower()',
+        "if word.strip().lower()",
+        PLACES + "test_a_hint_stays_on_one_line",
+    ),
     Guard(
         "a-row-is-bad-when-all-with-it-are",
         SEARCH,
