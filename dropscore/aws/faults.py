@@ -42,7 +42,7 @@ _UNREACHABLE = (
 )
 """Errors that a retry may solve. All other botocore errors are about the configuration or the call itself."""
 _TRANSIENT = {
-    "400",  # an error response without its body: it may be any of those below
+    "400",  # botocore's code for an error response whose body was cut off: it may be any of those below
     "ExpiredToken",
     "ExpiredTokenException",
     "InternalError",

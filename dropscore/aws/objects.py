@@ -99,6 +99,7 @@ class Writer:
             except ClientError as error:
                 if code_of(error) == CONFLICT:
                     raise BusyError("THROTTLED", f"{self._name}: another write to the key is in progress") from error
+                # "404" is UPLOAD_GONE with its body cut off.
                 if code_of(error) not in (TAKEN, UPLOAD_GONE, "404"):
                     raise
                 return self._is_own_write(error)

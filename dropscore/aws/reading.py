@@ -60,7 +60,11 @@ def version_pages(s3: S3Client, *, bucket: str, prefix: str) -> Iterator[list[Ob
 
 
 def code_of(error: ClientError) -> str | None:
-    """S3's error code. An error response without its body has its status there, which stands for one code here."""
+    """S3's error code.
+
+    If the connection broke within the error's body, botocore gives the HTTP status as the code. Each of these statuses
+    has only one meaning for the calls that we make.
+    """
     code = error.response["Error"].get("Code")
     return _CODE_OF_STATUS.get(code or "", code)
 

@@ -22,6 +22,15 @@ from dropscore.files.input import Input
 from dropscore.jobs.job import Job, State
 from dropscore.jobs.routes import manifest_key
 
+# What is read from a manifest (docs/manifest.md). Whoever may write to the bucket may have changed it.
+ERRORS_SHAPE = {"key": str, "bytes": int, "rows": int, "sha256": str}
+SHAPE = {
+    "job_id": str,
+    "rows": {"in": int, "scored": int, "rejected": int},
+    "input": {"is_compressed": bool, "parts": [{"start": int, "end": int, "sha256": str}]},
+    "output": {"key": str, "bytes": int, "parts": [{"bytes": int, "rows": int, "sha256": str}]},
+}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -69,8 +78,7 @@ def verify_job(deployment: Deployment, job: Job, *, with_input: bool) -> Iterato
         f"{manifest['output']['key']}, {manifest['output']['bytes']} bytes",
         _differs(_object(deployment, job.output_key), parts),
     )
-    if manifest["errors"]:
-        listed = manifest["errors"]
+    if listed := manifest.get("errors"):
         yield Finding(f"{listed['key']}, {listed['rows']} rows", _differs(_object(deployment, listed["key"]), [listed]))
     if with_input:
         yield Finding(f"{job.file}, version {job.version_id}", _input_differs(deployment, job, manifest["input"]))
@@ -110,16 +118,34 @@ def _object(deployment: Deployment, key: str) -> Iterator[bytes]:
 def _manifest(deployment: Deployment, job: Job) -> dict[str, Any]:
     key = manifest_key(job.output_key)
     try:
-        manifest: dict[str, Any] = json.loads(
-            deployment.s3.get_object(Bucket=deployment.bucket, Key=key)["Body"].read()
-        )
+        text = deployment.s3.get_object(Bucket=deployment.bucket, Key=key)["Body"].read()
     except ClientError as error:
         if error.response["Error"].get("Code") != "NoSuchKey":
             raise
         raise JobFailedError(
             f"there is no manifest {key}: it was deleted, or the output is from a release without manifests"
         ) from None
+    try:
+        manifest: dict[str, Any] = json.loads(text)
+    except (ValueError, RecursionError):
+        manifest = {}
+    errors = isinstance(manifest, dict) and manifest.get("errors")
+    if not _has_shape(manifest, SHAPE) or (errors and not _has_shape(errors, ERRORS_SHAPE)):
+        raise JobFailedError(
+            f"{key} is not a manifest of Dropscore, so it was changed after the job. Restore its first version in the "
+            "bucket, or score the file again"
+        )
     return manifest
+
+
+def _has_shape(value: object, shape: object) -> bool:
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and all(
+            name in value and _has_shape(value[name], inner) for name, inner in shape.items()
+        )
+    if isinstance(shape, list):
+        return isinstance(value, list) and bool(value) and all(_has_shape(item, shape[0]) for item in value)
+    return type(value) is shape
 
 
 def _unequal(name: str, found: object, expected: object) -> str:

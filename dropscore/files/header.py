@@ -10,7 +10,9 @@ from dropscore.files.cells import is_numeric, value_of
 
 _NO_LETTER = rb"[^A-Za-z\x80-\xff]*"
 _NO_NAME = re.compile(_NO_LETTER + rb"\d" + _NO_LETTER)  # 1;2 and 12% are not names either
-_MAY_BE_DAMAGED = re.compile(rb".*\d[.,]\d.*|[+-].*\d.*|\.?\d+[A-Za-z]\d+", re.DOTALL)  # 1.5x, -x2, 1x25
+# A decimal number in a cell (1.5x, V1.1), a sign before a digit (-x2), one letter between digits (1x25). If a damaged
+# first row were taken for a header, the row would be lost without an error.
+_MAY_BE_DAMAGED = re.compile(rb".*\d[.,]\d.*|[+-].*\d.*|\.?\d+[A-Za-z]\d+", re.DOTALL)
 MISSING_VALUES = frozenset(
     {b"#n/a", b"#n/a n/a", b"#na", b"-", b"--", b".", b"?", b"<na>", b"\\n", b"missing", b"n.a.", b"n/a", b"na"}
     | {b"nan", b"nil", b"none", b"null"}
@@ -33,8 +35,9 @@ def is_header(
         return _number_columns(values, names)
     if width not in (None, len(values)):
         raise ambiguous(f"it has {_cells(len(values))} and the rows below have {width}; remove it if it is neither")
-    if any(map(_MAY_BE_DAMAGED.fullmatch, values)):
-        raise ambiguous("it contains no number, but a cell may be a number with a stray character")
+    damaged = next((place for place, value in enumerate(values, 1) if _MAY_BE_DAMAGED.fullmatch(value)), None)
+    if damaged:
+        raise ambiguous(f"column {damaged} may be a name, or a number with a stray character in it")
     if _are_words(values):
         return True
     if names and set(names).isdisjoint(values):

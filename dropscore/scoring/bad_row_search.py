@@ -91,17 +91,21 @@ class Search:
             raise too_large(row.first_row, row.first_row_offset, len(row.data) - 1, row.first_row_line) from None
         self._queue(*_halves(part.places))
 
-    def refused(self, part: Part, refusal: RowsRefusedError) -> None:
-        """Marks the rows as bad, or queues smaller parts: first the rows that the model named."""
+    def refused(self, part: Part, refusal: RowsRefusedError, *, is_row_a_line: bool = True) -> None:
+        """Marks the rows as bad, or queues smaller parts: first the rows that the model named.
+
+        `is_row_a_line`: each row of the request is one line. If not, a container that counts lines names other rows
+        than it means. Its names then only show where to look, and a row is bad after it was refused alone.
+        """
         self.refusals += 1
         rows = len(part.places)
         faults = refusal.faults if self._is_trusted or len(refusal.faults) == rows else ()
         if rows == 1:
             faults = faults or [RowFault(0, refusal.code, refusal.reason)]
-        if len(faults) == rows:
+        if len(faults) == rows and (is_row_a_line or rows == 1):
             self._split()
             self.bad |= dict(zip(part.places, faults, strict=True))
-        elif faults:
+        elif faults and len(faults) < rows:
             has_more = bool(self.bad) if refusal.has_more is None else refusal.has_more
             self._follow(part.places, [fault.place for fault in faults], has_more=has_more)
         else:

@@ -42,6 +42,7 @@ def explained(row: bytes, fault: RowFault, layout: Layout) -> Explained:
 def _hint(cells: list[bytes], layout: Layout) -> str:
     for cell in cells:
         word = content_of(cell, RFC_4180)
+        # Spaces and tabs only: a hint with a line break in it would break the list of bad rows, one line for each row.
         if word.strip(b" \t").lower() in _USUAL_MISSING and len(word) < MAX_CHARACTERS:
             escaped = word.decode().replace("\\", "\\\\")
             return f'if its text means a missing value, set na_values = ["{escaped}"]'

@@ -118,7 +118,7 @@ class Scorer:
                 self._refused_as_too_large(len(part.request.data))
                 search.halve(part)
             except RowsRefusedError as refusal:
-                search.refused(part, refusal)
+                search.refused(part, refusal, is_row_a_line=sent.data.rstrip(b"\n").count(b"\n") < sent.rows)
                 self._check(search)
             except JobError as error:
                 if error.rows is not None:  # rows of one request need not be adjacent in the file

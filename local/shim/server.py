@@ -157,6 +157,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, content_type: str, body: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
+        if self.close_connection:  # or the client sends its next request into a connection that we close
+            self.send_header("Connection", "close")
         for name, value in {"Content-Type": content_type, "Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()

@@ -159,7 +159,8 @@ class _Maker:
             cells = [self._number() if column.feature is not None else rng.choice(TEXTS) for column in columns]
             if is_bad:
                 bad_rows.add(number)
-                cells[next(place for place, column in enumerate(columns) if column.feature is not None)] = "wrong"
+                feature = next(place for place, column in enumerate(columns) if column.feature is not None)
+                cells[feature] = rng.choice(["wrong", "wro\nng"])
             elif number == 1:  # a first row without a number might be a header
                 cells = [
                     repr(rng.uniform(-3, 3)) if column.feature is not None else cell

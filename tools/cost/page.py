@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from stacks.settings import Settings
@@ -47,7 +46,8 @@ def choices(settings: Settings, prices: Prices) -> str:
 
 def _network(settings: Settings, prices: Prices, mode: str, compute: str, zones: int) -> float:
     network = NetworkSettings.model_validate({"mode": mode, "max_azs": zones})
-    changed = replace(settings, network=network, worker=WorkerSettings.model_validate({"compute": compute}))
+    worker = WorkerSettings.model_validate({"compute": compute})
+    changed = settings.model_copy(update={"network": network, "worker": worker})
     monthly = idle(synthesize("", changed), prices)
     return sum(monthly.get(name, 0.0) for name in NETWORKED) / float(prices["assumed"]["hours_a_month"])
 

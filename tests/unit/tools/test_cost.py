@@ -138,9 +138,8 @@ def test_architecture_and_compute_have_their_own_prices(tmp_path: Path) -> None:
         (compute, architecture): million(
             replace(
                 configuration,
-                settings=replace(
-                    configuration.settings,
-                    worker=worker.model_copy(update={"compute": compute, "architecture": architecture}),
+                settings=configuration.settings.model_copy(
+                    update={"worker": worker.model_copy(update={"compute": compute, "architecture": architecture})}
                 ),
             ),
             PRICED,

@@ -19,6 +19,13 @@ ALLOWING = (
         UNIT + "scoring/test_scorer.py::test_more_bad_rows_in_a_body_than_are_borne_end_it",
     ),
     Guard(
+        "lines-that-are-named-are-not-rows",
+        SCORER,
+        ", is_row_a_line=sent.data",
+        ", is_row_a_line=True or sent.data",
+        UNIT + "scoring/test_scorer.py::test_a_container_that_counts_lines_makes_no_good_row_bad",
+    ),
+    Guard(
         "the-search-in-a-request-is-bounded",
         SCORER,
         "if search.refusals > self.max_refusals or not self.refusal_budget.take():",
@@ -78,9 +85,16 @@ ALLOWING = (
 
 NAMING = (
     Guard(
+        "a-hint-is-one-line",
+        "dropscore/scoring/rejected_rows.py",
+        'if word.strip(b" \\t").lower()',
+        "if word.strip().lower()",
+        PLACES + "test_a_hint_stays_on_one_line",
+    ),
+    Guard(
         "a-row-is-bad-when-all-with-it-are",
         SEARCH,
-        "if len(faults) == rows:",
+        "if len(faults) == rows and (is_row_a_line or rows == 1):",
         "if faults:",
         UNIT + "scoring/test_scorer.py::test_a_model_that_names_the_wrong_row_is_not_believed",
     ),

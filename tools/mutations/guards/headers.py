@@ -77,7 +77,7 @@ GUARDS = (
     Guard(
         "a-damaged-number-is-no-name",
         HEADER,
-        "    if any(map(_MAY_BE_DAMAGED.fullmatch, values)):\n",
+        "    if damaged:\n",
         "    if False:\n",
         EITHER,
     ),

@@ -21,6 +21,13 @@ KEYS = (
         "tests/unit/dropscore/aws/test_objects.py::test_a_joining_whose_reply_was_lost_counts",
     ),
     Guard(
+        "an-error-that-was-cut-off-is-known-by-its-status",
+        "dropscore/aws/reading.py",
+        'return _CODE_OF_STATUS.get(code or "", code)',
+        "return code",
+        "tests/unit/dropscore/aws/test_objects.py::test_a_put_whose_reply_was_lost_counts[412]",
+    ),
+    Guard(
         "only-ones-own-writing-counts",
         "dropscore/aws/objects.py",
         'return bool(found.get("writer") == self._new["Metadata"]["writer"])',

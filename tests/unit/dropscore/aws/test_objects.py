@@ -45,7 +45,7 @@ def _done_and_then(code: str) -> Any:
 
 
 @pytest.mark.usefixtures("in_parts")
-@pytest.mark.parametrize("code", ["NoSuchUpload", "404", "412"])  # numbers where the error's body was cut
+@pytest.mark.parametrize("code", ["NoSuchUpload", "404", "412"])  # numbers if the error's body was cut off
 def test_a_joining_whose_reply_was_lost_counts(account: Account, code: str) -> None:
     assert _commit(account, "complete_multipart_upload", _done_and_then(code))
     assert account.outputs() == {KEY: b"0.5\n" * 4}

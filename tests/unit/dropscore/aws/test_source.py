@@ -72,7 +72,8 @@ def test_a_range_that_was_ignored_is_never_taken_for_it() -> None:
         ("AccessDenied", 403, PermanentError, "ACCESS_DENIED.*reading s3://b/k"),
         ("SlowDown", 503, TransientError, "THROTTLED"),
         ("PreconditionFailed", 412, PermanentError, "INPUT_CHANGED"),
-        ("412", 412, PermanentError, "INPUT_CHANGED"),  # its body was cut
+        ("412", 412, PermanentError, "INPUT_CHANGED"),  # the error's body was cut off
+        ("400", 400, TransientError, "THROTTLED"),
     ],
 )
 def test_a_refusal_is_told_in_our_words(code: str, status: int, kind: type[Exception], said: str) -> None:

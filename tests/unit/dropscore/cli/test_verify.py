@@ -10,6 +10,7 @@ import pytest
 
 from dropscore.cli import verify
 from dropscore.cli.deployment import Deployment
+from dropscore.errors import JobFailedError
 from dropscore.jobs.job import Job
 from dropscore.jobs.options import Options
 from dropscore.jobs.routes import errors_key, manifest_key
@@ -95,3 +96,24 @@ def test_parts_with_a_gap_are_found_out(account: Account, job: Job) -> None:
     _replace(account, manifest_key(job.output_key), json.dumps(said).encode())
     (problem,) = _problems(account, job)
     assert "there are rows that are in no part or in two" in problem
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda _: b"not JSON",
+        lambda _: b"[" * 100_000,
+        lambda _: b"[]",
+        lambda manifest: json.dumps({**manifest, "rows": 60}).encode(),
+        lambda manifest: json.dumps({**manifest, "input": {"parts": []}}).encode(),
+        lambda manifest: json.dumps({**manifest, "errors": ["a"]}).encode(),
+        lambda manifest: json.dumps({**manifest, "output": {**manifest["output"], "parts": [{"bytes": "9"}]}}).encode(),
+    ],
+)
+def test_a_manifest_that_was_changed_is_named(account: Account, job: Job, change: Any) -> None:
+    key = manifest_key(job.output_key)
+    _replace(account, key, change(account.manifest(job)))
+    with pytest.raises(
+        JobFailedError, match=f"{re.escape(key)} is not a manifest of Dropscore.*Restore its first version"
+    ):
+        _problems(account, job)

@@ -66,3 +66,18 @@ def test_a_model_that_named_a_good_row_is_not_believed_again() -> None:
         else:
             search.scored(part, b"1\n" * part.request.rows)
     assert asked == [[0, 1, 2, 3, 4, 5], [0], [1, 2, 3, 4, 5], [1, 2], [3, 4, 5], [3], [4, 5], [4], [5]]
+
+
+def test_lines_that_were_counted_as_rows_only_say_where_to_look() -> None:
+    """A container that counts lines names two rows where the first one, with a line break in it, is bad."""
+    search = Search(Request(b'"bad\n",1\n3,4\n', first_row=1, rows=2, offset=0))
+    named = RowsRefusedError("X", "x", rows=(1, 1), reason="x", faults=[RowFault(0, "X", "x"), RowFault(1, "X", "x")])
+    while part := search.next_part():
+        if b"bad" not in part.request.data:
+            search.scored(part, b"1\n")
+        else:
+            search.refused(
+                part, named if part.request.rows == 2 else _refused(part.request.data, 1), is_row_a_line=False
+            )
+    assert set(search.bad) == {0}
+    assert search.lines == b"\n1\n"

@@ -176,7 +176,6 @@ def test_rows_of_a_list_with_columns_are_scored_again(strict: Account) -> None:
         (b" none", 'set na_values = [" none"]'),
         (b'"1,5"', 'set decimal = ","'),
         (b"x", ""),
-        (b'"-\n"', ""),  # a hint never spans lines
     ],
 )
 def test_refused_value_names_the_option_that_reads_it(strict: Account, cell: bytes, hint: str) -> None:
@@ -185,6 +184,15 @@ def test_refused_value_names_the_option_that_reads_it(strict: Account, cell: byt
     assert job.code == "NOT_A_NUMBER"
     assert hint in message if hint else "set " not in message
     assert "a cell is not a number, column 2; " in message
+
+
+def test_a_hint_stays_on_one_line(strict: Account) -> None:
+    """The list of bad rows has one line for each row; a hint that repeated this cell's line break would break it."""
+    strict.shard_bytes = 20
+    job = _run(strict, b"1,2\n" * 5 + b'1,"-\n"\n' + b"3,4\n" * 5, header=False, max_bad_rows=1)
+    assert (job.status, job.rows, job.rows_rejected) == (State.SUCCEEDED, 11, 1)
+    (bad,) = _listed(strict, job)
+    assert (bad["row"], bad["code"], bad["reason"]) == ("6", "NOT_A_NUMBER", "a cell is not a number, column 2")
 
 
 def test_point_under_decimal_commas_is_refused_as_a_group(strict: Account) -> None:

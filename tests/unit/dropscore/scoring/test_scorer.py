@@ -174,6 +174,18 @@ def test_a_model_that_names_the_wrong_row_is_not_believed() -> None:
     assert [row.row for part in scored for row in part.bad] == [8]
 
 
+def test_a_container_that_counts_lines_makes_no_good_row_bad() -> None:
+    def by_lines(body: Request) -> bytes:
+        faults = [RowFault(0, "BAD_ROW", "no"), RowFault(1, "BAD_ROW", "no")][: body.rows]
+        if b"bad" in body.data:
+            raise RowsRefusedError("BAD_ROW", "no", rows=(1, 1), reason="no", faults=faults)
+        return b"1\n" * body.rows
+
+    (scored,) = _scorer(by_lines, max_bad_rows=2, size=999).score([b'1,"bad\nbad"\n', b"3,4\n"])
+    assert [row.row for row in scored.bad] == [1]
+    assert scored.lines == b"\n1\n"
+
+
 @pytest.mark.parametrize("names", [True, False])
 def test_many_bad_rows_cost_few_bytes(names: bool) -> None:
     sent = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,6 +43,16 @@ def test_a_signed_request_is_accepted(shim: RunningShim) -> None:
 @pytest.mark.parametrize("path", ["/v1/submitjob", "/v1/registerjobdefinition", "/endpoints/Fraud/invocations", "/x"])
 def test_an_unsigned_request_is_refused(shim: RunningShim, path: str) -> None:
     assert ask(shim, "POST", path, {}, b"{}") == (403, "MissingAuthenticationToken")
+
+
+def test_a_refused_caller_is_told_that_the_connection_ends(shim: RunningShim) -> None:
+    """Otherwise a client that keeps its connection would send its next request into one that is being closed."""
+    with closing(http.client.HTTPConnection(urlsplit(shim.url).netloc, timeout=10)) as connection:
+        connection.request("POST", "/v1/submitjob", b"{}")
+        answer = connection.getresponse()
+        answer.read()
+        assert (answer.status, answer.headers["Connection"]) == (403, "close")
+        assert connection.sock is None
 
 
 @pytest.mark.parametrize("keys", [{"aws_secret_access_key": "test"}])

@@ -81,8 +81,8 @@ def outcome(content: bytes, folder: Path) -> str | None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_artifact_ends_soon_with_a_code(name: str, within_limits: Callable[[bytes], str]) -> None:
     make, expected = HOSTILE[name]
-    said = within_limits(make())
-    assert re.match(expected, said), said
+    message = within_limits(make())
+    assert re.match(expected, message), message
 
 
 @pytest.mark.parametrize(("release", "name"), list(KINDS[:1]) + some_slow(KINDS[1:]))
@@ -122,7 +122,7 @@ def predicts_the_same_both_ways(artifact: Path) -> bool:
 def test_limits_are_seen_to_be_broken(over: dict[str, Any]) -> None:
     """Otherwise the limits above would prove nothing."""
     with pytest.raises(AssertionError):
-        check(Measured("said", 1.0, MIB)._replace(**over), b"")
+        check(Measured("refused", 1.0, MIB)._replace(**over), b"")
 
 
 def test_process_usage_is_measured(small_process: ProcessPoolExecutor, tmp_path: Path) -> None:
