@@ -36,6 +36,7 @@ def invocation(context: object) -> AbstractContextManager[None]:
 
 
 def log(event: str, level: str = INFO, /, **fields: object) -> None:
+    """Writes one line. Does not raise if standard output cannot be written."""
     line = json.dumps({"time": now(), "level": level, "event": event, **_about.get(), **fields}, default=str)
     # A log that cannot be written (full disk, closed pipe) must not fail a job. Python raises RuntimeError if a
     # signal handler logs in the middle of another line.

@@ -29,6 +29,7 @@ def emit(values: Mapping[str, Value], *, environment: str, model: str | None = N
     names = list(where)
     directive = {
         "Namespace": NAMESPACE,
+        # Two metrics from one line: for the whole environment, and for each of its models.
         "Dimensions": [names[: count + 1] for count in range(len(names))],
         "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in values],
     }
@@ -65,6 +66,7 @@ class Meter:
             values: dict[str, Value] = dict(self._counts)
             values |= {"Latency": self._times} if self._times else {}
             values |= {"ConcurrentRequests": self._peak} if self._peak else {}
+            # Requests that are still in flight count for the next line's peak, too.
             self._counts, self._times, self._peak = Counter(), [], self._in_flight
             written, self._written = self._written, self._clock()
         emit({**values, "WorkerTime": round(self._written - written, 3)}, **self._where)
@@ -103,6 +105,7 @@ class Meter:
             self._counts["Requests"] += 1
             if len(self._times) < MAX_VALUES:
                 self._times.append(round(milliseconds, 3))
+            # Reservoir sampling: every request since the last line is kept with the same probability.
             elif (index := random.randrange(self._counts["Requests"])) < MAX_VALUES:
                 self._times[index] = round(milliseconds, 3)
 

@@ -131,6 +131,7 @@ def credentials(
         return
     for name, value in cloud.environment().items():
         write(f"export {name}={shlex.quote(value)}")
+    # A session token that is still set would be sent with root's key, and refused.
     write("unset AWS_SESSION_TOKEN AWS_PROFILE")
 
 

@@ -60,6 +60,7 @@ class Cloud:
 
     def stop(self) -> None:
         """Stop the shim, then the emulator: jobs write to the emulator while they end."""
+        # First, so that no client finds a cloud that is ending.
         (self.home / "cloud.json").unlink(missing_ok=True)
         self.shim.stop()
         self.emulator.stop()
@@ -177,7 +178,9 @@ def _launch(
 ) -> Cloud:
     root = _root(home)
     ports = _last_ports(home)
+    # The emulator's environment contains the shim's URL, so the shim's port must be known first.
     listening = listen(ports["shim"])
+    # This process closes its ends below: from then on, only the two daemons hold them.
     emulators, shims = Lifeline(), Lifeline()
     with (
         contextlib.closing(listening),
@@ -187,6 +190,7 @@ def _launch(
     ):
         listening_port = int(listening.getsockname()[1])
         shim_url = f"http://127.0.0.1:{listening_port}"
+        # Synthesis is the slowest step, so the emulator starts meanwhile (decision 0055).
         synthesized = pool.submit(_synthesize, environ, clock)
         with clock.step("start the emulator"):
             port = free_port(ports["emulator"])

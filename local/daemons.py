@@ -30,6 +30,7 @@ def start_emulator(
     watches: Sequence[Lifeline] = (),
     holds: Sequence[Lifeline] = (),
 ) -> tuple[Daemon, str]:
+    """Start the emulator; returns its process and its URL. It may not be ready yet: see `wait_for_emulator`."""
     url = f"http://127.0.0.1:{port}"
     scratch = home / "tmp"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -76,6 +77,7 @@ def start_shim(
     watches: Sequence[Lifeline] = (),
     holds: Sequence[Lifeline] = (),
 ) -> Daemon:
+    """Start the shim on the socket `listening`. Its endpoints may not be ready yet: see `wait_for_endpoints`."""
     command = [sys.executable, "-m", "local.shim", str(settings), str(listening.fileno())]
     return start(
         "shim",
@@ -104,10 +106,13 @@ def _plain_environment(home: Path, scratch: Path) -> dict[str, str]:
 
 
 def wait_for_emulator(emulator: Daemon, url: str, root: Keys) -> None:
+    """Wait until the emulator replies. Raises CloudError with the end of its log if it does not."""
     _wait(emulator, lambda: call(f"{url}/_dropscore/ready", root) == {})
 
 
 def wait_for_endpoints(shim: Daemon, shim_url: str, root: Keys) -> None:
+    """Wait until all endpoints are in service. Raises CloudError if one does not start."""
+
     def are_in_service() -> bool:
         states = call(f"{shim_url}/_dropscore/status", root)
         failed = {name: why for name, (state, why) in states["endpoints"].items() if state == "Failed"}
@@ -131,6 +136,7 @@ def _wait(daemon: Daemon, is_ready: Callable[[], bool]) -> None:
 def listen(port: int) -> socket.socket:
     """A listening socket on loopback: at `port` if it is free, otherwise at any free port."""
     listening = socket.socket()
+    # A restart gets its port although connections of the last run are still in TIME_WAIT.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(("127.0.0.1", port))
@@ -141,5 +147,6 @@ def listen(port: int) -> socket.socket:
 
 
 def free_port(preferred: int) -> int:
+    """Return `preferred` if it is free, otherwise another free port. The emulator accepts a number, not a socket."""
     with contextlib.closing(listen(preferred)) as probe:
         return int(probe.getsockname()[1])

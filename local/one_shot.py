@@ -39,7 +39,7 @@ class Order:
 
     @property
     def errors(self) -> Path:
-        """The path for the list of rejected rows, if deployed are any."""
+        """The path for the list of rejected rows, if there are any."""
         return self.target.with_suffix(".errors.csv")
 
 

@@ -49,6 +49,7 @@ class Daemon:
     @property
     def is_running(self) -> bool:
         """Whether this process runs; another process that reuses the pid does not count."""
+        # A child that has ended keeps its process id until it is waited for.
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, os.WNOHANG)
         return self.mark in _command_line(self.pid)

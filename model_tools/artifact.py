@@ -66,7 +66,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: bytes) -> Manifest:
-        """Raises ModelImportError WRONG_MANIFEST."""
+        """Return the manifest with checked types. Raises ModelImportError WRONG_MANIFEST."""
         try:
             fields = json.loads(text)
             _check_types(fields)
@@ -89,6 +89,7 @@ class Manifest:
 
 def _check_types(fields: dict[str, Any]) -> None:
     for name, expected in _TYPES.items():
+        # `type`, because `isinstance` would take `true` for an int.
         if type(fields[name]) is not expected:
             raise TypeError(f"its {name} is not of type {expected.__name__}")
     missing = fields["missing"]
@@ -103,6 +104,7 @@ def _check_types(fields: dict[str, Any]) -> None:
 
 
 def digest(content: bytes) -> str:
+    """Return the SHA-256 as 64 hex digits."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -111,6 +113,7 @@ def pack(destination: Path, manifest: Manifest, model: bytes) -> None:
     if digest(model) != manifest.sha256:
         raise ValueError("the manifest belongs to another model")
     archive = _tar({MANIFEST: manifest.to_json(), manifest.model: model})
+    # Without mtime=0, the header holds the time, and the same model would give other bytes.
     write_atomically(destination, gzip.compress(archive, compresslevel=6, mtime=0))
 
 
@@ -121,6 +124,7 @@ def write_atomically(destination: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as out:
             out.write(content)
+        # `mkstemp` creates files that only their owner can read.
         Path(temporary).chmod(0o644)
         Path(temporary).replace(destination)
     except BaseException:
@@ -147,6 +151,7 @@ def members(content: bytes, budget: Budget | None = None) -> dict[str, bytes]:
     if content[:2] == b"\x1f\x8b":
         content = gunzip(content, budget)
     try:
+        # Not `r:*`, which also decompresses bz2 and xz, and outside of the budget.
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
             return dict(_files(archive, budget))
     except (tarfile.TarError, ValueError, OverflowError, RecursionError, EOFError) as error:
@@ -165,9 +170,10 @@ def _files(archive: tarfile.TarFile, budget: Budget) -> Iterator[tuple[str, byte
 
 
 def gunzip(content: bytes, budget: Budget) -> bytes:
-    """Raises ModelImportError if the data is damaged or exceeds the budget."""
+    """Return the decompressed bytes. Raises ModelImportError if the data is damaged or exceeds the budget."""
     try:
         with gzip.open(io.BytesIO(content)) as stream:
+            # One byte more than is left shows `spend` that the data exceeds the budget.
             unpacked = stream.read(budget.left_bytes + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise ModelImportError(f"the gzip data is damaged: {error}") from error
@@ -205,6 +211,7 @@ def load(content: bytes) -> tuple[Manifest, bytes]:
 
 
 def load_members(files: dict[str, bytes]) -> tuple[Manifest, bytes]:
+    """Return the same of an artifact's files, from `members`. Raises ModelImportError."""
     if MANIFEST not in files:
         raise ModelImportError(
             f"it has no {MANIFEST}, so it is not an artifact. Make one with dropscore model import",
@@ -223,7 +230,7 @@ def load_members(files: dict[str, bytes]) -> tuple[Manifest, bytes]:
 
 
 def unpack(artifact: Path, directory: Path) -> None:
-    """Write the artifact's files into `directory`, as SageMaker does under /opt/ml/model."""
+    """Write the artifact's files into `directory`, as SageMaker does under /opt/ml/model. Raises ModelImportError."""
     for name, content in members(artifact.read_bytes()).items():
         target = directory / name
         target.parent.mkdir(parents=True, exist_ok=True)

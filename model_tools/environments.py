@@ -32,6 +32,7 @@ def python_environment(requirements: Path, *, cache: Path = CACHE) -> Path:
 
 def _install(requirements: Path, home: Path) -> None:
     with tempfile.TemporaryDirectory(dir=home.parent) as building:
+        # Relocatable, because the folder is renamed once it is complete.
         _uv(
             "venv", "--quiet", "--relocatable", "--python", sys.executable, building + "/env", requirements=requirements
         )

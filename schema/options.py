@@ -67,6 +67,7 @@ def header(value: Any) -> bool | str:
 
 
 def delimiter(value: Any) -> str:
+    # A character of numbers cannot separate them, and a quote already has a meaning.
     is_character = isinstance(value, str) and len(value) == 1 and (" " <= value <= "~" or value == "\t")
     if not is_character or value.isalnum() or value in '".+-':
         raise ValueError(
@@ -216,6 +217,7 @@ _RULES = (
     _Rule(
         "labels",
         "delimiter",
+        # With `output = "scores"`, a comma separates score and label, whatever the delimiter is.
         lambda value, cut: _any_holds(value, cut, ","),
         "a label contains a comma or the delimiter; use another",
     ),

@@ -1,4 +1,4 @@
-"""What all tests share: no test reaches the network or the user's own AWS credentials."""
+"""Shared by all tests: no test reaches the network or the user's own AWS credentials."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CREDENTIALS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
-# A busy machine makes no example wrong. `make test-faults` asks for many more of them than every run can have.
+# No deadline: examples are slow on a busy machine. `make test-faults` tries many more examples than a usual run.
 settings.register_profile("any machine", deadline=None, max_examples=int(os.environ.get("DROPSCORE_EXAMPLES", "100")))
 settings.load_profile("any machine")
 

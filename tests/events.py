@@ -1,4 +1,4 @@
-"""What Dropscore announces, held against the schema that is published for those who listen."""
+"""Checks Dropscore's announcements against the schema that is published for subscribers."""
 
 from __future__ import annotations
 

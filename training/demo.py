@@ -30,6 +30,7 @@ PARAMETERS = {
 
 
 def train(rows: int = ROWS, rounds: int = ROUNDS) -> xgboost.Booster:
+    """Return a model of generated rows; the same arguments give the same bytes."""
     features, labels = zip(*data.blocks(rows), strict=True)
     matrix = xgboost.DMatrix(np.concatenate(features), np.concatenate(labels), nthread=1)
     return xgboost.train(PARAMETERS, matrix, rounds)

@@ -46,11 +46,13 @@ class LocalJob:
 
     def run(self, home: Path) -> Path:
         """Train in the folder `home`, and return the first host's /opt/ml. Raises TrainingFailedError."""
+        # Addresses serve as the hosts' names, because they resolve without DNS.
         names = [f"127.0.0.{number}" for number in range(1, self.hosts + 1)]
         roots = [self._lay_out(home / name, name, names) for name in names]
         python = python_environment(CONTAINER / "requirements.txt")
         port = str(_free_port())
         processes = [_start(python, root, port, self.hosts) for root in roots]
+        # Pass the output on while the hosts run: a full pipe would block them.
         relays = [relay for process in processes for relay in _relays(process)]
         failed = _wait_for(processes)
         for relay in relays:
@@ -71,6 +73,7 @@ class LocalJob:
         (root / "input" / "config").mkdir(parents=True)
         for file, content in configs.items():
             (root / "input" / "config" / f"{file}.json").write_text(json.dumps(content))
+        # Only the first host reads and writes checkpoints.
         if self.checkpoints and name == names[0]:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             (root / "checkpoints").symlink_to(self.checkpoints.resolve())
@@ -154,7 +157,7 @@ def _reason(root: Path) -> str:
 
 
 def keep(root: Path, out: Path, report: Path) -> Manifest:
-    """Save the artifact as `out`, and the report in the folder `report`."""
+    """Save the artifact as `out` and the report in the folder `report`. Return the artifact's manifest."""
     manifest = Manifest.from_json((root / "model" / MANIFEST).read_bytes())
     pack(out, manifest, (root / "model" / manifest.model).read_bytes())
     shutil.copytree(root / "output" / "data", report, dirs_exist_ok=True)

@@ -87,6 +87,7 @@ def _start() -> Worker:
             if not isinstance(reason, TransientError):
                 raise reason from error
             log("waiting", WARNING, why=reason.message)
+            # Random, because the workers of an array start together.
             time.sleep(random.uniform(seconds / 2, seconds))
     return _worker()
 

@@ -80,6 +80,7 @@ def fault(error: AwsError, doing: str) -> JobError:
         return _fault_of_botocore(error, doing)
     code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    # A 403 is not always a missing permission: expired credentials have this status too, and a retry gets new ones.
     if code in _DENIED or (status == 403 and code not in _TRANSIENT | _BUSY):
         return PermanentError(
             "ACCESS_DENIED",

@@ -43,6 +43,7 @@ class Items:
         default = default or {}
         remove = (*remove, *(name for name, value in changes.items() if value is None))
         changes = {name: value for name, value in changes.items() if value is not None}
+        # Placeholders, because names such as `status` are reserved words in DynamoDB's expressions.
         sets = [f"#{name} = :{name}" for name in changes]
         sets += [f"#{name} = if_not_exists(#{name}, :{name})" for name in default]
         expression = "SET " + ", ".join(sets)
@@ -64,6 +65,8 @@ class Items:
             try:
                 write(**request)
             except ClientError as error:
+                # botocore repeats a write whose reply was lost. Its condition may then fail although the first try was
+                # written, so a caller must not take False for proof that another process was faster.
                 if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                     return False
                 raise
@@ -84,6 +87,8 @@ def item_of(job: Job) -> dict[str, Any]:
 
 
 def job_of(item: Mapping[str, Any]) -> Job:
+    """The job of an item, as boto3 returns it or as `TypeDeserializer` reads it from the stream."""
     values: dict[str, Any] = {name: int(value) if isinstance(value, Decimal) else value for name, value in item.items()}
     values["status"] = State(values["status"])
+    # Skips attributes that this release does not have, such as those of a newer one.
     return Job(**{name: value for name, value in values.items() if name in _NAMES})

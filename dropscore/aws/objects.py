@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 UPLOAD_BYTES = 8 << 20
 UPLOADS_PER_SIZE = 1000  # S3 allows 10,000 parts; doubling the size after each thousand reaches its 5 TB in fewer
 MIN_UPLOAD_BYTES = 5 << 20  # S3 accepts a smaller part only as the last one
-MAX_COPY_BYTES = 5 << 30
+MAX_COPY_BYTES = 5 << 30  # S3 copies no more in one call
 CONFLICTS = 5
 TAKEN, CONFLICT, UPLOAD_GONE = "PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"
 CSV = "text/csv; charset=utf-8"
@@ -35,7 +35,7 @@ class Writer:
     """Writes one object; `commit` makes it visible with `If-None-Match: *`. Memory: one upload part.
 
     Leaving the context without `commit` aborts the upload. `bytes` counts all bytes of the object; `sha256` does not
-    cover bytes that S3 copied by itself.
+    cover bytes that S3 copied by itself. `write`, `copy` and `commit` raise JobError for errors of AWS.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Writer:
     ) -> None:
         self._s3 = s3
         self._object: Any = {"Bucket": bucket, "Key": key}
+        # `writer` identifies this object as our own if the reply to its write is lost.
         self._new: Any = {"ContentType": content_type, "Metadata": {**(metadata or {}), "writer": uuid4().hex}}
         self._name = f"writing s3://{bucket}/{key}"
         self._pending = bytearray()
@@ -74,6 +75,8 @@ class Writer:
 
     def copy(self, key: str, size_bytes: int) -> None:
         """Appends another object of the bucket: inside S3 if its size allows that, else through this process."""
+        # S3 refuses small parts before the last. So the pending bytes are filled up from the start of the other object,
+        # and an object whose rest would be too small is read completely.
         fill = max(0, MIN_UPLOAD_BYTES - len(self._pending)) if self._pending else 0
         if size_bytes - fill < MIN_UPLOAD_BYTES:
             fill = size_bytes
@@ -84,8 +87,11 @@ class Writer:
             return
         if self._pending:
             self._send(len(self._pending))
-        for start in range(fill, size_bytes, MAX_COPY_BYTES):
-            self._copy(key, start, min(start + MAX_COPY_BYTES, size_bytes))
+        # Pieces of equal size: a small last piece, in the middle of the output, would make S3 refuse the upload.
+        copies = -(-(size_bytes - fill) // MAX_COPY_BYTES)
+        copy_bytes = -(-(size_bytes - fill) // copies)
+        for start in range(fill, size_bytes, copy_bytes):
+            self._copy(key, start, min(start + copy_bytes, size_bytes))
         self.bytes += size_bytes - fill
 
     def commit(self) -> bool:
@@ -99,6 +105,8 @@ class Writer:
             except ClientError as error:
                 if code_of(error) == CONFLICT:
                     raise BusyError("THROTTLED", f"{self._name}: another write to the key is in progress") from error
+                # If the reply to an earlier try was lost, that try may have written the object. The next one then finds
+                # the key taken or the upload gone.
                 # "404" is UPLOAD_GONE with its body cut off.
                 if code_of(error) not in (TAKEN, UPLOAD_GONE, "404"):
                     raise
@@ -166,7 +174,7 @@ class Writer:
 
 
 def put(s3: S3Client, *, bucket: str, key: str, data: bytes, content_type: str = JSON) -> bool:
-    """Writes a small object. Returns False if there is one already, which does not change."""
+    """Writes a small object. Returns False if there is one already, which does not change. Raises JobError."""
     with Writer(s3, bucket=bucket, key=key, content_type=content_type) as writer:
         writer.write(data)
         return writer.commit()

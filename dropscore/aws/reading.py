@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectTypeDef, ObjectVersionTypeDef
 
-_MISSING = {"404", "NoSuchKey"}
+_MISSING = {"404", "NoSuchKey"}  # the reply to a HEAD has no body, so botocore gives the status as the code
 _CODE_OF_STATUS = {"409": "ConditionalRequestConflict", "412": "PreconditionFailed", "416": "InvalidRange"}
 
 

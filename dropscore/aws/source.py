@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CHUNK_BYTES = 1 << 20
+# S3 answers MethodNotAllowed if the version id is that of a delete marker.
 _GONE = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404", "MethodNotAllowed"}
 
 
@@ -61,6 +62,7 @@ class Source:
         except AWS_ERRORS as error:
             raise self._refusal(error) from error
         self._object["IfMatch"] = answer["ETag"]
+        # A proxy that ignores ranges returns the object from its first byte: rows would be read twice.
         if not answer.get("ContentRange", "").startswith(f"bytes {position}-"):
             raise PermanentError(
                 "RANGE_IGNORED",

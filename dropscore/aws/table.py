@@ -36,7 +36,9 @@ class JobsTable(Items):
         return self._holds(self._table.put_item, Item=item_of(job), ConditionExpression=Attr("job_id").not_exists())
 
     def find(self, job_id: str) -> Job | None:
+        """The job; None if there is none, or DynamoDB has deleted it after its `expires_at`."""
         with faults("reading the jobs table"):
+            # Consistent, because callers read what they, or the process they lost to, have just written.
             item = self._table.get_item(Key={"job_id": job_id}, ConsistentRead=True).get("Item")
         return job_of(item) if item else None
 
@@ -55,6 +57,7 @@ class JobsTable(Items):
 
         A running job may have no owner yet: shards start before their publishing job.
         """
+        # `lte`: an attempt that stalls and wakes up late must not take the job from the attempt that replaced it.
         is_owner = Attr("batch_job_id").eq(batch_job_id) & (Attr("attempt").lte(attempt) | Attr("attempt").not_exists())
         unowned = Attr("batch_job_id").not_exists()
         is_unstarted = Attr("status").is_in([State.CLAIMED, State.SUBMITTED])
@@ -75,6 +78,7 @@ class JobsTable(Items):
 
     def note(self, job: Job, **update: Unpack[JobUpdate]) -> bool:
         """Writes for one of the job's shards. False if the job has ended or was started again."""
+        # A shard of an earlier run may still be at work after `dropscore retry`.
         running = Attr("status").eq(State.RUNNING) & Attr("run").eq(job.run)
         return self._update(job.job_id, running, update)
 
@@ -131,6 +135,7 @@ class JobsTable(Items):
     def payload_limit(self, model: str, version: str) -> int | None:
         """The longest request in bytes that this model's endpoint accepts; None if it has accepted all so far."""
         with faults("reading the jobs table"):
+            # Need not be consistent: an outdated limit costs one refusal more.
             item = self._table.get_item(Key={"job_id": _limit_key(model, version)}).get("Item")
         return int(item["max_payload_bytes"]) if item else None  # type: ignore[arg-type]
 
@@ -144,6 +149,7 @@ class JobsTable(Items):
         keys: Any = {self._table.name: {"Keys": [{"job_id": job_id} for job_id in job_ids], "ConsistentRead": True}}
         existing: set[str] = set()
         with faults("reading the jobs table"):
+            # DynamoDB may leave keys unprocessed. An id that is left out would be taken for a lost input.
             while keys:
                 answer = self._table.meta.client.batch_get_item(RequestItems=keys)
                 existing |= {str(item["job_id"]) for item in answer["Responses"].get(self._table.name, [])}

@@ -22,7 +22,7 @@ from dropscore.files.input import Input
 from dropscore.jobs.job import Job, State
 from dropscore.jobs.routes import manifest_key
 
-# What is read from a manifest (docs/manifest.md). Whoever may write to the bucket may have changed it.
+# What is read from a manifest (docs/manifest.md). Anyone with write access to the bucket may have changed it.
 ERRORS_SHAPE = {"key": str, "bytes": int, "rows": int, "sha256": str}
 SHAPE = {
     "job_id": str,
@@ -145,6 +145,7 @@ def _has_shape(value: object, shape: object) -> bool:
         )
     if isinstance(shape, list):
         return isinstance(value, list) and bool(value) and all(_has_shape(item, shape[0]) for item in value)
+    # Not `isinstance`: in Python, `true` would pass for a number.
     return type(value) is shape
 
 

@@ -55,6 +55,7 @@ def endings(records: Iterable[Mapping[str, Any]]) -> Iterator[Ending]:
     for record in records:
         change = record["dynamodb"]
         before, after = (_status(change.get(image, {})) for image in ("OldImage", "NewImage"))
+        # The stream has every change of an ended job, too; only the change to the final status is announced.
         if after in TYPES and after != before:
             item = {name: _typed(value) for name, value in change["NewImage"].items()}
             yield Ending(job=job_of(item), sequence_number=change["SequenceNumber"])
@@ -74,7 +75,8 @@ class Announcer:
     def announce(self, records: Iterable[Mapping[str, Any]]) -> str | None:
         """Publishes the ends among the records of a stream, in their order.
 
-        Returns the sequence number of the first one that EventBridge did not accept; None if all are published.
+        Returns the sequence number of the first one that EventBridge did not accept; None if all are published. Raises
+        botocore's errors if EventBridge cannot be reached: the caller then repeats all records.
         """
         ends = endings(records)
         while batch := list(islice(ends, BATCH_SIZE)):
@@ -82,6 +84,7 @@ class Announcer:
             for number, ending in enumerate(batch):
                 if number in refused:
                     log("unannounced", WARNING, job_id=ending.job.job_id, why=refused[number])
+                    # Lambda delivers this record and all after it again, so events after it may be sent twice.
                     return ending.sequence_number
                 self._emit_metrics(ending.job)
         return None

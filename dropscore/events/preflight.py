@@ -65,10 +65,12 @@ class Preflight:
             if error.response["Error"].get("Code") in ("NoSuchKey", "404"):
                 return JobOptionsFile({}, None)
             raise fault(error, f"reading s3://{bucket}/{key}") from error
+        # One byte over the limit tells a file that is too long from one of exactly that length.
         return parse_job_options(body.read(MAX_JOB_OPTIONS_BYTES + 1), key)
 
 
 def _check_length(key: str) -> None:
+    # Any time and id will do: theirs always have the same length, and the manifest's key is the longest of all.
     longest = len(manifest_key(output_key(key, now(), "0" * 32)).encode())
     if longest > MAX_KEY_BYTES:
         raise RejectedError(

@@ -108,6 +108,7 @@ class Reconciliation:
             return False
         if described is None:
             described = {"jobId": job.batch_job_id, "status": "FAILED", "statusReason": LOST}
+        # The same path as an event of Batch takes, so that both end a job under the same conditions.
         detail = {**described, "parameters": {"job_id": job.job_id, "run": str(job.run)}}
         return track(BatchChange.from_event({"detail": detail}), self.table, self._finish)
 

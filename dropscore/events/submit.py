@@ -66,6 +66,8 @@ class RetryRequest:
 
 
 class Submitter:
+    """Its methods raise JobError, or botocore's own errors, if AWS fails."""
+
     def __init__(self, settings: SubmitSettings, table: JobsTable, batch: BatchClient, s3: S3Client) -> None:
         self._settings = settings
         self._table = table
@@ -84,6 +86,7 @@ class Submitter:
             log("ignored", key=upload.key, why=why)
             return None
         job = self._job(upload, upload.job_id)
+        # One write claims the input and has the result of the preflight: no kill leaves a refused job CLAIMED.
         if self._table.claim(job):
             self._submit_or_log(job)
             return job.job_id
@@ -108,6 +111,7 @@ class Submitter:
             last = self._batch_job(
                 f"publish-{job.job_id}", job, dependsOn=[{"jobId": array}], containerOverrides=command
             )
+        # The result does not matter: a worker may have started before this write, and then owns the job already.
         self._table.submitted(job.job_id, last, array)
         log(
             "submitted",
@@ -145,6 +149,7 @@ class Submitter:
         if not request.rejected_only and request.model is None:
             raise RejectedError("NOTHING_TO_RETRY", f"job {earlier.job_id} succeeded; name a model to score it with")
         purpose = "rejected" if request.rejected_only else "model"
+        # A job that succeeded never changes, so a repeated retry gets the next number. One that failed runs again.
         for number in count(1):
             identity = job_id(upload.bucket, upload.key, upload.version_id, purpose, request.model or "", str(number))
             previous = self._table.find(identity)
@@ -169,11 +174,13 @@ class Submitter:
     def _job(self, upload: Upload, identity: str, model: str | None = None) -> Job:
         """The job to claim. If no worker could score the input, it has already ended, with code and message."""
         route = route_of(upload.key, self._settings.routes)
+        # The options may be what is wrong. Then this job, without any, carries the reason.
         job = self._new_job(upload, identity, route, Options(), model or route.model)
         try:
             options, named_model = self._preflight.resolve(upload.key, route)
             job = self._new_job(upload, identity, route, options, model or named_model)
             self._preflight.look(job)
+        # Other errors are raised, so that Lambda repeats the event and the input is not rejected for an outage.
         except PermanentError as error:
             status = State.REJECTED if isinstance(error, RejectedError) else State.FAILED
             return job.move_to(status, code=error.code, message=error.message, finished_at=now())
@@ -214,6 +221,7 @@ class Submitter:
             jobDefinition=self._settings.job_definition,
             shareIdentifier=SHARE,
             schedulingPriorityOverride=route_of(job.file, self._settings.routes).priority,
+            # `track` finds the job by its id, and by the run ignores late events of an earlier run.
             parameters={"job_id": job.job_id, "run": str(job.run)},
             tags={TAG: self._settings.environment},
             **more,

@@ -13,9 +13,9 @@ from dropscore.jobs.job import Job, State
 from dropscore.log import INFO, WARNING, log
 from dropscore.output.manifest import Manifest, summary_of
 
-# Part of Batch's status reason or of the container's reason → error code, and what to do.
 LOST = "Batch no longer has this job"
 """The reason that `reconcile` gives for a job that Batch has forgotten."""
+# Part of Batch's status reason or of the container's reason → error code, and what to do. The first match counts.
 CAUSES = (
     ("OutOfMemory", "OUT_OF_MEMORY", "raise worker.memory_mib"),
     ("CannotPull", "IMAGE_PULL", "check that the worker's image is in its repository and that the VPC endpoints work"),
@@ -84,15 +84,19 @@ def track(change: BatchChange, table: JobsTable, finish: Callable[[Job], Manifes
 
     The job ends SUCCEEDED if `finish` finds its output published, because then only the worker's last write was lost;
     otherwise FAILED. All other changes are ignored: the worker writes RUNNING and the final statuses itself.
+    Raises JobError if the jobs table or the output cannot be read.
     """
+    # An array that succeeded is not the end: its publishing job follows.
     ends = ("FAILED",) if change.is_array else ("FAILED", "SUCCEEDED")
     if change.job_id is None or change.status not in ends:
         return False
+    # Batch names a child of an array by the array's id, a colon and the child's index.
     batch_job_id, _, shard = change.batch_job_id.partition(":")
     job = table.find(change.job_id)
     if job is None or job.status.is_final:
         return False
     try:
+        # First of all: the last attempt may have been killed after it published, and then the job has succeeded.
         published = finish(job)
         update = _success(published) if published else _failure(change, *_cause(change), shard)
     except PermanentError as error:  # for example, an object of another job is at the output's key

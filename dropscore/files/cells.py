@@ -50,6 +50,7 @@ def split_cells(line: bytes, dialect: Dialect) -> list[bytes]:
 def _split_quoted(line: bytes, delimiter: bytes) -> list[bytes]:
     cells: list[bytes] = []
     open_cell: list[bytes] = []  # the cell so far; joined once, because it may be long
+    # Segments are outside and inside quotes in turn; a doubled quote gives an empty segment outside.
     for number, segment in enumerate(line.split(b'"')):
         is_inside = number % 2 == 1
         first, *others = [segment] if is_inside else segment.split(delimiter)

@@ -46,6 +46,7 @@ class Columns:
         if is_compared:
             kept, matching = _compared(table, kept, head, options, features)
         choice = Choice(width=table.width, kept=kept, dialect=Dialect.of(options))
+        # Without a choice, rows are sent as they are in the file, without a copy.
         is_all = not words and kept == tuple(range(table.width))
         return cls(choice=None if is_all else choice, id=id_place, matching=matching)
 

@@ -60,6 +60,7 @@ class Dialect:
         if not self.has_quotes:
             return data.replace(QUOTE, b"x") if QUOTE in data else data
         if self.has_escapes and BACKSLASH in data:
+            # Escaped backslashes first: a quote after one of them is not escaped.
             return data.replace(b"\\\\", b"xx").replace(b'\\"', BACKSLASH + self.delimiter)
         return data
 
@@ -84,6 +85,7 @@ class Dialect:
 
     def fault(self, data: bytes, *, is_whole: bool) -> Fault | None:
         """The first fault in text that starts at the start of a row. `is_whole`: no text follows it."""
+        # `closed` starts at -2, because -1 would make a quote at position 0 a doubled one.
         marks, opened, closed = self.marks(data), -1, -2
         for mark in self._marks.finditer(marks):
             at = mark.start()

@@ -38,4 +38,5 @@ def read_names(s3: S3Client, model: Model) -> Names:
 
 def digest_of(names: Sequence[str]) -> str:
     """12 hex digits that identify these names in this order; the model container sends the same digest."""
+    # Spaces and escapes of this JSON are part of the contract with model containers (docs/model-container.md).
     return sha256(json.dumps(list(names), separators=(",", ":")).encode()).hexdigest()[:12]

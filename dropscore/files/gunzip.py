@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dropscore.errors import RejectedError
 
 OUTPUT_BYTES = 1 << 20
-INPUT_BYTES = 1 << 16
+INPUT_BYTES = 1 << 16  # zlib does not say where an error is, so messages are only as exact as this
 MAX_RATIO = 200  # gzip makes CSV ten to twenty times smaller
 ALWAYS_ALLOWED_BYTES = 1 << 30
-_GZIP = 16 + zlib.MAX_WBITS
+_GZIP = 16 + zlib.MAX_WBITS  # 16 makes zlib expect a gzip header and verify the checksum
 
 
 def max_decompressed_bytes(compressed_bytes: int) -> int:
@@ -55,6 +55,7 @@ class _Decompressor:
             out = self._decompress(data)
             if out:
                 yield out
+            # Either the next member, or input that waits because the output has reached its limit.
             data = self._member.unused_data or self._member.unconsumed_tail
 
     def end(self) -> None:

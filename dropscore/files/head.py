@@ -44,6 +44,7 @@ class Head:
         text = data[start:]
         if is_whole or len(data) >= HEAD_BYTES:
             _check_line_ends(dialect.outline(text))
+        # Before any row is looked at: after a stray quote, it is uncertain where the first row ends.
         fault = dialect.fault(text, is_whole=is_whole)
         if fault:
             raise _stray(fault, data, start, options, names)

@@ -72,6 +72,7 @@ class Cutter:
         offset: int = 0,
         line: int = 1,
     ) -> None:
+        # `_read` takes an empty chunk for the end, so the stream's own empty chunks are left out.
         self._chunks = chain(filter(None, chunks), (b"",))
         self.max_bytes = max_bytes
         self._dialect = dialect
@@ -104,18 +105,23 @@ class Cutter:
         if len(self._buffer) <= limit_bytes:
             return len(self._buffer) if self._is_read else 0
         marks = self._dialect.marks(self._buffer)
+        # `limit_bytes` falls when the endpoint refuses a request. A row over it is still sent, alone; only a row over
+        # `max_bytes` is rejected.
         end = _end_of_last_row(marks, limit_bytes) or _end_of_first_row(marks, self.max_bytes)
         return end or (len(marks) if self._is_read and len(marks) <= self.max_bytes else 0)
 
     def _take(self, end: int) -> Request | None:
         """Takes the request out of the buffer. Without an `end`, the buffer begins with a row that is too long."""
         dialect = self._dialect
+        # The memoryview saves a copy: a slice of a bytearray is a bytearray.
         data = bytes(memoryview(self._buffer)[: end or len(self._buffer)])
         outline = dialect.outline(data)
         request = Request(data, self._row, _count(data, outline, dialect), self._offset, self._line, dialect)
+        # Before the check of the length: a stray quote is the usual reason that a row seems endless.
         fault = None if dialect.is_sound(outline) else dialect.fault(data, is_whole=bool(end))
         if fault:
             self._error = stray(request, fault)
+            # Rows before the fault are scored first; without any, `next` raises the error now.
             return _sound_rows(request, fault) or self.next(self.max_bytes)
         if not end:
             self._error = too_large(self._row, request.first_row_offset, self.max_bytes, request.first_row_line)
@@ -222,6 +228,7 @@ def _end_of_last_row(marks: bytes | bytearray, limit: int) -> int:
     """The position after the last row end within `limit` bytes; 0 if the first row is longer."""
     end = marks.rfind(b"\n", 0, limit) + 1
     quotes = marks.count(b'"', 0, end)
+    # The last newline is usually a row's end. If it is inside quotes, step back line by line.
     while end and quotes % 2:
         previous = marks.rfind(b"\n", 0, end - 1) + 1
         quotes -= marks.count(b'"', previous, end)

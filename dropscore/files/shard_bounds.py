@@ -30,6 +30,7 @@ def first_row_at(read: Read, boundary: int, size: int, *, max_row_bytes: int, di
     """
     if boundary == 0:
         return 0
+    # From the byte before the boundary on: if it ends a row, the next row starts exactly at the boundary.
     is_inside = dialect.has_quotes and _is_inside(read, boundary - 1, max_row_bytes, dialect.delimiter)
     position = boundary - 1
     for chunk in map(dialect.marks, read(boundary - 1, None)):
@@ -82,6 +83,7 @@ def _is_inside(read: Read, position: int, max_row_bytes: int, delimiter: bytes) 
             return is_inside
         if size >= max_row_bytes:
             break
+        # A longer window may hold quotes that are legal in only one way.
         size = min(8 * size, max_row_bytes)
     if b'"' not in window:
         return False  # if it were, its row would be longer than a row may be, and the file rejected

@@ -67,6 +67,7 @@ class Values:
             return text.translate(self._swap) if is_numeric else None
         if dialect.delimiter == COMMA:
             return text
+        # A cell that contains a comma needs quotes, which only the slow way adds.
         return None if COMMA in text else text.replace(dialect.delimiter, COMMA)
 
     def _slowly(self, lines: Sequence[bytes]) -> bytes:
@@ -89,8 +90,10 @@ class Values:
 
     def _without_missing(self, text: bytes) -> bytes:
         """Only for text without delimiters or line ends within quotes."""
+        # With it, the first cell follows a newline too, as the patterns expect.
         text = b"\n" + text
         for before, cells in self._missing_cells.items():
+            # In a replacement a backslash begins an escape, and the delimiter may be a backslash.
             text = cells.sub(before.replace(BACKSLASH, BACKSLASH * 2), text)
         return _without_empty_lines(text[1:])
 

@@ -34,6 +34,7 @@ ENDS = frozenset({State.FAILED, State.REJECTED})
 MOVES: dict[State, frozenset[State]] = {
     State.CLAIMED: frozenset({State.SUBMITTED, State.RUNNING}) | ENDS,
     State.SUBMITTED: frozenset({State.RUNNING}) | ENDS,
+    # To RUNNING again: a later attempt finds the job as the killed one left it.
     State.RUNNING: frozenset({State.RUNNING, State.SUCCEEDED}) | ENDS,
     State.FAILED: frozenset({State.CLAIMED}),
     State.REJECTED: frozenset({State.CLAIMED}),
@@ -88,6 +89,7 @@ class Job:
 
     @property
     def parsed_options(self) -> Options:
+        """Raises ConfigurationError if another release wrote options that this one does not have."""
         return Options.parse(json.loads(self.options), "the job's options")
 
     def move_to(self, state: State, **changes: str | int | None) -> Job:
@@ -99,4 +101,5 @@ class Job:
 
 def job_id(bucket: str, key: str, version_id: str, *more: str) -> str:
     """32 hex digits for this version of this input. `more` distinguishes a retry that is a separate job."""
+    # The separator keeps lists apart that read the same when joined, such as a, bc and ab, c.
     return hashlib.sha256("\0".join([bucket, key, version_id, *more]).encode()).hexdigest()[:32]

@@ -137,6 +137,7 @@ def manifest_of(
         "errors": _errors(job, errors, bad),
         "columns": dict(columns),
         "rows": {"in": rows, "scored": rows - bad, "rejected": bad, "empty": sum(part.empty for part in parts)},
+        # A part without rows sent no request: its version is only the one that was deployed at the claim.
         "model": _model(model, next(part.model_version for part in parts if part.rows)),
         "plan": {"shards": job.shards, "shard_bytes": job.plan.shard_bytes},
         "worker": {"image": settings.image},
@@ -166,6 +167,7 @@ def _input(job: Job, parts: Sequence[Part]) -> InputRecord:
 
 def _output(job: Job, parts: Sequence[Part], header: bytes) -> OutputRecord:
     written: list[OutputPart] = []
+    # The header is a part of its own, so that the digests cover every byte of the output.
     if header:
         written.append({"bytes": len(header), "rows": 0, "sha256": sha256(header).hexdigest()})
     written += [{"bytes": part.bytes, "rows": part.rows, "sha256": part.sha256} for part in parts if part.bytes]

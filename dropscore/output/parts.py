@@ -72,6 +72,7 @@ class Parts:
     def put(self, part: Part) -> Part:
         """Writes the part's record. Returns the part that counts: this one, or an earlier one of another attempt."""
         key = self._key(part.model_version, part.index, part.start)
+        # Put once: of two attempts at one shard the first counts, so all readers see the same part.
         if objects.put(self.s3, bucket=self.bucket, key=key, data=json.dumps(asdict(part)).encode()):
             return part
         return self._read(key)
@@ -88,6 +89,7 @@ class Parts:
             parts = list(pool.map(self._read, [key for _, key in listed]))
         found: dict[str, dict[tuple[int, int], Part]] = {}
         for part in parts:
+            # Taken out and put in again: a dictionary keeps its order, so the version of the newest part ends up last.
             of_version = found.pop(part.model_version, {})
             found[part.model_version] = {**of_version, (part.index, part.start): part}
         return found
@@ -97,6 +99,7 @@ class Parts:
         for page in reading.pages(self.s3, bucket=self.bucket, prefix=self._prefix):
             for found in page:
                 key = found["Key"]
+                # The prefix also has parts of earlier runs, which may have had other options, shards or feature names.
                 if f"/{self._plan}/" in key and key.endswith(RECORD):
                     yield found["LastModified"].isoformat(), key
 

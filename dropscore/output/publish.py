@@ -52,11 +52,13 @@ class Publication:
         That may be another attempt's, if it was faster. Raises PermanentError OUTPUT_EXISTS if another job's output is
         at the key.
         """
+        # This order must not change: all that the output's metadata leads to exists before the output is visible.
         if errors is not None:
             errors.commit()
         record: Record = {"manifest": manifest, "errors": errors.key if errors else None}
         objects.put(self.s3, bucket=self.bucket, key=self.record_key, data=json.dumps(record).encode())
         scores.commit()
+        # The commit may have found the output of another attempt. What is published decides, not what was written here.
         published = self.finish()
         if published is None:
             raise PermanentError(
@@ -86,6 +88,7 @@ class Publication:
 
     def _write_beside(self, record: Record) -> Manifest:
         manifest = record["manifest"]
+        # The manifest comes last: `_existing_manifest` takes it as proof that the list of rejected rows exists.
         if record["errors"] and manifest["errors"]:
             self._write_errors(record["errors"], manifest["errors"]["bytes"])
         text = json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n"

@@ -30,6 +30,7 @@ class Assembly:
     def shard(self, index: int, progress: Progress) -> Part:
         """The part of shard `index`. Scores it unless an earlier attempt did. Raises JobError."""
         start = self.pipeline.start_of(index)
+        # An earlier attempt, or a child of a second array for this job, may have put the part already (decision 0005).
         found = self.parts.find(self.pipeline.job.model_version, index, start)
         return found or self._score(index, start, progress)
 
@@ -39,8 +40,11 @@ class Assembly:
         Raises RejectedError if the parts together have too many bad rows.
         """
         parts = self._parts(progress)
+        # Before anything is written, so that a file that fails a check starts no upload under output/.
         self._check(parts)
         header = self._header(parts)
+        # The list of rejected rows is written under parts/ first: it must never lie beside another attempt's scores
+        # (decision 0006).
         with publication.writer() as scores, self.parts.writer("errors.csv") as errors:
             scores.write(header)
             for part in parts:
@@ -61,6 +65,8 @@ class Assembly:
             except JobError as error:
                 self._place(error, index, start)
                 raise
+            # The record comes last, so a part counts only once its data is complete. A kill before it leaves data that
+            # no record names; the bucket's lifecycle rule for parts/ removes it.
             scores.commit()
             errors.commit()
             part = self.parts.put(run.as_part(index, start, tally, scores, errors))
@@ -73,11 +79,13 @@ class Assembly:
         That is a version that has all parts already, else the one that the endpoint serves now.
         """
         found = self.parts.by_version()
+        # Complete parts are published even if another model answers by now: nothing has to be scored again.
         for version in reversed(found):
             parts = list(self._contiguous(found[version]))
             if len(parts) == self.pipeline.job.shards:
                 return parts
         version, parts = next(reversed(found), self.pipeline.job.model_version), []
+        # If the endpoint serves another model than expected, start over: no output mixes two models (promise 7).
         while not parts:
             parts, version = self._completed(found, version, progress)
         return parts
@@ -101,7 +109,9 @@ class Assembly:
             if part is None:
                 log("missing", job_id=self.pipeline.job.job_id, shard=index, start=start, version=version)
                 part = self._score(index, start, progress)
+                # Kept even if the version differs: the next round, for that version, finds this part.
                 found.setdefault(part.model_version, {})[index, start] = part
+                # A shard without rows sent no request, so its version shows nothing about the endpoint.
                 if part.model_version != version and part.rows:
                     return [], part.model_version
             parts.append(part)
@@ -112,6 +122,7 @@ class Assembly:
         job, rows = self.pipeline.job, sum(part.rows for part in parts)
         if not rows:
             raise RejectedError("EMPTY_FILE", "the file has no rows; upload one that has")
+        # Only uncompressed files have several shards, so the last part must end at the size of the object.
         if parts[-1].end != job.size_bytes:
             raise PermanentError(
                 "SHARD_MISMATCH", f"the parts end at byte {parts[-1].end} of {job.size_bytes}; nothing was published"
@@ -119,6 +130,7 @@ class Assembly:
         columns = {part.columns for part in parts if part.columns is not None}
         if len(columns) > 1:
             raise PermanentError("BAD_RESPONSE", "the model gave the shards of one file different numbers of scores")
+        # A shard whose rows were all rejected wrote one empty cell for each: too few if the model returns more scores.
         is_guess = self.pipeline.options.output != "scores" and any(part.bad and part.columns is None for part in parts)
         if is_guess and columns - {1}:
             raise PermanentError(
@@ -126,11 +138,13 @@ class Assembly:
                 "a shard's rows are all bad and were written with one score column; the model answers "
                 f"{max(columns)} a row: set score_names to the names of all score columns",
             )
+        # Only here are all rows counted: each shard may be within the limit, and all of them together over it.
         first = _first_bad(parts, self.pipeline.layout.lines_before)
         self.pipeline.bad_row_limit.check(rows, sum(part.bad for part in parts), first)
 
     def _header(self, parts: list[Part]) -> bytes:
         renderer = Renderer(self.pipeline.layout, self.pipeline.options)
+        # The header is the first line of the output, but only the parts know how many scores a row has.
         renderer.columns = next((part.columns for part in parts if part.columns is not None), 1)
         return renderer.header()
 
@@ -163,6 +177,7 @@ class Assembly:
             rows, lines, position = rows + part.rows, lines + part.lines, part.end
         if position == start:
             return rows, lines
+        # Shards run in parallel: parts before this one may be missing, so their rows are counted from the input itself.
         requests = self.pipeline.requests(self.pipeline.input.read(position, start), offset=position)
         more = more_lines = 0
         try:

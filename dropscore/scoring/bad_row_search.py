@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import accumulate, chain, pairwise
 from typing import NamedTuple
 
-from dropscore.errors import RejectedError, RowFault, RowsRefusedError
+from dropscore.errors import PermanentError, RejectedError, RowFault, RowsRefusedError
 from dropscore.files.requests import Request, row_ends, too_large
 from dropscore.position import Column
 
@@ -63,6 +63,7 @@ class Search:
         self._request = request
         self._is_trusted = True
         self._scores: list[bytes] = []
+        self._columns: int | None = None
         self._lines: bytes | None = None
         self._parts = [Part(request, range(request.rows))] if request.rows else []
 
@@ -77,9 +78,20 @@ class Search:
         return self._parts.pop() if self._parts else None
 
     def scored(self, part: Part, lines: bytes) -> None:
+        # The usual case, a request without bad rows: the reply is kept as it is, and no row is split off.
         if part.request is self._request:
             self._lines = lines
             return
+        # replies.py compares the rows of one reply; here a request's rows come from several.
+        columns = lines.partition(b"\n")[0].count(b",") + 1
+        if self._columns not in (None, columns):
+            raise PermanentError(
+                "BAD_RESPONSE",
+                f"the model returned {columns} scores for a row, {self._columns} are expected; nothing was published. "
+                "Check that the model returns the same number of scores for each row",
+            )
+        self._columns = columns
+        # The model named these rows as bad, but scored them now: its names do not fit the rows that it was sent.
         self._is_trusted &= not part.is_named
         for place, line in zip(part.places, lines.split(b"\n")[:-1], strict=True):
             self._scores[place] = line
@@ -99,6 +111,7 @@ class Search:
         """
         self.refusals += 1
         rows = len(part.places)
+        # If every row is named, there is nothing left to find out, even if earlier names were wrong.
         faults = refusal.faults if self._is_trusted or len(refusal.faults) == rows else ()
         if rows == 1:
             faults = faults or [RowFault(0, refusal.code, refusal.reason)]
@@ -106,6 +119,7 @@ class Search:
             self._split()
             self.bad |= dict(zip(part.places, faults, strict=True))
         elif faults and len(faults) < rows:
+            # If the container does not say, expect more bad rows only after this request has shown one.
             has_more = bool(self.bad) if refusal.has_more is None else refusal.has_more
             self._follow(part.places, [fault.place for fault in faults], has_more=has_more)
         else:
@@ -141,15 +155,18 @@ class Search:
         """Queues the named rows together, then the others; those up to the last named row apart if more may be bad."""
         chosen = set(named)
         others = [place for index, place in enumerate(places) if index not in chosen]
+        # A list is complete up to its last row (docs/model-container.md): the unnamed rows before it are probably good.
         end = named[-1] + 1 - len(named) if has_more else len(others)
         before, after = others[:end], others[end:]
         rest = _halves(after) if len(after) > SPARSE * (named[-1] + 1) else (after,)
         self._queue(before, *rest)
+        # Queued last, so sent first: the reply decides whether the model's names are used from then on.
         self._queue([places[index] for index in named], is_named=True)
 
     def _queue(self, *parts: Sequence[int], is_named: bool = False) -> None:
         self._split()
         made = [replace(self._part(places), is_named=is_named) for places in parts if places]
+        # A stack, so that the first of these parts is searched to its end before the second is sent.
         self._parts += reversed(made)
 
     def _part(self, places: Sequence[int]) -> Part:

@@ -39,6 +39,7 @@ _WAKING = (
 
 def runtime_config(max_concurrent_requests: int) -> Config:
     """One connection for each request in flight. Without botocore's retries, because the scorer retries."""
+    # SageMaker gives a container 60 seconds to reply. AWS's reference of InvokeEndpoint advises a socket timeout of 70.
     return Config(
         connect_timeout=5,
         read_timeout=70,
@@ -70,6 +71,7 @@ class Endpoint:
             answer = self._runtime.invoke_endpoint(
                 EndpointName=self._name, ContentType="text/csv", Accept="text/csv", Body=request.data, **self._component
             )
+            # Read within the block, because a connection that breaks in the middle of the body raises urllib3's errors.
             reply = answer["Body"].read()
         except ClientError as error:
             raise self._fault(error, request) from error
@@ -93,8 +95,10 @@ class Endpoint:
     def _check_version(self, attributes: str) -> None:
         """Raises ModelChangedError if this reply comes from another model than the replies before it."""
         reported = _VERSION.search(attributes)
+        # Containers need not report a version. For those that do not, a new model goes unnoticed (promise 7).
         if reported is None:
             return
+        # Requests run in several threads: whichever reply comes first fixes the version for all of them.
         with self._lock:
             self.version = self.version or reported[1]
         if reported[1] != self.version:
@@ -108,10 +112,13 @@ class Endpoint:
         code, message = error.response["Error"].get("Code"), error.response["Error"].get("Message", "")
         if code == "ModelError":
             return self._model_error(error.response, request)
+        # The runtime has one code for a component without instances, a missing endpoint and other causes: only the
+        # text differs.
         if code == "ValidationError" and _NO_CAPACITY in message:
             return BusyError("ENDPOINT_SCALED_TO_ZERO", f"endpoint {self._name} {_WAKING}")
         if code == "ValidationError" and _MISSING.search(message):
             return PermanentError("ENDPOINT_MISSING", f"endpoint {self._name} does not exist; deploy the hosting stack")
+        # AWS documents the runtime's limit inconsistently, so the worker learns it: every 413 halves the request.
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 413:
             return _too_large(request)
         return fault(error, f"asking endpoint {self._name}")
@@ -160,6 +167,7 @@ def _rows_refused(status: int, message: str, request: Request) -> RowsRefusedErr
         first.code,
         f"the model refused it: {first.reason}; correct the file and upload it again",
         rows=(request.first_row + faults[0].place,) * 2 if faults else (request.first_row, request.last_row),
+        # The place of one row is certain. In a larger request, only the search finds out which row is at fault.
         offset=request.offset if request.rows == 1 else None,
         line=request.line if request.rows == 1 else None,
         reason=first.reason,

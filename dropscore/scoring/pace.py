@@ -23,6 +23,7 @@ class Pace:
 
     def __init__(self, max_requests: int) -> None:
         self._max_requests = max_requests
+        # Starts low, because the endpoint's capacity is unknown and other workers may use it too.
         self._size = float(min(2, max_requests))
         self._best = float("inf")
         self._answers = 0
@@ -38,6 +39,7 @@ class Pace:
     def answered(self, sent_at: float, now: float, size_bytes: int) -> None:
         with self._lock:
             self.waiting_for = None
+            # Per byte, because requests differ in length: halved ones and the last one of a file are short.
             cost = (now - sent_at) / size_bytes
             self._best = min(self._best, cost)
             self._answers += 1
@@ -103,6 +105,7 @@ class Retry:
             sent_at = self.clock()
             try:
                 answer = call()
+            # A TransientError, so it must come first: another try would reach the new model as well.
             except ModelChangedError:
                 raise
             except BusyError as error:
@@ -124,4 +127,5 @@ class Retry:
                 return answer
 
     def _wait(self, attempt: int, cap_seconds: float) -> None:
+        # Full jitter, so that requests that failed together are not sent again together.
         self.sleep(random.uniform(0, min(cap_seconds, self.base_seconds * 2**attempt)))

@@ -149,11 +149,13 @@ class Pipeline:
             max_row_bytes=self.model.max_payload_bytes,
             dialect=self.dialect,
         )
+        # A header may be longer than the first shards; such a shard has no rows before the header's end.
         return max(found, self.layout.data_offset)
 
     def rows_from(self, index: int, start: int) -> Iterator[bytes]:
         """The bytes of the rows that shard `index` owns. Its first row starts at byte `start`."""
         plan = self.job.plan
+        # The bounds are positions in the object. In a compressed file they are not positions in the text.
         if plan.shards == 1:
             return self.input.read(start)
         return owned(self.input.read, start, plan.bounds(index)[1], self.dialect)
@@ -187,12 +189,15 @@ class Pipeline:
         empty = 0
         for scored in tally.watch(self._learn_limit(scorer.score(requests), scorer.limit_bytes)):
             rendered = renderer.render(scored.data, scored.lines)
+            # Rendering comes first: it learns how many scores a row has, which the header must name. For shards, the
+            # publishing job writes the header.
             if tally.is_whole and scored.rows and not scores.bytes:
                 scores.write(renderer.header())
             scores.write(rendered)
             empty += count_empty_rows(scored.data, self.dialect)
             errors.write(errors_csv(scored.bad))
             self.meter.count(Rows=scored.rows, RowsRejected=len(scored.bad), Bytes=len(scored.data))
+            # Raises SupersededError if this attempt was replaced, which ends the run between two requests.
             progress.scored(scored.rows, endpoint.version)
         return Run(
             end=digest.position,
@@ -200,6 +205,7 @@ class Pipeline:
             empty=empty,
             columns=None if renderer.is_guess else renderer.columns,
             input_sha256=digest.sha256,
+            # If the container reports no version, the one that was deployed at the claim is the best answer.
             version=endpoint.version or self.job.model_version,
         )
 
@@ -214,6 +220,7 @@ class Pipeline:
 
     def _scorer(self, endpoint: Endpoint, limit: BadRowLimit, progress: Listener) -> Scorer:
         max_bytes = self.model.max_payload_bytes
+        # A limit that an earlier job found saves this one the same refusals.
         learned = self.table.payload_limit(self.model.name, self.model.version)
         return Scorer(
             invoke=self.meter.measured(endpoint),
@@ -243,6 +250,7 @@ class Pipeline:
     def _learn_limit(self, results: Iterator[Scored], limit_bytes: int) -> Iterator[Scored]:
         """Keeps for later jobs how long a request the endpoint accepts."""
         for scored in results:
+            # Stored at once, because the attempt may be killed before its end.
             if scored.limit_bytes < limit_bytes:
                 limit_bytes = scored.limit_bytes
                 self.table.learn_payload_limit(self.model.name, self.model.version, limit_bytes)

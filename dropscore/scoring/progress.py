@@ -33,6 +33,7 @@ class Progress:
             self._version = str(version)
             self._write({"model_version": version})  # the model was deployed again since the job was claimed
         elif self._is_due():
+            # A reply came: what the table says about a wait, or about the attempt before, is out of date.
             self._write({"code": None, "message": None})
 
     def waiting(self, error: BusyError | None) -> None:
@@ -56,6 +57,7 @@ class Progress:
     def _write(self, update: JobUpdate) -> None:
         self._written = time.monotonic()
         update["status"] = State.RUNNING
+        # The rows of a job with several shards are added up by `advance`; a number here would overwrite the sum.
         if self._shard is None and self._job.shards == 1:
             update["rows_scored"] = self._rows
         is_whole = self._shard is None

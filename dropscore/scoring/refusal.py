@@ -16,6 +16,7 @@ from typing import Any
 MAX_COLUMNS = 1_000_000
 _LIST = re.compile(r',?\s*"rows"\s*:\s*\[')
 _BETWEEN = re.compile(r"[\s,]*")
+# A distance is at least 1, so even a repetition of 999,999,999 ends at the last row of the request.
 _STEP = re.compile(r"([1-9]\d{0,8})(?:x([1-9]\d{0,8}))?")
 
 
@@ -43,6 +44,7 @@ def parse(text: str, rows: int) -> Refusal:
     code = _text(document.get("code"))
     found = {refused.row: refused for entry in listed for refused in _entry(entry, rows)}
     if found:
+        # A list that was cut off does not show whether further rows are bad.
         has_more = document.get("more") is True or not is_whole
         return Refusal(code, tuple(found[row] for row in sorted(found)), has_more)
     hint = _refused_row(document.get("row"), document.get("column"), code, rows)
@@ -53,6 +55,7 @@ def _read(text: str) -> tuple[dict[str, Any], list[Any], bool]:
     """The object, its list of rows, and whether both are complete."""
     try:
         document = json.loads(text)
+    # The text is an unknown container's: deeply nested JSON makes the parser raise RecursionError.
     except (ValueError, RecursionError):
         return *_read_cut_off(text), False
     if not isinstance(document, dict):
@@ -113,6 +116,7 @@ def _refused_row(row: Any, column: Any, code: str | None, rows: int) -> RefusedR
 
 
 def _number(value: Any, maximum: int) -> int | None:
+    # JSON's `true` is an `int` in Python.
     is_number = isinstance(value, int) and not isinstance(value, bool)
     return value if is_number and 1 <= value <= maximum else None
 

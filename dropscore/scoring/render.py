@@ -37,11 +37,14 @@ class Renderer:
         """
         output, threshold = self._options.output, self._options.threshold
         if output == "scores" and threshold is None:
+            # The usual case, without a copy. The first line is enough: replies.py checks that all rows of a reply have
+            # the same number of scores.
             self._learn(lines.lstrip(b"\n").partition(b"\n")[0])
             return lines
         self._learn(lines)
         scores = lines.split(b"\n")[:-1]
         if output == "scores":
+            # `_added` begins with a delimiter, which a line of scores alone does not have.
             return b"".join([self._added(line)[1:] + b"\n" if line else b"\n" for line in scores])
         render_row = self._after_id if output == "id" else self._after_row
         return b"".join(
@@ -83,6 +86,7 @@ class Renderer:
         return self._delimiter + cells + (self._delimiter + self._label(scores) if has_label else b"")
 
     def _label(self, score: bytes) -> bytes:
+        # The comparison is the index: False for the first label, True for the second.
         return self._labels[float(score) >= (self._options.threshold or 0.0)]
 
     def _names(self) -> list[str]:
@@ -94,6 +98,7 @@ class Renderer:
         counts = {line.count(COMMA) + 1 for line in lines.split(b"\n") if line}
         for count in sorted(counts):
             self._see(count)
+        # Rows of the file are written now, so the number of their empty cells cannot wait for the first score.
         if lines and not counts and self._options.output != "scores":
             self._guess()
 

@@ -40,6 +40,7 @@ def _normalized(reply: bytes, rows: int) -> bytes:
     text = reply.replace(b"\r\n", b"\n") if b"\r" in reply else reply
     if text.endswith(b"\n\n") or not text.endswith(b"\n"):
         text = text.rstrip(b"\n") + b"\n"
+    # One line for several rows is a score for each. One line for one row may be several scores of that row.
     return text.replace(b",", b"\n") if rows != 1 and text.count(b"\n") == 1 else text
 
 
@@ -84,6 +85,7 @@ def _json_rows(reply: bytes, request: Request) -> list[list[bytes]]:
 def _documents(reply: bytes) -> list[bytes]:
     """The whole reply, or its lines if every line is a JSON document."""
     lines = reply.split(b"\n")
+    # A document that is printed on several lines stays whole: some of its lines begin or end with other characters.
     ended = (line.strip()[-1:] in (b"]", b"}") for line in lines)
     return lines if len(lines) > 1 and all(line[:1] in (b"[", b"{") for line in lines) and all(ended) else [reply]
 
@@ -109,7 +111,9 @@ def _cells(value: Any) -> list[bytes]:
     """One row's scores as text; a value that is neither number nor string becomes text that is not a number."""
     if isinstance(value, dict):
         value = list(value.values())
+    # An empty list is not a score: it stays one value, becomes `?`, and is refused.
     cells = value if isinstance(value, list) and value else [value]
+    # A JSON string may contain half a surrogate pair, which UTF-8 cannot encode.
     return [cell.encode(errors="replace") if isinstance(cell, str) else b"?" for cell in cells]
 
 

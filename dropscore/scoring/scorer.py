@@ -87,6 +87,7 @@ class Scorer:
             if errors:
                 raise errors[0]
         finally:
+            # Do not wait for requests in flight: nothing needs their replies, and each may take a minute or more.
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _up_to_error(self, requests: Requests, errors: list[UncertainError]) -> Iterator[Request]:
@@ -115,6 +116,7 @@ class Scorer:
             try:
                 search.scored(part, scores_of(self._invoke(sent, pace), sent))
             except RequestTooLargeError:
+                # Measured in bytes of the file, not in those sent, because the next requests are cut from the file.
                 self._refused_as_too_large(len(part.request.data))
                 search.halve(part)
             except RowsRefusedError as refusal:

@@ -30,6 +30,7 @@ class Tally:
             self.first = self.first or next(iter(scored.bad), None)
             self._check()
             yield scored
+        # A percentage is of the whole file. If it has several shards, the publishing job checks them together.
         if self.is_whole:
             self.limit.check(self.rows, self.bad, self.first)
 

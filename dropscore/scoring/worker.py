@@ -48,12 +48,14 @@ class Worker:
             return None
         with self._attempt(job) as meter:
             publication = Publication.of(self.s3, self.settings.bucket, job)
+            # If an earlier attempt was killed between publication and final status, only the status is missing.
             manifest = publication.finish() or self._score_whole(job, publication, meter)
             return self._finish(job, manifest)
-        return None
+        return None  # after a SupersededError, which `_attempt` logs and does not raise
 
     def publish(self, job_id: str) -> Job | None:
         """Runs a job of many shards to its end, and scores parts that are missing. Returns the job as it SUCCEEDED."""
+        # The shards have counted their rows already: taking over the job must not reset the sum.
         job = self._claim(job_id, keep_progress=True)
         if job is None:
             return None
@@ -66,6 +68,7 @@ class Worker:
 
     def score_shard(self, job_id: str, index: int) -> Part | None:
         """Scores shard `index`, unless an earlier attempt did. Returns its part."""
+        # Shards have no owner: a part is put once, so a second attempt costs money but changes nothing (decision 0005).
         job = self.table.enter(job_id, started_at=now())
         if job is None:
             log("superseded", job_id=job_id, shard=index, why="the job has ended")
@@ -164,6 +167,7 @@ class Worker:
     def _report_error(self, job: Job, error: JobError, shard: int | None) -> None:
         """Writes why the attempt ended. The job itself ends only if another attempt cannot help."""
         update: JobUpdate = {"code": error.code, "message": error.message}
+        # Any other error leaves the job RUNNING: Batch starts the next attempt, or `track` ends the job after the last.
         if isinstance(error, PermanentError):
             update["status"] = State.REJECTED if isinstance(error, RejectedError) else State.FAILED
             update["finished_at"] = now()

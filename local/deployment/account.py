@@ -45,6 +45,7 @@ def call(url: str, root: Keys, body: Any = None) -> Any:
     """
     data = None if body is None else json.dumps(body).encode()
     request = AWSRequest(method="GET" if data is None else "POST", url=url, data=data)
+    # In the order of `new_root`: access key, then secret.
     SigV4Auth(Credentials(*root.values()), "dropscore", REGION).add_auth(request)
     plain = urllib.request.Request(url, data=data, headers=dict(request.headers))  # noqa: S310 - loopback
     with urllib.request.urlopen(plain, timeout=HTTP_SECONDS) as reply:  # noqa: S310

@@ -175,6 +175,7 @@ class _Stack:
         return None if described is None else described["StackStatus"]
 
     def put(self, template_url: str) -> None:
+        # CloudFormation cannot update a stack whose creation failed.
         if self.status() in self.NOT_CREATED:
             self.cloudformation.delete_stack(StackName=self.name)
             self._wait()

@@ -70,6 +70,7 @@ class Literals:
                 return self._ref(key)
             return str(self._attribute(key, attribute, match[0]))
 
+        # `${!Name}` is a literal, not a reference.
         return re.sub(r"\$\{([^!}]+)\}", value, argument)
 
 

@@ -66,6 +66,7 @@ def synthesize(environ: Mapping[str, str], *, root: Path = ROOT, cache: Path = C
         cache.mkdir(parents=True, exist_ok=True)
         _run_app(root, home, environ)
         _remove_old(cache)
+    # `_remove_old` keeps the assemblies that were used last.
     os.utime(home)
     limit = max(model.max_payload_bytes for model in settings.models)
     return Assembly(digest, tuple(_stacks(home)), limit)
@@ -121,6 +122,7 @@ def _digest(inputs: Iterator[tuple[str, Path]]) -> str:
 
 
 def _run_app(root: Path, home: Path, environ: Mapping[str, str]) -> None:
+    # Renamed when it is complete, so that no other process reads half an assembly.
     with tempfile.TemporaryDirectory(dir=home.parent) as made:
         environment = {**environ, "CDK_OUTDIR": f"{made}/out"}
         done = subprocess.run(
@@ -135,6 +137,7 @@ def _run_app(root: Path, home: Path, environ: Mapping[str, str]) -> None:
 
 
 def _remove_old(cache: Path) -> None:
+    # A folder without a manifest is still being written.
     homes = sorted(
         (home for home in cache.iterdir() if (home / "manifest.json").exists()), key=lambda home: home.stat().st_mtime
     )

@@ -109,6 +109,7 @@ class AuthenticationMiddleware:
             self._save_soon()
             return 200, {}
         if (method, path) == ("POST", "/_dropscore/save"):
+            # Saves begin here: during a deployment, they would store an unfinished stack (decision 0059).
             self._saves = True
             self._save_now()
             return 200, {}
@@ -144,6 +145,7 @@ def check_sender(headers: list[tuple[str, str]], hosts: set[str]) -> None:
 
 def prove(secret: str, authorization: str, body: bytes) -> str:
     """A proof that the reply comes from this cloud, and not from a program that took over its port."""
+    # The signature makes the proof unique to the request, so that an older reply cannot be replayed.
     return hmac.new(secret.encode(), authorization.encode() + b"\n" + body, hashlib.sha256).hexdigest()
 
 

@@ -71,6 +71,7 @@ def add_version_ids(s3: Any, eventbridge: Any) -> None:
     """Add the version id to `Object Created` events, as S3 does for a versioned bucket."""
     fire = require_function(s3, "_fire_s3_event", "bucket_name", "key", "version_id")
     dispatch = require_function(eventbridge, "_dispatch_event", "event", "view")
+    # The release does not pass the version on to the event, so it travels in the context.
     current: contextvars.ContextVar[str | None] = contextvars.ContextVar("version_id", default=None)
 
     def fire_with_version(*args: Any, version_id: str | None = None, **kwargs: Any) -> None:
@@ -108,6 +109,7 @@ def support_version_ranges(s3: Any) -> None:
             error_headers = {"Content-Type": "application/xml", "Content-Range": f"bytes */{len(body)}"}
             return 416, error_headers, written(refusal(bucket_name, key))
         start, end = found
+        # The checksum is that of the whole object, and would not match the range.
         kept = {name: value for name, value in answered.items() if not name.lower().startswith("x-amz-checksum")}
         place = {"Content-Length": str(end + 1 - start), "Content-Range": f"bytes {start}-{end}/{len(body)}"}
         return 206, kept | place, body[start : end + 1]
@@ -281,6 +283,7 @@ def _end_with(lifeline: int) -> None:
 
 def main() -> None:
     end_with_others()
+    # The descriptor is never closed: the lock ends with the process, however it ends.
     hold_lock(Path(sys.argv[1]) / "alive")
     check_release(importlib.metadata.version("ministack"))
     root, root_secret = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
@@ -292,6 +295,7 @@ def main() -> None:
     add_version_ids(s3, eventbridge)
     support_version_ranges(s3)
     lambdas = importlib.import_module("ministack.services.lambda_svc")
+    # Before `retry_rule_targets`, which keeps the function that it finds.
     queue_events(lambdas, EVENTS_PER_CORE * (os.cpu_count() or 1))
     retry_rule_targets(eventbridge, lambdas)
     hide_function_credentials(importlib.import_module("ministack.core.lambda_runtime"), root_secret)

@@ -70,6 +70,7 @@ def read_signature(request: Request) -> Signature:
     pairs = parse_qsl(request.query, keep_blank_values=True)
     in_query = [name.lower() for name, _ in pairs if name.lower() in CALLER]
     authorization = request.header("authorization")
+    # With both, the emulator might take the caller from the other one.
     if bool(authorization) == bool(in_query):
         raise RefusedError("MissingAuthenticationToken", "The request must carry one signature.")
     if len(in_query) > len(set(in_query)):
@@ -158,6 +159,7 @@ def _canonical_path(signature: Signature, path: str) -> str:
     """S3 signs the path as sent; other services sign it normalized and encoded a second time."""
     if signature.service == "s3":
         return path
+    # `normpath` keeps two slashes at the start, as POSIX allows.
     normal = posixpath.normpath(path).replace("//", "/")
     return quote(normal + ("/" if path.endswith("/") and normal != "/" else ""), safe="/-_.~")
 

@@ -46,8 +46,10 @@ def main(settings: ShimSettings, listening: socket.socket) -> None:
     shim = Shim(
         listening, batch=batch, endpoints=endpoints, authority=authority, max_payload_bytes=settings.max_payload_bytes
     )
+    # The parent opened the socket, so earlier requests are waiting in its backlog.
     threading.Thread(target=shim.serve_forever, daemon=True).start()
     _wait_for_end()
+    # Before the endpoints, which running jobs call until they end.
     batch.stop()
     for server in endpoints.values():
         server.stop()

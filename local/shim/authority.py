@@ -42,6 +42,7 @@ class Authority:
         self._root = dict(root)
         self._iam = client("iam", emulator_url, **root)
         self._sts = client("sts", emulator_url, **root)
+        # Roles change only with a deployment, which restarts the shim.
         self._role = cache(partial(_role, self._iam))
 
     def caller(self, request: Request) -> str:
@@ -72,6 +73,7 @@ class Authority:
             raise AwsError(
                 403, "AccessDenied", f"{service} may not assume {role_arn}: the role's trust policy does not allow it"
             )
+        # STS accepts session names of at most 64 characters.
         given = self._sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name[:64])["Credentials"]
         return Session(
             role_arn,

@@ -50,6 +50,7 @@ class Process:
         """
         _, status, usage = os.wait4(self._popen.pid, 0)
         code = os.waitstatus_to_exitcode(status)
+        # `wait4` has reaped the process, so Popen must not wait for it.
         self._popen.returncode = code
         self._ended.set()
         self._signal(signal.SIGKILL)  # child processes that are still running

@@ -42,6 +42,7 @@ class Shim(ThreadingHTTPServer):
         max_payload_bytes: int,
     ) -> None:
         super().__init__(listening.getsockname(), Handler, bind_and_activate=False)
+        # The base class has created a socket of its own.
         self.socket.close()
         self.socket = listening
         self.batch, self.endpoints, self.authority = batch, endpoints, authority

@@ -19,6 +19,7 @@ MODEL_DIRECTORY = "/opt/ml/model"
 READ_ONLY = ("--read-only", "--tmpfs", "/tmp")  # noqa: S108  a folder of the container
 NO_CAPABILITIES = ("--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 SYSTEM_FOLDERS = ("/tmp", "/run", "/dev", "/proc", "/sys", "/etc", "/var/tmp")  # noqa: S108
+# Runs in the container, whose environment may name a proxy: it must not get the request.
 ASK = """import sys, urllib.request as r
 url, content_type, body = "http://127.0.0.1:%d" + sys.argv[1], "%s", sys.stdin.buffer.read() or None
 request = r.Request(url, body, {"Content-Type": content_type, "Accept": content_type})
@@ -83,6 +84,7 @@ class Container:
     def pid(self) -> int | None:
         """Return the process id on this machine; None if the engine runs in a virtual machine."""
         pid = self._field("{{.State.Pid}}")
+        # In a virtual machine, the number is that of another process here.
         groups = Path(f"/proc/{pid}/cgroup")
         is_local = groups.exists() and self._field("{{.Id}}") in groups.read_text()
         return int(pid) if is_local else None
@@ -166,6 +168,7 @@ def start_as_strictly_as_possible(recipe: Recipe) -> Container:
     try:
         return Container(recipe)
     except NeverReadyError:
+        # It runs, so no restriction stopped it, and each further try would take the whole timeout.
         raise
     except NotStartedError as error:
         restrictions = Restrictions(argument=False, read_only=False, no_capabilities=False)

@@ -40,6 +40,7 @@ def convert(places: Sequence[Path], sandbox: Sandbox) -> list[Converted]:
         share = [here for here, order in orders.items() if order["is_legacy"] is is_legacy]
         if share:
             _run(sandbox, python_environment(LEGACY / "requirements.txt") if is_legacy else None, CONVERT, share)
+    # Always with our own XGBoost: it is the release that serves the model.
     _run(sandbox, None, VERIFY, places)
     return [_result(here, order) for here, order in orders.items()]
 

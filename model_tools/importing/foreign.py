@@ -154,6 +154,7 @@ def _whole(state: Mapping[str, Any], wrapper: Mapping[str, Any], name: str) -> i
     value = _number(state.get(name, wrapper.get(name)))
     if value is None:
         return None
+    # Negated, so that NaN is refused too.
     if not abs(value) < COUNT_LIMIT:
         raise ModelImportError(f"the pickle's {name} is not a count of rounds or trees")
     return int(value)
@@ -175,6 +176,7 @@ def _number(value: Any) -> float | int | None:
 
 def _scalar(dtype: Any, content: Any) -> float | int:
     raw = content.encode("latin1") if isinstance(content, str) else content
+    # Little-endian only, which is how the bytes are unpacked below.
     form = _SCALARS.get(dtype.arguments[0].lstrip("<=|")) if isinstance(dtype, Thing) and dtype.arguments else None
     if form is None or not isinstance(raw, bytes):
         raise ModelImportError("the pickle has an array or a text instead of a number")

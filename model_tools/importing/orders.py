@@ -14,7 +14,7 @@ OBJECTS = {FileFormat.JSON_MODEL, FileFormat.UBJ_MODEL, FileFormat.JSON_SNAPSHOT
 
 
 def write(folder: Path, found: Found) -> None:
-    """Raises ModelImportError if the model is truncated or cannot be repair."""
+    """Raises ModelImportError if the model is truncated or cannot be repaired."""
     if found.file_format in OBJECTS and not found.content.rstrip(b"\0 \r\n\t").endswith(b"}"):
         raise ModelImportError(
             "the file is truncated: the end of the model is missing. Copy it again"

@@ -112,6 +112,7 @@ class _Decompressor(Protocol):
 def _inflate(start: Callable[[], _Decompressor], content: bytes, budget: Budget) -> bytes:
     decompressor = start()
     try:
+        # One byte more than is left shows `spend` that the data exceeds the budget.
         unpacked = decompressor.decompress(content, budget.left_bytes + 1)
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise ModelImportError(f"the compressed data is damaged: {error}") from error
@@ -164,6 +165,7 @@ def _is_pickle(content: bytes) -> bool:
     return content.rstrip().endswith(b".") and (has_protocol or content[:1] in b"c(]}I")
 
 
+# The first match decides. The test for a pickle is the weakest, so it comes last.
 _CHECKS: dict[FileFormat, Callable[[bytes], bool]] = {
     FileFormat.TAR: _is_tar,
     FileFormat.BINARY_SNAPSHOT: lambda content: content.startswith(b"CONFIG-offset:"),

@@ -24,6 +24,7 @@ _LOGITRAW_VERSIONS = ((1, 0), (1, 1), (1, 2))
 
 
 def repair(file_format: FileFormat, content: bytes) -> bytes:
+    """Return the model's bytes as XGBoost 3 reads them correctly. Raises ModelImportError for vector leaves."""
     if _VECTOR_LEAF.search(content) and written_by(file_format, content) < (3, 2):
         raise ModelImportError(
             "the model has vector leaves (multi_strategy='multi_output_tree') from before XGBoost 3.2, which 3.2 "

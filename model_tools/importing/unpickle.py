@@ -32,9 +32,11 @@ class ModelUnpickler(pickle._Unpickler):
         self.stream = io.BytesIO(content)
         self.length = len(content)
         self.budget = budget
+        # latin1 keeps the bytes of Python 2's strings unchanged.
         super().__init__(self.stream, encoding="latin1")
 
     def find_class(self, module: str, name: str) -> Name:
+        # numpy 2 renamed numpy.core to numpy._core.
         module = _PYTHON_2.get(module, module).replace("numpy._core", "numpy.core")
         found = Name(module, name)
         if found not in CLASSES and found not in CALLS and found != Name("builtins", "object"):
@@ -86,6 +88,7 @@ class ModelUnpickler(pickle._Unpickler):
     def set_items(self, items: list[Any]) -> None:
         target = self.stack[-1]
         for key, value in zip(items[::2], items[1::2], strict=True):
+            # Before `target[key]`: hashing a nested tuple can take for ever.
             if not isinstance(key, str | bytes | int | float | None):
                 raise UnsafePickleError(f"a dictionary key of type {type(key).__name__} is not part of a model")
             target[key] = value

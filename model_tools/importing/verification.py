@@ -33,6 +33,7 @@ def verify(folder: Path) -> None:
     matrix = xgboost.DMatrix(rows, missing=missing, nthread=1)
     scores = booster.predict(matrix, iteration_range=rounds, validate_features=False)
     wrong = differing(scores, expected)
+    # Only these models are scored in place by the server (decision 0037).
     if facts["booster"] == "gbtree":
         in_place = booster.inplace_predict(rows, iteration_range=rounds, missing=missing, validate_features=False)
         wrong = max(wrong, differing(in_place, expected))

@@ -37,6 +37,7 @@ def main(report: str, memory_bytes: str, cpu_seconds: str, module: str, *argumen
     _limit(resource.RLIMIT_CORE, CORES)
     _limit(resource.RLIMIT_AS, int(memory_bytes))
     program = importlib.import_module(module)
+    # After the import, so that the time to load XGBoost does not count.
     _limit(resource.RLIMIT_CPU, int(_cpu_seconds_used() + float(cpu_seconds)) + 1)
     program.main(*arguments)
 
@@ -44,6 +45,7 @@ def main(report: str, memory_bytes: str, cpu_seconds: str, module: str, *argumen
 def _limit(what: int, value: int) -> None:
     """macOS cannot limit the address space; there, only the parent's check of memory applies."""
     with suppress(ValueError, OSError):
+        # SIGXCPU one second before SIGKILL, because only the former shows the cause.
         resource.setrlimit(what, (value, value + (what == resource.RLIMIT_CPU)))
 
 

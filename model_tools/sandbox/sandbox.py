@@ -72,6 +72,7 @@ class Sandbox:
         words = (str(report), str(self.limits.address_bytes), str(max(self.cpu_left, 1)), module, *arguments)
         with (self.folder / "stderr").open("wb") as stderr:
             process = subprocess.Popen(
+                # -I: neither the current folder nor PYTHON… variables decide what is imported.
                 [str(python), "-I", str(BOUNDED), *words],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ from constructs import Construct
 from stacks.constructs.imports import imported_files
 from stacks.settings.container import ROOT, Container, EcrImage
 
+# An allow-list names whole folders. These files in them would change the hash without a change of the code.
 LEFTOVERS = ["**/__pycache__", "**/*.pyc", "**/.*_cache"]
 DOCKER_MANIFEST = "type=docker,oci-mediatypes=false"
 """The `--output` option of `docker build`. SageMaker rejects OCI manifests, Docker's default (decision 0032)."""
@@ -71,6 +72,7 @@ def model_image(images: ImageMaker, scope: Construct, construct_id: str, contain
     """Return the image of `container`: built from a folder at deployment, or used as it is if it is in ECR."""
     if isinstance(container, EcrImage):
         return Image(container.uri, container.version, _repository(scope, construct_id, container))
+    # The settings refuse Graviton instances for images that are built here, so x86-64 is enough.
     image = images.make(scope, construct_id, Source("model", container.path, "x86_64"))
     return replace(image, version=image.version[:12])
 
@@ -83,6 +85,7 @@ def _repository(scope: Construct, construct_id: str, image: EcrImage) -> ecr.IRe
         resource="repository",
         resource_name=image.repository,
     )
+    # `from_repository_arn` cannot find the name in an ARN that contains a CDK token, such as the partition.
     return ecr.Repository.from_repository_attributes(
         scope, construct_id, repository_arn=arn, repository_name=image.repository
     )
@@ -99,6 +102,7 @@ def function_code(path: str) -> lambda_.AssetCode:
     A function is therefore redeployed only if a file that it uses has changed.
     """
     files = imported_files(ROOT / "lambdas" / path / "handler.py", ROOT, ("dropscore", "lambdas", "schema"))
+    # Docker's ignore rules: with git's, no file below an excluded folder can be included again.
     return lambda_.Code.from_asset(
         str(ROOT), exclude=["*", *(f"!{file}" for file in files)], ignore_mode=IgnoreMode.DOCKER
     )

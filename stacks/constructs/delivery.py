@@ -10,6 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 MAX_EVENT_AGE = Duration.hours(24)
+# The longest time for which SQS keeps a message.
 RETENTION = Duration.days(14)
 
 

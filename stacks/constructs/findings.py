@@ -58,4 +58,5 @@ def accept(resource: IConstruct, finding: str, reason: str) -> None:
 
 def accept_resource(role: iam.IRole, resource: str, reason: str) -> None:
     """Accept that the policy of `role` names `resource`, which contains a wildcard. Call it after the grant."""
+    # The CDK creates this child with the first grant to the role.
     accept(role.node.find_child("DefaultPolicy"), f"AwsSolutions-IAM5[Resource::{resource}]", reason)

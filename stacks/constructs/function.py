@@ -48,6 +48,7 @@ class Function(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.log_group = log_group(self, "Logs", days=operations.log_days, key=operations.logs_key)
+        # The CDK's own role for a function would get a managed policy that allows writing to every log group.
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.log_group.grant_write(self.role)
         grant_send(self.role, operations.dead_letters)

@@ -44,6 +44,7 @@ def grant_read_asset(grantee: iam.IGrantable, asset: assets.Asset) -> None:
 
 
 def asset_arn(asset: assets.Asset) -> str:
+    """Return the ARN of the asset's one object; an S3 ARN has neither region nor account."""
     return Stack.of(asset).format_arn(
         service="s3", region="", account="", resource=asset.s3_bucket_name, resource_name=asset.s3_object_key
     )

@@ -27,6 +27,7 @@ class Metrics:
         label: str | None = None,
         period: Duration = FIVE_MINUTES,
     ) -> cloudwatch.Metric:
+        """Return the metric `name` of schema/metrics.py, by default its sum over five minutes."""
         return cloudwatch.Metric(
             namespace=NAMESPACE,
             metric_name=name,

@@ -14,6 +14,7 @@ from constructs import Construct
 from stacks.constructs.findings import accept
 from stacks.settings.models import ModelSettings
 
+# The metrics' dimensions and the scaling target contain this name too.
 VARIANT = "AllTraffic"
 BAKE_SECONDS = 600
 UPDATE_SECONDS = 3600
@@ -58,6 +59,7 @@ def config_for_copies(
         variant_name=VARIANT,
         instance_type=serving.instance_type,
         initial_instance_count=serving.instance_count,
+        # SageMaker starts and stops instances as the copies need them; our scaling changes only the copies.
         managed_instance_scaling=_Config.ManagedInstanceScalingProperty(
             status="ENABLED", min_instance_count=serving.minimum_count, max_instance_count=serving.maximum_count
         ),
@@ -94,6 +96,7 @@ def blue_green_deployment(alarm_names: Sequence[str]) -> sagemaker.CfnEndpoint.D
     endpoint = sagemaker.CfnEndpoint
     return endpoint.DeploymentConfigProperty(
         blue_green_update_policy=endpoint.BlueGreenUpdatePolicyProperty(
+            # The API requires an interval, although only traffic that shifts in steps waits for it.
             traffic_routing_configuration=endpoint.TrafficRoutingConfigProperty(
                 type="ALL_AT_ONCE", wait_interval_in_seconds=0
             ),
@@ -132,6 +135,7 @@ def has_local_disk(instance_type: str) -> bool:
     """
     family = instance_type.split(".")[1]
     attributes = re.sub(r"^[a-z]+\d+", "", family)
+    # The families in the list have local disks although their names lack the `d`.
     return "d" in attributes or family.startswith(("g5", "g6", "p5", "p6", "i3", "i4", "trn")) or family == "g4dn"
 
 

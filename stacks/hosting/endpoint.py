@@ -94,6 +94,7 @@ class Endpoint(Construct):
 
     def _serve_with_copies(self) -> None:
         config = configs.config_for_copies(self, self.model.serving, role=self._role, key=self._key)
+        # No deployment configuration: a rolling update would let two models answer one file (decision 0050).
         endpoint = self._endpoint(config)
         component = inference_component(
             self,
@@ -109,6 +110,7 @@ class Endpoint(Construct):
 
     def _serve_serverless(self, memory_mib: int) -> None:
         model, concurrency = self._model(isolated=False), self.model.serving.serverless_concurrency
+        # No deployment configuration: SageMaker has none for serverless endpoints (decision 0050).
         self._endpoint(configs.config_without_instances(self, memory_mib, concurrency, model=model, key=self._key))
         Annotations.of(self).add_warning_v2("dropscore:serverless-network", f"{self.endpoint_name}: {OPEN_NETWORK}")
 
@@ -152,6 +154,7 @@ class Endpoint(Construct):
             per_minute=serving.invocations_per_instance,
             refused=refused,
         )
+        # The target names the endpoint or component as text, which adds no dependency.
         scaling.node.add_dependency(served)
 
     def _environment(self) -> dict[str, str]:

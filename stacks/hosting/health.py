@@ -10,6 +10,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 MINUTE = Duration.minutes(1)
+# In percent, because workers find an endpoint's limit by reaching it: some 503 are normal (decision 0050).
 ERROR_PERCENT = 10
 DOCUMENTATION = "docs/monitoring.md"
 
@@ -44,6 +45,7 @@ class EndpointMetrics:
 
     @cached_property
     def error_percent(self) -> cloudwatch.MathExpression:
+        # `invocations` is not filled: a minute without requests has no value, and so cannot raise the alarm.
         return cloudwatch.MathExpression(
             expression="100 * FILL(errors, 0) / invocations",
             using_metrics={"errors": self.server_errors, "invocations": self.invocations},

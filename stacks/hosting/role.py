@@ -26,6 +26,7 @@ def endpoint_role(
     if artifact:
         grant_read_asset(role, artifact)
     image.repository.grant_pull(role)
+    # SageMaker expects `CreateLogGroup`, although Storage has created the groups (decision 0023).
     for name in log_groups:
         grant_write_log(role, name, ["logs:CreateLogGroup", *WRITE_LOG])
     role.add_to_policy(

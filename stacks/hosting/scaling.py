@@ -121,6 +121,7 @@ class Scaling(Construct):
         terms = {"requests": requests}
         if refused:  # a unit that has just started has served no request yet: the refused requests must keep it
             terms["refused"] = refused
+        # One refused request alone reaches the threshold, so its minute does not count as quiet.
         expression = f"FILL(requests, 0) + {quiet:g} * FILL(refused, 0)" if refused else "FILL(requests, 0)"
         _Alarm(
             self,

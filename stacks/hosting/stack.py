@@ -66,6 +66,7 @@ class Hosting(Stack):
 
     def _images(self, models: Sequence[ServedModel], images: ImageMaker) -> dict[Container, Image]:
         """Build each container once, also if several models use it; `_image_name` keeps its construct ID stable."""
+        # Reversed, so that the first of several models with one container names it.
         names = {model.container: _image_name(model) for model in reversed(models)}
         return {container: model_image(images, self, name, container) for container, name in names.items()}
 

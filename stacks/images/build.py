@@ -134,9 +134,11 @@ def _context(scope: Construct, source: Source) -> tuple[str, s3_assets.Asset]:
     """Return the hash that the CDK's Docker asset of this source would have, and the uploaded build context."""
     dockerfile = source.folder / (source.dockerfile or "Dockerfile")
     ignore = [line for line in (source.folder / ".dockerignore").read_text().splitlines() if line]
+    # The CDK's Docker asset adds the last two itself; without them the hash would differ from its hash.
     exclude = [*ignore, *LEFTOVERS, "!.dockerignore", f"!{dockerfile.name}"]
     named = {"file": source.dockerfile} if source.dockerfile else {}
     built = {"platform": {"platform": source.platform.platform}, "outputs": [DOCKER_MANIFEST]}
+    # The CDK hashes this JSON, so the order of the keys counts.
     hashed = {**named, **built, "version": DOCKER_ASSET_VERSION}
     fingerprint = FileSystem.fingerprint(
         str(source.folder),
@@ -157,4 +159,5 @@ def mirrors(dockerfile: str) -> str:
 
 
 def _is_official(base: str) -> bool:
+    # An official image's name has no registry and no owner, and so no slash.
     return re.fullmatch(r"[a-z0-9][a-z0-9._-]*(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?", base) is not None

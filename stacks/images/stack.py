@@ -86,6 +86,7 @@ class Images(Stack):
             encryption=ecr.RepositoryEncryption.KMS,
             encryption_key=self._key,
             image_scan_on_push=True,
+            # Tags that never move let duplicate events, two builds of one image and rollbacks end correctly (0031).
             image_tag_mutability=ecr.TagMutability.IMMUTABLE,
             lifecycle_rules=[ecr.LifecycleRule(tag_status=ecr.TagStatus.UNTAGGED, max_image_age=Duration.days(1))],
             removal_policy=removal,

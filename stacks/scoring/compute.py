@@ -21,6 +21,7 @@ class Compute(Construct):
         super().__init__(scope, construct_id)
         # A Batch queue cannot mix Fargate with EC2, nor two architectures: each combination has its own queue.
         self.title = _title(settings)
+        # Priorities need a fair-share policy, which cannot be added to an existing queue (decision 0021).
         self.queue = batch.JobQueue(
             self,
             f"{self.title}Queue",

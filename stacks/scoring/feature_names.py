@@ -43,6 +43,7 @@ class FeatureNames(Construct):
 
     def _asset(self, model: ServedModel) -> s3_assets.Asset:
         """The key derives from the content: model versions with the same names share one object."""
+        # The asset copies the file when it is created, so the folder may be removed afterwards.
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "feature-names.json")
             file.write_text(json.dumps(model.feature_names))

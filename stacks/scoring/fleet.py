@@ -32,6 +32,7 @@ UNSCOPED_ACTIONS = ["ecs:DiscoverPollEndpoint"]
 # Batch runs jobs in the host's network, where the hop limit does not protect the instance's credentials: block the
 # metadata service for the worker's user. With the override, the execution role writes logs, so the instance needs no
 # permission to write them.
+# A boothook runs at every boot, before the ECS agent starts, so it adds the override only if it is missing.
 BOOT = f"""#cloud-boothook
 #!/bin/sh
 iptables -I OUTPUT -d 169.254.169.254 -m owner --uid-owner {WORKER_USER} -j REJECT
@@ -65,6 +66,7 @@ class Fleet(Construct):
             instance_types=list(self._settings.families),
             instance_role=self._profile.attr_arn,
             ec2_configuration=[batch.CfnComputeEnvironment.Ec2ConfigurationObjectProperty(image_type=image)],
+            # Without the version, a changed template would never reach an instance (decision 0020).
             launch_template=batch.CfnComputeEnvironment.LaunchTemplateSpecificationProperty(
                 launch_template_id=self._template.launch_template_id, version=self._template.latest_version_number
             ),
@@ -77,6 +79,7 @@ class Fleet(Construct):
             type="MANAGED",
             state="ENABLED",
             compute_resources=resources,
+            # Update in place, so that the update policy below applies and running jobs may finish.
             replace_compute_environment=False,
             update_policy=batch.CfnComputeEnvironment.UpdatePolicyProperty(
                 terminate_jobs_on_update=False,

@@ -35,6 +35,7 @@ class Network(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         has_nat = settings.mode == "nat"
+        # Without the CDK's subnets: they would move to other addresses if the zones change (decision 0019).
         self.vpc = ec2.Vpc(
             self, "Vpc", ip_addresses=ec2.IpAddresses.cidr(CIDR), nat_gateways=0, subnet_configuration=[]
         )

@@ -117,6 +117,7 @@ class Scoring(Stack):
         storage.grant_find_lost_jobs(self._reconcile.role)
         for role in (self._track.role, self._reconcile.role):
             storage.grant_finish_jobs(role)
+        # `reconcile` may do this already: `grant_claim` includes it.
         storage.grant_update_jobs(self._track.role)
 
     def _grant_worker(self) -> None:

@@ -28,6 +28,7 @@ class Zone:
 
     @property
     def private_range(self) -> str:
+        # Six ranges of 8192 addresses end at 10.0.191.255; the public ranges begin after them.
         return f"10.0.{32 * self.place}.0/19"
 
     @property
@@ -39,6 +40,7 @@ def zones_of(settings: NetworkSettings) -> list[Zone]:
     """Return the zones in use. If none are set, take the region's first, by index: names need a lookup at synth."""
     if not settings.zones:
         return [Zone(index, name=Fn.select(index, Fn.get_azs())) for index in range(settings.max_azs)]
+    # Sorted, so that the order in the file does not decide which zone gets the NAT gateway.
     if settings.are_zone_ids:
         return [Zone(int(zone[-1]) - 1, id=zone) for zone in sorted(settings.zones)]
     return [Zone(ord(zone[-1]) - ord("a"), name=zone) for zone in sorted(settings.zones)]

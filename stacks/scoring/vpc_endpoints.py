@@ -59,6 +59,7 @@ class VpcEndpoints:
                     service=(WORKER_SERVICES | INSTANCE_SERVICES)[name],
                     security_groups=[group],
                     subnets=private,
+                    # The CDK's default would admit the whole VPC.
                     open=False,
                 )
 
@@ -102,6 +103,7 @@ class VpcEndpoints:
     ) -> None:
         if name not in self._endpoints:  # with a NAT gateway there are no interface endpoints
             return
+        # Otherwise an attacker in a worker could use credentials of another account here (decision 0018).
         condition = {"StringEquals": {"aws:PrincipalAccount": self._stack.account}}
         self._endpoints[name].add_to_policy(
             iam.PolicyStatement(

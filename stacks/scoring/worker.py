@@ -25,6 +25,7 @@ from stacks.scoring.vpc_endpoints import PULL
 from stacks.settings.workers import WorkerSettings
 
 TASKS = "ecs-tasks.amazonaws.com"
+# The exit code of containers/worker/main.py for a permanent error.
 PERMANENT_EXIT_CODE = "10"
 CRASH_EXIT_CODE = "1"  # Python's exit code for an uncaught exception
 OUT_OF_MEMORY = "OutOfMemory*"

@@ -41,7 +41,7 @@ def read_artifact(path: Path, key: str) -> Artifact:
     """Read our container's artifact at `path`; `key` is the setting that names it. Raises SettingsError."""
     _check_exists(path, key, "`make setup`" if path.as_posix().endswith(DEMO) else IMPORT.format(path))
     try:
-        with tarfile.open(path) as archive:
+        with tarfile.open(path, "r:gz") as archive:
             return _read(path, archive)
     except tarfile.ReadError:
         raise SettingsError(f"{key}: {path} is not a .tar.gz archive; {FIX}") from None
@@ -83,6 +83,7 @@ def _check_exists(path: Path, key: str, command: str) -> None:
 
 def _read(path: Path, archive: tarfile.TarFile) -> Artifact:
     files = {member.name.removeprefix("./"): member for member in archive.getmembers() if member.isfile()}
+    # A manifest over the limit is cut, and then refused as JSON.
     manifest = _manifest(_open(archive, files[MANIFEST]).read(MANIFEST_LIMIT_BYTES)) if MANIFEST in files else {}
     model = manifest["model"] if manifest else _only_model(files)
     if model not in files:
@@ -107,6 +108,7 @@ def _manifest(content: bytes) -> dict[str, Any]:
         if not isinstance(manifest[key], str):
             raise ValueError(f"its manifest's {key} is not a string")  # noqa: TRY004
     features = manifest.get("features")
+    # `type`, because `isinstance` would take `true` for an int.
     if features is not None and (type(features) is not int or features < 1):
         raise ValueError("its manifest's features is not a positive number of columns")
     return manifest

@@ -54,6 +54,7 @@ def _of_models(models: Mapping[str, ModelSettings]) -> Iterator[Enumerated]:
         if model.serverless_memory_mib is None:
             yield f"models.{name}.instance_type", "SageMaker hosting instance", model.instance_type, hosting_types()
         if model.image is not None:
+            # The URI is valid by now: <account>.dkr.ecr.<region>.amazonaws.com/…
             yield f"models.{name}.image", "AWS region", model.image.split(".")[3], regions()
 
 

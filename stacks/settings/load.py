@@ -101,6 +101,7 @@ def _parse(path: Path) -> SettingsFile:
 def _check_window(path: Path, written: SettingsFile) -> None:
     """A file whose row has expired would be found again, and scored a second time."""
     days, hours = written.storage.job_ttl_days, written.reconcile.window_hours
+    # 0 days means that items never expire.
     if 0 < days * 24 <= hours:
         raise SettingsError(
             f"{path.name}: reconcile.window_hours: rows of the jobs table expire after {days * 24} hours "

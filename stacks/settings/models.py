@@ -17,6 +17,7 @@ SERVERLESS_REQUEST_LIMIT_BYTES = 4_000_000
 SERVERLESS_MEMORY_MIB = range(1024, 6144 + 1, 1024)
 _WITH_INSTANCES_ONLY = ("instance_type", "instance_count", "min_instances", "max_instances", "capture_percent")
 
+# No part begins with a digit: the suffixes of endpoint names do (stacks/hosting/stack.py).
 ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$", max_length=30)]
 
 
@@ -78,6 +79,7 @@ class ModelSettings(Section):
     @field_validator(*_WITH_INSTANCES_ONLY)
     @classmethod
     def _needs_instances(cls, value: int | str | None, info: ValidationInfo) -> int | str | None:
+        # For `min_instances`, 0 is a setting: the model scales to zero.
         is_set = value is not None if info.field_name == "min_instances" else value
         if is_set and info.data.get("serverless_memory_mib") is not None:
             raise ValueError("a serverless endpoint has no instances; remove this key or serverless_memory_mib")

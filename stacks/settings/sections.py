@@ -17,6 +17,7 @@ GRAVITON = re.compile(r"[a-z]+\d+g[a-z]*|a1")
 """Instance families with arm64 processors."""
 
 NEVER_INPUTS = (*UNFINISHED, FOLDER_MARKERS[1], JOB_OPTIONS)
+# Six zones at most, because stacks/scoring/subnets.py has addresses for six.
 _ZONE_NAME = re.compile(r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)[a-f]")
 _ZONE_ID = re.compile(r"(?P<region>[a-z]{2,8}\d+)-az[1-6]")
 

@@ -43,6 +43,7 @@ class Access(Construct):
         self.operators = iam.Role(
             self,
             "Operators",
+            # The account's own policies decide who may assume the role.
             assumed_by=iam.AccountRootPrincipal(),
             description="Dropscore: reads scores, retries, redrives, ends jobs",
         )
@@ -86,6 +87,7 @@ class Access(Construct):
         conditions = {"StringLike": {"s3:prefix": pattern}}
         policy.add_statements(_statement(["s3:ListBucket"], self._bucket.bucket_arn, conditions))
         grant_describe(policy, Stack.of(self).stack_name)
+        # cdk-nag writes the bucket's ARN as <LogicalId.Arn>.
         bucket = Stack.of(self).resolve(self._bucket.bucket_arn)["Fn::GetAtt"]
         accept(policy, f"AwsSolutions-IAM5[Resource::<{'.'.join(bucket)}>/{pattern}]", PREFIX_REASON)
 

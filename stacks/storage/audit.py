@@ -64,6 +64,7 @@ class DataEvents(Construct):
             advanced_event_selectors=[_objects_of(bucket)],
         )
         accept(trail, "NIST.800.53.R5-CloudTrailCloudWatchLogsEnabled", TRAIL_REASON)
+        # CloudTrail checks that it may write to the bucket when the trail is created.
         if self.bucket.policy:
             trail.node.add_dependency(self.bucket.policy)
 
@@ -120,6 +121,7 @@ def _log_bucket(
         removal_policy=removal,
         lifecycle_rules=[
             s3.LifecycleRule(expiration=RETENTION, noncurrent_version_expiration=Duration.days(30)),
+            # Not in the rule above: S3 accepts no expiration in days beside `expired_object_delete_marker`.
             s3.LifecycleRule(
                 expired_object_delete_marker=True, abort_incomplete_multipart_upload_after=Duration.days(7)
             ),

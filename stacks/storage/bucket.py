@@ -30,6 +30,7 @@ NO_ACCESS_LOGS = (
 def data_bucket(
     scope: Construct, construct_id: str, *, key: kms.IKey, removal: RemovalPolicy, access_logs: s3.IBucket | None
 ) -> s3.Bucket:
+    # Versioned, because the id of a job is a digest of bucket, key and version id (decision 0002).
     bucket = s3.Bucket(
         scope,
         construct_id,

@@ -45,6 +45,7 @@ def operations_key(scope: Construct, construct_id: str, *, removal: RemovalPolic
     named = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}}
     _allow(key, f"logs.{stack.region}.{stack.url_suffix}", KEEP_LOGS, named)
     ours = {"StringEquals": {"aws:SourceAccount": stack.account}}
+    # EventBridge sends to the encrypted dead-letter queue, alarms to the encrypted topic.
     for service in ("events", "cloudwatch"):
         _allow(key, f"{service}.amazonaws.com", SEND, ours)
     if trail:

@@ -60,6 +60,7 @@ class Storage(Stack):
         self.access = Access(
             self, "Access", bucket=self.bucket, jobs=self.jobs, key=self.key, upload_routes=upload_routes
         )
+        # Other stacks import the bucket's ARN, and cdk-nag identifies the import by the name of this export.
         self._export_of_bucket = self.resolve(self.export_value(self.bucket.bucket_arn))["Fn::ImportValue"]
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         CfnOutput(self, "JobsTableName", value=self.jobs.table_name)
@@ -110,6 +111,7 @@ class Storage(Stack):
         self._grant_objects(role, ["s3:GetObject"], f"{INPUT}*", "read the job options file of any input")
 
     def grant_write_output(self, role: iam.Role) -> None:
+        """Allow `role` to publish outputs, and to read what an earlier attempt has published."""
         self._grant_objects(role, WRITE, f"{OUTPUT}*", "write the scores of any input")
 
     def grant_finish_jobs(self, role: iam.Role) -> None:

@@ -1,4 +1,4 @@
-"""A template that keeps all our own rules, and for each rule a change that breaks it and no other."""
+"""A template that follows all our own rules, and one change per rule that breaks only that rule."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ KEY = {"Fn::GetAtt": ["Key", "Arn"]}
 DEAD_LETTERS = {"Fn::GetAtt": ["Queue", "Arn"]}
 
 
-def _resource(kind: str, **properties: Any) -> Json:
-    return {"Type": f"AWS::{kind}", "Properties": properties}
+def _resource(resource_type: str, **properties: Any) -> Json:
+    return {"Type": f"AWS::{resource_type}", "Properties": properties}
 
 
 TEMPLATE: Json = {
@@ -145,7 +145,7 @@ _JOB = "Definition.Properties"
 _CONTAINER = f"{_JOB}.ContainerProperties"
 _LAUNCH = "Launch.Properties.LaunchTemplateData"
 
-# The rule, where in `Resources` (or above them) the change is made, and what is put there.
+# The rule, the place of the change in `Resources` (`..` leads above them), and the new value.
 BREAKS: list[tuple[str, str, object]] = [
     ("batch_jobs_use_container_properties", _CONTAINER, GONE),
     ("batch_jobs_are_tried_again", f"{_JOB}.RetryStrategy.Attempts", 1),

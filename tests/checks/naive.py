@@ -1,4 +1,4 @@
-"""What a first draft looks like: the faults that every checker is there to find."""
+"""A typical first draft, with the mistakes that every checker must find."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk import aws_sqs as sqs
 
-# In parts, or the checker of our own tree would find it here.
+# Split in two, or the checker of our own tree would find it here.
 ACCESS_KEY = "AKIA" + "Z3MGNWQPL7RTXK2D"
 
 DOCKERFILE = f"""FROM python:latest
@@ -41,7 +41,7 @@ def fetch(name):
 
 
 class Naive(Stack):
-    """Public subnets, borrowed rights, one attempt, nothing encrypted, kept for ever."""
+    """Public subnets, borrowed permissions, one attempt, no encryption, unlimited retention."""
 
     def __init__(self, scope: App) -> None:
         super().__init__(scope, "Naive")

@@ -57,4 +57,4 @@ def test_the_accepted_findings_are_of_checkers_that_there_are() -> None:
     entries = read_accepted()
     assert {entry.checker for entry in entries} <= CHECKERS.keys()
     assert len({(entry.checker, entry.rule, entry.place) for entry in entries}) == len(entries)
-    assert not [entry for entry in entries if entry.rule == "*"], "a rule is accepted by name"
+    assert not [entry for entry in entries if entry.rule == "*"], "accept a rule by its name"

@@ -1,4 +1,4 @@
-"""Our own rules: what keeps them all passes, and each break is found by exactly its rule, at its resource."""
+"""Our own rules: a conforming template passes, and only the matching rule finds each break, at its resource."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Broken = dict[int, set[tuple[str, str]]]
 
 
 def changed(path: str, value: object) -> dict[str, Any]:
-    """The conforming template with one value changed; `..` in front leads above the resources."""
+    """The conforming template with one value changed; a leading `..` refers to the level above the resources."""
     template = copy.deepcopy(TEMPLATE)
     above = path.startswith("..")
     *parents, last = path.removeprefix("..").split(".")
@@ -34,7 +34,7 @@ def changed(path: str, value: object) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Broken:
-    """Number of the break → rule and place of what was found; all in one run. −1 is the template as it is."""
+    """The findings (rule, place) by the number of the break, from one run; -1 is the unchanged template."""
     folder = tmp_path_factory.mktemp("templates")
     contents = {-1: TEMPLATE, **{number: changed(path, value) for number, (_, path, value) in enumerate(BREAKS)}}
     templates = []

@@ -37,23 +37,23 @@ def test_the_sample_begins_with_the_defaults(few: list[Combination]) -> None:
 def test_any_two_values_meet_in_the_sample_unless_they_exclude_each_other(few: list[Combination]) -> None:
     missing = {
         frozenset(pair)
-        for one, other in itertools.combinations(dimensions().items(), 2)
-        for pair in itertools.product(_choices(*one), _choices(*other))
+        for first, second in itertools.combinations(dimensions().items(), 2)
+        for pair in itertools.product(_choices(*first), _choices(*second))
         if not any(dict(pair).items() <= combination.items() for combination in few)
     }
     assert missing == {frozenset({("deploy.retain_data", False), ("deploy.termination_protection", True)})}
 
 
 def test_all_holds_every_combination_of_what_changes_most(all_of_them: list[Combination]) -> None:
-    wanted = set(itertools.product(*(dimensions()[name] for name in FULLY_COMBINED)))
-    assert len(wanted) >= 16
-    assert {tuple(each[name] for name in FULLY_COMBINED) for each in all_of_them} == wanted
+    expected = set(itertools.product(*(dimensions()[name] for name in FULLY_COMBINED)))
+    assert len(expected) >= 16
+    assert {tuple(combination[name] for name in FULLY_COMBINED) for combination in all_of_them} == expected
 
 
 def test_labels_are_unique_and_fit_for_folders(all_of_them: list[Combination]) -> None:
-    labels = [label(each) for each in all_of_them]
+    labels = [label(combination) for combination in all_of_them]
     assert len(set(labels)) == len(labels)
-    assert not [each for each in labels if "/" in each or len(each) > 200]
+    assert not [name for name in labels if "/" in name or len(name) > 200]
 
 
 def test_the_sample_is_the_same_each_time(few: list[Combination]) -> None:
@@ -70,7 +70,7 @@ def test_a_combination_is_written_as_settings(tmp_path: Path, all_of_them: list[
 
 
 def test_many_models_are_read_as_many(tmp_path: Path, all_of_them: list[Combination]) -> None:
-    many = next(each for each in all_of_them if each["models"] == "many")
+    many = next(combination for combination in all_of_them if combination["models"] == "many")
     (tmp_path / "dropscore.toml").write_text(settings_text(many))
     assert [model.name for model in Settings.load(tmp_path, {}).models] == ["fraud", "linear", "scaled"]
 

@@ -1,4 +1,4 @@
-"""cdk-nag over the sample, the acceptances taken out: what it then finds is what was accepted, no more, no less."""
+"""cdk-nag over the sample without the acceptances finds exactly the accepted findings."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tools.checks.subject import Assembly, Subject
 
 Accepted = set[tuple[str, str]]  # rule, path of the construct
 ANNOTATION = "Annotation::"
-"""What our own constructs warn of; tools/checks/accepted.toml has those."""
+"""Warnings of our own constructs; tools/checks/accepted.toml accepts them."""
 
 
 class Noted:
-    """`Validations`, but an acceptance is written down and not made."""
+    """Replaces `Validations`: records each acceptance and does not apply it."""
 
     accepted: ClassVar[Accepted] = set()
     reasons: ClassVar[set[str]] = set()
@@ -41,7 +41,7 @@ class Noted:
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Accepted:
-    """Each finding in any combination, once every acceptance is out."""
+    """The findings of all combinations without any acceptance."""
     folder = tmp_path_factory.mktemp("nag")
     assemblies = []
     with pytest.MonkeyPatch.context() as patch:
@@ -87,6 +87,6 @@ def _covers(accepted: tuple[str, str], rule: str, place: str) -> bool:
 
 
 def test_the_project_has_no_findings_left_as_it_is(tmp_path: Path) -> None:
-    """The acceptances as they are really made."""
+    """Applies the acceptances as in a deployment."""
     assemblies = synthesis.synthesize(sample()[:1], tmp_path)
     assert nag.check(Subject(assemblies=assemblies)) == []

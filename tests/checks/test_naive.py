@@ -1,4 +1,4 @@
-"""Every checker bites: run over a naive stack, each finds what it is there for, by the rule's name."""
+"""Every checker works: run over a naive stack, each finds its mistakes, under the rule's name."""
 
 from __future__ import annotations
 

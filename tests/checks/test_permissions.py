@@ -1,4 +1,4 @@
-"""What every policy of every combination may allow, and what the law of permissions finds."""
+"""What the policies of every combination allow, and what the permission checks find."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ ROLE = {
 }
 
 
-def subject(folder: Path, *statements: dict[str, Any], kind: str = "AWS::IAM::Policy") -> Subject:
-    policy = {"Type": kind, "Properties": {"PolicyDocument": {"Statement": list(statements)}}}
+def subject(folder: Path, *statements: dict[str, Any], resource_type: str = "AWS::IAM::Policy") -> Subject:
+    policy = {"Type": resource_type, "Properties": {"PolicyDocument": {"Statement": list(statements)}}}
     template = {"Resources": {"Role": ROLE, "Policy": policy}}
     (folder / "Stack.template.json").write_text(json.dumps(template))
     return Subject(assemblies=[Assembly("test", folder)])
@@ -65,7 +65,7 @@ def test_what_does_not_is_let_pass(tmp_path: Path, statement: dict[str, Any]) ->
 
 def test_a_policy_at_a_resource_may_name_any(tmp_path: Path) -> None:
     statement = allow(Principal="*", Resource="*")
-    assert permissions.check(subject(tmp_path, statement, kind="AWS::EC2::VPCEndpoint")) == []
+    assert permissions.check(subject(tmp_path, statement, resource_type="AWS::EC2::VPCEndpoint")) == []
 
 
 def test_every_kind_of_policy_is_seen(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_policy_written_as_text_is_seen_too(tmp_path: Path) -> None:
 
 
 def test_the_list_of_actions_without_a_resource_is_what_the_stacks_need(tmp_path: Path) -> None:
-    """One too few is a finding; one too many is found here."""
+    """A missing action is a finding; this test finds a superfluous one."""
     whole = with_templates(Subject(), sample(), tmp_path)
     assert permissions.allowed_anywhere(whole) == permissions.WITHOUT_RESOURCE
     assert {each.rule for each in permissions.check(whole)} <= {"wildcard-action kms:*"}

@@ -19,16 +19,16 @@ FOUND = Finding("hadolint", "DL3007", "Dockerfile", "line 1: latest")
 def with_outcome(
     monkeypatch: pytest.MonkeyPatch, *findings: Finding, accepted: Sequence[Acceptance] = ()
 ) -> list[object]:
-    """The runner finds these; what it was asked is in the list."""
-    asked: list[object] = []
+    """The runner gets these findings; the returned list records its calls."""
+    calls: list[object] = []
 
     def run(names: Sequence[str], combinations: Sequence[Combination]) -> list[Outcome]:
-        asked.extend([list(names), len(combinations)])
+        calls.extend([list(names), len(combinations)])
         return [Outcome("hadolint", 0.1, findings)]
 
     monkeypatch.setattr(command, "run_checkers", run)
     monkeypatch.setattr(command, "read_accepted", lambda: accepted)
-    return asked
+    return calls
 
 
 def test_a_finding_fails_and_says_what_where(
@@ -51,16 +51,16 @@ def test_an_acceptance_too_many_fails(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 
 def test_without_names_every_checker_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = with_outcome(monkeypatch)
+    calls = with_outcome(monkeypatch)
     command.main([])
-    assert asked[0] == list(CHECKERS)
+    assert calls[0] == list(CHECKERS)
 
 
 def test_all_means_more_combinations(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = with_outcome(monkeypatch)
+    calls = with_outcome(monkeypatch)
     command.main(["nag"])
     command.main(["--all", "nag"])
-    assert asked[3] > asked[1]  # type: ignore[operator]
+    assert calls[3] > calls[1]  # type: ignore[operator]
 
 
 def test_an_unknown_checker_is_named(capsys: pytest.CaptureFixture[str]) -> None:

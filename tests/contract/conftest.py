@@ -1,4 +1,4 @@
-"""The clouds that contract tests run over: moto in this process, and the embedded cloud's emulator."""
+"""The clouds of the contract tests: moto in this process, and the embedded cloud's emulator."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """The emulator alone: nothing is deployed into it. It ends with this process, even if that is killed."""
+    """The emulator alone, without a deployment. It ends with this process, even if this process is killed."""
     with bare_emulator(tmp_path_factory.mktemp("emulator")) as (url, root):
         yield {"endpoint_url": url, "region_name": REGION, **root}
 
@@ -52,7 +52,7 @@ def bucket(s3: S3Client) -> str:
 
 @pytest.fixture
 def table(session: dict[str, Any]) -> JobsTable:
-    """A table of the shape that the storage stack gives it."""
+    """A table with the schema that the storage stack defines."""
     dynamodb = boto3.resource("dynamodb", **session)
     texts = ("job_id", "file", "status", "submitted_at")
     made = dynamodb.create_table(

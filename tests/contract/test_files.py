@@ -1,4 +1,4 @@
-"""What reading and publishing promise, over every cloud that the tests have."""
+"""The guarantees of reading and publishing, checked on every cloud of the tests."""
 
 from __future__ import annotations
 
@@ -140,3 +140,16 @@ def test_a_large_copy_goes_through_s3_and_not_through_this_process(
         writer.copy("parts/0", len(part))
         assert writer.commit()
     assert (_read(s3, bucket), sent) == (part, [])
+
+
+def test_a_large_copy_in_the_middle_has_no_piece_that_s3_refuses(
+    s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "MAX_COPY_BYTES", 10 << 20)
+    part = os.urandom(11 << 20)  # 10 + 1 MiB would leave a piece under 5 MiB before the last one
+    s3.put_object(Bucket=bucket, Key="parts/0", Body=part)
+    with _writer(s3, bucket) as writer:
+        writer.copy("parts/0", len(part))
+        writer.copy("parts/0", len(part))
+        assert writer.commit()
+    assert _read(s3, bucket) == part + part

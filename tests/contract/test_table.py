@@ -1,4 +1,4 @@
-"""What the jobs table promises, over every cloud that the tests have."""
+"""The guarantees of the jobs table, checked on every cloud of the tests."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dropscore.aws.table import JobsTable
 from dropscore.errors import PermanentError
 from dropscore.jobs.job import Job, State
 
-MINE = {"batch_job_id": "batch-1", "attempt": 1, "started_at": "2026-11-21T01:41:00.000Z"}
+ATTEMPT = {"batch_job_id": "batch-1", "attempt": 1, "started_at": "2026-11-21T01:41:00.000Z"}
 
 
 def _started(table: JobsTable, job: Job) -> Job:
     assert table.claim(job)
     assert table.submitted(job.job_id, "batch-1")
-    assert table.start(job.job_id, **MINE)  # type: ignore[arg-type]
+    assert table.start(job.job_id, **ATTEMPT)  # type: ignore[arg-type]
     return replace(job, batch_job_id="batch-1", attempt=1)
 
 
@@ -57,14 +57,14 @@ def test_a_stalled_attempt_that_wakes_up_writes_nothing(table: JobsTable, job: J
     assert table.start(job.job_id, batch_job_id="batch-1", attempt=2, started_at="t")
     assert not table.report(first, status=State.SUCCEEDED, rows=1)
     assert not table.report(first, rows_scored=1)
-    assert not table.start(job.job_id, **MINE)  # type: ignore[arg-type]
+    assert not table.start(job.job_id, **ATTEMPT)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("final", [State.SUCCEEDED, State.FAILED, State.REJECTED])
 def test_a_final_state_stays(table: JobsTable, job: Job, final: State) -> None:
-    mine = _started(table, job)
-    assert table.report(mine, status=final)
-    assert not table.report(mine, status=State.SUCCEEDED)
+    running = _started(table, job)
+    assert table.report(running, status=final)
+    assert not table.report(running, status=State.SUCCEEDED)
     assert not table.start(job.job_id, batch_job_id="batch-1", attempt=2, started_at="t")
     assert not table.end(
         job.job_id, run=1, status=State.FAILED, batch_job_id="batch-1", code="X", message="x", finished_at="t"
@@ -75,8 +75,8 @@ def test_a_final_state_stays(table: JobsTable, job: Job, final: State) -> None:
 
 
 def test_batch_ends_a_job_and_the_workers_own_word_is_kept(table: JobsTable, job: Job) -> None:
-    mine = _started(table, job)
-    assert table.report(mine, code="MODEL_FAILED", message="500")
+    running = _started(table, job)
+    assert table.report(running, code="MODEL_FAILED", message="500")
     assert table.end(
         job.job_id,
         run=1,

@@ -1,4 +1,4 @@
-"""`python -m tests.differential SEED`: one case, what came of it, and what the oracle says."""
+"""`python -m tests.differential SEED`: prints one case, its outcome, and the oracle's answer."""
 
 from __future__ import annotations
 

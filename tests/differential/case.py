@@ -1,4 +1,4 @@
-"""A file and how it is to be read, made from a seed: quotes, delimiters, line ends, headers, ids, columns, shards."""
+"""Makes a file and its options from a seed: quotes, delimiters, line ends, headers, ids, columns, shards."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.differential.models import MODELS, Known
+from tests.differential.models import MODELS, DemoModel
 
 TEXTS = (
     "x17",
@@ -27,7 +27,7 @@ PREFIXES = ("id", "note", "comment")
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the file: the feature it holds, or None where it holds text."""
+    """A column of the file: the feature that it holds, or None for text."""
 
     name: str
     feature: int | None = None
@@ -35,10 +35,10 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """`damage` is the byte that was changed after writing, None in a file that is as it should be."""
+    """`damage` is the byte that was changed after writing, or None for an undamaged file."""
 
     seed: int
-    model: Known
+    model: DemoModel
     columns: tuple[Column, ...]
     options: dict[str, Any]
     data: bytes
@@ -81,7 +81,7 @@ class _Maker:
             options["max_bad_rows"] = rng.choice(["100%", len(bad_rows)])
             if (
                 "output" in options
-            ):  # the first rows of a shard may all be bad: then nobody knows how many scores there are
+            ):  # the first rows of a shard may all be rejected; then the number of scores per row is unknown
                 options["score_names"] = [f"score_{number}" for number in range(model.outputs)]
         damage = None
         if rng.random() < 0.3:
@@ -104,7 +104,7 @@ class _Maker:
             bad_rows=frozenset(bad_rows),
         )
 
-    def _columns(self, model: Known, has_header: bool) -> tuple[Column, ...]:
+    def _columns(self, model: DemoModel, has_header: bool) -> tuple[Column, ...]:
         names = model.names or [f"column {number}" for number in range(1, model.features + 1)]
         columns = [Column(name, place) for place, name in enumerate(names)]
         if model.names and has_header:
@@ -116,27 +116,27 @@ class _Maker:
         return tuple(columns)
 
     def _options(
-        self, model: Known, columns: tuple[Column, ...], delimiter: str, *, has_header: bool
+        self, model: DemoModel, columns: tuple[Column, ...], delimiter: str, *, has_header: bool
     ) -> dict[str, Any]:
         options: dict[str, Any] = {}
         if delimiter != ",":
             options["delimiter"] = delimiter
         if self.rng.random() < 0.5:
             options["header"] = has_header
-        word = (
+        reference = (
             (lambda place: columns[place].name) if has_header and self.rng.random() < 0.7 else (lambda place: place + 1)
         )
         others = [place for place, column in enumerate(columns) if column.feature is None]
         if others:
-            options["id"] = word(others[0])
+            options["id"] = reference(others[0])
         if others[1:]:
-            options["exclude"] = [word(place) for place in others[1:]]
+            options["exclude"] = [reference(place) for place in others[1:]]
         if model.names is None and self.rng.random() < 0.2:
             order = sorted(
                 (place for place, column in enumerate(columns) if column.feature is not None),
                 key=lambda _: self.rng.random(),
             )
-            options["columns"] = [word(place) for place in order]
+            options["columns"] = [reference(place) for place in order]
         options["output"] = self.rng.choice(["scores", "append", *(["id"] if others else [])])
         if options["output"] == "scores":
             del options["output"]
@@ -145,7 +145,7 @@ class _Maker:
     def _write(
         self, columns: tuple[Column, ...], delimiter: str, bad_rows: set[int], *, has_header: bool
     ) -> tuple[bytes, int, int]:
-        """The text, its longest row's bytes, and where the header ends."""
+        """The text, the length of its longest row in bytes, and the end of the header."""
         rng = self.rng
         count = rng.choice([1, 1, 2, 3, 5, 8, 20, 60, 200])
         ends = rng.choice([["\n"], ["\n"], ["\r\n"], ["\n", "\r\n"]])
@@ -161,7 +161,7 @@ class _Maker:
                 bad_rows.add(number)
                 feature = next(place for place, column in enumerate(columns) if column.feature is not None)
                 cells[feature] = rng.choice(["wrong", "wro\nng"])
-            elif number == 1:  # a first row without a number might be a header
+            elif number == 1:  # a first row without a number could be a header
                 cells = [
                     repr(rng.uniform(-3, 3)) if column.feature is not None else cell
                     for column, cell in zip(columns, cells, strict=True)
@@ -193,8 +193,8 @@ class _Maker:
         )
 
     def _written(self, cell: str, quoting: float, delimiter: str) -> str:
-        must = any(letter in cell for letter in (delimiter, '"', "\n", "\r"))
-        return '"' + cell.replace('"', '""') + '"' if must or self.rng.random() < quoting else cell
+        needs_quotes = any(character in cell for character in (delimiter, '"', "\n", "\r"))
+        return '"' + cell.replace('"', '""') + '"' if needs_quotes or self.rng.random() < quoting else cell
 
     def _damaged(self, data: bytes, place: int) -> bytes:
         what = self.rng.choice([b'"', b'"', b",", b";", b"\n", b"\r", b"x", b"7", b"", b'""'])

@@ -20,7 +20,7 @@ from dropscore.scoring.worker import Worker
 from dropscore.settings import WorkerSettings
 from tests.differential.case import Case
 from tests.differential.memory import MemoryRuntime, MemoryS3, MemoryTable
-from tests.differential.models import Known, write_raw
+from tests.differential.models import DemoModel, write_raw
 from tests.differential.oracle import Answer, UnreadableError, answer_to, read_csv
 
 BUCKET = "bucket"
@@ -30,17 +30,17 @@ NAMES = "assets/feature-names.json"
 
 @dataclass(frozen=True)
 class Outcome:
-    """The published scores, or why nothing was published."""
+    """The published scores, or the reason why nothing was published."""
 
     output: bytes | None
     code: str = ""
 
 
 def difference(case: Case, outcome: Outcome) -> str | None:
-    """What is wrong with the outcome; None where it is right.
+    """Describes what is wrong with the outcome, or returns None.
 
-    A damaged file may be refused, though the oracle reads something in it: refusing is never silent. What is published
-    must be what the oracle has read.
+    Dropscore may refuse a damaged file that the oracle can read, but only with an error. What it publishes must equal
+    the oracle's answer.
     """
     try:
         answer = answer_to(case)
@@ -70,16 +70,16 @@ def _compared(case: Case, answer: Answer, output: bytes) -> str | None:
 
 
 def _scores(output: bytes) -> list[list[str]]:
-    """The line of a bad row is empty."""
+    """A rejected row has an empty line."""
     return [line.split(",") for line in output.decode().removesuffix("\n").split("\n")]
 
 
 def _id(case: Case, answer: Answer, cells: list[str]) -> list[str]:
-    word = case.options.get("id")
-    if word is None:
+    id_column = case.options.get("id")
+    if id_column is None:
         return []
     names = [name.strip() for name in answer.header]
-    place = word - 1 if isinstance(word, int) else names.index(word)
+    place = id_column - 1 if isinstance(id_column, int) else names.index(id_column)
     return cells[place : place + 1]
 
 
@@ -92,7 +92,7 @@ def _wrong_scores(written: list[str], scores: Any, *, is_bad: bool, may_refuse: 
 
 
 def run(case: Case) -> Outcome:
-    """The job from its first shard to its publication, one attempt each."""
+    """Runs the job from its first shard to its publication, with one attempt each."""
     served = serving_model(case.model)
     s3, table = MemoryS3(), MemoryTable(_job(case, served.version))
     s3.objects[case.key] = (case.dropped, {})
@@ -162,15 +162,15 @@ def _job(case: Case, version: str) -> Job:
 
 
 @cache
-def serving_model(known: Known) -> Any:
-    """As the container loads it from an artifact of ours."""
+def serving_model(demo: DemoModel) -> Any:
+    """The model as the container loads it from an artifact of Dropscore."""
     from model.serving.loading import load
     from model_tools.artifact import load as read
     from model_tools.importing.command import import_artifact
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        import_artifact(write_raw(known, folder), folder / "model.tar.gz")
+        import_artifact(write_raw(demo, folder), folder / "model.tar.gz")
         manifest, model = read((folder / "model.tar.gz").read_bytes())
         (folder / "served").mkdir()
         (folder / "served" / manifest.model).write_bytes(model)

@@ -1,4 +1,4 @@
-"""The services that a worker uses, in this process's memory: thousands of jobs a minute, nothing of ours replaced."""
+"""The worker's services in memory: thousands of jobs a minute, with all of Dropscore's own code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from model.serving.refusal import RefusalError
 
 @dataclass
 class MemoryS3:
-    """Objects by key, each with one version; conditional writes and ranges as S3 has them."""
+    """Objects by key, with one version each; conditional writes and ranges behave as in S3."""
 
     objects: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
     uploads: dict[str, list[bytes]] = field(default_factory=dict)
@@ -96,7 +96,7 @@ _EPOCH = _Epoch()
 
 @dataclass
 class MemoryTable:
-    """One job's row, for attempts that run one after the other."""
+    """The row of one job, for attempts that run one after the other."""
 
     job: Job
 
@@ -130,16 +130,16 @@ class MemoryTable:
 
 @dataclass(frozen=True)
 class MemoryRuntime:
-    """The SageMaker runtime before the model container's own reading, scoring and writing."""
+    """The SageMaker runtime in front of the model container's own parsing, scoring and formatting."""
 
     model: Model
 
     def invoke_endpoint(self, *, Body: bytes, ContentType: str, Accept: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         fields = {"content-type": (ContentType,), "accept": (Accept,)}
-        asked = Invocation.of(Head("POST", "/invocations", "1.1", fields))
+        invocation = Invocation.of(Head("POST", "/invocations", "1.1", fields))
         try:
-            matrix = asked.read(Body, self.model.schema, 1)
-            reply = asked.write(self.model.compute(matrix, asked.output_type))
+            matrix = invocation.read(Body, self.model.schema, 1)
+            reply = invocation.write(self.model.compute(matrix, invocation.output_type))
         except RefusalError as refusal:
             raise _model_error(refusal.status, refusal.to_json().decode()) from None
         return {"Body": io.BytesIO(reply), "CustomAttributes": self.model.attributes}
@@ -158,6 +158,6 @@ def _error(code: str, status: int, operation: str) -> ClientError:
 
 
 def _bounds(byte_range: str, size: int) -> tuple[int, int]:
-    """Where `bytes=3-9` or `bytes=3-` begins and ends; the whole where there is none."""
+    """The start and end of `bytes=3-9` or `bytes=3-`; the whole object if no range is given."""
     first, _, last = byte_range.removeprefix("bytes=").partition("-")
     return int(first or 0), min(size, int(last) + 1 if last else size)

@@ -1,4 +1,4 @@
-"""Small models to score with: few and many features, names known and unknown, one score a row and several."""
+"""Small models: few and many features, with and without names, one or several scores per row."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Rows = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Known:
-    """A model as its owner knows it. `names` is None where the artifact does not tell what its features are called."""
+class DemoModel:
+    """A model with all that its owner knows. `names` is None if the artifact does not name the features."""
 
     label: str
     features: int
@@ -28,35 +28,35 @@ class Known:
         weights = np.linspace(1, 2, self.features)
         signal = np.nansum(rows * weights, axis=1)
         labels = np.digitize(signal, [-1, 1]) if self.outputs > 1 else signal
-        kind = {"objective": "multi:softprob", "num_class": self.outputs} if self.outputs > 1 else {}
+        multiclass = {"objective": "multi:softprob", "num_class": self.outputs} if self.outputs > 1 else {}
         named = xgb.DMatrix(rows, labels, feature_names=list(self.names) if self.names else None, nthread=1)
-        return xgb.train({"nthread": 1, "max_depth": 4, **kind}, named, 8)
+        return xgb.train({"nthread": 1, "max_depth": 4, **multiclass}, named, 8)
 
     def scores(self, rows: Rows) -> Rows:
-        """By XGBoost itself, a line a row; the columns in the model's order."""
+        """Scores by XGBoost itself, one line per row; columns in the model's order."""
         matrix = xgb.DMatrix(rows, feature_names=list(self.names) if self.names else None, nthread=1)
         found: Rows = booster_of(self).predict(matrix).reshape(len(rows), self.outputs)
         return found
 
 
 MODELS = (
-    Known("one", 1, None),
-    Known("two", 2, ("age", "amount")),
-    Known("three", 3, None),
-    Known("four", 4, ("tenure months", "nps", "data_gb", "Größe")),
-    Known("classes", 5, ("a", "b", "c", "d", "e"), outputs=3),
+    DemoModel("one", 1, None),
+    DemoModel("two", 2, ("age", "amount")),
+    DemoModel("three", 3, None),
+    DemoModel("four", 4, ("tenure months", "nps", "data_gb", "Größe")),
+    DemoModel("classes", 5, ("a", "b", "c", "d", "e"), outputs=3),
 )
 _BOOSTERS: dict[str, xgb.Booster] = {}
 
 
-def booster_of(known: Known) -> xgb.Booster:
-    if known.label not in _BOOSTERS:
-        _BOOSTERS[known.label] = known.booster()
-    return _BOOSTERS[known.label]
+def booster_of(model: DemoModel) -> xgb.Booster:
+    if model.label not in _BOOSTERS:
+        _BOOSTERS[model.label] = model.booster()
+    return _BOOSTERS[model.label]
 
 
-def write_raw(known: Known, folder: Path) -> Path:
-    """The model as XGBoost saves it, for `dropscore model import`."""
-    path = folder / f"{known.label}.ubj"
-    booster_of(known).save_model(path)
+def write_raw(model: DemoModel, folder: Path) -> Path:
+    """The model as XGBoost saves it, as input of `dropscore model import`."""
+    path = folder / f"{model.label}.ubj"
+    booster_of(model).save_model(path)
     return path

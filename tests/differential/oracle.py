@@ -1,4 +1,4 @@
-"""What a file says, read by Python's csv module, and its scores by XGBoost: nothing of Dropscore's is asked."""
+"""Reads a file with Python's csv module and scores it with XGBoost, without any code of Dropscore."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _RETURN = re.compile(r"\r(?!\n|\Z)")
 
 
 class UnreadableError(Exception):
-    """The csv module or float() refuses the file, or its rows have different widths."""
+    """The csv module or float() cannot read the file, or its rows have different widths."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`table` has the rows' cells, `header` is empty where there is none; a bad row's scores are nan."""
+    """`table` has the rows' cells, `header` is empty if there is none; the scores of a rejected row are nan."""
 
     header: list[str]
     table: list[list[str]]
@@ -44,7 +44,7 @@ def answer_to(case: Case) -> Answer:
                 raise UnreadableError(f"row {number + 1}: {error}") from None
             bad.add(number + 1)
     if len(bad) > _most_bad(case, len(table)):
-        raise UnreadableError("more bad rows than max_bad_rows")
+        raise UnreadableError("more rejected rows than max_bad_rows")
     return Answer(header, table, case.model.scores(features), frozenset(bad))
 
 
@@ -66,31 +66,31 @@ def _read(case: Case) -> tuple[list[str], list[list[str]]]:
 
 
 def read_csv(data: bytes, delimiter: str) -> list[list[str]]:
-    """The rows that are not blank.
+    """Returns the rows that are not blank.
 
-    A carriage return within a row is a part of its cell: the csv module alone would take it for a row's end. So is a
-    byte that is not UTF-8, which may stand in columns that the model does not get.
+    A carriage return within a row belongs to its cell, but the csv module alone would end the row there. The same
+    applies to bytes that are not UTF-8, which may occur in columns that the model does not receive.
     """
     text = _RETURN.sub("\ufffe", data.decode("utf-8-sig", errors="surrogateescape"))
     return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if row]
 
 
 def _places(case: Case, header: list[str]) -> list[int]:
-    """Where the features stand, in the model's order."""
+    """The positions of the features, in the model's order."""
     if "columns" in case.options:
-        return [_place(word, header) for word in case.options["columns"]]
+        return [_place(reference, header) for reference in case.options["columns"]]
     if case.model.names and header:
         return [_place(name, header) for name in case.model.names]
     return [place for place, column in enumerate(case.columns) if column.feature is not None]
 
 
-def _place(word: str | int, header: list[str]) -> int:
-    if isinstance(word, int):
-        return word - 1
+def _place(reference: str | int, header: list[str]) -> int:
+    if isinstance(reference, int):
+        return reference - 1
     names = [name.strip(" \t\r\n\ufffe") for name in header]
-    if names.count(word) != 1:
-        raise UnreadableError(f"the header has a column {word!r} {names.count(word)} times")
-    return names.index(word)
+    if names.count(reference) != 1:
+        raise UnreadableError(f"the header has a column {reference!r} {names.count(reference)} times")
+    return names.index(reference)
 
 
 def _number(cell: str) -> float:

@@ -1,6 +1,6 @@
-"""Thousands of random files: what Dropscore publishes is what Python's csv module reads and XGBoost scores.
+"""Random files: Dropscore publishes the scores that XGBoost computes for the rows that Python's csv module reads.
 
-`python -m tests.differential SEED` shows one file. `make test-faults` tries 20,000 here and 100 on the embedded cloud.
+`python -m tests.differential SEED` shows one file. `make test-faults` runs 20,000 here and 100 on the embedded cloud.
 """
 
 from __future__ import annotations

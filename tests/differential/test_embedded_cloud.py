@@ -1,4 +1,4 @@
-"""The same random files through the embedded cloud: dropped into its bucket, scored by its worker and models."""
+"""The same random files on the embedded cloud: uploaded to its bucket, scored by its worker and models."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
         f'[routes.default]\nmodel = "{MODELS[0].label}"',
         "[reconcile]\nevery_minutes = 1440\ngrace_minutes = 0",
     ]
-    for known in MODELS:
-        artifact = folder / f"{known.label}.tar.gz"
-        import_artifact(write_raw(known, folder), artifact)
+    for model in MODELS:
+        artifact = folder / f"{model.label}.tar.gz"
+        import_artifact(write_raw(model, folder), artifact)
         settings += [
-            f'[models.{known.label}]\nartifact = "{artifact}"\nbody_limit_bytes = 20000',
-            f'[routes.{known.label}]\nmodel = "{known.label}"',
+            f'[models.{model.label}]\nartifact = "{artifact}"\nmax_payload_bytes = 20000',
+            f'[routes.{model.label}]\nmodel = "{model.label}"',
         ]
     file = folder / "dropscore.toml"
     file.write_text("\n\n".join(settings))

@@ -1,4 +1,4 @@
-"""The stack of images in the embedded cloud, asked as CloudFormation asks it, and a stack that waits for the answer."""
+"""Calls the images stack as CloudFormation does, with a server that receives the answer for a waiting stack."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ STACK = "dropscore-dev-images"
 
 @dataclass(frozen=True)
 class Images:
-    """The stack of that name, and what it does for CloudFormation, which here leaves images out."""
+    """The images stack of the embedded cloud, called in CloudFormation's place."""
 
     driver: Driver
     project: str = "LinearImage"
-    """The logical id of the project that is asked, or how it starts."""
+    """The logical id of the requested project, or its beginning."""
 
     def client(self, service: str) -> Any:
         return self.driver.client(service)
 
-    def name_of(self, kind: str, logical_id: str) -> str:
-        """The physical name of the one resource of this type whose logical id starts so."""
+    def name_of(self, resource_type: str, logical_id: str) -> str:
+        """The physical name of the only resource of this type whose logical id starts with `logical_id`."""
         resources = self.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-        of_kind = [each for each in resources if each["ResourceType"] == kind]
-        found = [each["PhysicalResourceId"] for each in of_kind if each["LogicalResourceId"].startswith(logical_id)]
-        assert len(found) == 1, [each["LogicalResourceId"] for each in of_kind]
+        of_type = [each for each in resources if each["ResourceType"] == resource_type]
+        found = [each["PhysicalResourceId"] for each in of_type if each["LogicalResourceId"].startswith(logical_id)]
+        assert len(found) == 1, [each["LogicalResourceId"] for each in of_type]
         return str(found[0])
 
     def ask(self, url: str, tag: str) -> str:
-        """Send a request as CloudFormation does; the repository's name."""
+        """Sends a request as CloudFormation does. Returns the repository's name."""
         repository = self.name_of("AWS::ECR::Repository", "Models")
         project = self.name_of("AWS::CodeBuild::Project", self.project)
         request = {
@@ -53,7 +53,7 @@ class Images:
         return repository
 
     def end(self, status: str) -> None:
-        """Tell the function that the last build has ended, by an event that the deployed rule lets through."""
+        """Reports the end of the last build to the function, with an event that matches the deployed rule."""
         project = self.name_of("AWS::CodeBuild::Project", self.project)
         build = self.client("codebuild").list_builds_for_project(projectName=project)["ids"][0]
         event = {
@@ -76,7 +76,7 @@ class Images:
         self._invoke(event)
 
     def _set_build_variables(self, project: str, waiting: Waiting) -> None:
-        """Set the variables on the project: the emulator ignores those of a single build."""
+        """Sets the variables on the project: the emulator ignores the variables of a single build."""
         codebuild = self.client("codebuild")
         (project_settings,) = codebuild.batch_get_projects(names=[project])["projects"]
         variables = [{"name": VARIABLE, "value": waiting.to_json(), "type": "PLAINTEXT"}]
@@ -91,7 +91,7 @@ class Images:
 
 
 def let_it_see_builds(images: Images) -> None:
-    """AWS knows from a build's id which project's permission counts; the emulator wants one for every resource."""
+    """Allows describing all builds: AWS checks the build's project, but the emulator checks for every resource."""
     statement = {"Effect": "Allow", "Action": "codebuild:BatchGetBuilds", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     role = images.name_of("AWS::IAM::Role", "BuildRole")
@@ -100,7 +100,7 @@ def let_it_see_builds(images: Images) -> None:
 
 @contextmanager
 def waiting_stack() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A stack that waits: the URL at which it does, and what it gets to hear."""
+    """A stack that waits: its response URL, and the answers that it receives."""
     answers: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""One embedded cloud for the session, in a temporary folder, and the driver to use it with."""
+"""One embedded cloud for the session, in a temporary folder, and a driver for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "build" / "demo"
 SETTINGS = Path(__file__).with_name("small_shards.toml")
 WAIT_SECONDS = 300.0
-"""How long a state is waited for. No test takes that long; a busy machine may."""
+"""The longest wait for a state. No test needs it; a busy machine may."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,14 +32,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _group(item: pytest.Item) -> str:
-    """What one process must run: a module's own cloud is deployed once, and so is the cloud that most modules share."""
+    """Groups the tests for one process, so that a module's own cloud, and the shared one, deploy once."""
     is_shared = "cloud" in getattr(item, "fixturenames", ()) and "privilege" not in item.path.parts
     return "cloud" if is_shared else str(item.path.parent if "privilege" in item.path.parts else item.path)
 
 
 @dataclass(frozen=True)
 class Driver:
-    """Drops files, waits for jobs, looks at what came of them."""
+    """Uploads files, waits for jobs and reads their results."""
 
     cloud: Cloud
 
@@ -51,7 +51,7 @@ class Driver:
         return self.cloud.client(service)
 
     def drop(self, key: str, body: bytes) -> str:
-        """Put an object; the id of the job that its version is to become."""
+        """Uploads an object. Returns the id of the job for its version."""
         put = self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
         return job_id(self.bucket, key, put["VersionId"])
 
@@ -68,15 +68,15 @@ class Driver:
         raise AssertionError(f"job {identity} has not ended: {self.find(identity)}; logs: {self.cloud.home}/logs")
 
     def reconcile(self) -> dict[str, int]:
-        """What the function finds and puts right, which the schedule would call."""
+        """Invokes the function that the schedule invokes. Returns the counts of its repairs."""
         answer = self.client("lambda").invoke(FunctionName=self.cloud.outputs["ReconcileFunctionName"], Payload=b"{}")
-        said = answer["Payload"].read()
-        assert "FunctionError" not in answer, said
-        found: dict[str, int] = json.loads(said)
+        payload = answer["Payload"].read()
+        assert "FunctionError" not in answer, payload
+        found: dict[str, int] = json.loads(payload)
         return found
 
     def outputs(self, name: str) -> list[str]:
-        """Keys under output/ whose name ends with the dropped file's name."""
+        """The keys under output/ that end with the input's name."""
         listed = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix="output/").get("Contents", [])
         return [item["Key"] for item in listed if item["Key"].endswith(f"-{name}")]
 
@@ -93,7 +93,7 @@ class Driver:
         return described
 
     def role(self, logical_id: str) -> str:
-        """The name of the scoring stack's role whose logical id starts so."""
+        """The name of the scoring stack's role whose logical id starts with `logical_id`."""
         stack = next(name for name in json.loads((self.cloud.home / "deployed.json").read_text()) if "scoring" in name)
         resources = self.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
         roles = [item for item in resources if item["ResourceType"] == "AWS::IAM::Role"]
@@ -103,7 +103,7 @@ class Driver:
 
     @contextmanager
     def without(self, role: str, action: str) -> Iterator[None]:
-        """Take every statement that allows `action` out of the role's policies, for the time of a `with`."""
+        """Removes every statement that allows `action` from the role's policies, during a `with`."""
         iam = self.client("iam")
         kept = {
             name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
@@ -112,7 +112,9 @@ class Driver:
         changed = 0
         try:
             for name, document in kept.items():
-                statements = [one for one in document["Statement"] if action not in _as_list(one["Action"])]
+                statements = [
+                    statement for statement in document["Statement"] if action not in _as_list(statement["Action"])
+                ]
                 changed += len(document["Statement"]) - len(statements)
                 if statements:
                     left = json.dumps({**document, "Statement": statements})
@@ -131,7 +133,7 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def cloud_of(settings: Path, folder: Path) -> AbstractContextManager[Cloud]:
-    """A cloud in `folder` in which what that file says is deployed."""
+    """Starts a cloud in `folder` and deploys these settings."""
     return throwaway(folder, {**os.environ, "DROPSCORE_SETTINGS": str(settings)}, print, Clock())
 
 
@@ -148,5 +150,5 @@ def driver(cloud: Cloud) -> Driver:
 
 @pytest.fixture(scope="session")
 def sample() -> list[bytes]:
-    """The demo model's sample: rows without line ends."""
+    """The rows of the demo model's sample, without line ends."""
     return (DEMO / "sample.csv").read_bytes().splitlines()

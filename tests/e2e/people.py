@@ -1,4 +1,4 @@
-"""People with keys of their own: what they may is seen by the command line and by any client."""
+"""Users with their own access keys, for the command line and for boto3 clients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMAND = str(Path(sys.executable).with_name("dropscore"))
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with keys of their own: to the command line, and to any client."""
+    """A user with access keys, for the command line and for boto3 clients."""
 
     driver: Driver
     keys: dict[str, str]
@@ -33,13 +33,13 @@ class Person:
         }
         return subprocess.run([COMMAND, *arguments], env=environ, capture_output=True, text=True, check=False)
 
-    def may(self, *arguments: str) -> str:
+    def run_allowed(self, *arguments: str) -> str:
         done = self.run(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def may_not(self, *arguments: str) -> str:
-        """What is missing is said, and nothing is done."""
+    def run_denied(self, *arguments: str) -> str:
+        """The command fails and names the missing permission."""
         done = self.run(*arguments)
         assert done.returncode == 4, (done.stdout, done.stderr)
         assert "is not authorized to perform" in done.stderr
@@ -50,7 +50,7 @@ class Person:
 
 
 def user(driver: Driver, **policies: str) -> Person:
-    """A new user with the managed policies whose ARNs the stacks' outputs of these names hold."""
+    """Creates a user with the managed policies whose ARNs are in these stack outputs."""
     iam, name = driver.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
     iam.create_user(UserName=name)
     for output in policies.values():

@@ -1,6 +1,6 @@
-"""The ready-made permissions, held by somebody: each command line under its own, and what is refused.
+"""Each command line under its own ready-made permissions, and what AWS refuses.
 
-The command line runs as in an account: it is told a user's keys, and finds everything else by the stacks' names.
+The command line runs as in an account: with a user's keys; it finds everything else by the names of the stacks.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def file(tmp_path: Path, sample: list[bytes]) -> Path:
 def test_an_uploader_drops_files_and_sees_no_scores(
     driver: Driver, uploader: Person, sample: list[bytes], file: Path, tmp_path: Path
 ) -> None:
-    job = driver.ended(uploader.may("score", str(file)).strip())
+    job = driver.ended(uploader.run_allowed("score", str(file)).strip())
     assert job.status is State.SUCCEEDED
     big = tmp_path / "in-parts.csv"
     big.write_bytes((b"\n".join(sample) + b"\n") * 40)
-    assert big.stat().st_size > 8 << 20  # or it is not uploaded in parts
-    identity = uploader.may("score", str(big)).strip()
+    assert big.stat().st_size > 8 << 20  # large enough for a multipart upload
+    identity = uploader.run_allowed("score", str(big)).strip()
     for command in (["jobs"], ["status", job.job_id], ["result", job.job_id]):
-        assert "dynamodb:" in uploader.may_not(*command)
+        assert "dynamodb:" in uploader.run_denied(*command)
     s3 = uploader.client("s3")
     for key in (job.file, job.output_key):
         assert "s3:GetObject" in _refusal(partial(s3.get_object, Bucket=driver.bucket, Key=key))
@@ -66,13 +66,13 @@ def test_a_reader_reads_scores_and_jobs_and_drops_nothing(
     driver: Driver, reader: Person, file: Path, tmp_path: Path
 ) -> None:
     job = driver.ended(driver.drop(f"input/{file.name}", file.read_bytes()))
-    assert job.job_id in reader.may("jobs")
-    assert json.loads(reader.may("status", file.name, "--json"))["status"] == "SUCCEEDED"
-    reader.may("result", job.job_id, "--out", str(tmp_path / "scores.csv"))
+    assert job.job_id in reader.run_allowed("jobs")
+    assert json.loads(reader.run_allowed("status", file.name, "--json"))["status"] == "SUCCEEDED"
+    reader.run_allowed("result", job.job_id, "--out", str(tmp_path / "scores.csv"))
     assert len((tmp_path / "scores.csv").read_bytes().splitlines()) == 5
-    assert "DIFFERS" not in reader.may("verify", job.job_id)
-    reader.may_not("score", str(file))
-    assert "cloudformation:DescribeStacks" in reader.may_not("retry", job.job_id)
+    assert "DIFFERS" not in reader.run_allowed("verify", job.job_id)
+    reader.run_denied("score", str(file))
+    assert "cloudformation:DescribeStacks" in reader.run_denied("retry", job.job_id)
     assert "s3:GetObject" in _refusal(lambda: reader.client("s3").get_object(Bucket=driver.bucket, Key=job.file))
 
 
@@ -80,12 +80,12 @@ def test_an_operator_tries_again_redrives_and_ends_jobs_and_reads_no_files(
     driver: Driver, operator: Person, file: Path
 ) -> None:
     job = driver.ended(driver.drop(f"input/{file.name}", file.read_bytes()))
-    assert job.job_id in operator.may("jobs", "--file", file.name)
-    asked = operator.run("retry", job.job_id)
-    assert (asked.returncode, "NOTHING_TO_RETRY" in asked.stderr) == (1, True), asked.stderr
-    operator.may("redrive")
+    assert job.job_id in operator.run_allowed("jobs", "--file", file.name)
+    encryption = operator.run("retry", job.job_id)
+    assert (encryption.returncode, "NOTHING_TO_RETRY" in encryption.stderr) == (1, True), encryption.stderr
+    operator.run_allowed("redrive")
     operator.client("batch").terminate_job(jobId=job.batch_job_id, reason="e2e")
-    operator.may_not("score", str(file))
+    operator.run_denied("score", str(file))
     assert "s3:GetObject" in _refusal(lambda: operator.client("s3").get_object(Bucket=driver.bucket, Key=job.file))
 
 
@@ -94,33 +94,33 @@ def test_the_operators_role_is_not_for_everybody(driver: Driver, reader: Person)
 
 
 def test_who_holds_nothing_may_nothing(driver: Driver, file: Path) -> None:
-    nobody = user(driver)
+    without_permissions = user(driver)
     for command in (["score", str(file)], ["jobs"], ["redrive"]):
-        nobody.may_not(*command)
+        without_permissions.run_denied(*command)
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "encryption",
     [{"ServerSideEncryption": "AES256"}, {"ServerSideEncryption": "aws:kms:dsse"}, {"ServerSideEncryption": "aws:kms"}],
 )
 def test_a_put_that_asks_for_another_encryption_is_turned_away(
-    driver: Driver, uploader: Person, asked: dict[str, str]
+    driver: Driver, uploader: Person, encryption: dict[str, str]
 ) -> None:
     s3, key = uploader.client("s3"), "input/elsewhere.txt"
     s3.put_object(Bucket=driver.bucket, Key=key, Body=b"")
-    assert "explicit deny" in _refusal(lambda: s3.put_object(Bucket=driver.bucket, Key=key, Body=b"", **asked))
-    assert "explicit deny" in _refusal(lambda: s3.create_multipart_upload(Bucket=driver.bucket, Key=key, **asked))
+    assert "explicit deny" in _refusal(lambda: s3.put_object(Bucket=driver.bucket, Key=key, Body=b"", **encryption))
+    assert "explicit deny" in _refusal(lambda: s3.create_multipart_upload(Bucket=driver.bucket, Key=key, **encryption))
 
 
 def test_a_worker_can_neither_write_nor_delete_what_was_dropped(driver: Driver, file: Path) -> None:
     job = driver.ended(driver.drop(f"input/{file.name}", file.read_bytes()))
     arn = driver.client("iam").get_role(RoleName=driver.role("WorkerRole"))["Role"]["Arn"]
     s3 = Person(driver, assumed(driver, arn)).client("s3")
-    there = {"Bucket": driver.bucket, "Key": job.file}
-    assert s3.get_object(**there, VersionId=job.version_id)["Body"].read() == file.read_bytes()
-    assert "s3:PutObject" in _refusal(lambda: s3.put_object(**there, Body=b""))
-    assert "s3:PutObject" in _refusal(lambda: s3.create_multipart_upload(**there))
-    assert "s3:DeleteObject" in _refusal(lambda: s3.delete_object(**there))
+    target = {"Bucket": driver.bucket, "Key": job.file}
+    assert s3.get_object(**target, VersionId=job.version_id)["Body"].read() == file.read_bytes()
+    assert "s3:PutObject" in _refusal(lambda: s3.put_object(**target, Body=b""))
+    assert "s3:PutObject" in _refusal(lambda: s3.create_multipart_upload(**target))
+    assert "s3:DeleteObject" in _refusal(lambda: s3.delete_object(**target))
     for key in (job.output_key, "parts/x"):
         assert "s3:DeleteObject" in _refusal(partial(s3.delete_object, Bucket=driver.bucket, Key=key))
 
@@ -135,24 +135,24 @@ def test_an_event_that_lay_among_the_dead_letters_gets_its_file_scored(
         _wait(lambda: key in operator.run("redrive", "--dry-run").stdout)
     assert driver.batch_jobs(identity) == []
 
-    driver.client("sqs").send_message(QueueUrl=driver.cloud.outputs["DeadLetterQueueUrl"], MessageBody="poison")
+    driver.client("sqs").send_message(QueueUrl=driver.cloud.outputs["DeadLetterQueueUrl"], MessageBody="not an event")
     done = operator.run("redrive", "--json")
-    assert done.returncode == 1, done.stderr  # the poison is left
-    told = {each["outcome"]: each["about"] for each in json.loads(done.stdout)}
-    assert told["sent again"] == f"{key} version {put['VersionId']}"
-    assert told["left: not understood"] == "not an event of Dropscore"
+    assert done.returncode == 1, done.stderr  # the invalid event stays
+    outcomes = {each["outcome"]: each["about"] for each in json.loads(done.stdout)}
+    assert outcomes["sent again"] == f"{key} version {put['VersionId']}"
+    assert outcomes["left: not understood"] == "not an event of Dropscore"
     assert driver.ended(identity).status is State.SUCCEEDED
 
     left = driver.client("sqs").receive_message(QueueUrl=driver.cloud.outputs["DeadLetterQueueUrl"])["Messages"]
-    assert [message["Body"] for message in left] == ["poison"]
+    assert [message["Body"] for message in left] == ["not an event"]
     driver.client("sqs").purge_queue(QueueUrl=driver.cloud.outputs["DeadLetterQueueUrl"])
-    assert operator.may("redrive") == ""
+    assert operator.run_allowed("redrive") == ""
 
 
 def _wait(is_so: Callable[[], bool]) -> None:
     deadline = time.monotonic() + WAIT_SECONDS
     while not is_so():
-        assert time.monotonic() < deadline, "it has not come to that"
+        assert time.monotonic() < deadline, "the expected state was not reached"
         time.sleep(0.5)
 
 

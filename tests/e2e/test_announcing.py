@@ -1,4 +1,4 @@
-"""Who listens on the bus hears how jobs end, and what workers measure adds up."""
+"""Subscribers of the event bus receive the ends of jobs, and the workers' metrics add up."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.e2e.conftest import WAIT_SECONDS, Driver
 from tests.emf import totals
 from tests.events import complaints
 
-Heard = Callable[[str], list[dict[str, Any]]]
+EventsOf = Callable[[str], list[dict[str, Any]]]
 QUIET_SECONDS = 3.0
-"""As long as the emulator's poller may take to come by once more."""
+"""The emulator's poller may need this long for its next round."""
 
 
 @pytest.fixture(scope="module")
-def heard(driver: Driver) -> Iterator[Heard]:
-    """The events of a job, as a queue gets them that a rule of somebody else's connects with the bus."""
+def events_of(driver: Driver) -> Iterator[EventsOf]:
+    """The events of a job, from a queue that another owner's rule connects to the bus."""
     sqs, events = driver.client("sqs"), driver.client("events")
     url = sqs.create_queue(QueueName="listener")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -39,8 +39,8 @@ def heard(driver: Driver) -> Iterator[Heard]:
     events.put_targets(Rule="listener", Targets=[{"Id": "queue", "Arn": arn}])
     kept: list[dict[str, Any]] = []
 
-    def of(job_id: str) -> list[dict[str, Any]]:
-        """Waits for the first, and then a moment for a second."""
+    def wait_for_events(job_id: str) -> list[dict[str, Any]]:
+        """Waits for the first event, and then a moment for a second."""
         deadline = time.monotonic() + WAIT_SECONDS
         quiet_since = time.monotonic()
         while time.monotonic() < deadline:
@@ -52,18 +52,20 @@ def heard(driver: Driver) -> Iterator[Heard]:
             if found and time.monotonic() - quiet_since > QUIET_SECONDS:
                 return found
             time.sleep(0.1)
-        raise AssertionError(f"nothing was heard of job {job_id}; logs: {driver.cloud.home}/logs")
+        raise AssertionError(f"no event arrived for job {job_id}; logs: {driver.cloud.home}/logs")
 
-    yield of
+    yield wait_for_events
     events.remove_targets(Rule="listener", Ids=["queue"])
     events.delete_rule(Name="listener")
     sqs.delete_queue(QueueUrl=url)
 
 
-def test_an_event_reaches_a_queue_once_when_a_file_is_scored(driver: Driver, heard: Heard, sample: list[bytes]) -> None:
-    job = driver.ended(driver.drop("input/heard.csv", b"\n".join(sample[:9]) + b"\n"))
+def test_an_event_reaches_a_queue_once_when_a_file_is_scored(
+    driver: Driver, events_of: EventsOf, sample: list[bytes]
+) -> None:
+    job = driver.ended(driver.drop("input/announced.csv", b"\n".join(sample[:9]) + b"\n"))
 
-    (event,) = heard(job.job_id)
+    (event,) = events_of(job.job_id)
     assert (event["source"], event["detail-type"]) == ("dropscore", "Job Succeeded")
     assert complaints(event["detail"]) == []
     assert event["detail"]["output_key"] == job.output_key
@@ -72,12 +74,12 @@ def test_an_event_reaches_a_queue_once_when_a_file_is_scored(driver: Driver, hea
 
 
 def test_an_event_says_why_when_a_file_is_rejected_and_quotes_no_cell(
-    driver: Driver, heard: Heard, sample: list[bytes]
+    driver: Driver, events_of: EventsOf, sample: list[bytes]
 ) -> None:
     rows = [*sample[:3], sample[3].replace(sample[3].split(b",")[2], b"hush-hush", 1)]
     job = driver.ended(driver.drop("input/unheard.csv", b"\n".join(rows) + b"\n"))
 
-    (event,) = heard(job.job_id)
+    (event,) = events_of(job.job_id)
     assert job.status is State.REJECTED
     assert event["detail-type"] == "Job Rejected"
     assert complaints(event["detail"]) == []

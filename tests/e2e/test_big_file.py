@@ -1,4 +1,4 @@
-"""A gigabyte in one attempt: the worker's memory is bounded and does not grow with the file; no score differs."""
+"""One gigabyte in one attempt: the worker's memory does not grow with the file, and every score is correct."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_gigabyte_takes_no_more_memory_than_a_tenth_of_it(driver: Driver, tmp_
 
 
 def test_ten_megabytes_are_scored_in_several_bodies(driver: Driver, tmp_path: Path) -> None:
-    """The sample of the above that runs every time."""
+    """The small version of the test above, for every run."""
     assert _score_and_compare(driver, _written(tmp_path, ROWS_OF_100_MB // 10)) < BOUND
 
 
@@ -51,7 +51,7 @@ def _written(folder: Path, rows: int) -> Path:
 
 
 def _score_and_compare(driver: Driver, file: Path) -> int:
-    """The worker's peak in bytes."""
+    """Returns the worker's peak memory in bytes."""
     s3, rows = driver.client("s3"), int(file.stem)
     s3.upload_file(str(file), driver.bucket, f"input/{file.name}")
     version = s3.head_object(Bucket=driver.bucket, Key=f"input/{file.name}")["VersionId"]
@@ -64,7 +64,7 @@ def _score_and_compare(driver: Driver, file: Path) -> int:
 
 
 def _peak_memory(driver: Driver, batch_job_id: str | None) -> int:
-    """What the embedded cloud measured, in bytes; boto3 leaves out a field that Batch itself does not have."""
+    """The embedded cloud's measurement in bytes; boto3 would drop this field, which AWS Batch does not have."""
     seen: list[bytes] = []
     batch = driver.client("batch")
     batch.meta.events.register(

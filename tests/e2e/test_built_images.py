@@ -1,4 +1,4 @@
-"""`images = "codebuild"` in the embedded cloud: what would be built runs, and the function that has it built may."""
+"""`images = "codebuild"` in the embedded cloud: the images' code runs, and the build function may start builds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def stack() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 @pytest.mark.parametrize(
     ("key", "row"),
     [("input/rows.csv", b"0," * 29 + b"0\n"), ("input/linear/rows.csv", b"5,2,3,4\n")],
-    ids=["ours", "somebody-else's"],
+    ids=["ours", "third-party"],
 )
 def test_what_would_be_built_scores(images: Images, key: str, row: bytes) -> None:
     job = images.driver.ended(images.driver.drop(key, row * 3))
@@ -48,15 +48,15 @@ def test_what_would_be_built_scores(images: Images, key: str, row: bytes) -> Non
 
 
 def test_it_is_said_that_no_image_is_built(images: Images) -> None:
-    said = [note for note in images.driver.cloud.not_emulated if "Custom::ImageBuild" in note]
+    notes = [note for note in images.driver.cloud.not_emulated if "Custom::ImageBuild" in note]
 
-    assert sorted(note.split("/")[1].split("Image")[0] for note in said) == ["Linear", "Model", "Worker"]
+    assert sorted(note.split("/")[1].split("Image")[0] for note in notes) == ["Linear", "Model", "Worker"]
 
 
 def test_the_function_may_have_an_image_built_and_see_that_it_is_there(
     images: Images, stack: tuple[str, list[dict[str, Any]]]
 ) -> None:
-    """Under its own role; a permission that is missing would make the answer FAILED, or there would be none."""
+    """The function runs under its own role: with a missing permission it would answer FAILED, or not at all."""
     url, answers = stack
     repository = images.ask(url, "Linear.1")
     assert answers == []

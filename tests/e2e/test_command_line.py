@@ -1,4 +1,4 @@
-"""What a person types against a deployment: which files are scored, and which scores come back."""
+"""The command line against a deployment: which files are scored, and which scores are returned."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_result_of_a_file_stays_whole_after_its_rejected_rows_are_retried(
     (own,) = _json(person, "score", str(tmp_path / "merged.csv"), "--route", "forgiving", "--watch", code=1)
     assert (own["status"], own["rows"], own["rows_rejected"]) == ("SUCCEEDED", 300, 2)
     name, first, again = "forgiving/merged.csv", tmp_path / "first.csv", tmp_path / "again.csv"
-    person.may("result", name, "-o", str(first))
+    person.run_allowed("result", name, "-o", str(first))
 
     (later,) = _json(operator, "retry", name, "--rejected-only", "--watch", code=1)
     assert (later["rejected_of"], later["rows"], later["rows_rejected"]) == (own["job_id"], 2, 2)
@@ -51,7 +51,7 @@ def test_result_of_a_file_stays_whole_after_its_rejected_rows_are_retried(
     assert len(first.read_bytes().splitlines()) == 300
     assert f"dropscore result {later['job_id']}" in done.stderr
     assert _json(person, "status", name)["job_id"] == own["job_id"]
-    assert "DIFFERS" not in person.may("verify", name)
+    assert "DIFFERS" not in person.run_allowed("verify", name)
     assert {job["job_id"] for job in _json(person, "jobs", "--file", name)} == {own["job_id"], later["job_id"]}
     done = person.run("result", later["job_id"], "-o", str(again))
     assert (done.returncode, len(again.read_bytes().splitlines())) == (0, 2)
@@ -71,7 +71,7 @@ def test_names_decide_what_is_scored(driver: Driver, person: Person, sample: lis
         job = driver.ended(driver.drop(f"input/{key}", data))
         assert (job.status, job.rows) == (State.SUCCEEDED, 5)
         assert len(driver.read(job.output_key).splitlines()) == 5
-        assert "DIFFERS" not in person.may("verify", job.job_id)
+        assert "DIFFERS" not in person.run_allowed("verify", job.job_id)
     assert [driver.find(identity) for identity in ignored] == [None] * len(ignored)
 
 

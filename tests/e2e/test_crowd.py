@@ -1,4 +1,4 @@
-"""Many files at one moment: none fails for it, no event is given up, and what was only claimed is finished."""
+"""Many files at once: all jobs succeed, no event becomes a dead letter, and unsubmitted claims are completed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_two_hundred_files_at_once(driver: Driver, sample: list[bytes], busy_cor
 
 
 def test_claims_that_were_given_up_are_finished(driver: Driver, sample: list[bytes]) -> None:
-    before = _letters(driver)
+    before = _dead_letters(driver)
     with driver.without(driver.role("IntakeSubmit"), "batch:SubmitJob"):
         jobs = [driver.drop(f"input/claimed-{number}.csv", _body(sample, number)) for number in range(4)]
         _wait_for_letters(driver, before + len(jobs))
@@ -43,13 +43,13 @@ def test_claims_that_were_given_up_are_finished(driver: Driver, sample: list[byt
 
 
 def _assert_all_scored(driver: Driver, sample: list[bytes], *, count: int, seconds: float) -> None:
-    letters = _letters(driver)
+    dead_letters = _dead_letters(driver)
     with ThreadPoolExecutor(32) as pool:
         jobs = list(pool.map(lambda n: driver.drop(f"input/crowd-{n}.csv", _body(sample, n)), range(count)))
     ended = [driver.ended(job, seconds) for job in jobs]
     assert Counter((job.status, job.code) for job in ended) == {(State.SUCCEEDED, None): count}
     assert [job.rows for job in ended] == [_rows(number) for number in range(count)]
-    assert _letters(driver) == letters
+    assert _dead_letters(driver) == dead_letters
 
 
 def _body(sample: list[bytes], number: int) -> bytes:
@@ -60,7 +60,7 @@ def _rows(number: int) -> int:
     return 1 + number % 40
 
 
-def _letters(driver: Driver) -> int:
+def _dead_letters(driver: Driver) -> int:
     queue, name = driver.cloud.outputs["DeadLetterQueueUrl"], "ApproximateNumberOfMessages"
     answer = driver.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=[name])
     return int(answer["Attributes"][name])
@@ -68,8 +68,8 @@ def _letters(driver: Driver) -> int:
 
 def _wait_for_letters(driver: Driver, count: int) -> None:
     deadline = time.monotonic() + WAIT_SECONDS
-    while _letters(driver) < count:
-        assert time.monotonic() < deadline, f"{_letters(driver)} of {count} events are among the dead letters"
+    while _dead_letters(driver) < count:
+        assert time.monotonic() < deadline, f"{_dead_letters(driver)} of {count} events are among the dead letters"
         time.sleep(0.2)
 
 

@@ -1,4 +1,4 @@
-"""A model that cannot start: the job says what it waits for, and succeeds once the model lives."""
+"""A model that cannot start: the job says what it waits for, and succeeds when the model is up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not (PROC / "self").exists(), reason="needs /pro
 
 @contextmanager
 def _without_the_model(driver: Driver) -> Iterator[None]:
-    """The model's file is away and its server killed, for the time of a `with`: a new one ends at once."""
+    """Moves the model's file away and kills its server during a `with`: a new server ends at once."""
     (folder,) = driver.cloud.home.rglob("endpoints/*/model")
     away = folder.rename(folder.with_name("away"))
     _kill_servers(driver.cloud.home, folder)
@@ -38,7 +38,7 @@ def _kill_servers(home: Path, model: Path) -> None:
 
 
 def _waiting(driver: Driver, identity: str) -> Job:
-    """The job as soon as its row says that it waits."""
+    """Returns the job as soon as its item says that it waits."""
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         job = driver.find(identity)

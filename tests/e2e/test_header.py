@@ -1,4 +1,4 @@
-"""Headers on the embedded cloud: a model whose features have names, and files whose columns stand in any order."""
+"""Headers on the embedded cloud: a model with named features, and files with columns in any order."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ every_minutes = 1440
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    """Numbers that float32 holds as they are written."""
+    """Numbers that float32 represents exactly as they are written."""
     cells = np.random.default_rng(10).integers(-512, 512, (ROWS, len(NAMES))) / 8
     return pd.DataFrame(cells, columns=NAMES)
 
 
 @pytest.fixture(scope="module")
 def booster(table: pd.DataFrame) -> xgboost.Booster:
-    """Each feature counts for another weight, so that no two orders of columns give the same scores."""
+    """Each feature has another weight, so that no two column orders give the same scores."""
     labels = table["a"] + 3 * table["b"] - 2 * table["c"] * table["d"]
     return xgboost.train({"max_depth": 4, "nthread": 1}, xgboost.DMatrix(table, labels, nthread=1), 20)
 
@@ -74,7 +74,7 @@ def driver(booster: xgboost.Booster, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def predicted(booster: xgboost.Booster, table: pd.DataFrame, order: Sequence[str] = NAMES) -> list[np.float32]:
-    """By XGBoost itself, of the cells in this order, whatever they are called."""
+    """XGBoost's scores for the cells in this order, whatever the columns' names."""
     matrix = xgboost.DMatrix(table[list(order)].to_numpy(), feature_names=NAMES, nthread=1)
     return list(booster.predict(matrix))
 
@@ -90,8 +90,8 @@ def scores(driver: Driver, job: Job) -> list[np.float32]:
 
 
 def columns_of(driver: Driver, job: Job) -> dict[str, object]:
-    said: dict[str, object] = json.loads(driver.read(manifest_key(job.output_key)))["columns"]
-    return said
+    columns: dict[str, object] = json.loads(driver.read(manifest_key(job.output_key)))["columns"]
+    return columns
 
 
 def test_columns_in_another_order_are_matched_by_name(

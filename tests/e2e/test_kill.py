@@ -1,4 +1,4 @@
-"""`kill -9` of each process of the cloud: all of it ends, says so, and the next `up` goes on from there."""
+"""`kill -9` of each process of the cloud: all others end, the error is reported, and the next `up` continues."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ main.main()
 UP = """
 import os, pathlib, sys
 from local.cloud import Clock, launch
-launch(pathlib.Path(sys.argv[1]), os.environ, lambda said: print(said, flush=True), Clock())
+launch(pathlib.Path(sys.argv[1]), os.environ, lambda line: print(line, flush=True), Clock())
 """
-GONE_SECONDS = 30.0  # a job has 10 seconds to end; the rest is for a machine with much else to do
+GONE_SECONDS = 30.0  # a job has 10 seconds to end; the rest is for a busy machine
 
 
 def up(home: Path) -> Cloud:
@@ -60,11 +60,11 @@ def test_the_cloud_comes_up_again_after_kill_9(tmp_path: Path, sample: list[byte
         for name in killed:
             os.kill(getattr(cloud, name).pid, signal.SIGKILL)
         began = time.monotonic()
-        _, said = watch.communicate(timeout=GONE_SECONDS)
-        assert watch.returncode == 4, said
-        assert "the embedded cloud has ended" in said
+        _, output = watch.communicate(timeout=GONE_SECONDS)
+        assert watch.returncode == 4, output
+        assert "the embedded cloud has ended" in output
         assert time.monotonic() - began < GONE_SECONDS / 2
-        assert until(lambda: belonging_to(home) == []), "the model's server, the worker, the functions: nothing is left"
+        assert until(lambda: belonging_to(home) == []), "the model's server, the worker or a function still runs"
         assert not cloud.is_running
 
         again = Driver(up(home))
@@ -81,17 +81,17 @@ def test_the_cloud_comes_up_again_after_kill_9(tmp_path: Path, sample: list[byte
 
 
 def _is_saved_as_running(home: Path, job_id: str) -> bool:
-    """What the table says now is on disk; the emulator writes no blanks into it but these."""
+    """The table's current state is on disk; the emulator writes no other blanks into it."""
     _, _, after = (home / "emulator" / "dynamodb.json").read_text().partition(f'"job_id": {{"S": "{job_id}"}}')
     return '"status": {"S": "RUNNING"}' in after
 
 
-def _only_other_job(driver: Driver, known: str) -> str:
+def _only_other_job(driver: Driver, other_than: str) -> str:
     found: list[str] = []
 
     def is_there() -> bool:
         items = driver.client("dynamodb").scan(TableName=driver.cloud.outputs["JobsTableName"])["Items"]
-        found[:] = [item["job_id"]["S"] for item in items if item["job_id"]["S"] != known]
+        found[:] = [item["job_id"]["S"] for item in items if item["job_id"]["S"] != other_than]
         return bool(found)
 
     assert until(is_there)
@@ -101,9 +101,9 @@ def _only_other_job(driver: Driver, known: str) -> str:
 @pytest.mark.parametrize("moment", ["deploying dropscore-dev-hosting", "the model's server"])
 def test_nothing_is_left_of_an_up_that_is_killed(tmp_path: Path, sample: list[bytes], moment: str) -> None:
     home = tmp_path / "cloud"
-    log = tmp_path / "said"
-    with log.open("w") as said:
-        starting = subprocess.Popen([sys.executable, "-c", UP, str(home)], stdout=said)
+    log = tmp_path / "up.log"
+    with log.open("w") as log_file:
+        starting = subprocess.Popen([sys.executable, "-c", UP, str(home)], stdout=log_file)
     assert until(lambda: moment in log.read_text() or (moment == "the model's server" and has_model_server(home)))
     starting.kill()
     starting.wait()

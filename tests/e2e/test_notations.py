@@ -1,4 +1,4 @@
-"""Quotes, missing values and decimal commas as people have them: `dropscore local run`, one cloud for all files."""
+"""Quotes, missing values and decimal commas with `dropscore local run`, in one cloud for all files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMES = b"note," + b",".join(b"V%d" % number for number in range(1, 31)) + b"\n"
 
 
 def _with_notes(sample: list[bytes], notes: dict[int, bytes], rows: int = 1010) -> bytes:
-    """The sample again and again with a column of text before it; `notes` by row number, as they are written."""
+    """The sample, repeated, with a leading column of text; `notes` by row number, as written in the file."""
     lines = [notes.get(row, b"plain") + b"," + sample[row % len(sample)] for row in range(1, rows + 1)]
     return NAMES + b"\n".join(lines) + b"\n"
 

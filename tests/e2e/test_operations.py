@@ -1,4 +1,4 @@
-"""What docs/operations.md does to a deployment, as far as the embedded cloud reaches."""
+"""The procedures of docs/operations.md, as far as the embedded cloud supports them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SMALLER_MODEL = {"rows": 2_000, "rounds": 5}
 
 
 def _deployed(home: Path, artifact: Path, body: bytes) -> tuple[Job, np.ndarray]:
-    """One file scored by what is deployed now, and its scores."""
+    """Scores one file with the current deployment. Returns its scores."""
     environ = {**os.environ, "DROPSCORE_ARTIFACT": str(artifact)}
     cloud = launch(home, environ, lambda _: None, Clock())
     try:
@@ -43,7 +43,7 @@ def test_a_model_is_rotated_and_rolled_back(tmp_path: Path, sample: list[bytes])
     assert versions[0] == versions[2] != versions[1]
     for artifact, (_, scores) in zip((old, new, old), runs, strict=True):
         assert np.array_equal(scores, expected_scores(artifact, DEMO / "sample.csv"))
-    assert len({job.output_key for job, _ in runs}) == 3, "each version of the file has scores of its own"
+    assert len({job.output_key for job, _ in runs}) == 3, "each version of the file has its own scores"
 
 
 def test_scores_that_were_deleted_come_back_with_their_delete_marker(driver: Driver, sample: list[bytes]) -> None:
@@ -59,8 +59,8 @@ def test_scores_that_were_deleted_come_back_with_their_delete_marker(driver: Dri
 
 def test_a_row_that_was_lost_comes_back_from_another_table(driver: Driver, sample: list[bytes]) -> None:
     job = driver.ended(driver.drop("input/row.csv", b"\n".join(sample[:5]) + b"\n"))
-    there: Deployment = deployment(driver.cloud)
-    jobs, dynamodb = there.table.resource, driver.client("dynamodb")
+    deployed: Deployment = deployment(driver.cloud)
+    jobs, dynamodb = deployed.table.resource, driver.client("dynamodb")
     dynamodb.create_table(
         TableName="restored",
         KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
@@ -77,5 +77,5 @@ def test_a_row_that_was_lost_comes_back_from_another_table(driver: Driver, sampl
 
 
 def test_scores_are_the_models_own(driver: Driver, sample: list[bytes], tmp_path: Path) -> None:
-    """What `make smoke` compares with is what the other tests compare with."""
+    """`make smoke` and the other tests compare with the same scores."""
     assert np.array_equal(expected_scores(DEMO / "model.tar.gz", DEMO / "sample.csv"), predicted(sample, tmp_path))

@@ -1,4 +1,4 @@
-"""Containers of one's own in the embedded cloud: the example scores; one that fails says so and publishes nothing."""
+"""Your own containers in the embedded cloud: the example scores; a failing one publishes nothing and says why."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
 
 @pytest.fixture(scope="module")
 def failing(driver: Driver) -> str:
-    """A job of the failing model; its attempts at one body take a while, in which the others run."""
+    """A job of the failing model; its attempts take a while, in which the other tests run."""
     return driver.drop("input/failing/rows.csv", f"{CANARY},1\n".encode())
 
 
@@ -51,7 +51,7 @@ def test_the_examples_refusal_names_the_row_of_the_file(driver: Driver, failing:
 
 
 def test_bad_rows_that_the_route_bears_leave_empty_lines_and_a_list(driver: Driver, failing: str) -> None:
-    """The example names no rows, so each bad one is found by halving."""
+    """The example does not name the rejected rows, so Dropscore finds each by bisection."""
     rows = [f"1,2,{CANARY}x,4" if number in (3, 7) else "5,2,3,4" for number in range(1, 10)]
     job = driver.ended(driver.drop("input/forgiving/bad.csv", "\n".join(rows).encode()))
 

@@ -1,4 +1,4 @@
-"""A permission that is missing in the account is missing here, and says its name."""
+"""A permission that is missing in the account is also missing in the embedded cloud, and the error names it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `dropscore local down` keeps for the next `up`."""
+"""The state that `dropscore local down` keeps for the next `up`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tests.e2e.conftest import WAIT_SECONDS, Driver
 
 
 def test_state_and_unfinished_jobs_survive_a_restart(tmp_path: Path, sample: list[bytes]) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     body = b"\n".join(sample) + b"\n"
-    cloud = launch(tmp_path, os.environ, said.append, Clock())
+    cloud = launch(tmp_path, os.environ, lines.append, Clock())
     try:
         first = Driver(cloud)
         done = first.ended(first.drop("input/done.csv", body))
@@ -22,13 +22,13 @@ def test_state_and_unfinished_jobs_survive_a_restart(tmp_path: Path, sample: lis
         _until_running(first, unfinished)
     finally:
         cloud.stop()
-    assert said == [
+    assert lines == [
         f"deploying {stack}" for stack in ("dropscore-dev-storage", "dropscore-dev-hosting", "dropscore-dev-scoring")
     ]
     assert find(tmp_path) is None
 
-    said.clear()
-    cloud = launch(tmp_path, os.environ, said.append, Clock())
+    lines.clear()
+    cloud = launch(tmp_path, os.environ, lines.append, Clock())
     try:
         second = Driver(cloud)
         assert find(tmp_path) == cloud
@@ -41,7 +41,7 @@ def test_state_and_unfinished_jobs_survive_a_restart(tmp_path: Path, sample: lis
         assert batch_job["attempts"][0]["statusReason"] == "Your Spot Task was interrupted."
     finally:
         cloud.stop()
-    assert said == [] or cloud.digest != first.cloud.digest, "nothing had changed, so nothing was deployed"
+    assert lines == [] or cloud.digest != first.cloud.digest, "nothing changed, so there must be no deployment"
 
 
 def _until_running(driver: Driver, identity: str) -> None:

@@ -1,4 +1,4 @@
-"""What runs, where it listens, and that nothing of it stays."""
+"""Which processes run, where they listen, and that all of them end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not (PROC / "self").exists(), reason="needs /pro
 
 
 def belonging_to(home: Path) -> list[int]:
-    """Processes whose command line, working directory or temporary folder lies in `home`."""
+    """Processes whose command line, working directory or temporary folder is in `home`."""
     return [
         int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit() and _mentions(entry, str(home).encode())
     ]
@@ -32,14 +32,14 @@ def _mentions(entry: Path, home: bytes) -> bool:
     if int(entry.name) == os.getpid():
         return False
     try:
-        told = (entry / "cmdline").read_bytes() + bytes((entry / "cwd").readlink())
-        return home in told or home in (entry / "environ").read_bytes()
+        command_line = (entry / "cmdline").read_bytes() + bytes((entry / "cwd").readlink())
+        return home in command_line or home in (entry / "environ").read_bytes()
     except OSError:
         return False
 
 
 def listening(pids: list[int]) -> dict[str, str]:
-    """Local addresses, by inode, of the sockets that `pids` listen on."""
+    """The local addresses, by inode, of the sockets on which `pids` listen."""
     rows = [line.split() for table in ("tcp", "tcp6") for line in (PROC / "net" / table).read_text().splitlines()[1:]]
     addresses = {row[9]: row[1].split(":")[0] for row in rows if row[3] == LISTENING}
     links = [str(descriptor.readlink()) for pid in pids for descriptor in (PROC / str(pid) / "fd").iterdir()]
@@ -73,7 +73,7 @@ def started(folder: Path) -> subprocess.Popen[bytes]:
 
 
 def allow_interrupts() -> None:
-    """A shell starts what runs in its background with SIGINT ignored, and a process inherits that."""
+    """Allows SIGINT again: a shell ignores it for background commands, and processes inherit that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

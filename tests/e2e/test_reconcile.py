@@ -1,4 +1,4 @@
-"""An event that never came: the file is found by looking for it, and scored."""
+"""A file whose event never came is found by the reconciling function and scored."""
 
 from __future__ import annotations
 

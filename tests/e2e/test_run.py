@@ -1,4 +1,4 @@
-"""`dropscore local run`, as a person types it."""
+"""`dropscore local run`, as a user types it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def dropscore(*arguments: str | Path, folder: Path) -> subprocess.CompletedProce
 
 def test_seven_rows_are_scored_by_the_users_own_model(tmp_path: Path) -> None:
     if not BYO.exists():
-        pytest.skip(f"needs a model of somebody else's: {BYO} is not here")
+        pytest.skip(f"needs a third-party model: {BYO} is not here")
 
     done = dropscore(BYO / "sample.csv", "--model", BYO / "model.tar.gz", "--out", "scores.csv", folder=tmp_path)
 

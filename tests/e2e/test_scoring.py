@@ -1,4 +1,4 @@
-"""What a dropped file becomes."""
+"""Results of uploaded files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_scores_equal_the_boosters_own_when_a_csv_is_dropped(
     scores = np.array(driver.read(job.output_key).split(), dtype=np.float32)
     assert np.array_equal(scores, predicted(sample, tmp_path))
     described = driver.batch_jobs(job.job_id)
-    assert [one["status"] for one in described] == ["SUCCEEDED"]
+    assert [batch_job["status"] for batch_job in described] == ["SUCCEEDED"]
 
 
 def test_memory_stays_small_when_a_file_needs_many_bodies(driver: Driver, sample: list[bytes]) -> None:
@@ -44,7 +44,7 @@ def test_memory_stays_small_when_a_file_needs_many_bodies(driver: Driver, sample
 
     assert (job.status, job.rows) == (State.SUCCEEDED, len(rows))
     kept = json.loads((driver.cloud.home / "shim" / "jobs.json").read_text())
-    peaks = [one["attempts"][-1]["peak_bytes"] for one in kept if one["parent"] == job.array_job_id]
+    peaks = [batch_job["attempts"][-1]["peak_bytes"] for batch_job in kept if batch_job["parent"] == job.array_job_id]
     assert len(peaks) == job.shards > 5
     assert all(10_000_000 < peak < 150_000_000 for peak in peaks)
 
@@ -64,7 +64,7 @@ def test_one_output_exists_when_the_same_event_comes_again(driver: Driver, sampl
 
     assert driver.ended(identity).status is State.SUCCEEDED
     assert len(driver.outputs("twice.csv")) == 1
-    assert all(one["status"] == "SUCCEEDED" for one in driver.batch_jobs(identity))
+    assert all(batch_job["status"] == "SUCCEEDED" for batch_job in driver.batch_jobs(identity))
 
 
 @pytest.mark.parametrize(
@@ -102,5 +102,5 @@ def test_ignored_when_it_is_hidden_or_lies_elsewhere(driver: Driver, sample: lis
     deadline = time.monotonic() + WAIT_SECONDS
     while log.read_text().count('"event": "ignored"') < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert '"key": "input/.notes.csv"' in log.read_text()  # the rule's prefix keeps the other folders' events away
+    assert '"key": "input/.notes.csv"' in log.read_text()  # the rule's prefix filters events of other folders
     assert [driver.find(identity) for identity in ignored] == [None] * 4

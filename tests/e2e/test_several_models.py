@@ -1,4 +1,4 @@
-"""Several models in the embedded cloud, each served in its own way, and a file for each by its route."""
+"""Several models in the embedded cloud, each with another serving type, and one file per route."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
 
 
 def turned_away(driver: Driver, model: str) -> int:
-    """How many requests the endpoint did not take, as the workers counted them."""
+    """The number of requests that the endpoint throttled, as counted by the workers."""
     lines = [
         line for file in (driver.cloud.home / "shim" / "logs").rglob("*.log") for line in file.read_text().splitlines()
     ]
-    said = [json.loads(line) for line in lines if '"measured"' in line]
-    return sum(each.get("Throttles", 0) for each in said if each.get("Model") == model)
+    measured = [json.loads(line) for line in lines if '"measured"' in line]
+    return sum(metrics.get("Throttles", 0) for metrics in measured if metrics.get("Model") == model)
 
 
 def test_a_serverless_endpoint_that_turns_away_most_of_what_is_in_flight_scores_all(

@@ -1,4 +1,4 @@
-"""Large files on the embedded cloud: an array job of shards, the job that publishes them, and what is said of it."""
+"""Large files on the embedded cloud: an array job of shards, the publishing job, and the reported results."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_large_file_is_scored_in_shards_and_published_as_one(
     assert np.array_equal(scores, predicted(rows, tmp_path))
     assert len(driver.outputs("large.csv")) == 1
     described = driver.client("batch").describe_jobs(jobs=[job.array_job_id, job.batch_job_id])["jobs"]
-    assert [one["status"] for one in described] == ["SUCCEEDED", "SUCCEEDED"]
+    assert [batch_job["status"] for batch_job in described] == ["SUCCEEDED", "SUCCEEDED"]
     _verified(driver, job)
 
 
@@ -72,8 +72,8 @@ def test_rows_keep_every_byte_under_append(driver: Driver, sample: list[bytes], 
     for row, score in zip(wide, scores, strict=True):
         end = written.index(b"\n", position + len(row)) + 1
         assert written[position : position + len(row)] == row
-        said, label = written[position + len(row) + 1 : end - 1].split(b";")
-        assert (np.float32(said.decode()), label) == (score, b"yes" if score >= 0.5 else b"no")
+        score_text, label = written[position + len(row) + 1 : end - 1].split(b";")
+        assert (np.float32(score_text.decode()), label) == (score, b"yes" if score >= 0.5 else b"no")
         position = end
     assert position == len(written)
     _verified(driver, job)

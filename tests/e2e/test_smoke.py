@@ -1,4 +1,4 @@
-"""The smoke test, run on the embedded cloud: on a working deployment, and on a broken one."""
+"""The smoke test on the embedded cloud: on a working deployment and on a broken one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tools.smoke.expected import expected_scores
 
 
 @pytest.fixture(scope="module")
-def there(driver: Driver) -> Deployment:
-    """The deployment as an administrator sees it: unlike AWS, the emulator lets root bypass the bucket's denials."""
+def deployed(driver: Driver) -> Deployment:
+    """The deployment with root's credentials; unlike AWS, the emulator lets root bypass the bucket's denials."""
     person = user(driver)
     iam = driver.client("iam")
     name = person.client("sts").get_caller_identity()["Arn"].rpartition("/")[2]
@@ -28,8 +28,8 @@ def there(driver: Driver) -> Deployment:
     return embedded(session, driver.cloud.outputs, driver.cloud.endpoint_url)
 
 
-def test_every_check_passes(there: Deployment, driver: Driver, capsys: pytest.CaptureFixture[str]) -> None:
-    assert smoke(there, DEMO / "sample.csv", DEMO / "model.tar.gz") == 0
+def test_every_check_passes(deployed: Deployment, driver: Driver, capsys: pytest.CaptureFixture[str]) -> None:
+    assert smoke(deployed, DEMO / "sample.csv", DEMO / "model.tar.gz") == 0
     output = capsys.readouterr().out
     assert "FAILED" not in output
     assert "promises tested here: 1, 2, 3, 5, 6, 7, 8, 9, 10, 13" in output
@@ -37,13 +37,13 @@ def test_every_check_passes(there: Deployment, driver: Driver, capsys: pytest.Ca
 
 
 def test_a_failed_check_is_reported(
-    there: Deployment, driver: Driver, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    deployed: Deployment, driver: Driver, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = expected_scores(DEMO / "model.tar.gz", DEMO / "sample.csv") + 1
     monkeypatch.setattr("tools.smoke.__main__.expected_scores", lambda *_: wrong)
     driver.client("sqs").send_message(QueueUrl=driver.cloud.outputs["DeadLetterQueueUrl"], MessageBody="{}")
     try:
-        assert smoke(there, DEMO / "sample.csv", DEMO / "model.tar.gz") == 1
+        assert smoke(deployed, DEMO / "sample.csv", DEMO / "model.tar.gz") == 1
     finally:
         driver.client("sqs").purge_queue(QueueUrl=driver.cloud.outputs["DeadLetterQueueUrl"])
     output = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Who is not the owner gets nothing of the embedded cloud: another user of this machine, or a web page."""
+"""Only the owner can use the embedded cloud: other users of the machine and web pages cannot."""
 
 from __future__ import annotations
 
@@ -22,25 +22,29 @@ from tests.e2e.conftest import ROOT, Driver
 from tests.e2e.test_processes import LISTENING, PROC, belonging_to
 
 needs_proc = pytest.mark.skipif(not (PROC / "self").exists(), reason="needs /proc to find the ports")
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="ANOTHER USER IS NOT TRIED: only root can become one")
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="ANOTHER USER IS NOT TRIED: only root can act as another user"
+)
 
 
 def ports(home: Path) -> set[int]:
     """Every port that a process of the cloud listens on."""
     rows = [line.split() for table in ("tcp", "tcp6") for line in (PROC / "net" / table).read_text().splitlines()[1:]]
     held = {row[9]: int(row[1].split(":")[1], 16) for row in rows if row[3] == LISTENING}
-    links = [str(one.readlink()) for pid in belonging_to(home) for one in (PROC / str(pid) / "fd").iterdir()]
+    links = [str(link.readlink()) for pid in belonging_to(home) for link in (PROC / str(pid) / "fd").iterdir()]
     return {port for inode, port in held.items() if f"socket:[{inode}]" in links}
 
 
 @pytest.fixture(scope="module")
-def known(driver: Driver, sample: list[bytes]) -> dict[str, Any]:
-    """More than the ports: names of everything, and root's access key. A function has run, so its role is known."""
+def target(driver: Driver, sample: list[bytes]) -> dict[str, Any]:
+    """The ports, all names and root's access key. A function has run, so its role is included."""
     job = driver.ended(driver.drop("input/private.csv", b"\n".join(sample[:5]) + b"\n"))
     cloud, functions = driver.cloud, driver.client("lambda")
-    function = next(one for one in functions.list_functions()["Functions"] if "Submit" in one["FunctionName"])
+    function = next(
+        function for function in functions.list_functions()["Functions"] if "Submit" in function["FunctionName"]
+    )
     kept = json.loads((cloud.home / "shim.json").read_text())["resources"]
-    names = {one["type"]: one["name"] for one in kept}
+    names = {resource["type"]: resource["name"] for resource in kept}
     return {
         "emulator_port": int(cloud.endpoint_url.rsplit(":", 1)[1]),
         "shim_port": int(cloud.shim_url.rsplit(":", 1)[1]),
@@ -62,7 +66,7 @@ def known(driver: Driver, sample: list[bytes]) -> dict[str, Any]:
 
 @pytest.fixture
 def reachable_folder(driver: Driver) -> Iterator[None]:
-    """Nothing above the cloud's folder keeps others out of it."""
+    """Opens all folders above the cloud's folder to other users."""
     above = [folder for folder in driver.cloud.home.parents if not folder.stat().st_mode & 0o001]
     modes = {folder: folder.stat().st_mode for folder in above}
     for folder in above:
@@ -75,18 +79,20 @@ def reachable_folder(driver: Driver) -> Iterator[None]:
 @needs_proc
 @needs_root
 @pytest.mark.usefixtures("reachable_folder")
-def test_another_user_gets_nothing(known: dict[str, Any]) -> None:
+def test_another_user_gets_nothing(target: dict[str, Any]) -> None:
     command = [sys.executable, str(Path(__file__).with_name("stranger.py"))]
-    done = subprocess.run(command, input=json.dumps(known), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, input=json.dumps(target), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     outcomes: dict[str, str] = json.loads(done.stdout)
     assert len(outcomes) > 150
-    assert {name: said for name, said in outcomes.items() if not said.startswith(("403 ", "PermissionError"))} == {}
+    assert {
+        name: outcome for name, outcome in outcomes.items() if not outcome.startswith(("403 ", "PermissionError"))
+    } == {}
 
 
 @needs_proc
-def test_no_other_port_is_open_and_the_models_only_serves(driver: Driver, known: dict[str, Any]) -> None:
-    (model,) = ports(driver.cloud.home) - {known["emulator_port"], known["shim_port"]}
+def test_no_other_port_is_open_and_the_models_only_serves(driver: Driver, target: dict[str, Any]) -> None:
+    (model,) = ports(driver.cloud.home) - {target["emulator_port"], target["shim_port"]}
 
     def answer(method: str, path: str) -> int:
         with closing(http.client.HTTPConnection("127.0.0.1", model, timeout=20)) as connection:
@@ -102,8 +108,8 @@ def test_no_other_port_is_open_and_the_models_only_serves(driver: Driver, known:
 @needs_proc
 def test_no_secret_is_in_a_command_line_or_a_readable_folder(driver: Driver) -> None:
     cloud = driver.cloud
-    told = b"".join((PROC / str(pid) / "cmdline").read_bytes() for pid in belonging_to(cloud.home))
-    assert cloud.root["aws_secret_access_key"].encode() not in told
+    command_lines = b"".join((PROC / str(pid) / "cmdline").read_bytes() for pid in belonging_to(cloud.home))
+    assert cloud.root["aws_secret_access_key"].encode() not in command_lines
     assert cloud.home.stat().st_mode & 0o077 == 0
     for name in ("root.json", "cloud.json", "processes.json", "shim.json", "shim/jobs.json", "logs/emulator.log"):
         assert (cloud.home / name).exists()
@@ -115,13 +121,13 @@ def test_no_secret_is_in_a_command_line_or_a_readable_folder(driver: Driver) -> 
     "page", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example:80"}], ids=str
 )
 def test_a_web_page_of_the_owner_gets_nothing(driver: Driver, service: str, path: str, page: dict[str, str]) -> None:
-    """Not even with a signature, which it cannot have."""
+    """Web pages are refused even with a signature, which they cannot have."""
     assert answered(driver, service, path, {}) == (200, None)
     assert answered(driver, service, path, page) == (403, None)
 
 
 def answered(driver: Driver, service: str, path: str, page: dict[str, str]) -> tuple[int, str | None]:
-    """The status that root gets, and which pages may read the answer."""
+    """The status for root, and which pages may read the answer."""
     url = driver.cloud.shim_url if service == "batch" else driver.cloud.endpoint_url
     request = AWSRequest(method="GET", url=url + path, headers=dict(page))
     SigV4Auth(Credentials(*driver.cloud.root.values()), service, "us-east-1").add_auth(request)

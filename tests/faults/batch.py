@@ -1,4 +1,4 @@
-"""AWS Batch of the fault laboratory: the embedded cloud's queue and retry rules, and attempts that tests can break."""
+"""AWS Batch in the fault laboratory: the embedded cloud's queue and retry rules, and attempts that can break."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUEUE, DEFINITION = (
     "arn:aws:batch:us-east-1:123456789012:job-definition/d:1",
 )
 EXITED = "Essential container in task exited"
-# As the worker stack renders them; tests/stacks/scoring/test_worker.py holds the template to the same.
+# As the worker stack renders them; tests/stacks/scoring/test_worker.py checks that both are equal.
 RULES = (
     Rule("EXIT", exit_code="1"),
     Rule("EXIT", exit_code="10"),
@@ -33,14 +33,14 @@ Start = Callable[[list[str], dict[str, str]], Process]
 
 
 class _Jobs(Jobs):
-    """Nothing outlives a case."""
+    """Saves nothing: no job outlives its case."""
 
     def _save(self) -> None:
         pass
 
 
 class Batch:
-    """Jobs wait until `run`. `start` starts an attempt's process; `ended` holds the events of jobs that have ended."""
+    """Jobs wait until `run`. `start` starts an attempt's process; `ended` holds the events of finished jobs."""
 
     def __init__(self, folder: Path, start: Start, attempts: int = 3) -> None:
         self._start = start
@@ -64,25 +64,25 @@ class Batch:
         self._running = 0
 
     def answer(self, call: Call) -> Answer:
-        """SubmitJob."""
+        """Answers SubmitJob."""
         jobs = create_jobs(json.loads(call.body), self.definition, Queue(arn=QUEUE, has_shares=True))
         self._jobs.add(jobs)
-        said = {"jobId": jobs[0].id, "jobArn": jobs[0].arn, "jobName": jobs[0].name}
-        return Answer(200, {"Content-Type": "application/json"}, json.dumps(said).encode())
+        reply = {"jobId": jobs[0].id, "jobArn": jobs[0].arn, "jobName": jobs[0].name}
+        return Answer(200, {"Content-Type": "application/json"}, json.dumps(reply).encode())
 
     def describe(self, call: Call) -> Answer:
-        """DescribeJobs."""
+        """Answers DescribeJobs."""
         found = [self._jobs.described(job) for name in json.loads(call.body)["jobs"] if (job := self._jobs.get(name))]
         return Answer(200, {"Content-Type": "application/json"}, json.dumps({"jobs": found}).encode())
 
     def run(self, side_by_side: int = 1) -> None:
-        """Until no job can start any more."""
+        """Runs until no more jobs can start."""
         with ThreadPoolExecutor(side_by_side) as pool:
             for done in [pool.submit(self._work) for _ in range(side_by_side)]:
                 done.result()
 
     def abandon(self, process: Process) -> None:
-        """The host is given up while the process still is there: the next attempt does not wait for it."""
+        """Gives up the host while the process is still there: the next attempt does not wait for it."""
         self.abandoned.append(process)
 
     def _work(self) -> None:
@@ -116,7 +116,7 @@ class Batch:
         return Outcome(process.exit_code, reason=reason, status_reason=status_reason)
 
     def _is_over(self, process: Process) -> bool:
-        """Waits for its end; False where it is given up."""
+        """Waits for the end of the process. Returns False if its host is given up."""
         for _ in range(int(PATIENCE_SECONDS / 0.005)):
             if process.ended.wait(0.005):
                 return True

@@ -1,4 +1,4 @@
-"""A named case: what is broken, and how the upload must end all the same."""
+"""A named case: what breaks, and how the job must end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OF_WORKER: dict[str, Any] = {"on": "UpdateItem", "caller": "worker"}
 
 @dataclass(frozen=True)
 class Broken:
-    """A fault to come. `act` may name what Laboratory does to the caller: kill_before, kill_after, stall, terminate."""
+    """A planned fault. `act` may be a method of Laboratory: kill_before, kill_after, stall or terminate."""
 
     act: Act | str
     when: Mapping[str, Any]
@@ -43,9 +43,9 @@ def broken(act: Act | str, on: str = "", **when: Any) -> Broken:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """`story` is told after the faults are set; without one, a file is put and scored.
+    """`story` runs after the faults are set. The default story uploads a file and scores it.
 
-    `attempts` are those that Batch made. `known` says which fault of the code makes the case fail today.
+    `attempts` are the attempts of Batch. `known` describes the product's fault if the case is expected to fail.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Case:
     known: str = ""
 
     def run(self, lab: Laboratory) -> tuple[str, list[str]]:
-        """How it ended, and the promises that were broken on the way."""
+        """Returns how the job ended, and the violations of promises."""
         lab.order |= self.order
         for name, value in self.settings.items():
             assert hasattr(lab, name)
@@ -70,7 +70,7 @@ class Case:
         upload = self.story(lab, self.data)
         found = [*lab.found, *violations(lab, upload, self.whole(self.data))]
         found += [
-            f"fault {number} never struck" for number, fault in enumerate(set_faults, 1) if fault.seen < fault.first
+            f"fault {number} never occurred" for number, fault in enumerate(set_faults, 1) if fault.seen < fault.first
         ]
         return f"{end_of(lab, upload)}, {_counted(lab.batch.attempts)}", found
 
@@ -79,15 +79,17 @@ class Case:
         return f"{self.ends}, {_counted(self.attempts)}"
 
 
-def one(name: str, act: Act | str, at: Mapping[str, Any], ends: str = DONE, attempts: int = 1, **more: Any) -> Case:
-    """A case of one fault."""
+def single_fault(
+    name: str, act: Act | str, at: Mapping[str, Any], ends: str = DONE, attempts: int = 1, **more: Any
+) -> Case:
+    """A case with a single fault."""
     return Case(name=name, faults=(broken(act, **at),), ends=ends, attempts=attempts, **more)
 
 
 def parameters(cases: list[Case]) -> list[Any]:
-    """For pytest. One case of SAMPLED is tried by `make test`, all by `make test-faults`."""
+    """Parameters for pytest. `make test` runs every fifth case (SAMPLED), `make test-faults` all cases."""
     names = [case.name for case in cases]
-    assert len(names) == len(set(names)), "two cases have one name"
+    assert len(names) == len(set(names)), "two cases have the same name"
     return [
         pytest.param(case, id=case.name.replace(" ", "-"), marks=sampled(number, is_slow=case.is_slow))
         for number, case in enumerate(cases)

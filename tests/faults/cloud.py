@@ -1,4 +1,4 @@
-"""S3 and DynamoDB (moto) behind a wire that can fail, with a witness of everything that was ever seen under output/."""
+"""S3 and DynamoDB (moto) behind a connection that can fail; records all that readers of output/ could see."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DYNAMODB = "application/x-amz-json-1.0"
 
 
 class Cloud:
-    """One bucket and one table, made anew. Calls are served one at a time, as if each were atomic."""
+    """One new bucket and one new table. Calls run one at a time, as if each were atomic."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -36,10 +36,10 @@ class Cloud:
         self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         self.table: Table = _made_table()
         self.states: dict[str, list[str]] = defaultdict(list)
-        self.witnessed: dict[tuple[str, str], set[bytes]] = defaultdict(set)
+        self.visible: dict[tuple[str, str], set[bytes]] = defaultdict(set)
 
     def answer(self, call: Call) -> Answer:
-        """What moto answers; then what it wrote is looked at, as a reader would."""
+        """Returns moto's answer, after recording what a reader could see of the write."""
         host = (
             f"s3.{REGION}.amazonaws.com" if "X-Amz-Target" not in call.headers else f"dynamodb.{REGION}.amazonaws.com"
         )
@@ -48,34 +48,34 @@ class Cloud:
             headers[name] = value
         request = AWSPreparedRequest(call.method, f"https://{host}{call.target}", headers, call.body, False)
         if "X-Amz-Target" not in call.headers and len(call.key.encode()) > KEY_LIMIT_BYTES:
-            return s3_error(400, "KeyTooLongError", "Your key is too long")  # moto takes any
+            return s3_error(400, "KeyTooLongError", "Your key is too long")  # moto accepts any key length
         with self.lock:
             answered = botocore_stubber.process_request(request)
             assert answered is not None, f"moto does not know {call.operation}"
             if call.operation in ("PutItem", "UpdateItem"):
-                self._witness_state(call.key)
+                self._record_state(call.key)
             elif call.method in ("PUT", "POST"):
-                self.witness(call.key)
+                self.record_visible(call.key)
         status, replied, body = answered
         kept = {name: str(value) for name, value in replied.items() if name.lower() not in ("content-length", "date")}
         if call.method == "HEAD" and "content-length" in {name.lower() for name in replied}:
             kept["Content-Length"] = str(next(v for n, v in replied.items() if n.lower() == "content-length"))
         return Answer(int(status), kept, body.encode() if isinstance(body, str) else bytes(body))
 
-    def witness(self, key: str) -> None:
-        """Remembers what any reader could see there at this moment, just after a write."""
+    def record_visible(self, key: str) -> None:
+        """Records what a reader could see at this key just after a write."""
         with self.lock:
             keys = _bucket().keys
             for version in keys.getlist(key) if key.startswith("output/") and key in keys else ():
-                self.witnessed[key, _owner(version)].add(version.value)
+                self.visible[key, _owner(version)].add(version.value)
 
-    def _witness_state(self, job_id: str) -> None:
+    def _record_state(self, job_id: str) -> None:
         status = self.table.get_item(Key={"job_id": job_id}).get("Item", {}).get("status")
         if status is not None and self.states[job_id][-1:] != [status]:
             self.states[job_id].append(str(status))
 
     def outputs(self) -> dict[str, list[tuple[str, bytes]]]:
-        """Of each key under output/: the job and the bytes of every version."""
+        """For each key under output/: the job and the bytes of every version."""
         with self.lock:
             found = _versions("output/")
             return {key: [(_owner(v), v.value) for v in vs] for key, vs in found.items()}
@@ -100,7 +100,7 @@ class Cloud:
             return self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)["VersionId"]
 
     def replace(self, key: str, version_id: str, data: bytes) -> None:
-        """Other bytes, and another ETag, under the same version id."""
+        """Stores other bytes with another ETag under the same version id."""
         with self.lock:
             self.put(key, data)
             versions = _bucket().keys.getlist(key)
@@ -115,7 +115,7 @@ class Cloud:
 
 @cache
 def _session() -> boto3.Session:
-    """One for all cases: it keeps what it has read of each service."""
+    """One session for all cases: it caches the descriptions of the services."""
     return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
 
 
@@ -124,7 +124,7 @@ def _bucket() -> Any:
 
 
 def _owner(version: Any) -> str:
-    """The job that published it."""
+    """The id of the job that published the version."""
     return str(version.metadata.get("x-amz-meta-job-id", ""))
 
 
@@ -152,22 +152,22 @@ def _index(attribute: str) -> Any:
     keys = (attribute, "HASH"), ("submitted_at", "RANGE")
     return {
         "IndexName": f"by_{attribute}",
-        "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+        "KeySchema": [{"AttributeName": name, "KeyType": key_type} for name, key_type in keys],
         "Projection": {"ProjectionType": "ALL"},
     }
 
 
-def s3_error(status: int, code: str, message: str = "said S3") -> Answer:
+def s3_error(status: int, code: str, message: str = "error of S3") -> Answer:
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
     return Answer(status, {"Content-Type": "application/xml"}, body.encode())
 
 
-def dynamodb_error(status: int, code: str, message: str = "said DynamoDB") -> Answer:
-    said = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
-    return Answer(status, {"Content-Type": _DYNAMODB}, json.dumps(said).encode())
+def dynamodb_error(status: int, code: str, message: str = "error of DynamoDB") -> Answer:
+    error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
+    return Answer(status, {"Content-Type": _DYNAMODB}, json.dumps(error).encode())
 
 
 def object_created(key: str, version_id: str, size_bytes: int) -> dict[str, Any]:
-    """EventBridge's event, as far as anyone reads it."""
+    """EventBridge's event, reduced to the fields that the code reads."""
     thing = {"key": key, "size": size_bytes, "etag": quote(version_id), "version-id": version_id}
     return {"detail-type": "Object Created", "detail": {"bucket": {"name": BUCKET}, "object": thing}}

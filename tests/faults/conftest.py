@@ -1,4 +1,4 @@
-"""The fault laboratory's fixtures, and the table at the end: case, expected, seen."""
+"""The fault laboratory's fixtures, and the final table: case, expected, seen."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROPERTY = "fault case"
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few rows make an upload of several parts."""
+    """Makes a few rows enough for an upload of several parts."""
     monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1)
 
 
@@ -31,19 +31,19 @@ def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    with Server(_nobody) as made:
+    with Server(_refuse) as made:
         threading.Thread(target=made.serve_forever, args=(0.05,), daemon=True).start()
         yield made
         made.shutdown()
 
 
-def _nobody(_call: Call) -> Answer:
+def _refuse(_call: Call) -> Answer:
     raise ResetError
 
 
 @pytest.fixture
 def new_laboratory(zygote: Zygote, server: Server, tmp_path: Path) -> Iterator[Callable[[], Laboratory]]:
-    """Makes a laboratory, and closes the one before it: a sweep takes hundreds in one test."""
+    """Makes a laboratory and closes the previous one: a sweep needs hundreds in one test."""
     made: list[Laboratory] = []
 
     def make() -> Laboratory:
@@ -62,7 +62,7 @@ def new_laboratory(zygote: Zygote, server: Server, tmp_path: Path) -> Iterator[C
 
 
 def _close(made: list[Laboratory], server: Server) -> None:
-    server.answer = _nobody
+    server.answer = _refuse
     if made:
         made[-1].close()
 
@@ -73,14 +73,17 @@ def lab(new_laboratory: Callable[[], Laboratory]) -> Laboratory:
 
 
 @pytest.fixture
-def tell(record_property: Callable[[str, object], None]) -> Callable[[str, str, str], None]:
-    """Puts a line into the table at the end."""
+def report_line(record_property: Callable[[str, object], None]) -> Callable[[str, str, str], None]:
+    """Adds a line to the final table."""
     return lambda case, expected, seen: record_property(PROPERTY, (case, expected, seen))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [
-        report for kind in terminalreporter.stats.values() for report in kind if hasattr(report, "user_properties")
+        report
+        for category in terminalreporter.stats.values()
+        for report in category
+        if hasattr(report, "user_properties")
     ]
     lines = {tuple(value): None for report in reports for name, value in report.user_properties if name == PROPERTY}
     if not lines:

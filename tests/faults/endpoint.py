@@ -1,6 +1,6 @@
-"""A model behind the SageMaker runtime's wire: each row's score is a function of the row's bytes and of nothing else.
+"""A model with the SageMaker runtime's protocol: each row's score depends on the row's bytes and on nothing else.
 
-So a row that was lost, duplicated or moved always shows.
+So a lost, duplicated or reordered row always shows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ REFUSAL = {"code": "NOT_A_NUMBER", "column": 2}
 
 
 def rows_of(data: bytes) -> list[bytes]:
-    """The rows, each without its line end; written apart from the code that is tested."""
+    """The rows without their line ends; independent of the tested code."""
     return [row.removesuffix(b"\n") for row in _ROW.findall(data) if row]
 
 
@@ -27,12 +27,12 @@ def score(row: bytes, model: str) -> bytes:
 
 
 def scores(data: bytes, model: str = "") -> bytes:
-    """What the output must be: a line a row. `model` makes other scores of the same rows."""
+    """The expected output, one line per row. Another `model` gives other scores for the same rows."""
     return b"".join(score(row, model) + b"\n" for row in rows_of(data))
 
 
 class Model:
-    """Answers as a deployed endpoint. `version` is named in each reply; `refuses` rows that hold POISON."""
+    """Answers like a deployed endpoint. Each reply names `version`; with `refuses`, rows with POISON are refused."""
 
     def __init__(self) -> None:
         self.version = "0123456789ab"
@@ -65,32 +65,32 @@ class Model:
         return model_error(400, json.dumps({**REFUSAL, "row": 1}))
 
     def scored(self, body: bytes) -> Answer:
-        said = {"X-Amzn-SageMaker-Custom-Attributes": f"model-version={self.version}"}
-        return Answer(200, {"Content-Type": "text/csv; charset=utf-8", **said}, body)
+        attributes = {"X-Amzn-SageMaker-Custom-Attributes": f"model-version={self.version}"}
+        return Answer(200, {"Content-Type": "text/csv; charset=utf-8", **attributes}, body)
 
 
 def model_error(status: int, message: str = "") -> Answer:
-    """The runtime's words for a container's answer that is not a 200."""
+    """The runtime's error for a container's answer other than 200."""
     side = "client" if 400 <= status < 500 else "server"
-    said = {
+    error = {
         "Message": f'Received {side} error ({status}) from primary with message "{message}".',
         "OriginalStatusCode": status,
         "OriginalMessage": message,
         "LogStreamArn": "arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/endpoint",
     }
     return Answer(
-        424, {"Content-Type": "application/json", "x-amzn-ErrorType": "ModelError"}, json.dumps(said).encode()
+        424, {"Content-Type": "application/json", "x-amzn-ErrorType": "ModelError"}, json.dumps(error).encode()
     )
 
 
-def runtime_error(status: int, code: str, message: str = "said the runtime") -> Answer:
-    """The runtime's own refusal."""
+def runtime_error(status: int, code: str, message: str = "error of the runtime") -> Answer:
+    """An error of the runtime itself."""
     headers = {"Content-Type": "application/json", **({"x-amzn-ErrorType": code} if code else {})}
     return Answer(status, headers, json.dumps({"message": message}).encode())
 
 
 def garble(change: bytes | None = None, *, drop: int = 0, add: bytes = b"") -> Act:
-    """A reply of another content: `change` for the first score, `drop` scores fewer, `add` after the last."""
+    """A changed reply: `change` replaces the first score, `drop` removes scores, `add` follows the last."""
 
     def act(_call: Call, forward: Forward) -> Answer:
         answer = forward()
@@ -103,7 +103,7 @@ def garble(change: bytes | None = None, *, drop: int = 0, add: bytes = b"") -> A
 
 
 def limit(most_bytes: int) -> Act:
-    """An endpoint that takes no body over this size."""
+    """An endpoint that refuses requests above this size."""
 
     def act(call: Call, forward: Forward) -> Answer:
         if len(call.body) > most_bytes:

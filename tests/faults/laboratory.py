@@ -1,4 +1,4 @@
-"""One case's world: a cloud, a model, Batch, the deployed functions and workers as processes, and what may break."""
+"""The environment of one case: a cloud, a model, Batch, faults, and functions and workers as processes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.faults.processes import Process, Zygote, start_worker
 from tests.faults.schedule import Answer, Call, Fault, ResetError, Schedule
 from tests.faults.upload import Upload
 
-EVENT_TRIES = 3  # an asynchronous invocation of a function is tried twice more
+EVENT_TRIES = 3  # Lambda retries an asynchronous invocation twice
 
 
 class Laboratory:
-    """`faults` are added to `schedule`; `order` is what each process gets besides its environment (see zygote.py)."""
+    """`faults` are added to `schedule`; `order` holds options for each process (see zygote.py)."""
 
     def __init__(self, folder: Path, zygote: Zygote, url: str) -> None:
         self.folder, self.url = folder, url
@@ -45,7 +45,7 @@ class Laboratory:
         self._numbers = itertools.count(1)
         self._started = threading.Condition()
 
-    # what is asked of the cloud
+    # requests to the cloud
 
     def answer(self, call: Call) -> Answer:
         real: dict[str, Callable[[Call], Answer]] = {
@@ -60,12 +60,12 @@ class Laboratory:
         self.schedule.faults.append(fault)
         return fault
 
-    def must(self, is_so: bool, else_say: str) -> None:
-        """A promise that a story looks after itself."""
-        if not is_so:
-            self.found.append(else_say)
+    def check(self, is_kept: bool, violation: str) -> None:
+        """Checks a promise that the story itself verifies."""
+        if not is_kept:
+            self.found.append(violation)
 
-    # what happens to a caller
+    # faults of the caller
 
     def process_of(self, call: Call) -> Process:
         with self._started:
@@ -84,7 +84,7 @@ class Laboratory:
         self.process_of(call).send(signal.SIGTERM)
 
     def stall(self, call: Call) -> None:
-        """The process stops where it is, and Batch gives its host up."""
+        """Stops the process; Batch gives its host up."""
         process = self.process_of(call)
         process.send(signal.SIGSTOP)
         self.batch.abandon(process)
@@ -94,29 +94,29 @@ class Laboratory:
             process.send(signal.SIGCONT)
             process.wait()
 
-    # what a user, S3 and Batch do
+    # actions of users, S3 and Batch
 
     def put(self, data: bytes, key: str = "input/a.csv") -> Upload:
         return Upload(key, data, self.cloud.put(key, data))
 
     def deliver(self, *events: dict[str, Any]) -> None:
-        """The events reach the function all at once; one that fails is tried again."""
+        """Sends all events to the function at once; a failed one is retried."""
         self._invoke("submit", list(events))
 
     def settle(self, side_by_side: int = 1) -> None:
-        """Batch runs every job to its end and says so."""
+        """Runs every job to its end and sends Batch's events."""
         self.batch.run(side_by_side)
         self.wake()
         events, self.batch.ended = self.batch.ended, []
-        self.tell(*events)
+        self.send_batch_events(*events)
 
-    def tell(self, *events: dict[str, Any]) -> None:
-        """Batch's events, one after the other."""
+    def send_batch_events(self, *events: dict[str, Any]) -> None:
+        """Sends Batch's events, one after the other."""
         for event in events:
             self._invoke("track", [event])
 
     def reconcile(self) -> None:
-        """The schedule's function finds what events did not do, and Batch runs it."""
+        """Invokes the scheduled function, which finds what events missed, and runs its Batch jobs."""
         self._invoke("reconcile", [{}])
         self.settle()
 
@@ -140,12 +140,12 @@ class Laboratory:
     def start_worker(self, arguments: list[str], environment: dict[str, str]) -> Process:
         return self._start("worker", {"arguments": arguments}, environment)
 
-    def _start(self, kind: str, order: dict[str, Any], environment: dict[str, str] | None = None) -> Process:
-        name = f"{kind}-{next(self._numbers)}"
+    def _start(self, program: str, order: dict[str, Any], environment: dict[str, str] | None = None) -> Process:
+        name = f"{program}-{next(self._numbers)}"
         order = {"log": str(self.folder / f"{name}.log"), **self.order, **order}
         order["environment"] = {**self.environment(), "AWS_SDK_UA_APP_ID": name, **(environment or {})}
         with self._started:
-            if self.is_real_start and kind == "worker":
+            if self.is_real_start and program == "worker":
                 process = start_worker(order["arguments"], order["environment"], Path(order["log"]))
             else:
                 process = self._zygote.start(order)
@@ -157,7 +157,7 @@ class Laboratory:
         return {"model": "fraud", "max_bad_rows": self.max_bad_rows, "header": self.header}
 
     def environment(self) -> dict[str, str]:
-        """What the stacks give the functions and the job."""
+        """The environment variables that the stacks set for the functions and the job."""
         model = {
             "endpoint": "endpoint",
             "version": "0123456789ab",
@@ -187,8 +187,8 @@ class Laboratory:
             "WORKER_IMAGE": "worker:0123456789ab",
         }
 
-    def logs(self, of: str = "") -> str:
-        return "".join(file.read_text(errors="replace") for file in sorted(self.folder.glob(f"{of}*.log")))
+    def logs(self, program: str = "") -> str:
+        return "".join(file.read_text(errors="replace") for file in sorted(self.folder.glob(f"{program}*.log")))
 
     def close(self) -> None:
         for process in self.processes.values():

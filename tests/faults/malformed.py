@@ -1,4 +1,4 @@
-"""Files that are broken, or merely odd: what is in them, and how they must end."""
+"""Malformed and unusual files: their content, and how their jobs must end."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ SMALL_BOMB = {"constants": {"dropscore.files.gunzip.ALWAYS_ALLOWED_BYTES": 1 << 
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """`sent`: the rows that the model gets, where they are not the file's own. `sidecar`: text of its `.job.json`."""
+    """`sent`: the rows that the model receives, unless they are the file's. `job_options`: content of `.job.json`."""
 
     name: str
     data: bytes
     ends: str
     sent: bytes | None = None
     key: str = "input/a.csv"
-    sidecar: bytes | None = None
+    job_options: bytes | None = None
     features: int | None = None
 
 
@@ -35,20 +35,20 @@ def _good(name: str, data: bytes, sent: bytes | None = None) -> File:
     return File(name=name, data=data, ends="SUCCEEDED", sent=sent)
 
 
-def _packed(name: str, data: bytes, ends: str = "SUCCEEDED", sent: bytes | None = GOOD) -> File:
+def _compressed(name: str, data: bytes, ends: str = "SUCCEEDED", sent: bytes | None = GOOD) -> File:
     return File(name=name, data=data, ends=ends, sent=sent, key="input/a.csv.gz")
 
 
-def _with(name: str, sidecar: object, ends: str, data: bytes = GOOD, sent: bytes | None = None) -> File:
-    text = sidecar if isinstance(sidecar, bytes) else json.dumps(sidecar).encode()
-    return File(name=name, data=data, ends=ends, sent=sent, sidecar=text)
+def _with(name: str, job_options: object, ends: str, data: bytes = GOOD, sent: bytes | None = None) -> File:
+    text = job_options if isinstance(job_options, bytes) else json.dumps(job_options).encode()
+    return File(name=name, data=data, ends=ends, sent=sent, job_options=text)
 
 
 PLAIN = [
     _bad("an empty file", b"", "EMPTY_FILE"),
     _bad("one line end", b"\n", "EMPTY_FILE"),
-    _bad("blank lines alone", b"\r\n\n\r\n", "EMPTY_FILE"),
-    _bad("a header alone", b"canary7391,b,c\n", "EMPTY_FILE"),
+    _bad("only blank lines", b"\r\n\n\r\n", "EMPTY_FILE"),
+    _bad("only a header", b"canary7391,b,c\n", "EMPTY_FILE"),
     _bad("too few columns", b"5,2\n3,4\n", "WRONG_COLUMN_COUNT"),
     _bad("decimal commas", b"1,5,2,5,3,5\n", "WRONG_COLUMN_COUNT"),
     _bad("semicolons", GOOD.replace(b",", b";"), "WRONG_COLUMN_COUNT"),
@@ -62,22 +62,22 @@ PLAIN = [
     _bad("a zip archive", b"PK\x03\x04\x14\x00\x00\x00\x08\x00canary7391", "ENCODING"),
     _bad("JSON lines", b'{"canary7391": 1}\n{"b": 2}\n', "STRAY_QUOTE"),
     _bad("HTML", b"<html>\n<body>canary7391</body>\n</html>\n", "WRONG_COLUMN_COUNT"),
-    _bad("missing values alone", b"NA,NA,NA\n" + GOOD, "AMBIGUOUS_HEADER"),
+    _bad("only missing values", b"NA,NA,NA\n" + GOOD, "AMBIGUOUS_HEADER"),
     _bad("numbers of columns above the rows", b"0,1,2\n" + GOOD, "AMBIGUOUS_HEADER"),
     _bad("a line of text above the rows", b"# exported by canary7391\n" + GOOD, "AMBIGUOUS_HEADER"),
     _bad("a quote that is never closed, over the limit", GOOD + b'1,"2,3\n' + GOOD * 9, "STRAY_QUOTE"),
-    _bad("an inch mark", GOOD + b'1,5" canary7391,3\n' + GOOD, "STRAY_QUOTE"),
+    _bad("an inch mark within a cell", GOOD + b'1,5" canary7391,3\n' + GOOD, "STRAY_QUOTE"),
     _bad("a quote escaped by a backslash", GOOD + b'1,"canary\\"7391",3\n' + GOOD, "STRAY_QUOTE"),
     _bad("Latin-1 in the header", b"a,gr\xf6\xdfe,c\n" + GOOD, "ENCODING"),
-    _bad("the line in which Excel is told the delimiter", b"sep=;\n" + GOOD.replace(b",", b";"), "OTHER_DELIMITER"),
+    _bad("the line that tells Excel the delimiter", b"sep=;\n" + GOOD.replace(b",", b";"), "OTHER_DELIMITER"),
     _after_good_rows("too many columns in one row", b"1,2,3,canary7391\n", "WRONG_COLUMN_COUNT"),
     _after_good_rows("a word", b"1,canary7391,3\n", "NOT_A_NUMBER"),
-    _after_good_rows("a quoted word with a line end", b'1,"canary\n7391",3\n', "NOT_A_NUMBER"),
+    _after_good_rows("a quoted text with a line end", b'1,"canary\n7391",3\n', "NOT_A_NUMBER"),
     _after_good_rows("a quote that is never closed", b'1,"2,3\n', "STRAY_QUOTE"),
     _after_good_rows("NA", b"1,NA,3\n", "NOT_A_NUMBER"),
     _after_good_rows("a row over the limit", b"1,2," + b"3" * 200 + b"\n", "ROW_TOO_LARGE"),
     _after_good_rows("infinity", b"1,inf,3\n", "NOT_FINITE"),
-    _after_good_rows("a number too large", b"1,1e999,3\n", "NOT_FINITE"),
+    _after_good_rows("too large a number", b"1,1e999,3\n", "NOT_FINITE"),
     _after_good_rows("a hexadecimal number", b"1,0x1f,3\n", "NOT_A_NUMBER"),
     _after_good_rows("a nan with a payload", b"1,nan(7391),3\n", "NOT_A_NUMBER"),
     _after_good_rows("no UTF-8", b"1,\xe9\xff,3\n", "ENCODING"),
@@ -94,40 +94,40 @@ PLAIN = [
     _good("missing values", b"1,,3\n,,\n"),
 ]
 
-PACKED = [
-    _packed("gzip", gzip.compress(GOOD, mtime=0)),
-    _packed("gzip of two members", gzip.compress(GOOD[:4], mtime=0) + gzip.compress(GOOD[4:], mtime=0)),
-    _packed("gzip of nothing", gzip.compress(b"", mtime=0), "REJECTED EMPTY_FILE"),
-    _packed("an empty file named .gz", b"", "REJECTED GZIP_BROKEN"),
-    _packed("gzip cut short", gzip.compress(GOOD, mtime=0)[:-9], "REJECTED GZIP_BROKEN"),
-    _packed("gzip with a wrong checksum", gzip.compress(GOOD, mtime=0)[:-8] + b"\0" * 8, "REJECTED GZIP_BROKEN"),
-    _packed("gzip with something after it", gzip.compress(GOOD, mtime=0) + b"canary7391", "REJECTED GZIP_BROKEN"),
-    _packed("plain text named .gz", GOOD, "REJECTED GZIP_BROKEN"),
-    _packed("a bomb", gzip.compress(b"7,2,3\n" * (1 << 19), mtime=0), "REJECTED GZIP_TOO_LARGE"),
+COMPRESSED = [
+    _compressed("gzip", gzip.compress(GOOD, mtime=0)),
+    _compressed("gzip of two members", gzip.compress(GOOD[:4], mtime=0) + gzip.compress(GOOD[4:], mtime=0)),
+    _compressed("gzip of an empty file", gzip.compress(b"", mtime=0), "REJECTED EMPTY_FILE"),
+    _compressed("an empty file named .gz", b"", "REJECTED GZIP_BROKEN"),
+    _compressed("gzip cut short", gzip.compress(GOOD, mtime=0)[:-9], "REJECTED GZIP_BROKEN"),
+    _compressed("gzip with a wrong checksum", gzip.compress(GOOD, mtime=0)[:-8] + b"\0" * 8, "REJECTED GZIP_BROKEN"),
+    _compressed("gzip with trailing data", gzip.compress(GOOD, mtime=0) + b"canary7391", "REJECTED GZIP_BROKEN"),
+    _compressed("plain text named .gz", GOOD, "REJECTED GZIP_BROKEN"),
+    _compressed("a bomb", gzip.compress(b"7,2,3\n" * (1 << 19), mtime=0), "REJECTED GZIP_TOO_LARGE"),
 ]
 
 OPTIONS = [
-    _with("a sidecar that is no JSON", b"{canary7391", "REJECTED INVALID_OPTIONS"),
-    _with("a sidecar that is a list", ["canary"], "REJECTED INVALID_OPTIONS"),
-    _with("a sidecar nested too deep", b"[" * 60_000, "REJECTED INVALID_OPTIONS"),
-    _with("a sidecar that is no UTF-8", b'{"id": "\xff"}', "REJECTED INVALID_OPTIONS"),
-    _with("a sidecar of 65 KiB", b" " * 66_561, "REJECTED INVALID_OPTIONS"),
-    _with("an option that is none", {"heder": True}, "REJECTED INVALID_OPTIONS"),
+    _with("job options that are not JSON", b"{canary7391", "REJECTED INVALID_OPTIONS"),
+    _with("job options that are a list", ["canary"], "REJECTED INVALID_OPTIONS"),
+    _with("job options nested too deeply", b"[" * 60_000, "REJECTED INVALID_OPTIONS"),
+    _with("job options that are not UTF-8", b'{"id": "\xff"}', "REJECTED INVALID_OPTIONS"),
+    _with("job options of 65 KiB", b" " * 66_561, "REJECTED INVALID_OPTIONS"),
+    _with("an unknown option", {"heder": True}, "REJECTED INVALID_OPTIONS"),
     _with("an option of the wrong type", {"header": 1}, "REJECTED INVALID_OPTIONS"),
-    _with("a model that is none", {"model": "another"}, "REJECTED INVALID_OPTIONS"),
+    _with("an unknown model", {"model": "another"}, "REJECTED INVALID_OPTIONS"),
     _with("a name without a header", {"id": "a"}, "REJECTED COLUMNS_NEED_HEADER"),
     _with(
         "a name that is not in the header", {"id": "z", "header": True}, "REJECTED COLUMN_MISSING", b"a,b,c\n" + GOOD
     ),
-    _with("a number that is no column", {"columns": [1, 9]}, "REJECTED COLUMN_MISSING"),
-    _with("a name that is there twice", {"id": "a", "header": True}, "REJECTED DUPLICATE_COLUMN", b"a,a,c\n" + GOOD),
-    _with("semicolons, and it is said so", {"delimiter": ";"}, "SUCCEEDED", GOOD.replace(b",", b";"), GOOD),
-    _with("no header, and it is said so", {"header": False}, "REJECTED UNEXPECTED_HEADER", b"a,b,c\n" + GOOD),
+    _with("a number without a column", {"columns": [1, 9]}, "REJECTED COLUMN_MISSING"),
+    _with("a name that occurs twice", {"id": "a", "header": True}, "REJECTED DUPLICATE_COLUMN", b"a,a,c\n" + GOOD),
+    _with("semicolons with the option", {"delimiter": ";"}, "SUCCEEDED", GOOD.replace(b",", b";"), GOOD),
+    _with("a header despite header = false", {"header": False}, "REJECTED UNEXPECTED_HEADER", b"a,b,c\n" + GOOD),
     _with("quotes as ordinary characters", {"quote": "none"}, "REJECTED NOT_A_NUMBER", b'1,5" canary7391,3\n'),
     _with("words for missing values", {"na_values": ["NA"]}, "SUCCEEDED", b"1,NA,3\n", b"1,,3\n"),
     _with("decimal commas", {"delimiter": ";", "decimal": ","}, "SUCCEEDED", b"1,5;2;3\n", b"1.5,2,3\n"),
     _with("empty rows that are skipped", {"skip_empty_rows": True}, "SUCCEEDED", GOOD + b",,\n", GOOD),
-    File(name="as many columns as the model wants", data=GOOD, ends="SUCCEEDED", features=3),
-    File(name="other columns than the model wants", data=GOOD, ends="REJECTED WRONG_COLUMN_COUNT", features=4),
+    File(name="as many columns as the model has", data=GOOD, ends="SUCCEEDED", features=3),
+    File(name="too few columns for the model", data=GOOD, ends="REJECTED WRONG_COLUMN_COUNT", features=4),
 ]
-FILES = [*PLAIN, *PACKED, *OPTIONS]
+FILES = [*PLAIN, *COMPRESSED, *OPTIONS]

@@ -1,4 +1,4 @@
-"""Processes of the deployed code: started by the zygote in milliseconds, or as `python containers/worker/main.py`."""
+"""Processes of the deployed code, started by the zygote in milliseconds or as `python containers/worker/main.py`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 300.0  # for a busy machine; a gzip bomb takes 18 s on an idl
 
 
 class Process:
-    """One process. `ended` is set at its end; then `status` is its wait status."""
+    """`ended` is set when the process ends; then `status` is its wait status."""
 
     def __init__(self, process_id: int) -> None:
         self.id = process_id
@@ -28,7 +28,7 @@ class Process:
 
     @property
     def exit_code(self) -> int:
-        """As a shell and Batch tell it: 128 + the signal where one killed it."""
+        """The exit code as reported by a shell and Batch: 128 + the signal number for a killed process."""
         assert self.status is not None
         return 128 + self.killed_by if self.killed_by else os.waitstatus_to_exitcode(self.status)
 
@@ -42,7 +42,7 @@ class Process:
             os.kill(self.id, number)
 
     def kill(self) -> None:
-        """The process is gone when this returns."""
+        """Kills the process and waits for its end."""
         self.send(signal.SIGKILL)
         self.wait()
 
@@ -56,7 +56,7 @@ class Process:
 
 
 class Zygote:
-    """Forks processes that have everything imported."""
+    """Forks processes with all imports done."""
 
     def __init__(self, folder: Path) -> None:
         self._path = str(folder / "zygote")
@@ -70,7 +70,7 @@ class Zygote:
         )
         assert self._zygote.stdout is not None
         if self._zygote.stdout.readline() != b"ready\n":
-            raise RuntimeError("the zygote did not start; its own words are above")
+            raise RuntimeError("the zygote did not start; its output is above")
 
     def start(self, order: Mapping[str, Any]) -> Process:
         connection = socket.socket(socket.AF_UNIX)
@@ -95,7 +95,7 @@ class Zygote:
 
 
 def start_worker(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Process:
-    """The container's own command, interpreter start and all."""
+    """Starts the container's own command, including the interpreter."""
     with log.open("ab") as stream:
         started = subprocess.Popen(
             [sys.executable, "containers/worker/main.py", *arguments],

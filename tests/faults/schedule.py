@@ -1,4 +1,4 @@
-"""What happens to which call: the faults of a case, and a record of every call that was made."""
+"""The faults of a case, and a record of every call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FOREVER = 1 << 30
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One request to the cloud. `key` is S3's key, DynamoDB's job id or the endpoint's name; `caller` who made it."""
+    """One request. `key` is S3's key, DynamoDB's job id or the endpoint's name; `caller` is the process."""
 
     operation: str
     key: str
@@ -25,7 +25,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """`sent_bytes` of the body go out (None: all of it), `then` something happens; cut short, the connection ends."""
+    """Sends `sent_bytes` of the body (None: all), then calls `then`; a truncated answer ends the connection."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ Act = Callable[[Call, Forward], Answer]
 
 @dataclass(kw_only=True)
 class Fault:
-    """`act` befalls the calls `first` … `first + times - 1` of those that match: an operation, part of key or body."""
+    """Applies `act` to the calls `first` … `first + times - 1` of an operation with this text in its key or body."""
 
     act: Act
     on: str = ""
@@ -56,7 +56,7 @@ class Fault:
     seen: int = 0
 
     def is_due(self, call: Call) -> bool:
-        """Counts; so it is asked once for each call."""
+        """Counts the call, so ask only once per call."""
         if self.on not in ("", call.operation) or self.key not in call.key or not call.caller.startswith(self.caller):
             return False
         if self.holding not in call.body:
@@ -66,7 +66,7 @@ class Fault:
 
 
 class Schedule:
-    """Every call goes through here; the first fault that is due has it."""
+    """Handles every call; the first fault that is due applies."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
@@ -91,7 +91,7 @@ def reset(_call: Call, _forward: Forward) -> Answer:
 
 
 def lose_reply(_call: Call, forward: Forward) -> Answer:
-    """It is done, and nobody hears of it."""
+    """The call takes effect, but the reply is lost."""
     forward()
     raise ResetError
 

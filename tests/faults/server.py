@@ -1,4 +1,4 @@
-"""HTTP for the cloud of the fault laboratory: one server speaks for all services, on one port."""
+"""HTTP for the fault laboratory's cloud: one server for all services, on one port."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _S3 = {
 
 
 class Server(ThreadingHTTPServer):
-    """`answer` may be exchanged between cases."""
+    """`answer` may change between cases."""
 
     daemon_threads = True
     block_on_close = False
@@ -54,7 +54,7 @@ class Server(ThreadingHTTPServer):
         self.close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
-        """A client that was killed in the middle is what this is all about; anything else is a fault of ours."""
+        """Ignores clients that were killed in the middle, as intended; records any other error."""
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             self.errors.append(error)
@@ -62,7 +62,7 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # an answer leaves in one piece: with headers apart, each waits for an acknowledgement
+    wbufsize = -1  # sends each answer at once: separate headers would wait for an acknowledgement
     server: Server
 
     def _do(self) -> None:

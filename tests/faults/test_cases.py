@@ -1,4 +1,4 @@
-"""Every named case: the end it must come to, and no promise broken on the way."""
+"""Every named case ends as expected and keeps every promise."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ CASES = [case for module in MODULES for case in module.CASES]
 
 
 @pytest.mark.parametrize("case", parameters(CASES))
-def test_the_case_ends_as_it_must(case: Case, lab: Laboratory, tell: Callable[[str, str, str], None]) -> None:
+def test_the_case_ends_as_it_must(case: Case, lab: Laboratory, report_line: Callable[[str, str, str], None]) -> None:
     seen, violations = case.run(lab)
-    tell(case.name, case.expected, "; ".join([seen, *violations]))
+    report_line(case.name, case.expected, "; ".join([seen, *violations]))
     is_good = (seen, violations) == (case.expected, [])
     if case.known:
-        assert not is_good, f"mended: take `known` out of this case ({case.known})"
+        assert not is_good, f"fixed: remove `known` from this case ({case.known})"
         pytest.xfail(case.known)
     assert (seen, violations) == (case.expected, [])

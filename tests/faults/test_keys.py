@@ -1,4 +1,4 @@
-"""Keys as the world makes them: each is scored, refused with its own code, or left alone."""
+"""Realistic keys: each is scored, refused with its own code, or ignored."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.faults.laboratory import Laboratory
 from tests.faults.upload import rows
 from tests.faults.verdict import end_of, violations
 
-Tell = Callable[[str, str, str], None]
+ReportLine = Callable[[str, str, str], None]
 
 
 def _long(character: str, size_bytes: int) -> str:
-    """A key of exactly so many bytes."""
+    """A key of exactly this size."""
     room = size_bytes - len("input/.csv")
     filled = character * (room // len(character.encode()))
     return f"input/{filled}{'x' * (room - len(filled.encode()))}.csv"
@@ -77,10 +77,10 @@ PARAMETERS = [pytest.param(*pair, id=_shown(pair[0]), marks=sampled(number)) for
 
 
 @pytest.mark.parametrize(("key", "expected"), PARAMETERS)
-def test_a_key_is_scored_or_left_alone(key: str, expected: str, lab: Laboratory, tell: Tell) -> None:
+def test_a_key_is_scored_or_left_alone(key: str, expected: str, lab: Laboratory, report_line: ReportLine) -> None:
     upload = lab.score(lab.put(rows(5), key))
     found = violations(lab, upload) if expected != "nothing" else [str(item) for item in lab.cloud.items()]
     seen = [end_of(lab, upload), *found]
-    tell(f"key: {_shown(key)}", expected, "; ".join(seen))
+    report_line(f"key: {_shown(key)}", expected, "; ".join(seen))
     assert seen == [expected]
     assert lab.batch.attempts == (1 if expected == "SUCCEEDED" else 0)

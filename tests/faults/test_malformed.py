@@ -1,4 +1,4 @@
-"""Files as the world makes them: each ends with its own code, no crash, and nothing of a row is repeated."""
+"""Realistic files: each ends with its own code, without a crash, and no row content is repeated."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PARAMETERS = [pytest.param(f, id=f.name.replace(" ", "-"), marks=sampled(n)) for
 
 
 class StrictModel(Model):
-    """Refuses what the model container refuses, by the container's own parser: three features."""
+    """Refuses what the model container refuses, with the container's own parser and three features."""
 
     def _answer(self, body: bytes) -> Answer:
         try:
@@ -37,18 +37,18 @@ class StrictModel(Model):
 
 @pytest.mark.parametrize("file", PARAMETERS)
 def test_a_malformed_file_ends_with_its_code(
-    file: File, lab: Laboratory, tell: Callable[[str, str, str], None]
+    file: File, lab: Laboratory, report_line: Callable[[str, str, str], None]
 ) -> None:
     lab.model = StrictModel()
     lab.features = file.features
     lab.order |= SMALL_BOMB
-    if file.sidecar is not None:
-        lab.cloud.put(f"{file.key}.job.json", file.sidecar)
+    if file.job_options is not None:
+        lab.cloud.put(f"{file.key}.job.json", file.job_options)
     upload = lab.score(lab.put(file.data, file.key))
     seen = [end_of(lab, upload), *violations(lab, upload, scores(file.data if file.sent is None else file.sent))]
-    tell(f"file: {file.name}", file.ends, "; ".join(seen))
+    report_line(f"file: {file.name}", file.ends, "; ".join(seen))
     assert seen == [file.ends]
-    assert lab.batch.attempts <= 1, "poison costs at most one attempt"
+    assert lab.batch.attempts <= 1, "a row that the model refuses costs at most one attempt"
 
 
 def test_the_canary_stands_in_the_files_that_are_scored() -> None:

@@ -1,6 +1,6 @@
-"""Seeded schedules: several faults at once, duplicated events, files of any shape.
+"""Schedules from seeds: several faults at once, duplicate events, files of any shape.
 
-The seed of a failure is printed; run it alone by `FAULTS_SEED=17 pytest tests/faults/test_random.py`.
+A failure prints its seed; run it alone with `FAULTS_SEED=17 pytest tests/faults/test_random.py`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tests.faults.schedule import Act, Answer, Call, Forward, before, cut, delay
 from tests.faults.upload import rows
 from tests.faults.verdict import end_of, violations
 
-BATCHES, BATCH = 100, 10  # 1,000 seeds in all; the first batch is the sample
-DEADLY = 2  # attempts that may be lost: the third must do it
+BATCHES, BATCH = 100, 10  # 1,000 seeds in total; `make test` runs the first batch
+DEADLY = 2  # attempts that may fail: the third must succeed
 
 
 def busy(call: Call, _forward: Forward) -> Answer:
-    """The service's own way of saying: not now."""
+    """The service's own busy error."""
     if call.operation == "InvokeEndpoint":
         return runtime_error(503, "ServiceUnavailable")
     if "X-Amz-Target" in call.headers:
@@ -39,7 +39,7 @@ def _harmless(lab: Laboratory, chance: random.Random) -> Act:
 
 
 def _deadly(lab: Laboratory, chance: random.Random) -> tuple[Act, str]:
-    """What ends an attempt, and whose: a stalled function is another matter, it has no host to be given up."""
+    """A fault that ends an attempt, and its caller. A function is never stalled: it has no host to give up."""
     return chance.choice(
         [(lab.kill_before, ""), (lab.kill_after, ""), (before(lab.terminate), ""), (before(lab.stall), "worker")]
     )
@@ -48,7 +48,7 @@ def _deadly(lab: Laboratory, chance: random.Random) -> tuple[Act, str]:
 def run(seed: int, lab: Laboratory) -> list[str]:
     chance = random.Random(seed)
     count = chance.randint(1, 60)
-    # A first row without any number, before one that has some, would be a header.
+    # A first row without a number before rows with numbers would be a header.
     poison = chance.choice([None, chance.randint(min(2, count), count)])
     data = rows(count, poison=poison if count > 1 else None)
     lab.max_bad_rows = 1
@@ -76,15 +76,15 @@ def _run_all(seeds: range, new_laboratory: Callable[[], Laboratory]) -> list[str
     "batch", [pytest.param(number, marks=[pytest.mark.slow] if number else []) for number in range(BATCHES)]
 )
 def test_random_schedules_break_no_promise(
-    batch: int, new_laboratory: Callable[[], Laboratory], tell: Callable[[str, str, str], None]
+    batch: int, new_laboratory: Callable[[], Laboratory], report_line: Callable[[str, str, str], None]
 ) -> None:
     seeds = range(batch * BATCH, (batch + 1) * BATCH)
     if "FAULTS_SEED" in os.environ:
         seeds = range(int(os.environ["FAULTS_SEED"]), int(os.environ["FAULTS_SEED"]) + 1)
     wrong = _run_all(seeds, new_laboratory)
-    tell(
+    report_line(
         f"random schedules {seeds.start} to {seeds.stop - 1}",
-        "no promise broken",
-        "; ".join(wrong) or "no promise broken",
+        "all promises kept",
+        "; ".join(wrong) or "all promises kept",
     )
     assert wrong == []

@@ -1,4 +1,4 @@
-"""The laboratory's own eyes: each promise, broken by hand after a good run, must be seen to be broken."""
+"""Tests of the verdict: each promise, broken on purpose after a good run, must be reported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def scored(lab: Laboratory) -> Upload:
 
 
 def _republish(lab: Laboratory, upload: Upload, data: bytes) -> None:
-    """Another object in place of the output."""
+    """Replaces the output with another object."""
     item = item_of(lab, upload)
     where: Any = {"Bucket": BUCKET, "Key": item["output_key"]}
     with lab.cloud.lock:
@@ -63,7 +63,7 @@ def test_a_missing_output_is_seen(lab: Laboratory, scored: Upload) -> None:
 def test_a_part_of_the_output_that_was_there_for_a_moment_is_seen(lab: Laboratory, scored: Upload) -> None:
     whole = lab.cloud.outputs()[item_of(lab, scored)["output_key"]][0][1]
     _republish(lab, scored, whole[:20])
-    lab.cloud.witness(item_of(lab, scored)["output_key"])
+    lab.cloud.record_visible(item_of(lab, scored)["output_key"])
     _republish(lab, scored, whole)
     assert violations(lab, scored) == ["a reader saw a part of the output: 20 bytes"]
 
@@ -90,7 +90,7 @@ def test_row_content_and_crashes_are_seen(lab: Laboratory, scored: Upload) -> No
 
 
 def test_a_fault_that_never_struck_is_told(lab: Laboratory) -> None:
-    assert Case(name="none", faults=(broken(reset, "NoSuchCall"),)).run(lab)[1] == ["fault 1 never struck"]
+    assert Case(name="none", faults=(broken(reset, "NoSuchCall"),)).run(lab)[1] == ["fault 1 never occurred"]
 
 
 def test_the_table_is_the_laboratorys_own(lab: Laboratory) -> None:

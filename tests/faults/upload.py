@@ -1,4 +1,4 @@
-"""The files that are scored: rows that hold a canary, and the event of their upload."""
+"""The scored files: rows with a canary, and the events of their uploads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.faults.cloud import BUCKET, object_created
 
-CANARY = b"canary7391"  # in every row; it must never be heard of again
+CANARY = b"canary7391"  # in every row; it must not appear in logs or the table
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,6 @@ class Upload:
 
 
 def rows(count: int, *, poison: int | None = None) -> bytes:
-    """So many rows, numbered from 1; row `poison` is one that the model refuses."""
+    """This many rows, numbered from 1; the model refuses row `poison`."""
     cells = (b"poison" if number == poison else b"%d" % number for number in range(1, count + 1))
     return b"".join(b"%s,%s\n" % (CANARY, cell) for cell in cells)

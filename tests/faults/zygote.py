@@ -1,8 +1,8 @@
-"""Makes processes quickly: it has imported everything already, and forks one for each order it gets.
+"""Starts processes quickly: imports everything once, then forks for each order.
 
-Run as `python zygote.py SOCKET`. An order is one line of JSON over a connection of its own; the answers are the
-process's id, and at its end its wait status. What runs in the fork is the deployed code itself, with its own signals
-and exits. An order may shorten what only costs time (sleeps, timeouts), shift the clock or set constants of the code.
+Run as `python zygote.py SOCKET`. An order is one line of JSON on its own connection. The answers are the process's id
+and, at its end, its wait status. The fork runs the deployed code itself, with its own signals and exits. An order may
+shorten delays (sleeps, timeouts), shift the clock or set constants of the code.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ def _nap(seconds: float, /) -> None:
     _sleep(seconds * _share)
 
 
-time.sleep = _nap  # type: ignore[assignment]  # before anyone can take hold of the real one
+time.sleep = _nap  # type: ignore[assignment]  # before other modules import the real one
 
 
 def main(path: str) -> None:
     _preload()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the nurses need nobody to wait for them
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the nurses are not waited for
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
         listening.listen(64)
         listening.settimeout(1.0)
         parent = os.getppid()
         print("ready", flush=True)
-        while os.getppid() == parent:  # a test run that was killed leaves nobody behind
+        while os.getppid() == parent:  # ends the children of a killed test run
             try:
                 connection, _ = listening.accept()
             except TimeoutError:
@@ -66,11 +66,11 @@ def _preload() -> None:
     boto3.setup_default_session()
     boto3.resource("dynamodb")
     for service in ("s3", "sagemaker-runtime", "batch"):
-        boto3.client(service)  # type: ignore[call-overload,unused-ignore]  # the session keeps the service's description
+        boto3.client(service)  # type: ignore[call-overload,unused-ignore]  # caches the description
 
 
 def _nurse(connection: socket.socket) -> None:
-    """Stands by one process until it ends."""
+    """Watches one process until it ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with connection.makefile("rwb") as wire:
         order = json.loads(wire.readline())
@@ -101,7 +101,7 @@ def _score(arguments: list[str]) -> int:
     """The worker's entry point, which ends the process itself."""
     sys.argv = [str(WORKER), *arguments]
     runpy.run_path(str(WORKER), run_name="__main__")
-    raise AssertionError("the worker's entry point came back")
+    raise AssertionError("the worker's entry point returned")
 
 
 def _call(order: dict[str, Any]) -> int:
@@ -132,12 +132,12 @@ def _set(place: str, value: object) -> None:
     module_name, _, name = place.rpartition(".")
     module = importlib.import_module(module_name)
     if not hasattr(module, name):
-        raise AttributeError(f"there is no {place} any more; name the constant that took its place")
+        raise AttributeError(f"there is no {place} any more; use the constant that replaced it")
     setattr(module, name, value)
 
 
 def _hurry(seconds: float) -> None:
-    """Every client's patience for a silent server."""
+    """Sets the timeouts of every client."""
     from botocore.httpsession import URLLib3Session
 
     patient = URLLib3Session.__init__
@@ -149,7 +149,7 @@ def _hurry(seconds: float) -> None:
 
 
 def _set_clock(*, shift_seconds: float = 0.0, frozen_at: float | None = None) -> None:
-    """The wall clock as our own code reads it; the monotonic one is not touched."""
+    """Shifts the wall clock that our code reads, not the monotonic clock."""
     from dropscore.jobs import job as jobs
 
     def shifted() -> float:

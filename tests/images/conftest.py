@@ -1,4 +1,4 @@
-"""The built worker image works in the same embedded cloud as the end-to-end tests do."""
+"""The built worker image runs in the same embedded cloud as the end-to-end tests."""
 
 from tests.e2e.conftest import cloud, driver, sample
 

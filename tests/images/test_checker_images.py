@@ -1,6 +1,6 @@
-"""The checker on real images: our own image passes; each fault that an image can have fails its own check.
+"""The image checker on real images: our image passes; each fault of an image fails its own check.
 
-The bad images are made of the model image: its layers, another server, another configuration.
+The bad images derive from the model image, with another server or another configuration.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def bad_image(fault: str, user: str) -> Iterator[str]:
     try:
         engine("run", "--name", name, "--user", "0", "--entrypoint", "python", IMAGE, "-c", WRITABLE)
         engine("cp", str(BAD_SERVER), f"{name}:/app/bad_server.py")
-        engine("commit", *(word for change in changes for word in ("--change", change)), name, name)
+        engine("commit", *(argument for change in changes for argument in ("--change", change)), name, name)
         engine("rm", name)
         yield name
     finally:
@@ -72,8 +72,8 @@ def check(*arguments: str | Path) -> tuple[int, set[str], dict[str, str]]:
 
 def test_our_own_image_passes_every_check(tmp_path: Path) -> None:
     demo.write(tmp_path)
-    code, failed, said = check(IMAGE, "--model", tmp_path / "model.tar.gz")
-    assert (code, failed) == (0, set()), said
+    code, failed, findings = check(IMAGE, "--model", tmp_path / "model.tar.gz")
+    assert (code, failed) == (0, set()), findings
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -81,8 +81,8 @@ def test_each_fault_of_an_image_fails_its_own_check(fault: str, tmp_path: Path) 
     user, expected = FAULTS[fault]
     (tmp_path / "sample.csv").write_bytes(body(SAMPLE.rows))
     with bad_image(fault, user) as image:
-        code, failed, said = check(image, "--sample", tmp_path / "sample.csv")
-    assert failed == expected, said
+        code, failed, findings = check(image, "--sample", tmp_path / "sample.csv")
+    assert failed == expected, findings
     assert code == (1 if expected else 0)
     if fault == "writes":
-        assert "/app/out/written" in said["read-only"]
+        assert "/app/out/written" in findings["read-only"]

@@ -67,7 +67,7 @@ class Container:
     def is_ready(self) -> bool:
         try:
             return self.ask("GET", "/ping")[0] == 200
-        except (OSError, HTTPException):  # not listening yet, or the engine's proxy is alone
+        except (OSError, HTTPException):  # not listening yet, or only the engine's proxy is
             return False
 
     def score(self, body: bytes) -> NDArray[np.float32]:
@@ -75,14 +75,16 @@ class Container:
         assert status == 200, text
         return np.array([float(line) for line in text.splitlines()]).astype(np.float32)
 
-    def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "text/csv") -> tuple[int, bytes]:
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, content_type: str = "text/csv"
+    ) -> tuple[int, bytes]:
         with closing(HTTPConnection(self.address, timeout=30)) as connection:
-            connection.request(method, path, body, {"Content-Type": kind})
+            connection.request(method, path, body, {"Content-Type": content_type})
             answer = connection.getresponse()
             return answer.status, answer.read()
 
     def exit_code(self) -> int:
-        """Return the result of a container that ends by itself. Raises TimeoutExpired if it does not."""
+        """Returns the exit code of a container that ends by itself. Raises TimeoutExpired if it does not."""
         waited = [*ENGINE, "wait", self.name]
         return int(subprocess.run(waited, capture_output=True, text=True, check=True, timeout=START_SECONDS).stdout)
 
@@ -113,7 +115,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def unpacked(artifact: Path, folder: Path) -> Path:
-    """Make the files readable for the image's user."""
+    """Makes the files readable for the image's user."""
     unpack(artifact, folder)
     for path in (folder, *folder.parents[:3]):  # up to pytest's own folder
         path.chmod(0o755)
@@ -159,7 +161,7 @@ def test_it_has_no_compiler_and_runs_by_number(container: Container) -> None:
 
 
 def test_it_is_ready_within_2_seconds(artifact: Path, tmp_path: Path) -> None:
-    """From the start of the process to the server's log entry; the best of three, because the machine may be busy."""
+    """From the start of the process to the server's log entry; the best of three, as the machine may be busy."""
     model = unpacked(artifact / "model.tar.gz", tmp_path / "model")
     assert min(start_seconds(model) for _ in range(3)) < 2
 
@@ -197,18 +199,19 @@ def test_it_reads_every_content_type_with_the_libraries_it_has(container: Contai
         "application/x-parquet": packed.getvalue(),
         "application/vnd.apache.arrow.stream": streamed.getvalue(),
     }
-    for kind, body in bodies.items():
-        status, text = container.ask("POST", "/invocations", body, kind)
+    for content_type, body in bodies.items():
+        status, text = container.ask("POST", "/invocations", body, content_type)
         assert status == 200, text
-        found = np.array(json.loads(text)["predictions"] if kind == "application/json" else text.split(), float)
-        assert found.astype(np.float32).tobytes() == expected.tobytes(), kind
+        found = np.array(json.loads(text)["predictions"] if content_type == "application/json" else text.split(), float)
+        assert found.astype(np.float32).tobytes() == expected.tobytes(), content_type
 
 
 def test_imported_python_2_model_scores_as_it_did(tmp_path: Path) -> None:
     if not BYO.exists():
         pytest.skip(f"{BYO} is absent: the sample artifact is not part of the repository")
     import_artifact(BYO / "model.tar.gz", tmp_path / "model.tar.gz")
-    with started(unpacked(tmp_path / "model.tar.gz", tmp_path / "model")) as running:  # without `serve` it serves too
+    # the image also serves without the argument `serve`
+    with started(unpacked(tmp_path / "model.tar.gz", tmp_path / "model")) as running:
         running.wait_until_ready()
         expected = [0.000260044, 0.000412545, 0.001004696, 0.0000873892495292, 0.977230012, 0.970581293, 0.445608526]
         assert running.score((BYO / "sample.csv").read_bytes()) == pytest.approx(expected, rel=1e-5)
@@ -238,7 +241,7 @@ def test_model_that_is_not_pinned_is_refused_with_reason(artifact: Path, tmp_pat
 def test_sigterm_ends_it_with_zero_within_seconds(artifact: Path, tmp_path: Path) -> None:
     with started(unpacked(artifact / "model.tar.gz", tmp_path / "model"), "serve") as running:
         running.wait_until_ready()
-        asked = time.monotonic()
+        stopped_at = time.monotonic()
         engine("stop", "--time", "20", running.name)
-        assert time.monotonic() - asked < 10
+        assert time.monotonic() - stopped_at < 10
         assert running.inspect("{{.State.ExitCode}}") == "0"

@@ -1,6 +1,6 @@
 """After a checkout under umask 077, the user of an image can read its files.
 
-Only the last stage of each Dockerfile is built anew, upon the image under test, which has the packages: offline.
+Builds only the last stage of each Dockerfile, from the image under test, which has the packages: works offline.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = shlex.split(os.environ.get("DROPSCORE_ENGINE", "docker"))
 CONTEXTS = {"model": ROOT / "containers" / "model", "worker": ROOT}
-COPIED = {"model": (".",), "worker": ("containers/worker", "dropscore", "schema")}  # of each context
+COPIED = {"model": (".",), "worker": ("containers/worker", "dropscore", "schema")}  # paths copied from each context
 READ_ALL = "import pathlib; print(len([path.read_bytes() for path in pathlib.Path('/app').rglob('*.py')]))"
 
 
@@ -32,19 +32,19 @@ def _private_copy(context: Path, parts: tuple[str, ...], folder: Path) -> Path:
 
 
 def _last_stage(dockerfile: str, image: str) -> str:
-    """The steps that make the image of the packages and the context, as root, upon `image`."""
+    """The steps of the last stage, run as root on `image`, which already has the packages."""
     base, steps = dockerfile.rsplit("\nFROM ", 1)[1].split("\n", 1)
     assert base.startswith("python:"), base
     return f"FROM {image} AS packages\nFROM {image}\nUSER 0\n{steps}"
 
 
-@pytest.mark.parametrize("kind", CONTEXTS)
-def test_image_of_a_private_checkout_is_readable_to_its_user(kind: str, tmp_path: Path) -> None:
-    image = os.environ.get(f"DROPSCORE_{kind.upper()}_IMAGE")
+@pytest.mark.parametrize("image_name", CONTEXTS)
+def test_image_of_a_private_checkout_is_readable_to_its_user(image_name: str, tmp_path: Path) -> None:
+    image = os.environ.get(f"DROPSCORE_{image_name.upper()}_IMAGE")
     if not image:
-        pytest.skip(f"DROPSCORE_{kind.upper()}_IMAGE names no built image")
-    context = _private_copy(CONTEXTS[kind], COPIED[kind], tmp_path / "context")
-    written = _last_stage((ROOT / "containers" / kind / "Dockerfile").read_text(), image)
+        pytest.skip(f"DROPSCORE_{image_name.upper()}_IMAGE names no built image")
+    context = _private_copy(CONTEXTS[image_name], COPIED[image_name], tmp_path / "context")
+    written = _last_stage((ROOT / "containers" / image_name / "Dockerfile").read_text(), image)
     (tmp_path / "Dockerfile").write_text(written)
     name = f"dropscore-private-{uuid4().hex[:8]}"
     try:

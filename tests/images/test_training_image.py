@@ -39,7 +39,7 @@ def engine(*arguments: str) -> str:
 
 
 class Job:
-    """A container that trains in `home`. It exists until `remove`, even after it has ended."""
+    """A container that trains in `home`. It exists until `remove`, even after its end."""
 
     def __init__(self, home: Path, *options: str, name: str = "") -> None:
         self.home = home
@@ -58,7 +58,7 @@ class Job:
         engine("rm", "--force", self.name)
 
     def finished(self) -> str:
-        """Return its output after it has ended with exit code 0."""
+        """Waits for exit code 0. Returns the output."""
         code, output = self.wait(), self.output()
         self.remove()
         assert code == 0, output
@@ -87,9 +87,9 @@ def model_of(home: Path) -> bytes:
 
 def test_docker_run_trains_a_model_and_a_report(tmp_path: Path) -> None:
     home = lay_out(tmp_path / "ml")
-    said = Job(home).finished()
-    assert "[9]#011train-auc:" in said
-    assert "validation:auc=" in said
+    output = Job(home).finished()
+    assert "[9]#011train-auc:" in output
+    assert "validation:auc=" in output
     manifest = Manifest.from_json((home / "model" / "manifest.json").read_bytes())
     booster = xgboost.Booster()
     booster.load_model(bytearray(model_of(home)))
@@ -126,7 +126,7 @@ def two_hosts() -> Iterator[str]:
 
 def test_two_containers_train_one_model(tmp_path: Path, two_hosts: str) -> None:
     jobs = []
-    for name in ("algo-2", "algo-1"):  # the second first: it must wait
+    for name in ("algo-2", "algo-1"):  # the second host starts first: it must wait
         home = lay_out(tmp_path / name)
         config = {"current_host": name, "hosts": ["algo-1", "algo-2"], "network_interface_name": "eth0"}
         (home / "input" / "config" / "resourceconfig.json").write_text(json.dumps(config))
@@ -172,4 +172,4 @@ def test_the_images_own_user_trains_where_it_may_write(tmp_path: Path) -> None:
         path.chmod(0o755)
     Job(home, "--env", "TRAINING_JOB_NAME=fraud-7").finished()
     assert json.loads((home / "model" / "manifest.json").read_bytes())["source"]["name"] == "fraud-7"
-    shutil.rmtree(home, ignore_errors=True)  # another user's files
+    shutil.rmtree(home, ignore_errors=True)  # files of another user

@@ -22,7 +22,7 @@ from tests.stacks.building import build_templates, only
 
 IMAGE = os.environ.get("DROPSCORE_WORKER_IMAGE", "")
 ENGINE = shlex.split(os.environ.get("DROPSCORE_ENGINE", "docker"))
-# Of itself, Podman puts memory that can be written to at these places of a read-only root; Fargate does not.
+# Podman mounts writable memory at these paths of a read-only root by default; Fargate does not.
 NO_SCRATCH = tuple(f"--tmpfs={place}:ro" for place in ("/tmp", "/var/tmp", "/run"))  # noqa: S108
 STRICT = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "512m", *NO_SCRATCH)
 PROBE = """
@@ -49,9 +49,9 @@ pytestmark = pytest.mark.skipif(not IMAGE, reason="DROPSCORE_WORKER_IMAGE names 
 
 
 def _environment(driver: Driver) -> dict[str, str]:
-    """The deployed job definition's own, Batch's words, the worker role's credentials, and where the cloud is."""
+    """The variables of the job definition and of Batch, the worker role's credentials, and the cloud's address."""
     kept = json.loads((driver.cloud.home / "shim.json").read_text())["resources"]
-    (definition,) = [one["properties"] for one in kept if one["type"] == "AWS::Batch::JobDefinition"]
+    (definition,) = [resource["properties"] for resource in kept if resource["type"] == "AWS::Batch::JobDefinition"]
     container = definition["ContainerProperties"]
     session = driver.client("sts").assume_role(RoleArn=container["JobRoleArn"], RoleSessionName="image")["Credentials"]
     return {
@@ -81,14 +81,14 @@ def _run(
 
 
 def _events(done: subprocess.CompletedProcess[str], event: str) -> list[dict[str, Any]]:
-    """Return the lines of one event from a log in which every line is JSON."""
+    """Returns the lines of one event from a log in which every line is JSON."""
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return [line for line in lines if line["event"] == event]
 
 
 @pytest.fixture(scope="module")
 def on_instances(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    """Return the `run` options that the ECS agent uses for the job definition for EC2."""
+    """Returns the `run` options that the ECS agent uses for the job definition for EC2."""
     template = build_templates(tmp_path_factory.mktemp("templates"), {"worker.compute": "ec2"}).scoring
     container = only(template, "AWS::Batch::JobDefinition")["ContainerProperties"]
     linux, required = container["LinuxParameters"], container["ResourceRequirements"]
@@ -96,16 +96,16 @@ def on_instances(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     return (
         *(flag for flag, is_set in flags.items() if is_set),
         f"--user={container['User']}",
-        *(f"--memory={one['Value']}m" for one in required if one["Type"] == "MEMORY"),
+        *(f"--memory={requirement['Value']}m" for requirement in required if requirement["Type"] == "MEMORY"),
         *(
-            f"--tmpfs={one['ContainerPath']}:size={one['Size']}m,{','.join(one['MountOptions'])}"
-            for one in linux["Tmpfs"]
+            f"--tmpfs={mount['ContainerPath']}:size={mount['Size']}m,{','.join(mount['MountOptions'])}"
+            for mount in linux["Tmpfs"]
         ),
     )
 
 
 def _claimed(driver: Driver, name: str, body: bytes, shards: int = 1) -> Job:
-    """A job that the cloud itself does not take: its file is no .csv, so only the container under test works at it."""
+    """A job that the cloud itself ignores: its file is not a .csv, so only the container under test scores it."""
     key = f"input/{name}.txt"
     version = driver.client("s3").put_object(Bucket=driver.bucket, Key=key, Body=body)["VersionId"]
     submitted_at = now()
@@ -143,7 +143,7 @@ def test_image_scores_a_file_as_a_job_on_instances(
 ) -> None:
     job = _claimed(driver, "instances", b"\n".join(sample) + b"\n")
     environment = _environment(driver)
-    del environment["AWS_REGION"]  # which Fargate sets and the ECS agent of an instance does not
+    del environment["AWS_REGION"]  # set by Fargate, but not by the ECS agent of an instance
     done = _run(environment, "score", "--job-id", job.job_id, options=on_instances)
     assert done.returncode == 0, done
     ended = driver.ended(job.job_id)

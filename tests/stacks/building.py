@@ -1,4 +1,4 @@
-"""Builds the templates from settings that differ from the defaults only in what a test says."""
+"""Builds templates from settings that differ from the defaults only as a test specifies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 
 def pack(path: Path, files: Mapping[str, bytes]) -> Path:
-    """A .tar.gz of `files` at `path`, the same bytes each time."""
+    """Packs `files` into a .tar.gz at `path`, with the same bytes each time."""
     with gzip.GzipFile(path, "wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
@@ -45,7 +45,7 @@ def manifest(**changes: object) -> bytes:
 
 
 def write_container(folder: Path, ignore: str = "*\n!server.py\n") -> Path:
-    """A folder with a Dockerfile, beside the settings."""
+    """A folder with a Dockerfile next to the settings."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in {"Dockerfile": "FROM python", "server.py": "", "notes.txt": "", ".dockerignore": ignore}.items():
         (folder / name).write_text(text)
@@ -53,7 +53,7 @@ def write_container(folder: Path, ignore: str = "*\n!server.py\n") -> Path:
 
 
 def write_settings(folder: Path, overrides: Mapping[str, object]) -> None:
-    """The project's own `dropscore.toml` with some dotted keys changed (None takes one out), beside an artifact."""
+    """The project's `dropscore.toml` with some dotted keys changed (None removes one), next to an artifact."""
     pack(folder / "model.tar.gz", {"model.ubj": MODEL, "manifest.json": manifest()})
     write_container(folder / "mine")
     tables: Json = tomllib.loads((ROOT / "dropscore.toml").read_text())
@@ -95,7 +95,7 @@ class Templates:
 
     @cached_property
     def images(self) -> Json:
-        """Only under `images = "codebuild"`."""
+        """Exists only with `images = "codebuild"`."""
         return self._read("Images")
 
     @property
@@ -116,20 +116,20 @@ def build_templates(folder: Path, overrides: Mapping[str, object]) -> Templates:
 
 
 def properties(template: Json, resource_type: str) -> dict[str, Json]:
-    """The properties of every resource of this type, by logical id."""
+    """The properties of all resources of this type, by logical id."""
     found = {name: each for name, each in template["Resources"].items() if each["Type"] == resource_type}
     return {name: each.get("Properties", {}) for name, each in found.items()}
 
 
 def only(template: Json, resource_type: str, containing: str = "") -> Json:
-    """The properties of the one resource of this type whose logical id contains `containing`."""
+    """The properties of the only resource of this type whose logical id contains `containing`."""
     found = [each for name, each in properties(template, resource_type).items() if containing in name]
     assert len(found) == 1, f"{len(found)} resources of type {resource_type} named {containing!r}"
     return found[0]
 
 
 def statements(template: Json, role: str) -> list[Json]:
-    """What the policy of the role whose logical id contains `role` allows."""
+    """The policy statements of the role whose logical id contains `role`."""
     every: list[Json] = only(template, "AWS::IAM::Policy", role)["PolicyDocument"]["Statement"]
     return every
 
@@ -139,7 +139,7 @@ def listed(value: Any) -> list[Any]:
 
 
 def rendered(value: Any) -> str:
-    """A value of the template as it would be after deployment, with a sample in the place of each reference."""
+    """A value of the template as after deployment, with samples in place of references."""
     match value:
         case str():
             return value

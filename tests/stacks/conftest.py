@@ -12,7 +12,7 @@ Build = Callable[[Mapping[str, object]], Templates]
 
 @pytest.fixture(scope="session")
 def build_template(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """Templates from the default settings with some dotted keys changed; the same changes are built once."""
+    """Templates from the default settings with some dotted keys changed; equal changes are built once."""
     built: dict[str, Templates] = {}
 
     def build(overrides: Mapping[str, object]) -> Templates:

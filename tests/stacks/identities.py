@@ -1,7 +1,7 @@
-"""What CloudFormation and people know resources by: stack, logical id, type and physical name, and each output's name.
+"""Identities of resources: stack, logical id, type, physical name and output names.
 
-`python -m tests.stacks.identities` writes identities.txt anew. A logical id that changes replaces its resource, so a
-change of that file needs a reason.
+`python -m tests.stacks.identities` rewrites identities.txt. A new logical id replaces its resource, so a change of that
+file needs a reason.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def identities_of(templates: Templates) -> Iterator[str]:
 
 
 def _physical_name(resource: Json) -> str:
-    """Its `Name` or `<Type>Name`, as far as it is text."""
-    kind = resource["Type"].split("::")[-1]
+    """Its `Name` or `<Type>Name`, if that is a text."""
+    short_type = resource["Type"].split("::")[-1]
     properties = resource.get("Properties", {})
-    return next((value for key in ("Name", f"{kind}Name") if isinstance(value := properties.get(key), str)), "")
+    return next((value for key in ("Name", f"{short_type}Name") if isinstance(value := properties.get(key), str)), "")
 
 
 def recorded() -> list[str]:

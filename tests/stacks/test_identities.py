@@ -11,7 +11,7 @@ RENAMED: Mapping[str, str] = {
     "AlarmsFindings83807E92": "AlarmsReconcileRepairsEDE8C8DB",
     "AlarmsStuck93A9772D": "AlarmsJobsStuck496A9A78",
 }
-"""Text in identities.txt, as it was before the packages were laid out anew, and what it is now."""
+"""Texts in identities.txt from before the packages were reorganized, and their replacements."""
 
 
 def test_logical_ids_and_names_are_those_of_before(tmp_path: Path) -> None:

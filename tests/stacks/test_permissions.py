@@ -1,4 +1,4 @@
-"""Who may do what: the whole of it, so that a new permission has to be written down here too."""
+"""All permissions of all roles, so that a new permission must also be added here."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def _definition(templates: Templates) -> str:
 
 
 def _allowed(template: Json, role: str) -> dict[str, set[str]]:
-    """Actions by resource. `role` is the start of the role's logical id."""
+    """Actions by resource. `role` is the beginning of the role's logical id."""
     (policy,) = [name for name in properties(template, "AWS::IAM::Policy") if name.startswith(f"{role}Default")]
     allowed: dict[str, set[str]] = defaultdict(set)
     for statement in only(template, "AWS::IAM::Policy", policy)["PolicyDocument"]["Statement"]:

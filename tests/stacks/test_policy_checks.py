@@ -1,4 +1,4 @@
-"""cfn-lint over the templates of the default settings; tests/checks has cdk-nag, and `make check` all of it."""
+"""cfn-lint over the templates of the default settings; tests/checks runs cdk-nag, and `make check` runs both."""
 
 from __future__ import annotations
 

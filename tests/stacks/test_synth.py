@@ -21,7 +21,7 @@ def test_there_are_three_stacks_without_parameters_or_conditions(templates: Temp
         assert {"Parameters", "Conditions", "Rules", "Mappings"}.isdisjoint(template)
 
 
-# What an alarm, a scaling policy and SageMaker itself must know by name before it is made: docs/decisions/0049.
+# Alarms, scaling policies and SageMaker must know these names in advance: docs/decisions/0049.
 NAMED_LIKE_THE_ENDPOINT = {
     "hosting": ("AWS::CloudWatch::Alarm", "AWS::SageMaker::Endpoint"),
     "storage": ("AWS::Logs::LogGroup",),
@@ -33,7 +33,7 @@ def test_no_custom_resource_and_no_physical_name(templates: Templates) -> None:
         for name, resource in template["Resources"].items():
             kind = resource["Type"].split("::")[-1]
             assert not resource["Type"].startswith(("Custom::", "AWS::CloudFormation::")), name
-            named = kind != "Policy" and f"{kind}Name" in resource.get("Properties", {})  # an inline policy must be
+            named = kind != "Policy" and f"{kind}Name" in resource.get("Properties", {})  # inline policies need one
             is_the_endpoints = resource["Type"] in NAMED_LIKE_THE_ENDPOINT.get(stack, ())
             assert named == is_the_endpoints, name
 

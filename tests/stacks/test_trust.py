@@ -1,4 +1,4 @@
-"""Who may assume a role: services on behalf of this account only."""
+"""Only services that act for this account may assume roles."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ EVERYTHING: dict[str, object] = {
 }
 FOR_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 WITHOUT_ACCOUNT = {
-    "lambda.amazonaws.com": "Lambda documents no aws:SourceAccount for the role that a function runs under.",
-    "ec2.amazonaws.com": "An instance assumes the role of its own profile; EC2 sends no aws:SourceAccount.",
+    "lambda.amazonaws.com": "Lambda documents no aws:SourceAccount for a function's own role.",
+    "ec2.amazonaws.com": "An instance assumes its profile's role; EC2 sends no aws:SourceAccount.",
 }
-"""Services that do not say for which account they act: a condition on it would refuse them."""
+"""Services that do not send their account: a condition on it would deny them."""
 
 
 def _trusts(templates: Templates) -> list[tuple[str, Json]]:
-    """(role, statement) of every trust policy of every stack."""
+    """(role, statement) for every trust policy of every stack."""
     stacks = [templates.storage, templates.hosting, templates.scoring]
     return [
         (name, statement)

@@ -34,6 +34,8 @@ def load(directory: Path, pinned_sha256: str | None = None) -> Model:
     """
     manifest = _manifest(directory)
     path = _model_file(directory, manifest)
+    # Read once, so that the bytes that are hashed are those that are loaded. `load_model` reads memory only from a
+    # bytearray.
     content = bytearray(_read(path, MAX_MODEL_BYTES))
     sha256 = hashlib.sha256(content).hexdigest()
     if pinned_sha256 not in (None, sha256):
@@ -58,6 +60,7 @@ def _manifest(directory: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(content)
         fields = {
             "sha256": str(manifest["sha256"]),
+            # The name alone: a path must not lead out of the model folder.
             "model": Path(manifest["model"]).name,
             "format": manifest["format"],
         }
@@ -103,6 +106,7 @@ def _booster(name: str, content: bytearray) -> xgboost.Booster:
     except xgboost.core.XGBoostError as error:
         reason = str(error).strip().splitlines()[0]
         raise BadArtifactError(f"XGBoost {xgboost.__version__} cannot read {name}: {reason}") from error
+    # Again, because loading restores the number of threads that the model was saved with.
     booster.set_param({"nthread": 1})
     return booster
 

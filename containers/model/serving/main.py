@@ -24,6 +24,7 @@ LOAD_MEMORY_PER_BYTE = 32  # XGBoost's parsed JSON takes that many times the mem
 
 def main() -> int:
     stop = threading.Event()
+    # Before the model is loaded, so that SIGTERM ends the loading too.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return serve(Settings.from_env(os.environ), stop)
@@ -45,6 +46,7 @@ def serve(settings: Settings, stop: threading.Event) -> int:
         about = {"model": model.sha256, "features": model.schema.features, "booster": model.booster_type}
         log("ready", port=server.server_port, **about, load_seconds=seconds)
         stop.wait()
+        # In this order: accept nothing new, refuse what waits, then let running requests finish.
         server.shutdown()
         server.server_close()  # the system refuses new connections at once instead of queueing them
         is_done = server.service.admission.close(STOP_SECONDS)

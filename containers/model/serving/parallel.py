@@ -13,6 +13,7 @@ Result = TypeVar("Result")
 
 SMALLEST_BYTES = 1 << 18  # below this, starting a thread costs more than it saves
 _LINE_END = re.compile(rb"\n")
+# Threads start with the first divided request, and so after the fork that tries the model (decision 0041).
 _threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="chunk")
 
 

@@ -59,6 +59,7 @@ class RefusalError(Exception):
 
     def to_json(self) -> bytes:
         """Return the reply, which names as many rows as fit into MAX_BODY_BYTES."""
+        # By halves, because only an encoded reply shows its size.
         low, high = min(1, len(self.faults)), len(self.faults)
         while low < high:
             middle = (low + high + 1) // 2

@@ -9,6 +9,7 @@ from pathlib import Path
 
 
 def cores() -> int:
+    """Return the cores that this process may use, which can be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

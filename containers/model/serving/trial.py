@@ -52,6 +52,7 @@ def attempt(work: Callable[[], object], *, seconds: float, memory_bytes: int, is
 
 
 def _work_in_child(work: Callable[[], object], writer: int, memory_bytes: int) -> NoReturn:
+    # The parent's handlers only set a flag, so the child would outlive SIGTERM.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     devnull = os.open(os.devnull, os.O_WRONLY)
@@ -81,6 +82,7 @@ def limited(memory_bytes: int) -> Iterator[None]:
     statm = Path("/proc/self/statm")
     if statm.exists():
         now = int(statm.read_text().split()[0]) * resource.getpagesize()
+        # The soft limit only: a lowered hard limit could not be raised again.
         resource.setrlimit(resource.RLIMIT_AS, (now + memory_bytes, before[1]))
     try:
         yield

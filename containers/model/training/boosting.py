@@ -56,6 +56,7 @@ class Trainer:
         history = checkpoint.history if checkpoint else []
         evaluated = [(matrix, name) for name, matrix in watched.items()]
         while len(history) < rounds and not self._should_stop_early(history):
+            # Between rounds, so that a checkpoint holds whole rounds.
             self._stop_if_requested(booster, history)
             _reseed(booster, self.settings)
             booster.update(watched["train"], len(history))
@@ -68,6 +69,7 @@ class Trainer:
     def _checkpoint(self) -> Checkpoint | None:
         if self.checkpoints is None:
             return None
+        # Only the first host has checkpoints, and all hosts must resume from the same round.
         return from_first(self.checkpoints.newest() if self.hosts.is_first else None, self.hosts)
 
     def _booster(self, matrices: list[xgboost.DMatrix], checkpoint: Checkpoint | None) -> xgboost.Booster:
@@ -79,6 +81,7 @@ class Trainer:
         return bool(patience and history and len(history) - best_round(history) >= patience)
 
     def _stop_if_requested(self, booster: xgboost.Booster, history: list[Scores]) -> None:
+        # Each host makes this collective call in each round: a host that left it out would leave the others waiting.
         if any_of(self.stop.is_requested, self.hosts):
             if self.checkpoints and self.hosts.is_first and history:
                 self.checkpoints.save(booster, history)

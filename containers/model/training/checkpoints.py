@@ -16,6 +16,7 @@ from model.training.folders import write_atomically
 from model.training.progress import Scores, print_line
 
 ATTRIBUTE = "dropscore_checkpoint"
+# The newest file may be truncated on its way to or from S3.
 KEPT = 2
 
 
@@ -41,6 +42,7 @@ class Checkpoints:
     def save(self, booster: xgboost.Booster, history: list[Scores]) -> None:
         booster.set_attr(**{ATTRIBUTE: json.dumps({"run": self.run, "history": history})})
         write_atomically(self.folder / f"checkpoint-{len(history):06d}.ubj", bytes(booster.save_raw("ubj")))
+        # Only a checkpoint has the attribute: the model's bytes must not depend on interruptions.
         booster.set_attr(**{ATTRIBUTE: None})
         for old in self._files()[:-KEPT]:
             old.unlink()

@@ -38,6 +38,7 @@ class Hosts:
         current = config.get("current_host", names[0] if isinstance(names, list) and names else ALONE)
         if not isinstance(names, list) or not names or len(set(names)) != len(names) or current not in names:
             raise TrainingError("resourceconfig.json: `hosts` must list each host once, `current_host` among them")
+        # Sorted, so that all hosts agree which one is the first.
         return cls(tuple(sorted(names)), current)
 
     @property
@@ -61,6 +62,7 @@ def together(hosts: Hosts) -> Iterator[None]:
         return
     port = int(os.environ.get("DROPSCORE_TRACKER_PORT", PORT))
     address = _address(hosts.names[0])
+    # The tracker must listen before any host joins, the first one included.
     tracker = _tracker(hosts, address, port) if hosts.is_first else None
     if not tracker:
         _wait_for_tracker(address, port)

@@ -53,6 +53,7 @@ def read_config(folders: Folders) -> JobConfig:
     validation_rows = rows.of(validation) if validation else None
     config = JobConfig(settings=settings, hosts=hosts, train=rows, validation=validation_rows)
     _check_together(config)
+    # A host that trains alone leaves no other waiting, and finds faults while it reads.
     if not hosts.is_alone:
         _check_rows(config)
     return config

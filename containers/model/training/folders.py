@@ -12,6 +12,7 @@ from typing import Any
 
 from model.training.errors import TrainingError
 
+# No pattern for finished files matches this prefix.
 UNFINISHED = ".unfinished-"
 
 

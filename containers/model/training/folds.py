@@ -63,6 +63,7 @@ def assign_folds(labels: Vector, k: int, seed: int, *, by_class: bool) -> Folds:
     for value in np.unique(labels) if by_class else [None]:
         members = np.flatnonzero(labels == value) if by_class else np.arange(len(labels))
         folds[rng.permutation(members)] = (np.arange(len(members)) + start) % k
+        # Continue where the last class ended; otherwise the first folds would get the remainder of every class.
         start += len(members)
     return folds
 

@@ -23,6 +23,7 @@ from model.training.summary import TRAINING_ROWS, Result, describe
 def run(folders: Folders, stop: Stop) -> None:
     """Train, and save the model and the report on the first host. Raises TrainingError or StoppedError."""
     folders.check_writable()
+    # Before the hosts join: a host that fails later leaves the others waiting (decision 0046).
     config = read_config(folders)
     # The image sets OMP_NUM_THREADS=1 for serving; without this, nthread could not exceed it.
     with xgboost.config_context(nthread=config.settings.booster["nthread"]), together(config.hosts):
@@ -40,6 +41,7 @@ def _train(config: JobConfig, folders: Folders, stop: Stop) -> Result:
     trainer = Trainer(settings=settings, hosts=config.hosts, stop=stop, checkpoints=checkpoints)
     cross_validation = None
     if settings.kfold:
+        # Without checkpoints: an interrupted fold starts again, and finished folds are kept.
         quiet = Trainer(settings=settings, hosts=config.hosts, stop=stop, is_verbose=False)
         cross_validation = cross_validate(config.train, quiet, folders.checkpoints, run_id)
     trained, sizes = _final(config, trainer, cross_validation)

@@ -51,6 +51,7 @@ class Builds:
             return
         waiting = Waiting.parse(variables[VARIABLE])
         manifest = self._manifest_type(waiting.image)
+        # The status is only for the message: another build may have pushed the same tag, which never moves.
         failure = _failure(waiting.image, status, build) if manifest is None else _refused(waiting.image, manifest)
         waiting.respond(failure)
 

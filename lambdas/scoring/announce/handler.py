@@ -30,6 +30,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, 
 
 
 def _announce_again(batch: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
+    # This invocation is asynchronous: Lambda repeats it only after an error, and ignores `batchItemFailures`.
     if _announcer().announce(failed_records(boto3.client("dynamodbstreams"), batch)):
         raise CloudError("EventBridge rejected some events; they are retried, then kept as a dead letter")
     return {"batchItemFailures": []}

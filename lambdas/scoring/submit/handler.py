@@ -32,5 +32,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str | None]:
 def _retry(order: dict[str, Any]) -> dict[str, str | None]:
     try:
         return {"job_id": _submitter().retry(Upload(**order["upload"]), RetryRequest(**order["request"]))}
+    # A refusal is a reply for the person who ran `dropscore retry`, not a failure of the function.
     except JobError as error:
         return {"code": error.code, "message": error.message}

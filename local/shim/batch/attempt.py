@@ -78,6 +78,7 @@ def attempt_environment(
     if job.array_index is not None:
         environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.array_index)
         environment["AWS_BATCH_JOB_ARRAY_SIZE"] = str(job.parent_size)
+    # As on ECS, so that a long job can renew its session (decision 0057).
     if definition.job_role_arn:
         environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{host.shim_url}/_dropscore/credentials/{job.id}"
         environment["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = credentials_token

@@ -77,6 +77,7 @@ class Jobs:
         with self.runnable:
             while not (waiting := self.where(lambda job: job.status == "RUNNABLE" and job.array_size is None)):
                 self.runnable.wait()
+            # All jobs are in one share, so priorities compare across routes (decision 0021).
             job = min(waiting, key=lambda job: (-job.priority, job.created_at))
             stream = f"{job.name}/{job.id.replace(':', '-')}-{len(job.attempts) + 1}"
             job.attempts.append(Attempt(started_at=milliseconds(), log_stream=stream))
@@ -162,9 +163,11 @@ class Jobs:
         """Write all jobs atomically, then report the changes."""
         changes, self._unpublished = self._unpublished, []
         changed_ids = {detail["jobId"] for detail in changes}
+        # Only changed jobs are encoded again, because an array may have thousands.
         self._kept |= {job_id: json.dumps(self._jobs[job_id].to_dict()) for job_id in changed_ids}
         new = self._file.with_suffix(".new")
         new.write_text(f"[{','.join(self._kept[job_id] for job_id in self._jobs)}]")
         new.replace(self._file)
+        # After the write: if the process is killed in between, `restore` publishes recent ends again.
         for detail in changes:
             self._changed(detail)

@@ -144,6 +144,7 @@ class Batch:
             outcome, peak = run(job, definition, image, self.host, self._tokens[job.id], started)
             self._running.pop(job.id, None)
             self._tokens.pop(job.id, None)
+            # The job remains RUNNING in the file, so the next process treats its host as lost and retries it.
             if self._stopping.is_set():
                 return
             self.jobs.end_attempt(job, outcome, peak, self._strategy(job))
@@ -151,6 +152,8 @@ class Batch:
     def _started(self, job: Job, process: Process) -> None:
         self._running[job.id] = process
         self.jobs.move(job, "RUNNING")
+        if job.stop_reason:  # TerminateJob came while the job was STARTING, without a process to stop
+            threading.Thread(target=process.stop, args=(STOP_SECONDS,), daemon=True).start()
 
     def _strategy(self, job: Job) -> RetryStrategy:
         """The definition's rules with the job's own number of attempts."""

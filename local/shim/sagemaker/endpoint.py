@@ -176,6 +176,7 @@ class ModelServer:
             self.status, self.failure = "Failed", f"could not download the artifact: {error}"
             return
         while not self._stopping.is_set():
+            # Idle connections lead to the process that has ended.
             self._close_idle()
             self._port = _free_port()
             self._process = Process(self._command(), self.image.directory, self._environment(artifact, home), self.log)

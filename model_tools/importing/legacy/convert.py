@@ -39,6 +39,7 @@ def convert(folder: Path) -> None:
     order = json.loads((folder / "order.json").read_text())
     booster = load(bytearray((folder / "source").read_bytes()), order)
     learner = json.loads(bytes(booster.save_raw("json")))["learner"]
+    # Before any prediction, which would hang or crash on damaged trees.
     check(learner)
     iterations = iterations_of(booster, learner, order)
     name_features(booster, order["feature_names"])
@@ -69,6 +70,7 @@ def load(content: bytearray, order: dict[str, Any]) -> xgboost.Booster:
         else:
             booster.load_model(content)
     except xgboost.core.XGBoostError as error:
+        # `bounded.explain` reports it as a lack of memory, not as a damaged file.
         if "bad_alloc" in str(error):
             raise
         raise ModelImportError(f"XGBoost cannot read the model ({order['format']}): {reason_of(error)}") from error
@@ -113,6 +115,7 @@ def is_tree(tree: dict[str, Any], features: int) -> bool:
     children = np.concatenate([left[inner], right[inner]])
     is_inside = bool(np.all((children > 0) & (children < len(left))))
     is_feature = bool(np.all((split[inner] >= 0) & (split[inner] < features)))
+    # Nodes that the root does not reach may form a cycle, but no row visits them.
     return is_inside and is_feature and len(np.unique(children)) == len(children)
 
 
@@ -154,6 +157,7 @@ def iterations_of(booster: xgboost.Booster, learner: dict[str, Any], order: dict
         return rounds
     if not 0 < best <= rounds:
         raise ModelImportError(f"early stopping chose {best} rounds, but the model has {rounds}")
+    # The server uses this attribute if a model has no manifest.
     booster.set_attr(best_iteration=str(best - 1))
     return best
 
@@ -187,6 +191,7 @@ def best_rounds(booster: xgboost.Booster, learner: dict[str, Any], order: dict[s
             "Pass --trees-a-round with the num_parallel_tree of training, which is 1 by default",
             code=Code.ROUNDS_UNKNOWN,
         )
+    # The loaded model counts `parallel` trees as a round, whatever training did.
     return (best + 1) * int(order["trees_a_round"]) // parallel
 
 
@@ -220,6 +225,7 @@ def random_rows(features: int, outputs: int, trees: list[dict[str, Any]], missin
         rows[:, feature] = np.where(steps == 0, chosen, np.nextafter(chosen, np.copysign(np.float32(np.inf), steps)))
     draws = rng.random(rows.shape, dtype=np.float32)
     rows[draws < MISSING_SHARE] = missing
+    # NaN is always missing, also if another number means missing.
     rows[draws > 1 - MISSING_SHARE / 5] = np.nan
     rows[0] = np.nan
     return rows

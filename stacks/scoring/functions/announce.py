@@ -66,6 +66,7 @@ class Announce(Construct):
     def _mapping(self, stream: str, operations: Operations) -> lambda_.CfnEventSourceMapping:
         """Start at the oldest record: a new stack may announce jobs of the last 24 hours twice, but misses none."""
         mapping = lambda_.CfnEventSourceMapping
+        # MODIFY only: every job is put into the table as CLAIMED, so its end is always a change.
         ended_jobs = {"eventName": ["MODIFY"], "dynamodb": {"NewImage": {"status": {"S": FINAL_STATUSES}}}}
         on_failure = mapping.OnFailureProperty(destination=operations.dead_letters.queue_arn)
         return mapping(

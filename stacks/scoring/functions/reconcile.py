@@ -35,6 +35,7 @@ class Reconcile(Construct):
                 names.RECONCILE_GRACE_MINUTES: str(settings.grace_minutes),
             },
             operations=operations,
+            # The longest that Lambda allows: a run lists every version that was ever stored under `input/`.
             timeout=Duration.minutes(15),
             unscoped={"batch:DescribeJobs": "it only reads the status of jobs, and does not support resource ARNs."},
         )

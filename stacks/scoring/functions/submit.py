@@ -31,6 +31,8 @@ class Submit(Construct):
             self,
             "Dropped",
             description=f"An object was created under {INPUT}",
+            # The rule filters by prefix only. `submit` compares names with the patterns, and leaves a REJECTED job for
+            # an object that fits none instead of silence (decision 0012).
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],

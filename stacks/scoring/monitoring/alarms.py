@@ -113,6 +113,7 @@ class Alarms(Construct):
         return self._alarm("FunctionThrottles", _sum("Throttles", throttles), 1, description, periods=3)
 
     def _late(self) -> cloudwatch.Alarm:
+        # IteratorAge is in milliseconds.
         metric = self._sources.functions["announce"].metric("IteratorAge", statistic="Maximum", period=FIVE_MINUTES)
         description = f"Jobs' ends are announced more than {LATE_MINUTES} minutes late; after 24 hours they are lost."
         return self._alarm("Late", metric, LATE_MINUTES * 60_000, description, periods=3)
@@ -120,6 +121,7 @@ class Alarms(Construct):
     def _throttled(self) -> cloudwatch.Alarm:
         metrics = self._sources.metrics
         metric = cloudwatch.MathExpression(
+            # `throttled` is not filled: without throttles there is no value, and so no alarm.
             expression="100 * throttled / (throttled + FILL(answered, 0))",
             using_metrics={"throttled": metrics.of("Throttles"), "answered": metrics.of("Requests")},
             label="Requests throttled, %",

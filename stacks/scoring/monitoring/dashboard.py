@@ -17,6 +17,7 @@ from constructs import Construct
 from stacks.constructs.metrics import FIVE_MINUTES, Metrics
 from stacks.hosting.endpoint import Endpoint
 
+# CloudWatch's grid has 24 columns.
 WIDE, HALF, THIRD, QUARTER = 24, 12, 8, 6
 DAY = Duration.days(1)
 PROBLEMS_QUERY = [
@@ -71,6 +72,7 @@ def _numbers(sources: DashboardSources) -> Row:
             title="Jobs that ended", metrics=ended, set_period_to_time_range=True, width=HALF, height=4
         ),
         _number("Events in the dead-letter queue", waiting),
+        # `reconcile` writes this metric once in each run, by default every hour.
         _number("Oldest unfinished job, seconds", of("OldestUnfinished", "Maximum", period=Duration.hours(1))),
     ]
 
@@ -142,6 +144,7 @@ def _log_bytes(group: logs.ILogGroup) -> cloudwatch.Metric:
 
 
 def _bucket_bytes(bucket: s3.IBucket) -> cloudwatch.Metric:
+    # S3 writes this metric once a day.
     dimensions = {"BucketName": bucket.bucket_name, "StorageType": "StandardStorage"}
     return cloudwatch.Metric(namespace="AWS/S3", metric_name="BucketSizeBytes", dimensions_map=dimensions, period=DAY)
 

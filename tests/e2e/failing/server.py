@@ -1,4 +1,4 @@
-"""A model that is healthy and answers every request with 500."""
+"""A model that passes the health check and answers every request with 500."""
 
 import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

@@ -1,4 +1,4 @@
-"""A cloud in which every role that Dropscore knows exists."""
+"""A cloud in which every role of Dropscore exists."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 
 def name_features(source: Path, destination: Path) -> None:
-    """The same model, whose features have names: an object that `submit`, `reconcile` and the workers must read."""
+    """Copies the model and names its features: `submit`, `reconcile` and the workers must read that object."""
     manifest, model = load(source.read_bytes())
     pack(destination, replace(manifest, feature_names=data.COLUMNS), model)
 

@@ -1,4 +1,4 @@
-"""What the stacks allow in the embedded cloud, permission by permission, and how to take one away."""
+"""The permissions that the stacks grant in the embedded cloud, and a way to withhold one."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, order=True)
 class Holder:
-    """A role with policies of its own, or a managed policy that somebody will be given."""
+    """A role with its own policies, or a managed policy for users."""
 
     title: str
-    """`<stack>.<logical id>`, without the hash that CDK puts at the end."""
-    kind: str
+    """`<stack>.<logical id>`, without the hash that the CDK appends."""
+    resource_type: str
     name: str
     """The role's name, or the policy's ARN."""
 
 
 @dataclass(frozen=True, order=True)
 class Permission:
-    """One action on one resource, as one statement grants it."""
+    """One action on one resource, granted by one statement."""
 
     holder: Holder
     action: str
@@ -38,7 +38,7 @@ class Permission:
 
 
 def granted(driver: Driver) -> list[Permission]:
-    """All of them, of all stacks."""
+    """All permissions of all stacks."""
     return sorted(
         Permission(holder, action, resource)
         for holder in _holders(driver)
@@ -51,7 +51,7 @@ def granted(driver: Driver) -> list[Permission]:
 
 @contextmanager
 def withheld(driver: Driver, permission: Permission) -> Iterator[None]:
-    """Without this permission, for the time of a `with`."""
+    """Withholds this permission during a `with`."""
     iam = driver.client("iam")
     kept = _policies(iam, permission.holder)
     try:
@@ -65,7 +65,7 @@ def withheld(driver: Driver, permission: Permission) -> Iterator[None]:
 
 
 def _reduced(statement: Document, gone: Permission) -> Iterator[Document]:
-    """The statement as up to two: the other actions on all its resources, and this one on the others."""
+    """Splits the statement: the other actions on all its resources, and this action on the other resources."""
     actions, resources = _listed(statement["Action"]), _listed(statement["Resource"])
     if gone.action not in actions or gone.resource not in resources:
         yield statement
@@ -79,19 +79,19 @@ def _reduced(statement: Document, gone: Permission) -> Iterator[Document]:
 
 
 def _put(iam: Any, holder: Holder, policy: str, document: Document) -> None:
-    said = json.dumps(document)
-    if holder.kind == "AWS::IAM::ManagedPolicy":
+    document_text = json.dumps(document)
+    if holder.resource_type == "AWS::IAM::ManagedPolicy":
         before = iam.get_policy(PolicyArn=policy)["Policy"]["DefaultVersionId"]
-        iam.create_policy_version(PolicyArn=policy, PolicyDocument=said, SetAsDefault=True)
+        iam.create_policy_version(PolicyArn=policy, PolicyDocument=document_text, SetAsDefault=True)
         iam.delete_policy_version(PolicyArn=policy, VersionId=before)
     elif document["Statement"]:
-        iam.put_role_policy(RoleName=holder.name, PolicyName=policy, PolicyDocument=said)
+        iam.put_role_policy(RoleName=holder.name, PolicyName=policy, PolicyDocument=document_text)
     else:
         iam.delete_role_policy(RoleName=holder.name, PolicyName=policy)
 
 
 def _policies(iam: Any, holder: Holder) -> dict[str, Document]:
-    if holder.kind == "AWS::IAM::ManagedPolicy":
+    if holder.resource_type == "AWS::IAM::ManagedPolicy":
         version = iam.get_policy(PolicyArn=holder.name)["Policy"]["DefaultVersionId"]
         document = iam.get_policy_version(PolicyArn=holder.name, VersionId=version)["PolicyVersion"]["Document"]
         return {holder.name: json.loads(document) if isinstance(document, str) else document}

@@ -1,4 +1,4 @@
-"""What the scenarios share: the cloud, and how a file comes to it without an event."""
+"""The scenarios' context: the cloud, and uploads without events."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from tests.e2e.conftest import Driver
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class ScenarioContext:
     driver: Driver
     sample: list[bytes]
 
     def put(
-        self, route: str, body: bytes, ending: str = ".csv", sidecar: Mapping[str, Any] | None = None
+        self, route: str, body: bytes, ending: str = ".csv", job_options: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Any], str]:
-        """Drops a file that nobody was told of; its event, and the id of the job it is to become."""
+        """Uploads a file without an event. Returns its event and the id of its job."""
         key, s3 = f"input/{route}{uuid.uuid4().hex}{ending}", self.driver.client("s3")
-        if sidecar:
-            s3.put_object(Bucket=self.driver.bucket, Key=f"{key}.job.json", Body=json.dumps(sidecar).encode())
+        if job_options:
+            s3.put_object(Bucket=self.driver.bucket, Key=f"{key}.job.json", Body=json.dumps(job_options).encode())
         put = s3.put_object(Bucket=self.driver.bucket, Key=key, Body=body)
         thing = {"key": key, "version-id": put["VersionId"], "size": len(body)}
         event = {"source": "aws.s3", "detail": {"bucket": {"name": self.driver.bucket}, "object": thing}}
         return event, job_id(self.driver.bucket, key, put["VersionId"])
 
     def logs(self) -> str:
-        """All that functions, jobs and models have printed."""
+        """The logs of all functions, jobs and models."""
         files = sorted(self.driver.cloud.home.rglob("*.log"))
         return "".join(file.read_text(errors="replace") for file in files)
 
@@ -45,9 +45,9 @@ class Stage:
     def answer(self, function: str, event: Mapping[str, Any]) -> Any:
         name = self.driver.cloud.outputs[f"{function}FunctionName"]
         answer = self.driver.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
-        said = answer["Payload"].read().decode()
-        assert "FunctionError" not in answer, said
-        return json.loads(said)
+        payload = answer["Payload"].read().decode()
+        assert "FunctionError" not in answer, payload
+        return json.loads(payload)
 
     def scored(self, route: str = "", body: bytes | None = None) -> Job:
         event, identity = self.put(route, body or self.small())
@@ -63,4 +63,4 @@ class Stage:
         deployment(self.driver.cloud).table.resource.put_item(Item=item_of(job))
 
 
-Scenario = Callable[[Stage], None]
+Scenario = Callable[[ScenarioContext], None]

@@ -1,4 +1,4 @@
-"""Nothing may be taken from any role: without any one of its permissions, something that Dropscore does is not done."""
+"""Every permission of every role is necessary: without it, a scenario fails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from _pytest.mark import ParameterSet
 from tests.e2e.conftest import Driver
 from tests.e2e.privilege import other_needs, people_scenarios, scenarios, scoring_needs
 from tests.e2e.privilege.roles import granted, withheld
-from tests.e2e.privilege.stage import Scenario, Stage
+from tests.e2e.privilege.stage import Scenario, ScenarioContext
 from tests.e2e.privilege.table import Need
 
 EVERY = [*scenarios.EVERY, *people_scenarios.EVERY]
@@ -19,23 +19,23 @@ SEEN = [need for need in NEEDS if not isinstance(need.seen_by, str)]
 
 
 def _sampled(number: int, need: Need) -> ParameterSet:
-    """All of them are tried by `make test-iam`, every sixth by `make test`."""
+    """`make test-iam` tries all permissions, `make test` every sixth."""
     return pytest.param(need, id=str(need), marks=[pytest.mark.slow] if number % 6 else [])
 
 
 @pytest.fixture(scope="module")
-def stage(driver: Driver, sample: list[bytes]) -> Iterator[Stage]:
-    """No event of S3 reaches `submit` meanwhile: the scenarios hand it their own."""
+def context(driver: Driver, sample: list[bytes]) -> Iterator[ScenarioContext]:
+    """Turns S3's events to `submit` off: the scenarios pass their own events."""
     events = driver.client("events")
     (rule,) = [each["Name"] for each in events.list_rules()["Rules"] if "aws.s3" in each.get("EventPattern", "")]
     events.disable_rule(Name=rule)
-    yield Stage(driver, sample)
+    yield ScenarioContext(driver, sample)
     events.enable_rule(Name=rule)
 
 
 @pytest.mark.parametrize("scenario", EVERY, ids=lambda scenario: scenario.__name__)
-def test_the_roles_suffice(stage: Stage, scenario: Scenario) -> None:
-    scenario(stage)
+def test_the_roles_suffice(context: ScenarioContext, scenario: Scenario) -> None:
+    scenario(context)
 
 
 def test_every_permission_is_in_the_table_and_none_else(driver: Driver) -> None:
@@ -47,10 +47,10 @@ def test_every_permission_is_in_the_table_and_none_else(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("need", [_sampled(number, need) for number, need in enumerate(SEEN)])
-def test_without_it_something_is_not_done(stage: Stage, need: Need) -> None:
+def test_without_it_something_is_not_done(context: ScenarioContext, need: Need) -> None:
     assert callable(need.seen_by)
-    permission, *_ = [each for each in granted(stage.driver) if need.is_for(each)]
-    said_before = stage.logs().count(need.action)
-    with withheld(stage.driver, permission), pytest.raises(AssertionError) as raised:
-        need.seen_by(stage)
-    assert need.action in str(raised.value) or stage.logs().count(need.action) > said_before
+    permission, *_ = [each for each in granted(context.driver) if need.is_for(each)]
+    said_before = context.logs().count(need.action)
+    with withheld(context.driver, permission), pytest.raises(AssertionError) as raised:
+        need.seen_by(context)
+    assert need.action in str(raised.value) or context.logs().count(need.action) > said_before

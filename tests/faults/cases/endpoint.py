@@ -1,4 +1,4 @@
-"""Endpoints that refuse, fail, hang, break off, or answer nonsense: once and for ever."""
+"""Endpoints that refuse, fail, hang, disconnect or send invalid replies, once or forever."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.faults.laboratory import Laboratory
 from tests.faults.schedule import FOREVER, Act, Answer, Call, Forward, cut, reply, reset
 from tests.faults.upload import Upload, rows
 
-ASKED = "InvokeEndpoint"
+INVOKE = "InvokeEndpoint"
 HASTY = {"timeout_seconds": 0.3}
 BUSY = runtime_error(400, "ThrottlingException")
 ONCE: dict[str, Any] = {"first": 2}
@@ -19,21 +19,21 @@ EVER: dict[str, Any] = {"times": FOREVER}
 
 
 def _ends(what: str, act: Act, ends: str, attempts: int = 1, *, when: dict[str, Any] = EVER, **more: Any) -> Case:
-    return Case(name=what, faults=(broken(act, ASKED, **when),), ends=ends, attempts=attempts, **more)
+    return Case(name=what, faults=(broken(act, INVOKE, **when),), ends=ends, attempts=attempts, **more)
 
 
-def _borne(what: str, act: Act, **more: Any) -> Case:
+def _survived(what: str, act: Act, **more: Any) -> Case:
     return _ends(f"{what} once", act, "SUCCEEDED", when=ONCE, **more)
 
 
 def hang(_call: Call, _forward: Forward) -> Answer:
-    """Longer than any client of these cases waits."""
+    """Takes longer than any client of these cases waits."""
     threading.Event().wait(2.0)
     return Answer(200)
 
 
 def _new_model(*, each_time: bool) -> Act:
-    """The endpoint gets another model in the middle of the file; or another one for each request."""
+    """Changes the endpoint's model in the middle of the file, or for every request."""
 
     def act(_call: Call, forward: Forward) -> Answer:
         answer = forward()
@@ -50,37 +50,37 @@ def without_poison(data: bytes) -> bytes:
 
 
 def _limit_is_remembered(lab: Laboratory, data: bytes) -> Upload:
-    """The second file is not sent one body that is too large."""
+    """The second file needs no request that is too large."""
     lab.score(lab.put(data, "input/first.csv"))
-    asked = len(lab.model.bodies)
+    requests_before = len(lab.model.bodies)
     lab.schedule.faults.clear()
-    refused = lab.fault(limit(50), on=ASKED, times=FOREVER)
+    refused = lab.fault(limit(50), on=INVOKE, times=FOREVER)
     upload = lab.score(lab.put(data, "input/second.csv"))
-    lab.must(refused.seen == len(lab.model.bodies) - asked, "a body was too large again")
+    lab.check(refused.seen == len(lab.model.bodies) - requests_before, "a request was too large again")
     lab.batch.attempts -= 1
     return upload
 
 
 FIVES = [
-    _borne("500 of the container", reply(model_error(500))),
-    _borne("503 of the container", reply(model_error(503))),
-    _borne("429 of the container", reply(model_error(429))),
-    _borne("500 of the runtime", reply(runtime_error(500, "InternalFailure"))),
-    _borne("503 of the runtime", reply(runtime_error(503, "ServiceUnavailable"))),
-    _borne("throttling of the runtime", reply(BUSY)),
-    _borne("an expired token", reply(runtime_error(403, "ExpiredTokenException"))),
-    _ends("500 of the container for ever", reply(model_error(500)), "FAILED MODEL_FAILED", 3),
-    _ends("429 of the container for ever", reply(model_error(429)), "FAILED MODEL_FAILED", 3, is_slow=True),
-    _ends("503 of the runtime for ever", reply(runtime_error(503, "ServiceUnavailable")), "FAILED THROTTLED", 3),
-    _ends("throttling of the runtime for ever", reply(BUSY), "FAILED THROTTLED", 3, is_slow=True),
+    _survived("500 of the container", reply(model_error(500))),
+    _survived("503 of the container", reply(model_error(503))),
+    _survived("429 of the container", reply(model_error(429))),
+    _survived("500 of the runtime", reply(runtime_error(500, "InternalFailure"))),
+    _survived("503 of the runtime", reply(runtime_error(503, "ServiceUnavailable"))),
+    _survived("throttling of the runtime", reply(BUSY)),
+    _survived("an expired token", reply(runtime_error(403, "ExpiredTokenException"))),
+    _ends("500 of the container forever", reply(model_error(500)), "FAILED MODEL_FAILED", 3),
+    _ends("429 of the container forever", reply(model_error(429)), "FAILED MODEL_FAILED", 3, is_slow=True),
+    _ends("503 of the runtime forever", reply(runtime_error(503, "ServiceUnavailable")), "FAILED THROTTLED", 3),
+    _ends("throttling of the runtime forever", reply(BUSY), "FAILED THROTTLED", 3, is_slow=True),
 ]
 
 FOURS = [
-    _borne("400 of the container", reply(model_error(400, "no"))),
-    _ends("400 of the container for ever", reply(model_error(400, "canary7391")), "REJECTED BAD_ROW"),
-    Case(name="a poisoned row", data=rows(40, poison=17), ends="REJECTED NOT_A_NUMBER"),
+    _survived("400 of the container", reply(model_error(400, "no"))),
+    _ends("400 of the container forever", reply(model_error(400, "canary7391")), "REJECTED BAD_ROW"),
+    Case(name="a row that the model refuses", data=rows(40, poison=17), ends="REJECTED NOT_A_NUMBER"),
     Case(
-        name="a poisoned row within the allowance",
+        name="a row that the model refuses, within max_bad_rows",
         data=rows(40, poison=17),
         settings={"max_bad_rows": 1},
         whole=without_poison,
@@ -91,21 +91,21 @@ FOURS = [
         reply(runtime_error(400, "ValidationError", "Endpoint endpoint of account 1 not found.")),
         "FAILED ENDPOINT_MISSING",
     ),
-    _borne("413 of the runtime", reply(runtime_error(413, ""))),
-    _borne("413 of the container", reply(model_error(413))),
+    _survived("413 of the runtime", reply(runtime_error(413, ""))),
+    _survived("413 of the container", reply(model_error(413))),
     _ends("413 over 50 bytes", limit(50), "SUCCEEDED"),
     _ends("413 over 50 bytes, the next file", limit(50), "SUCCEEDED", story=_limit_is_remembered),
-    _ends("413 of the runtime for ever", reply(runtime_error(413, "")), "REJECTED ROW_TOO_LARGE"),
+    _ends("413 of the runtime forever", reply(runtime_error(413, "")), "REJECTED ROW_TOO_LARGE"),
 ]
 
 WIRES = [
-    _borne("a hang", hang, order=HASTY),
-    _ends("a hang for ever", hang, "FAILED AWS_UNREACHABLE", 3, order={"timeout_seconds": 0.05}),
-    _borne("a reset before the reply", reset),
-    _ends("a reset before the reply for ever", reset, "FAILED AWS_UNREACHABLE", 3),
-    _borne("a reset in the middle of the reply", cut(0.5)),
-    _ends("a reset in the middle of the reply for ever", cut(0.5), "FAILED AWS_UNREACHABLE", 3),
-    _borne("a reset after the reply's headers", cut(0.0)),
+    _survived("a hang", hang, order=HASTY),
+    _ends("a hang forever", hang, "FAILED AWS_UNREACHABLE", 3, order={"timeout_seconds": 0.05}),
+    _survived("a reset before the reply", reset),
+    _ends("a reset before the reply forever", reset, "FAILED AWS_UNREACHABLE", 3),
+    _survived("a reset in the middle of the reply", cut(0.5)),
+    _ends("a reset in the middle of the reply forever", cut(0.5), "FAILED AWS_UNREACHABLE", 3),
+    _survived("a reset after the reply's headers", cut(0.0)),
 ]
 
 REPLIES = [
@@ -122,7 +122,11 @@ REPLIES = [
         when=ONCE,
     ),
     _ends(
-        "another model in mid-file", _new_model(each_time=False), "SUCCEEDED", 2, when={"first": 4, "times": FOREVER}
+        "another model in the middle of the file",
+        _new_model(each_time=False),
+        "SUCCEEDED",
+        2,
+        when={"first": 4, "times": FOREVER},
     ),
     _ends("another model at each request", _new_model(each_time=True), "FAILED MODEL_CHANGED", 3),
 ]

@@ -1,4 +1,4 @@
-"""Events that come twice, late, out of order or with their file gone; many files at once."""
+"""Duplicate, late and unordered events, events of deleted files, and many files at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.faults.case import READ, Case
 from tests.faults.laboratory import Laboratory
 from tests.faults.schedule import FOREVER, Answer, Call, Forward, after, cut
 from tests.faults.upload import Upload, rows
-from tests.faults.verdict import Sight, end_of, violations
+from tests.faults.verdict import Snapshot, end_of, violations
 
 NEWER = rows(30).replace(b",", b",9")
 
@@ -28,7 +28,7 @@ def _ten_events_at_once(lab: Laboratory, data: bytes) -> Upload:
     upload = lab.put(data)
     lab.deliver(*[upload.event] * 10)
     lab.settle(side_by_side=2)
-    lab.batch.attempts = 1  # a duplicate may come between claim and SubmitJob: then a second Batch job does nothing
+    lab.batch.attempts = 1  # a duplicate may arrive between claim and SubmitJob: then a second Batch job does nothing
     return upload
 
 
@@ -38,7 +38,7 @@ def _newer_version_first(lab: Laboratory, data: bytes) -> Upload:
     lab.deliver(newer.event)
     lab.deliver(older.event)
     lab.settle(side_by_side=2)
-    lab.must(end_of(lab, newer) == "SUCCEEDED", f"the newer version ended {end_of(lab, newer)}")
+    lab.check(end_of(lab, newer) == "SUCCEEDED", f"the newer version ended {end_of(lab, newer)}")
     lab.found += violations(lab, newer)
     return older
 
@@ -57,7 +57,7 @@ def _overwritten_before_the_read(lab: Laboratory, data: bytes) -> Upload:
 
 
 def _deleted_before_the_read(lab: Laboratory, data: bytes) -> Upload:
-    """A delete marker hides the version; it is still there."""
+    """A delete marker hides the version, which still exists."""
     upload = lab.put(data)
     lab.cloud.s3.delete_object(Bucket="bucket", Key=upload.key)
     return lab.score(upload)
@@ -93,50 +93,50 @@ def _during_the_read(lab: Laboratory, data: bytes, *, purged: bool) -> Upload:
 
 
 def _late_word_of_batch(lab: Laboratory, data: bytes) -> Upload:
-    """Batch's events once more, and that of a failure which another job had."""
+    """Repeats Batch's events, and adds the failure of another Batch job."""
     upload = lab.put(data)
     lab.deliver(upload.event)
     lab.batch.run()
     events = list(lab.batch.ended)
     lab.batch.ended = []
-    stranger = {"detail": {**events[0]["detail"], "status": "FAILED", "jobId": "another"}}
-    lab.tell(*events, stranger, *events)
+    other_job = {"detail": {**events[0]["detail"], "status": "FAILED", "jobId": "another"}}
+    lab.send_batch_events(*events, other_job, *events)
     return upload
 
 
 def _word_of_the_first_run_meets_the_second(lab: Laboratory, data: bytes) -> Upload:
-    """A retry is claimed; before Batch has it, Batch repeats how the first run failed."""
+    """A retry is claimed; before Batch receives it, Batch repeats the failure of the first run."""
     refused = lab.fault(lab.model.refuse_all, on="InvokeEndpoint", times=FOREVER)
     upload = lab.put(data)
     lab.deliver(upload.event)
     lab.batch.run()
     events, lab.batch.ended = lab.batch.ended, []
     lab.schedule.faults.remove(refused)
-    lab.fault(after(lambda _call: lab.tell(*events)), on="PutItem")
-    asked = {"upload": {**upload.identity, "size_bytes": len(data)}, "wish": {}}
-    lab.deliver({"retry": asked})
+    lab.fault(after(lambda _call: lab.send_batch_events(*events)), on="PutItem")
+    retry = {"upload": {**upload.identity, "size_bytes": len(data)}, "request": {}}
+    lab.deliver({"retry": retry})
     lab.settle()
     return upload
 
 
 def _many_with_one_poison(lab: Laboratory, data: bytes, *, count: int) -> Upload:
-    """Every other file is scored, in one attempt each."""
-    poisoned = count // 3
+    """All other files are scored, in one attempt each."""
+    refused = count // 3
     uploads = [
-        lab.put(rows(5, poison=3) if number == poisoned else rows(5 + number % 7), f"input/{number}.csv")
+        lab.put(rows(5, poison=3) if number == refused else rows(5 + number % 7), f"input/{number}.csv")
         for number in range(count)
     ]
     for start in range(0, count, 10):
         lab.deliver(*[upload.event for upload in uploads[start : start + 10]])
     lab.settle(side_by_side=2)
-    sight = Sight.of(lab)
-    ends = {upload.key: end_of(lab, upload, sight) for upload in uploads}
-    del ends[uploads[poisoned].key]
-    lab.must(set(ends.values()) == {"SUCCEEDED"}, f"the others ended {set(ends.values())}")
-    lab.found += [found for upload in uploads for found in violations(lab, upload, sight=sight)]
-    lab.must(lab.batch.attempts == count, f"it took {lab.batch.attempts} attempts")
+    snapshot = Snapshot.of(lab)
+    ends = {upload.key: end_of(lab, upload, snapshot) for upload in uploads}
+    del ends[uploads[refused].key]
+    lab.check(set(ends.values()) == {"SUCCEEDED"}, f"the others ended {set(ends.values())}")
+    lab.found += [found for upload in uploads for found in violations(lab, upload, snapshot=snapshot)]
+    lab.check(lab.batch.attempts == count, f"it took {lab.batch.attempts} attempts")
     lab.batch.attempts = 1
-    return uploads[poisoned]
+    return uploads[refused]
 
 
 CASES = [
@@ -159,19 +159,19 @@ CASES = [
         story=lambda lab, data: _during_the_read(lab, data, purged=True),
         ends="FAILED INPUT_NOT_FOUND",
     ),
-    Case(name="late and repeated words of Batch", story=_late_word_of_batch),
+    Case(name="late and repeated events of Batch", story=_late_word_of_batch),
     Case(
-        name="a retry, and a repeated word of the first run's failure",
+        name="a retry, and a repeated event of the first run's failure",
         story=_word_of_the_first_run_meets_the_second,
         attempts=2,
     ),
     Case(
-        name="20 files at once, one poisoned",
+        name="20 files at once, one with a refused row",
         story=lambda lab, data: _many_with_one_poison(lab, data, count=20),
         ends="REJECTED NOT_A_NUMBER",
     ),
     Case(
-        name="1,000 files at once, one poisoned",
+        name="1,000 files at once, one with a refused row",
         story=lambda lab, data: _many_with_one_poison(lab, data, count=1000),
         ends="REJECTED NOT_A_NUMBER",
         is_slow=True,

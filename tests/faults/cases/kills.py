@@ -1,4 +1,4 @@
-"""Workers and functions that are killed after every side effect they have, and before the greater ones."""
+"""Workers and functions that are killed after each of their side effects, and before the important ones."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def _killed(when: str, act: str, on: str, *, attempts: int = 2, order: Any = Non
 
 CASES = [
     _killed("after the claim", "kill_after", "PutItem", attempts=1),
-    _killed("after SubmitJob, before the job says SUBMITTED", "kill_after", "SubmitJob"),
-    _killed("after the job says SUBMITTED", "kill_after", "UpdateItem", caller="submit", attempts=1),
+    _killed("after SubmitJob, before the status SUBMITTED", "kill_after", "SubmitJob"),
+    _killed("after the status SUBMITTED", "kill_after", "UpdateItem", caller="submit", attempts=1),
     _killed("before it owns the job", "kill_before", "UpdateItem", caller="worker"),
     _killed("after it owns the job", "kill_after", "UpdateItem", caller="worker"),
     _killed("after the read began", "kill_after", **READ),
@@ -28,7 +28,7 @@ CASES = [
     _killed("before it publishes", "kill_before", **WRITE),
     _killed("after it published", "kill_after", **WRITE),
     _killed("after the manifest, without a status", "kill_after", **{**WRITE, "first": 2}),
-    _killed("after it said SUCCEEDED", "kill_after", "UpdateItem", caller="worker", first=3),
+    _killed("after the status SUCCEEDED", "kill_after", "UpdateItem", caller="worker", first=3),
     _killed("after the multipart upload began", "kill_after", "CreateMultipartUpload", order=IN_PARTS, key="output/"),
     _killed("after a part was written", "kill_after", "UploadPart", order=IN_PARTS, key="output/", first=2),
     _killed("before the parts are joined", "kill_before", **JOIN),

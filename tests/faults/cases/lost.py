@@ -1,4 +1,4 @@
-"""Events that never come, and what the reconciling function makes of that."""
+"""Lost events, and how the reconciling function handles them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def _event_lost(lab: Laboratory, data: bytes) -> Upload:
 
 
 def _every_try_of_the_function_fails(lab: Laboratory, data: bytes) -> Upload:
-    """The job is claimed, and Batch never hears of it."""
+    """The job is claimed, but never submitted to Batch."""
     lost = lab.fault(reset, on="SubmitJob", times=FOREVER)
     upload = lab.score(lab.put(data))
     lab.schedule.faults.remove(lost)
-    lab.must(end_of(lab, upload) == "CLAIMED", f"{end_of(lab, upload)} without Batch")
+    lab.check(end_of(lab, upload) == "CLAIMED", f"{end_of(lab, upload)} without Batch")
     lab.reconcile()
     return upload
 
 
 def _word_of_batch_lost(lab: Laboratory, data: bytes) -> Upload:
-    """Every attempt is killed, and the event that says so never comes."""
+    """Every attempt is killed, and the event of the failure is lost."""
     lab.fault(lab.kill_before, on="InvokeEndpoint", times=FOREVER)
     upload = lab.put(data)
     lab.deliver(upload.event)
@@ -46,6 +46,8 @@ def _reconciled_again(lab: Laboratory, data: bytes) -> Upload:
 CASES = [
     Case(name="the event lost, and found", story=_event_lost),
     Case(name="every try of the function lost, and found", story=_every_try_of_the_function_fails),
-    Case(name="the word of Batch lost, and found", story=_word_of_batch_lost, ends="FAILED SPOT_RECLAIMED", attempts=3),
-    Case(name="looked for, and nothing is lost", story=_reconciled_again),
+    Case(
+        name="the event of Batch lost, and found", story=_word_of_batch_lost, ends="FAILED SPOT_RECLAIMED", attempts=3
+    ),
+    Case(name="reconciled again, and nothing is lost", story=_reconciled_again),
 ]

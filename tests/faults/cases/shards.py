@@ -1,4 +1,4 @@
-"""Large files: an array of shards and the job that publishes them. ROWS become four shards here."""
+"""Large files: an array of shards and the job that publishes them. ROWS has four shards here."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.faults.laboratory import Laboratory
 from tests.faults.schedule import FOREVER, Act, Answer, Call, Forward, cut, lose_reply, reply
 from tests.faults.upload import CANARY, Upload, rows
 
-COPIED = {"constants": {"dropscore.aws.objects.MIN_UPLOAD_BYTES": 1}}  # else S3 copies nothing so small by itself
-ALL = 5  # four children and the one that publishes
+COPIED = {"constants": {"dropscore.aws.objects.MIN_UPLOAD_BYTES": 1}}  # otherwise S3 copies no parts of this size
+ALL = 5  # four children and the publishing job
 COPY = {"on": "UploadPartCopy", "key": "output/"}
 JOIN = {"on": "CompleteMultipartUpload", "key": "output/"}
-PART = {"on": "PutObject", "key": "-"}  # the record that makes a part count: …/00000-0.json
+PART = {"on": "PutObject", "key": "-"}  # the record that completes a part: …/00000-0.json
 LIST = {"on": "ListObjectsV2"}
 
 
@@ -29,7 +29,7 @@ def shards(
     return Case(name=f"shards: {name}", faults=(broken(act, **at),), attempts=attempts, ends=ends, **more)
 
 
-def told(name: str, story: Any, attempts: int = ALL, ends: str = "SUCCEEDED", **more: Any) -> Case:
+def story_case(name: str, story: Any, attempts: int = ALL, ends: str = "SUCCEEDED", **more: Any) -> Case:
     more = {"order": COPIED, "settings": IN_SHARDS, **more}
     return Case(name=f"shards: {name}", story=story, attempts=attempts, ends=ends, **more)
 
@@ -43,7 +43,7 @@ KILLS = [
     shards("the publishing job killed after it copied a part", "kill_after", {**COPY, "first": 2}, ALL + 1),
     shards("the publishing job killed before it joins", "kill_before", JOIN, ALL + 1),
     shards("the publishing job killed after it joined", "kill_after", JOIN, ALL + 1),
-    shards("the publishing job told to stop while it joins", "terminate", JOIN, ALL + 1),
+    shards("the publishing job terminated while it joins", "terminate", JOIN, ALL + 1),
     shards("a child stalled, woken after the end", "stall", {"on": "InvokeEndpoint", "first": 3}, ALL + 1),
     shards("a child stalled before its part counts", "stall", PART, ALL + 1),
     shards("the publishing job stalled before it joins", "stall", JOIN, ALL + 1),
@@ -59,7 +59,7 @@ KILLS = [
 SERVICES = [
     shards("SlowDown at a copy", SLOW_DOWN, COPY, is_slow=True),
     shards("a copy's reply lost", lose_reply, COPY),
-    shards("an error inside of a 200 at a copy", reply(Answer(200, {}, s3_error(200, "InternalError").body)), COPY),
+    shards("an error in a 200 reply at a copy", reply(Answer(200, {}, s3_error(200, "InternalError").body)), COPY),
     shards("the joining's reply lost", lose_reply, JOIN),
     shards("a part's reply lost", lose_reply, PART),
     shards("the list of parts breaks off", cut(0.5), LIST),
@@ -70,17 +70,17 @@ SERVICES = [
 
 
 def _at_once(lab: Laboratory, data: bytes) -> Upload:
-    """Children side by side, and each event ten times; how many attempts that takes depends on who is first."""
+    """Children run in parallel, and each event comes ten times; the number of attempts depends on their order."""
     upload = lab.put(data)
     lab.deliver(*[upload.event] * 10)
     lab.settle(side_by_side=3)
-    lab.must(lab.batch.attempts % ALL == 0, f"{lab.batch.attempts} attempts are no whole number of arrays")
+    lab.check(lab.batch.attempts % ALL == 0, f"{lab.batch.attempts} attempts are not a multiple of an array's attempts")
     lab.batch.attempts = ALL
     return upload
 
 
 def _a_new_model(lab: Laboratory, data: bytes, *, first: int) -> Upload:
-    """The endpoint gets a model of other scores in the middle: all of the output must be by one, and is by the new."""
+    """The endpoint changes its model in the middle: the whole output must come from one model, the new one."""
 
     def redeploy(_call: Call, forward: Forward) -> Answer:
         lab.model.version, lab.model.flavor = "bbbbbbbbbbbb", "b"
@@ -95,38 +95,40 @@ def _by_the_new(data: bytes) -> bytes:
 
 
 def _named_row(lab: Laboratory, data: bytes) -> Upload:
-    """The row's number in the file, whichever shard it is in."""
+    """The message names the row's number in the file, whichever shard it is in."""
     upload = lab.score(lab.put(data))
-    said = str(lab.cloud.items()[0].get("message"))
-    lab.must(re.match(r"row 33\b", said) is not None, f"the wrong row is named: {said}")
+    message = str(lab.cloud.items()[0].get("message"))
+    lab.check(re.match(r"row 33\b", message) is not None, f"the wrong row is named: {message}")
     return upload
 
 
 QUOTED = b"".join(b'%s,"a\nb ""%d"" , \n\n"\n' % (CANARY, number) for number in range(18))
-POISONED = rows(40, poison=33)
+WITH_REFUSED_ROW = rows(40, poison=33)
 STORIES = [
-    told("in peace", lambda lab, data: lab.score(lab.put(data))),
-    told("side by side, the event ten times at once", _at_once),
-    told(
-        "line ends inside of quotes",
+    story_case("without faults", lambda lab, data: lab.score(lab.put(data))),
+    story_case("in parallel, with ten duplicate events", _at_once),
+    story_case(
+        "line ends within quotes",
         lambda lab, data: lab.score(lab.put(data)),
         data=QUOTED,
         settings={**IN_SHARDS, "header": False},
     ),
-    told("a poisoned row", _named_row, ALL - 1, "REJECTED NOT_A_NUMBER", data=POISONED),
-    told(
-        "a poisoned row within the allowance",
+    story_case("a row that the model refuses", _named_row, ALL - 1, "REJECTED NOT_A_NUMBER", data=WITH_REFUSED_ROW),
+    story_case(
+        "a row that the model refuses, within max_bad_rows",
         lambda lab, data: lab.score(lab.put(data)),
-        data=POISONED,
+        data=WITH_REFUSED_ROW,
         settings={**IN_SHARDS, "max_bad_rows": 1},
         whole=without_poison,
     ),
-    told(
-        "another model in the midst of a child",
+    story_case(
+        "another model in the middle of a child",
         lambda lab, data: _a_new_model(lab, data, first=2),
         ALL + 1,
         whole=_by_the_new,
     ),
-    told("another model between two children", lambda lab, data: _a_new_model(lab, data, first=5), whole=_by_the_new),
+    story_case(
+        "another model between two children", lambda lab, data: _a_new_model(lab, data, first=5), whole=_by_the_new
+    ),
 ]
 CASES = [*KILLS, *SERVICES, *STORIES]

@@ -1,8 +1,8 @@
-"""DynamoDB that is slow, breaks off, refuses or loses replies, and what a killed attempt leaves to the next one."""
+"""DynamoDB that is slow, disconnects, refuses or loses replies, and the state that a killed attempt leaves."""
 
 from __future__ import annotations
 
-from tests.faults.case import OF_WORKER, WRITE, Case, one
+from tests.faults.case import OF_WORKER, WRITE, Case, single_fault
 from tests.faults.cases.reads import ERROR
 from tests.faults.cloud import dynamodb_error
 from tests.faults.endpoint import scores
@@ -16,7 +16,7 @@ UNAVAILABLE = reply(dynamodb_error(500, "InternalServerError"))
 
 
 def _late_publication(lab: Laboratory, data: bytes) -> Upload:
-    """The killed attempt's last request takes effect only when its successor, asking a new model, is at work."""
+    """The killed attempt's last request takes effect only while its successor, with a new model, is at work."""
     late: list[Forward] = []
 
     def keep(call: Call, forward: Forward) -> Answer:
@@ -32,12 +32,12 @@ def _late_publication(lab: Laboratory, data: bytes) -> Upload:
     lab.fault(land, on="InvokeEndpoint", first=10)
     upload = lab.score(lab.put(data))
     named = item_of(lab, upload)["model_version"]
-    lab.must(named == "0123456789ab", "the table names a model that did not score this")
+    lab.check(named == "0123456789ab", "the table names a model that did not score this")
     return upload
 
 
 def _another_list_of_bad_rows(lab: Laboratory, data: bytes) -> Upload:
-    """Killed between the list of bad rows and the output; the next attempt's model finds no row bad."""
+    """Killed between the list of rejected rows and the output; the next attempt's model rejects no row."""
 
     def act(call: Call, forward: Forward) -> Answer:
         lab.model.refuses, lab.model.version = False, "bbbbbbbbbbbb"
@@ -46,12 +46,12 @@ def _another_list_of_bad_rows(lab: Laboratory, data: bytes) -> Upload:
     lab.fault(act, **WRITE)
     upload = lab.score(lab.put(data))
     lists = [key for key in lab.cloud.outputs() if key.endswith(".errors.csv")]
-    lab.must(not lists, "there is a list of bad rows, and none is bad")
+    lab.check(not lists, "there is a list of rejected rows, but no row was rejected")
     return upload
 
 
 def _taken_over(lab: Laboratory, data: bytes) -> Upload:
-    """Another attempt becomes the owner while this one works: its next write fails on the condition."""
+    """Another attempt becomes the owner while this one works; the next conditional write of this one fails."""
 
     def act(call: Call, forward: Forward) -> Answer:
         with lab.cloud.lock:
@@ -64,7 +64,7 @@ def _taken_over(lab: Laboratory, data: bytes) -> Upload:
 
 
 def _published_then_unreadable(lab: Laboratory, data: bytes) -> Upload:
-    """The second attempt finds the output there, and the record of it cannot be read."""
+    """The second attempt finds the output, but cannot read its record."""
     lab.fault(lab.kill_after, **WRITE)
     lab.fault(ERROR, on="GetObject", key="record", times=8)
     return lab.score(lab.put(data))
@@ -77,47 +77,47 @@ def _published_then_cut(lab: Laboratory, data: bytes) -> Upload:
 
 
 CASES = [
-    one("DynamoDB throttles the claim", THROTTLED, {"on": "PutItem"}),
-    one("the claim's reply lost", lose_reply, {"on": "PutItem"}),
-    one("SubmitJob's reply lost", lose_reply, {"on": "SubmitJob"}, attempts=2),
-    one("DynamoDB throttles the first write of the worker", THROTTLED, OF_WORKER),
-    one("the reply to the ownership lost", lose_reply, OF_WORKER),
-    one("the reply to the last progress lost", lose_reply, {**OF_WORKER, "first": 2}),
-    one("the reply to SUCCEEDED lost", lose_reply, {**OF_WORKER, "first": 3}),
-    one(
-        "DynamoDB unavailable to the worker for ever",
+    single_fault("DynamoDB throttles the claim", THROTTLED, {"on": "PutItem"}),
+    single_fault("the claim's reply lost", lose_reply, {"on": "PutItem"}),
+    single_fault("SubmitJob's reply lost", lose_reply, {"on": "SubmitJob"}, attempts=2),
+    single_fault("DynamoDB throttles the first write of the worker", THROTTLED, OF_WORKER),
+    single_fault("the reply to the ownership lost", lose_reply, OF_WORKER),
+    single_fault("the reply to the last progress lost", lose_reply, {**OF_WORKER, "first": 2}),
+    single_fault("the reply to SUCCEEDED lost", lose_reply, {**OF_WORKER, "first": 3}),
+    single_fault(
+        "DynamoDB unavailable to the worker forever",
         UNAVAILABLE,
         {**OF_WORKER, "times": FOREVER},
         "FAILED BATCH_FAILED",
         3,
     ),
-    one("DynamoDB unavailable for one attempt", UNAVAILABLE, {**OF_WORKER, "times": 8}, attempts=2),
-    one(
-        "DynamoDB unavailable when SUCCEEDED is to be said",
+    single_fault("DynamoDB unavailable for one attempt", UNAVAILABLE, {**OF_WORKER, "times": 8}, attempts=2),
+    single_fault(
+        "DynamoDB unavailable for the status SUCCEEDED",
         UNAVAILABLE,
         {**OF_WORKER, "first": 3, "times": 8},
         attempts=2,
     ),
-    one(
+    single_fault(
         "DynamoDB unavailable from the publication on, for every attempt",
         UNAVAILABLE,
         {**OF_WORKER, "first": 3, "times": 40},
         attempts=3,
     ),
     Case(
-        name="a killed attempt's publication lands while the next one asks another model",
+        name="a killed attempt's publication takes effect while the next one uses another model",
         story=_late_publication,
         attempts=2,
     ),
     Case(
-        name="a killed attempt's list of bad rows, and the next one's model finds none bad",
+        name="a killed attempt's list of rejected rows, and the next one rejects none",
         data=rows(40, poison=17),
         settings={"max_bad_rows": 1},
         story=_another_list_of_bad_rows,
         attempts=2,
         whole=lambda data: scores(data),
     ),
-    Case(name="the condition lost in mid-file", story=_taken_over, ends="FAILED NO_RESULT"),
+    Case(name="the condition lost in the middle of the file", story=_taken_over, ends="FAILED NO_RESULT"),
     Case(name="published, and the record cannot be read for a while", story=_published_then_unreadable, attempts=3),
     Case(name="published, and the read of the record breaks off", story=_published_then_cut, attempts=3),
 ]

@@ -1,4 +1,4 @@
-"""Workers that are told to stop, stalled, starved, or have a wrong clock."""
+"""Workers that are terminated, stalled or starved of resources, or have a wrong clock."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def _killed_in_the_middle_of_the_read(lab: Laboratory, data: bytes) -> Upload:
 
 def _out_of_memory(lab: Laboratory, data: bytes) -> Upload:
     def act(call: Call, forward: Forward) -> Answer:
-        said = "OutOfMemoryError: Container killed due to memory usage"
-        lab.batch.last_words[lab.process_of(call).id] = (said, "Essential container in task exited")
+        reason = "OutOfMemoryError: Container killed due to memory usage"
+        lab.batch.last_words[lab.process_of(call).id] = (reason, "Essential container in task exited")
         return lab.kill_before(call, forward)
 
     lab.fault(act, on="InvokeEndpoint", first=2)
@@ -42,7 +42,7 @@ def _terminated_and_killed(lab: Laboratory, data: bytes) -> Upload:
 
 
 def _no_file_can_be_written(lab: Laboratory, data: bytes) -> Upload:
-    """Not one byte on any disk; the log goes through a pipe, as a container's does."""
+    """No file can be written on any disk; the log uses a pipe, as in a container."""
     upload = lab.put(data)
     lab.deliver(upload.event)
     pipe = lab.folder / "pipe"
@@ -58,7 +58,7 @@ def _no_file_can_be_written(lab: Laboratory, data: bytes) -> Upload:
 
 
 def _the_last_one_wakes_first(lab: Laboratory, data: bytes) -> Upload:
-    """The stalled attempt wakes up and runs to its end while its successor is at work."""
+    """The stalled attempt resumes and runs to its end while its successor is at work."""
 
     def wake(call: Call, forward: Forward) -> Answer:
         lab.wake()
@@ -74,24 +74,24 @@ def _the_last_one_wakes_first(lab: Laboratory, data: bytes) -> Upload:
 SIGNALS = [
     Case(name="killed in the middle of the read", story=_killed_in_the_middle_of_the_read, attempts=2),
     Case(
-        name="told to stop with time left",
+        name="terminated with time left",
         faults=(broken("terminate", "InvokeEndpoint", first=2),),
         attempts=2,
     ),
     Case(
-        name="told to stop with time left, started as a container is",
+        name="terminated with time left, started as a container is",
         faults=(broken("terminate", "InvokeEndpoint", first=2),),
         settings={"is_real_start": True},
         attempts=2,
     ),
-    Case(name="told to stop while it publishes", faults=(broken("terminate", "PutObject"),), attempts=2),
+    Case(name="terminated while it publishes", faults=(broken("terminate", "PutObject"),), attempts=2),
     Case(
-        name="told to stop while it joins the parts",
+        name="terminated while it joins the parts",
         faults=(broken("terminate", "CompleteMultipartUpload"),),
         order=IN_PARTS,
         attempts=2,
     ),
-    Case(name="told to stop without time", story=_terminated_and_killed, attempts=2),
+    Case(name="terminated without time", story=_terminated_and_killed, attempts=2),
     Case(name="out of memory", story=_out_of_memory, ends="FAILED OUT_OF_MEMORY"),
     Case(name="no file can be written", story=_no_file_can_be_written),
 ]
@@ -110,7 +110,7 @@ STALLS = [
         attempts=2,
     ),
     Case(
-        name="stalled before it says SUCCEEDED, woken after the end",
+        name="stalled before the status SUCCEEDED, woken after the end",
         faults=(broken("stall", "UpdateItem", caller="worker", first=3),),
         attempts=2,
     ),

@@ -40,9 +40,9 @@ def test_the_model_is_told_which_file_it_must_find(templates: Templates) -> None
 
 
 def test_ones_own_container_is_told_of_its_only_file_and_nothing_of_several(tmp_path: Path) -> None:
-    one = pack(tmp_path / "one.tar.gz", {"model.pkl": b"pickled"})
+    archive = pack(tmp_path / "one.tar.gz", {"model.pkl": b"pickled"})
     two = pack(tmp_path / "two.tar.gz", {"model.pkl": b"pickled", "vocabulary.txt": b""})
-    assert read_archive(one, "key").model_sha256 == sha256(b"pickled").hexdigest()
+    assert read_archive(archive, "key").model_sha256 == sha256(b"pickled").hexdigest()
     assert read_archive(two, "key").model_sha256 is None
 
 
@@ -87,10 +87,10 @@ def test_what_a_model_logs_ends_and_is_encrypted_and_it_can_write_nowhere_else(b
     assert rendered(logs["Resource"]).endswith(":log-group:/aws/sagemaker/Endpoints/dropscore-dev-fraud:*")
 
 
-@pytest.mark.parametrize("said", [{}, {"models.fraud.min_instances": 0}, {"deploy.images": "codebuild"}])
-def test_logs_of_a_failed_deployment_outlive_its_rollback(build_template: Build, said: dict[str, object]) -> None:
-    """A stack that cannot be made takes what it made along: logs that tell why lie in Storage, beside their key."""
-    templates = build_template(said)
+@pytest.mark.parametrize("overrides", [{}, {"models.fraud.min_instances": 0}, {"deploy.images": "codebuild"}])
+def test_logs_of_a_failed_deployment_outlive_its_rollback(build_template: Build, overrides: dict[str, object]) -> None:
+    """A stack that cannot be created removes its resources: logs with the reason are in Storage, with their key."""
+    templates = build_template(overrides)
     storage = templates.storage["Resources"]
     kept = {name: each for name, each in storage.items() if each["Type"] == "AWS::Logs::LogGroup"}
     written = {each["Properties"]["LogGroupName"] for each in kept.values()}
@@ -112,7 +112,7 @@ def test_endpoints_of_every_deployment_and_model_have_names_that_sagemaker_takes
 
 
 @pytest.mark.parametrize(
-    ("said", "name"),
+    ("overrides", "name"),
     [
         ({}, "dropscore-dev-fraud"),
         ({"instance_type": "ml.c6i.large"}, "dropscore-dev-fraud"),
@@ -124,20 +124,20 @@ def test_endpoints_of_every_deployment_and_model_have_names_that_sagemaker_takes
         ({"serverless_memory_mib": 1024}, "dropscore-dev-fraud-1"),
     ],
 )
-def test_another_kind_of_endpoint_is_another_endpoint(said: dict[str, object], name: str) -> None:
-    """SageMaker refuses to turn one into the other; a new name makes CloudFormation replace it.
+def test_another_kind_of_endpoint_is_another_endpoint(overrides: dict[str, object], name: str) -> None:
+    """SageMaker cannot change the type of an endpoint; a new name makes CloudFormation replace it.
 
-    So it does with the instance type of an endpoint that scales: as long as its variant is a scalable target.
+    The same applies to the instance type of an endpoint that scales, while its variant is a scalable target.
     """
-    assert endpoint_name(Deploy(), served("fraud", **said)) == name
+    assert endpoint_name(Deploy(), served("fraud", **overrides)) == name
 
 
 @pytest.mark.parametrize(
-    ("length", "said"),
+    ("length", "overrides"),
     [(30, {}), (30, {"serverless_memory_mib": 1024}), (26, {"min_instances": 0, "max_instances": 2})],
 )
-def test_the_longest_name_fits(length: int, said: dict[str, object]) -> None:
-    longest = endpoint_name(Deploy(env="e" * 20), served("m" * length, **said))
+def test_the_longest_name_fits(length: int, overrides: dict[str, object]) -> None:
+    longest = endpoint_name(Deploy(env="e" * 20), served("m" * length, **overrides))
     assert len(longest) <= 63
     assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", longest)
 
@@ -153,11 +153,11 @@ def test_every_instance_type_has_a_code_of_its_own() -> None:
 
 
 def test_a_new_type_replaces_endpoint_and_target_together(build_template: Build) -> None:
-    """CloudFormation makes both anew and then deletes the old ones, the scalable target before its endpoint."""
+    """CloudFormation creates both again and then deletes the old ones, the scalable target before its endpoint."""
     seen = []
     for instance_type in ("ml.m5.large", "ml.c6i.large"):
-        said = {"models.fraud.max_instances": 3, "models.fraud.instance_type": instance_type}
-        hosting = build_template(said).hosting
+        overrides = {"models.fraud.max_instances": 3, "models.fraud.instance_type": instance_type}
+        hosting = build_template(overrides).hosting
         name = only(hosting, ENDPOINT)["EndpointName"]
         target = only(hosting, "AWS::ApplicationAutoScaling::ScalableTarget")
         assert target["ResourceId"] == f"endpoint/{name}/variant/AllTraffic"
@@ -165,12 +165,12 @@ def test_a_new_type_replaces_endpoint_and_target_together(build_template: Build)
     assert seen[0] != seen[1]
 
 
-def served(name: str, **said: object) -> ServedModel:
-    return ServedModel(name, OURS, None, ModelSettings.model_validate({"artifact": "model.tar.gz", **said}))
+def served(name: str, **overrides: object) -> ServedModel:
+    return ServedModel(name, OURS, None, ModelSettings.model_validate({"artifact": "model.tar.gz", **overrides}))
 
 
 def test_a_model_can_be_taken_out_because_nothing_imports_it(build_template: Build) -> None:
-    """CloudFormation refuses to remove what another stack imports. The order of the stacks stays the same."""
+    """CloudFormation does not remove what another stack imports. The order of the stacks does not change."""
     templates = build_template(TWO_MODELS)
     assert [name for name in templates.hosting["Outputs"] if name.startswith("ExportsOutput")] == []
     manifest = json.loads((templates.outdir / "manifest.json").read_text())["artifacts"]

@@ -1,4 +1,4 @@
-"""The three ways to serve a model: instances that hold it, copies that come and go, and a serverless endpoint."""
+"""The three ways to serve a model: instances, copies that scale to zero, and a serverless endpoint."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def variant(templates: Templates) -> Json:
 
 
 def test_a_new_model_takes_over_at_one_moment_and_the_old_one_stands_by(templates: Templates) -> None:
-    """Shares of the requests would let two models answer one file, which no job survives."""
+    """With split traffic two models could answer one file, which fails the job."""
     update = only(templates.hosting, "AWS::SageMaker::Endpoint")["DeploymentConfig"]["BlueGreenUpdatePolicy"]
     assert update["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"
     assert update["TerminationWaitInSeconds"] == 600
@@ -57,7 +57,7 @@ def test_the_alarms_watch_this_endpoint_and_sleep_without_traffic(build_template
     assert (latency["MetricName"], latency["ExtendedStatistic"], latency["Threshold"]) == (
         "ModelLatency",
         "p90",
-        2_500_000,  # SageMaker counts microseconds
+        2_500_000,  # SageMaker reports microseconds
     )
     parts = {each["Id"]: each["MetricStat"]["Metric"] for each in errors["Metrics"] if "MetricStat" in each}
     assert {name: part["MetricName"] for name, part in parts.items()} == {
@@ -89,15 +89,15 @@ def test_instances_follow_the_requests_out_at_once_and_in_slowly(build_template:
 
 
 def quiet_alarm(hosting: Json) -> tuple[Json, dict[str, Any]]:
-    """The alarm that scales in, and the metrics and the expression it looks at, by id."""
+    """The alarm that scales in, with its metrics and expression by id."""
     alarm = only(hosting, ALARM, "Quiet")
     return alarm, {each["Id"]: each.get("Expression") or each["MetricStat"]["Metric"] for each in alarm["Metrics"]}
 
 
-@pytest.mark.parametrize("said", [GROWING, SLEEPING])
-def test_an_endpoint_without_requests_scales_in(build_template: Build, said: dict[str, object]) -> None:
-    """SageMaker emits no zero, and target tracking does nothing without a metric."""
-    hosting = build_template(said).hosting
+@pytest.mark.parametrize("overrides", [GROWING, SLEEPING])
+def test_an_endpoint_without_requests_scales_in(build_template: Build, overrides: dict[str, object]) -> None:
+    """SageMaker emits no zeros, and target tracking ignores missing data."""
+    hosting = build_template(overrides).hosting
     alarm, _ = quiet_alarm(hosting)
     assert (alarm["TreatMissingData"], alarm["ComparisonOperator"]) == ("breaching", "LessThanThreshold")
     (fewer,) = [name for name in properties(hosting, POLICY) if "Fewer" in name]
@@ -136,9 +136,9 @@ def test_scaling_begins_when_the_endpoint_is_there(build_template: Build) -> Non
     assert target["DependsOn"] == [endpoint]
 
 
-@pytest.mark.parametrize("said", [{}, SLEEPING])
-def test_a_request_goes_to_the_idlest_instance(build_template: Build, said: dict[str, object]) -> None:
-    routing = variant(build_template(said))["RoutingConfig"]
+@pytest.mark.parametrize("overrides", [{}, SLEEPING])
+def test_a_request_goes_to_the_idlest_instance(build_template: Build, overrides: dict[str, object]) -> None:
+    routing = variant(build_template(overrides))["RoutingConfig"]
     assert routing == {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"}
 
 
@@ -295,9 +295,9 @@ def test_a_serverless_model_is_not_isolated_because_it_cannot_be_and_synth_says_
     assert "SageMaker does not isolate serverless endpoints" in warnings(templates)
 
 
-@pytest.mark.parametrize("said", [{}, GROWING, SLEEPING])
-def test_everything_else_is_isolated_and_says_nothing(build_template: Build, said: dict[str, object]) -> None:
-    templates = build_template(said)
+@pytest.mark.parametrize("overrides", [{}, GROWING, SLEEPING])
+def test_everything_else_is_isolated_and_says_nothing(build_template: Build, overrides: dict[str, object]) -> None:
+    templates = build_template(overrides)
     held = properties(templates.hosting, "AWS::SageMaker::Model") or properties(templates.hosting, CONFIG)
     assert [each["EnableNetworkIsolation"] for each in held.values()] == [True]
     assert "SageMaker does not isolate" not in warnings(templates)

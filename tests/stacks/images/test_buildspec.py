@@ -1,4 +1,4 @@
-"""The rendered buildspec, run as a process with a `docker` and an `aws` that only note what they are asked."""
+"""Runs the rendered buildspec with a `docker` and an `aws` that only record their calls."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def buildspec(templates: Templates, project: str) -> dict[str, Any]:
 
 
 def commands(spec: Mapping[str, Any]) -> list[str]:
-    """In the order in which CodeBuild runs them; it leaves a phase at the first that fails."""
+    """The commands in CodeBuild's order; a phase ends at the first failure."""
     assert (spec["version"], spec["env"]["shell"]) == (0.2, "bash")
     assert list(spec["phases"]) == ["pre_build", "build"], "post_build also runs when the build has failed"
     return [command for phase in spec["phases"].values() for command in phase["commands"]]
 
 
 class Machine:
-    """CodeBuild's: one shell for all commands, which stops at the first one that fails."""
+    """Imitates CodeBuild: one shell runs all commands and stops at the first failure."""
 
     def __init__(self, folder: Path) -> None:
         self.notes = folder / "notes"
@@ -78,8 +78,8 @@ class Machine:
         return subprocess.run(["/bin/bash", "-c", script], env=environment, check=False, capture_output=True).returncode
 
     @property
-    def asked(self) -> list[list[str]]:
-        """What was asked, in order; of a pipe the ends, sorted, for they start at one time."""
+    def calls(self) -> list[list[str]]:
+        """The calls in order; the two ends of a pipe, which start together, are sorted."""
         lines = [line.split("\t") for line in self.notes.read_text().splitlines()]
         return [*sorted(lines[:2]), *lines[2:]]
 
@@ -104,7 +104,7 @@ def test_a_build_logs_in_builds_and_pushes(
 
     image = f"{REGISTRY}/repository:{variables(templates, project)['IMAGE'].rpartition(':')[2]}"
     where = ["--output", DOCKER_MANIFEST, "--platform", platform, "--file", dockerfile, "--tag", image, "."]
-    assert machine.asked == [
+    assert machine.calls == [
         *LOGIN,
         DOCKER_LOGIN,
         ["docker", "build", *shlex.split(mirrored), *where],
@@ -114,11 +114,11 @@ def test_a_build_logs_in_builds_and_pushes(
 
 
 def test_an_image_is_no_index_of_attestations(templates: Templates, machine: Machine) -> None:
-    """SageMaker refuses an index."""
+    """SageMaker rejects an index."""
     machine.run(templates, "ModelImage")
 
-    told = machine.notes.with_suffix(".environment").read_text().splitlines()
-    assert told == ["BUILDX_NO_DEFAULT_ATTESTATIONS=1", "DOCKER_BUILDKIT=1"]
+    environment = machine.notes.with_suffix(".environment").read_text().splitlines()
+    assert environment == ["BUILDX_NO_DEFAULT_ATTESTATIONS=1", "DOCKER_BUILDKIT=1"]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_what_fails_fails_the_build_and_nothing_comes_after_it(
     templates: Templates, machine: Machine, failing: str, last: str
 ) -> None:
     assert machine.run(templates, "Worker", failing) != 0
-    assert machine.asked[-1][:2] == ["docker", last]
+    assert machine.calls[-1][:2] == ["docker", last]
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def docker(build_template: Build) -> Templates:
 
 
 def tags(templates: Templates) -> dict[str, str]:
-    """Tag by the name of what it is built for."""
+    """Tags by the name of the image's user."""
     images = {name: each["Tag"] for name, each in properties(templates.images, "Custom::ImageBuild").items()}
     return {name.split("Image")[0].removesuffix("Worker") or "Worker": tag for name, tag in images.items()}
 
@@ -56,7 +56,7 @@ def variables(templates: Templates, project: str) -> dict[str, str]:
 
 
 def context_key(templates: Templates, name: str) -> str:
-    """The object that the build reads."""
+    """The object with the build's context."""
     project = only(templates.images, "AWS::CodeBuild::Project", f"{name}{'' if name == 'Worker' else 'Image'}Project")
     return rendered(project["Source"]["Location"]).rpartition("/")[2]
 
@@ -71,10 +71,10 @@ def allowed(template: Json, role: str) -> dict[str, set[str]]:
 
 
 def worker_image(templates: Templates) -> tuple[str, str]:
-    """The image of the job definition, and which one its process is told that it is."""
+    """The image of the job definition, and the tag in the worker's environment."""
     container = only(templates.scoring, "AWS::Batch::JobDefinition")["ContainerProperties"]
-    (told,) = (each["Value"] for each in container["Environment"] if each["Name"] == "WORKER_IMAGE")
-    return rendered(container["Image"]), told
+    (tag,) = (each["Value"] for each in container["Environment"] if each["Name"] == "WORKER_IMAGE")
+    return rendered(container["Image"]), tag
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -97,7 +97,7 @@ def test_nothing_is_left_for_docker(built: Templates) -> None:
 
 
 def test_every_image_is_built_with_a_docker_manifest(docker: Templates) -> None:
-    """SageMaker refuses OCI manifests, which Docker's containerd store makes unless the output says otherwise."""
+    """SageMaker rejects OCI manifests, which Docker's containerd store makes unless the output disables them."""
     built = [
         image["source"]["dockerOutputs"]
         for file in docker.outdir.glob("*.assets.json")
@@ -122,13 +122,13 @@ def test_the_check_of_manifests_finds_every_published_image(docker: Templates, m
 
 
 def test_a_deployment_checks_images_before_it_changes_anything() -> None:
-    asked = subprocess.run(["make", "-n", "deploy"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    commands = subprocess.run(["make", "-n", "deploy"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     steps = ["cdk synth", "cdk publish-assets --all --app cdk.out", "tools.manifests", "cdk deploy --all --app cdk.out"]
-    assert [asked.index(step) for step in steps] == sorted(asked.index(step) for step in steps)
+    assert [commands.index(step) for step in steps] == sorted(commands.index(step) for step in steps)
 
 
 def test_versions_are_the_same_wherever_an_image_is_built(built: Templates, docker: Templates) -> None:
-    """Or a change of the setting would look like a change of the models."""
+    """Otherwise a change of the setting would look like a change of the models."""
     versions = [{name: model.version for name, model in models_of(each).items()} for each in (built, docker)]
     assert versions[0] == versions[1]
     assert set(versions[0]) == {"fraud", "mine"}
@@ -149,9 +149,9 @@ def test_users_name_the_tag_that_is_built(built: Templates) -> None:
     }
     of_model = {title: tag for title in ("Fraud", "Mine") for name, tag in images.items() if name.startswith(title)}
     assert of_model == {"Fraud": tags(built)["Model"], "Mine": tags(built)["Mine"]}
-    uri, told = worker_image(built)
+    uri, tag = worker_image(built)
     assert uri.endswith(f":{tags(built)['Worker']}")
-    assert tags(built)["Worker"] == f"Worker.{told}"
+    assert tags(built)["Worker"] == f"Worker.{tag}"
 
 
 def test_another_architecture_is_another_image_on_another_machine(built: Templates, build_template: Build) -> None:
@@ -265,28 +265,28 @@ def test_a_build_is_encrypted_and_keeps_its_log(built: Templates) -> None:
 
 
 def test_nothing_is_asked_for_before_its_end_can_be_heard_of(built: Templates) -> None:
-    heard = {
+    rules = {
         *resources_of(built.images, "AWS::Events::Rule"),
         *resources_of(built.images, "AWS::Lambda::Permission"),
         *resources_of(built.images, "AWS::Lambda::Function"),
         *resources_of(built.images, "AWS::SQS::QueuePolicy"),
         *(name for name in resources_of(built.images, "AWS::IAM::Policy") if name.startswith("BuildRole")),
     }
-    assert len(heard) == 5
+    assert len(rules) == 5
     projects = resources_of(built.images, "AWS::CodeBuild::Project")
     for image in resources_of(built.images, "Custom::ImageBuild").values():
         project = image["Properties"]["Project"]["Ref"]
-        assert heard | {project} <= set(image["DependsOn"])
+        assert rules | {project} <= set(image["DependsOn"])
         (role,) = [name for name in projects[project]["DependsOn"] if "DefaultPolicy" in name]
         assert role.startswith(project.split("Project")[0])
 
 
 def test_images_are_asked_for_one_after_the_other(built: Templates) -> None:
-    """A new account builds one image at a time, and lets none wait."""
-    asked = resources_of(built.images, "Custom::ImageBuild")
-    after = {name: [each for each in image["DependsOn"] if each in asked] for name, image in asked.items()}
-    assert sorted(map(len, after.values())) == [0, *[1] * (len(asked) - 1)]
-    assert len({each for names in after.values() for each in names}) == len(asked) - 1
+    """A new account builds one image at a time and queues no builds."""
+    builds = resources_of(built.images, "Custom::ImageBuild")
+    after = {name: [each for each in image["DependsOn"] if each in builds] for name, image in builds.items()}
+    assert sorted(map(len, after.values())) == [0, *[1] * (len(builds) - 1)]
+    assert len({each for names in after.values() for each in names}) == len(builds) - 1
 
 
 def test_the_end_of_each_build_however_it_ends_reaches_the_function_or_the_queue(built: Templates) -> None:
@@ -305,15 +305,15 @@ def test_what_the_stack_asks_for_is_what_the_build_pushes(built: Templates) -> N
     envelope = {"RequestType": "Create", "ResponseURL": "", "StackId": "", "RequestId": "", "LogicalResourceId": ""}
     images = properties(built.images, "Custom::ImageBuild")
     assert len(images) == 3
-    for asked in images.values():
-        given = {name: rendered(value) for name, value in asked.items()}
+    for requested in images.values():
+        given = {name: rendered(value) for name, value in requested.items()}
         waiting = Waiting.from_request({**envelope, "ResourceProperties": given})
-        pushed = variables(built, asked["Project"]["Ref"])["IMAGE"]
+        pushed = variables(built, requested["Project"]["Ref"])["IMAGE"]
         assert pushed.endswith(f"/{waiting.image}")
 
 
 def test_what_others_import_is_there_whether_they_do_or_not(built: Templates, build_template: Build) -> None:
-    """An export in use may not go, and this stack is updated before the one that imports it."""
+    """An export in use cannot be removed, and this stack is updated before the one that imports it."""
     uri = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/mine:1"
     pulled = build_template({**BUILT, "models.mine.container": None, "models.mine.image": uri, **_no_other_model()})
     assert set(tags(pulled)) == {"Worker"}

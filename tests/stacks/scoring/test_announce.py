@@ -1,4 +1,4 @@
-"""The ends of jobs: read from the table's stream, published as ourselves, kept where that fails."""
+"""Announcements of ended jobs: read from the table's stream, published from Dropscore's source, kept on failure."""
 
 from __future__ import annotations
 

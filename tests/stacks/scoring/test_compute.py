@@ -51,7 +51,7 @@ def test_workers_run_in_the_private_subnets_behind_their_security_group(
 
 
 def test_the_queue_knows_priorities(templates: Templates) -> None:
-    """A queue that was made without a scheduling policy can never get one."""
+    """A queue that was created without a scheduling policy can never get one."""
     queue = only(templates.scoring, "AWS::Batch::JobQueue")
     (policy,) = properties(templates.scoring, "AWS::Batch::SchedulingPolicy")
     assert queue["SchedulingPolicyArn"] == {"Fn::GetAtt": [policy, "Arn"]}
@@ -69,7 +69,7 @@ def test_a_job_that_cannot_start_is_given_up(templates: Templates, build_templat
 
 
 def test_another_compute_or_architecture_is_another_queue(build_template: Build) -> None:
-    """Batch mixes none of them in a queue, so none may be changed into the other."""
+    """Batch does not mix them in a queue, so a change needs a new queue."""
     names = [(*properties(build_template(each).scoring, "AWS::Batch::JobQueue"),) for each in ({}, EC2, {**EC2, **ARM})]
     assert len(set(names)) == 3
     assert names[0] == (*properties(build_template(ARM).scoring, "AWS::Batch::JobQueue"),)
@@ -123,14 +123,14 @@ def test_pools_of_instances_are_updated_in_place_and_follow_the_launch_template(
 
 @pytest.mark.parametrize(("timeout", "kept"), [(30, 30), (7200, 7200), (20_160, 7200)])
 def test_a_pool_update_lets_running_jobs_finish(build_template: Build, timeout: int, kept: int) -> None:
-    """7200 minutes is the most that AWS Batch takes."""
+    """AWS Batch accepts at most 7200 minutes."""
     for pool in _pools(build_template({**EC2, "worker.timeout_minutes": timeout}).scoring):
         assert pool["UpdatePolicy"] == {"TerminateJobsOnUpdate": False, "JobExecutionTimeoutMinutes": kept}
 
 
 @pytest.mark.parametrize("settings", [{}, EC2, {**EC2, **ARM}], ids=["fargate", "ec2", "arm"])
 def test_a_new_tag_replaces_nothing(build_template: Build, settings: dict[str, object]) -> None:
-    """By AWS's own schemas of the resource types: a pool's tags cannot be changed once it is made."""
+    """By AWS's own schemas of the resource types: a pool's tags cannot change after its creation."""
     before = build_template(settings).scoring["Resources"]
     after = build_template({**settings, "deploy.tags": {"team": "risk"}}).scoring["Resources"]
     assert before.keys() == after.keys()
@@ -153,7 +153,7 @@ def test_pools_carry_the_environment_as_their_only_tag(build_template: Build) ->
 
 
 def _pools(template: Json) -> list[Json]:
-    """In the queue's order."""
+    """The pools in the queue's order."""
     found = properties(template, "AWS::Batch::ComputeEnvironment")
     order = only(template, "AWS::Batch::JobQueue")["ComputeEnvironmentOrder"]
     in_order = [rendered(each["ComputeEnvironment"]) for each in sorted(order, key=lambda each: each["Order"])]

@@ -1,4 +1,4 @@
-"""What the stacks write into each environment is what the code reads out of it."""
+"""The variables that the stacks write are those that the code reads."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ def test_the_worker_reads_changed_settings(build_template: Build) -> None:
 
 
 def test_submit_reads_the_options_of_every_route(build_template: Build) -> None:
-    said = {"max_bad_rows": "0.5%", "header": True, "exclude": ["label", 3], "id": "customer", "output": "id"}
-    said |= {"delimiter": "\t", "threshold": 0.25, "labels": ["good", "bad"], "score_names": ["fraud"]}
-    settings = {f"routes.cards.{key}": value for key, value in {"model": "fraud", **said}.items()}
+    options = {"max_bad_rows": "0.5%", "header": True, "exclude": ["label", 3], "id": "customer", "output": "id"}
+    options |= {"delimiter": "\t", "threshold": 0.25, "labels": ["good", "bad"], "score_names": ["fraud"]}
+    settings = {f"routes.cards.{key}": value for key, value in {"model": "fraud", **options}.items()}
     routes = SubmitSettings.from_env(_function(build_template(settings), "Submit")).routes
     assert routes["default"].options == Options()
-    assert routes["cards"].options == Options.parse(said, "")
+    assert routes["cards"].options == Options.parse(options, "")
 
 
 def test_reconcile_reads_what_the_stack_writes(build_template: Build) -> None:
@@ -109,7 +109,7 @@ def test_submit_is_told_the_size_of_a_shard_in_bytes(templates: Templates, build
         assert SubmitSettings.from_env(_function(built, "Submit")).shard_bytes == mebibytes * 1024 * 1024
 
 
-@pytest.mark.parametrize("names", [300, 220])  # 220 take 3500 bytes only as Lambda counts them: quotes with escapes
+@pytest.mark.parametrize("names", [300, 220])  # 220 names exceed 3500 bytes only as Lambda counts: escaped quotes
 def test_more_options_than_a_function_has_room_for_are_refused_before_deployment(tmp_path: Path, names: int) -> None:
     columns = [f"column_{number:03}" for number in range(names)]
     fix = r"models, routes and names of inputs together take \d{4} bytes of the 3500 .*; select columns by number"
@@ -125,9 +125,9 @@ def test_a_hundred_and_fifty_names_of_columns_have_room(build_template: Build) -
 
 def test_the_worker_is_told_which_image_it_is(templates: Templates) -> None:
     image = only(templates.scoring, "AWS::Batch::JobDefinition")["ContainerProperties"]["Image"]["Fn::Sub"]
-    told = _job(templates)["WORKER_IMAGE"]
-    assert len(told) == 64
-    assert image.endswith(f":{told}")
+    tag = _job(templates)["WORKER_IMAGE"]
+    assert len(tag) == 64
+    assert image.endswith(f":{tag}")
 
 
 def test_a_model_carries_the_digest_of_its_archive(templates: Templates, build_template: Build) -> None:
@@ -136,7 +136,7 @@ def test_a_model_carries_the_digest_of_its_archive(templates: Templates, build_t
 
 
 def models_of(templates: Templates) -> Mapping[str, Model]:
-    """The models as the worker that is deployed by these templates sees them."""
+    """The models as a worker with these templates reads them."""
     return WorkerSettings.from_env({**_job(templates), **FROM_BATCH}).models
 
 

@@ -1,4 +1,4 @@
-"""The objects that name the models' features: who is told of them, and who may read them."""
+"""The objects with the models' feature names: who receives their keys, and who may read them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ READERS = ["IntakeSubmitRole", "ReconciliationReconcileRole", "WorkerRoleDefault
 
 @pytest.fixture(scope="module")
 def named(tmp_path_factory: pytest.TempPathFactory) -> Templates:
-    """Two models, of which one has names: more than fit into an environment."""
+    """Two models; one has named features, too many for an environment variable."""
     folder = tmp_path_factory.mktemp("named")
     described = manifest(features=len(NAMES), feature_names=NAMES)
     pack(folder / "named.tar.gz", {"model.ubj": MODEL, "manifest.json": described})
@@ -73,9 +73,9 @@ def test_who_reads_it_may_read_that_object_and_no_other(named: Templates, templa
 
 
 def test_the_workers_way_to_s3_lets_it_through(named: Templates) -> None:
-    door = only(named.scoring, "AWS::EC2::VPCEndpoint", "S3")
-    resources = [rendered(one) for each in door["PolicyDocument"]["Statement"] for one in listed(each["Resource"])]
-    assert sum(one.endswith(f"/{_stored(named).key}") for one in resources) == 1
+    endpoint = only(named.scoring, "AWS::EC2::VPCEndpoint", "S3")
+    resources = [rendered(arn) for each in endpoint["PolicyDocument"]["Statement"] for arn in listed(each["Resource"])]
+    assert sum(arn.endswith(f"/{_stored(named).key}") for arn in resources) == 1
 
 
 def test_a_deployment_without_names_knows_nothing_of_them(templates: Templates) -> None:
@@ -85,7 +85,7 @@ def test_a_deployment_without_names_knows_nothing_of_them(templates: Templates) 
 
 
 def test_the_same_names_are_the_same_object_for_another_model(named: Templates, tmp_path: Path) -> None:
-    """A worker of before a deployment may read them, and knows that they are the new model's as well."""
+    """A worker of an older deployment may read them, and knows that they also belong to the new model."""
     described = manifest(features=len(NAMES), feature_names=NAMES, trees=7)
     pack(tmp_path / "named.tar.gz", {"model.ubj": MODEL, "manifest.json": described})
     again = build_templates(tmp_path, {"models.churn.artifact": "named.tar.gz", "routes.churn.model": "churn"})

@@ -1,4 +1,4 @@
-"""The instances: how they are launched, and how little they may."""
+"""The instances: how they launch, and their few permissions."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def test_metadata_is_asked_by_token_and_from_the_instance_itself_only(template: 
 
 
 def test_a_job_cannot_ask_for_the_instances_credentials(template: Json) -> None:
-    """Jobs share the host's network, so that the hop limit alone does not keep them out."""
+    """Jobs share the host's network, so the hop limit alone does not block them."""
     whole, part = email.message_from_string(_user_data(template)).walk()
-    assert whole.is_multipart()  # Batch adds a part of its own, and takes nothing else
-    assert part.get_content_type() == "text/cloud-boothook"  # runs before the agent starts, at every boot
+    assert whole.is_multipart()  # Batch adds its own part and removes nothing
+    assert part.get_content_type() == "text/cloud-boothook"  # runs before the agent, at every boot
     rules = [line for line in str(part.get_payload()).splitlines() if line.startswith("iptables")]
     assert rules == [f"iptables -I OUTPUT -d 169.254.169.254 -m owner --uid-owner {WORKER_USER} -j REJECT"]
     container = only(template, "AWS::Batch::JobDefinition")["ContainerProperties"]
@@ -75,7 +75,7 @@ def test_an_instance_may_serve_its_own_clusters_and_nothing_else(template: Json)
 
 
 def test_images_are_pulled_and_logs_written_under_the_jobs_execution_role(template: Json) -> None:
-    """Or every job on the instance could do both with the instance's credentials."""
+    """Otherwise every job on the instance could use the instance's credentials for both."""
     assert "ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE=true >> /etc/ecs/ecs.config" in _user_data(template)
     actions = str(only(template, "AWS::IAM::Policy", "FleetRole"))
     assert "ecr:" not in actions
@@ -85,23 +85,23 @@ def test_images_are_pulled_and_logs_written_under_the_jobs_execution_role(templa
 
 def test_the_door_of_ecs_lets_the_agent_to_the_same_clusters(build_template: Build) -> None:
     template = build_template({"worker.compute": "ec2", "network.mode": "endpoints"}).scoring
-    doors = properties(template, "AWS::EC2::VPCEndpoint").values()
-    (door,) = [each for each in doors if rendered(each["ServiceName"]).endswith(".ecs")]
+    endpoints = properties(template, "AWS::EC2::VPCEndpoint").values()
+    (endpoint,) = [each for each in endpoints if rendered(each["ServiceName"]).endswith(".ecs")]
     role = only(template, "AWS::IAM::Policy", "FleetRole")
     through, granted = (
         {_deployed(resource) for each in holder["PolicyDocument"]["Statement"] for resource in listed(each["Resource"])}
-        for holder in (door, role)
+        for holder in (endpoint, role)
     )
     assert through == granted
 
 
 def _name(pool: str) -> str:
-    """What CloudFormation calls a pool: not the whole logical id."""
+    """CloudFormation's name of a pool, which is not the whole logical id."""
     return f"{pool[:24]}-FgPkH7AlQz6YeGud"
 
 
 def _deployed(resource: Any) -> str:
-    """An ARN as it is once the pools are made."""
+    """An ARN after the pools are created."""
     match resource:
         case {"Fn::Join": ["", parts]}:
             return "".join(_deployed(part) for part in parts)

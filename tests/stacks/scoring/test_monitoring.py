@@ -1,4 +1,4 @@
-"""Alarms that notify, link to instructions and use metrics that exist; and the dashboard that shows them."""
+"""Alarms notify, link to instructions and use existing metrics; the dashboard shows them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ DOCUMENT = (ROOT / "docs" / "monitoring.md").read_text()
 
 
 def alarms(templates: Templates) -> dict[str, Json]:
-    """All alarms that notify, those of scoring by their names."""
+    """All alarms that notify; those of scoring by name."""
     found = properties(templates.scoring, "AWS::CloudWatch::Alarm")
     return {name.removeprefix(OURS)[:-8]: each for name, each in found.items() if name.startswith(OURS)}
 
 
 def metrics_in(thing: Any) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Namespace, name and dimensions of every metric that an alarm uses."""
+    """Namespace, name and dimensions of all metrics that an alarm uses."""
     if "MetricName" in thing:
         named = {each["Name"]: rendered(each["Value"]) for each in thing.get("Dimensions", [])}
         yield thing["Namespace"], thing["MetricName"], named
@@ -55,13 +55,13 @@ def test_an_alarm_is_heard_when_it_begins_and_when_it_ends_and_says_what_to_do(t
         assert "AlarmsTopic" in topic["Fn::ImportValue"]
     anchor = re.search(r"^Dropscore dev: .+\. What to do: docs/monitoring\.md#(\w+)$", alarm["AlarmDescription"])
     assert anchor
-    assert re.search(rf"^### `{anchor[1]}`$", DOCUMENT, re.MULTILINE | re.IGNORECASE), "no such chapter"
+    assert re.search(rf"^### `{anchor[1]}`$", DOCUMENT, re.MULTILINE | re.IGNORECASE), "there is no such section"
 
 
 def test_the_endpoints_alarms_are_heard_too(templates: Templates) -> None:
     theirs = properties(templates.hosting, "AWS::CloudWatch::Alarm")
-    heard = [name for name, each in theirs.items() if "AlarmActions" in each and "OKActions" in each]
-    assert len([name for name in heard if "Health" in name]) == 2
+    notifying = [name for name, each in theirs.items() if "AlarmActions" in each and "OKActions" in each]
+    assert len([name for name in notifying if "Health" in name]) == 2
 
 
 def test_alarms_and_dashboard_name_only_metrics_that_are_written(templates: Templates) -> None:
@@ -106,7 +106,7 @@ def test_the_settings_say_what_is_stuck_and_how_long_silence_may_last(build_temp
 
 @pytest.mark.parametrize("every_minutes", [1, 60, 1440])
 def test_no_alarm_asks_for_more_than_cloudwatch_has(build_template: Build, every_minutes: int) -> None:
-    """Ten metrics in an expression; a day of evaluation, and a week where periods are an hour or longer."""
+    """At most ten metrics per expression and one day of evaluation; one week if periods are an hour or longer."""
     found = alarms(build_template({"reconcile.every_minutes": every_minutes}))
     for alarm in found.values():
         assert len(list(metrics_in(alarm))) <= 10
@@ -152,7 +152,7 @@ def test_the_topic_is_encrypted_wants_tls_and_takes_alarms_of_this_account_only(
 
 
 def test_the_topic_survives_what_it_watches(templates: Templates) -> None:
-    """A person confirms a subscription, so it must not be deleted with a stack that may be deployed again."""
+    """A person must confirm a subscription, so the topic must outlive a stack that may be deployed again."""
     assert not properties(templates.scoring, "AWS::SNS::Topic")
     assert len(properties(templates.storage, "AWS::SNS::Topic")) == 1
 

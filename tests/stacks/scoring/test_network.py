@@ -11,8 +11,8 @@ SUBNET = "AWS::EC2::Subnet"
 WAYS_OUT = {"AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::EIP", "AWS::EC2::Route"}
 
 
-def names(letters: str) -> dict[str, object]:
-    return {"network.max_azs": None, "network.zones": [f"eu-west-1{letter}" for letter in letters]}
+def names(zone_letters: str) -> dict[str, object]:
+    return {"network.max_azs": None, "network.zones": [f"eu-west-1{letter}" for letter in zone_letters]}
 
 
 def ids(*numbers: int) -> dict[str, object]:
@@ -60,12 +60,12 @@ def test_pools_and_endpoints_are_in_every_named_zone(
     template = build_template({**zones, "worker.compute": compute}).scoring
     subnets = set(properties(template, SUBNET))
     pools = properties(template, "AWS::Batch::ComputeEnvironment").values()
-    doors = properties(template, "AWS::EC2::VPCEndpoint").values()
+    endpoints = properties(template, "AWS::EC2::VPCEndpoint").values()
     used = [pool["ComputeResources"]["Subnets"] for pool in pools]
-    used += [door["SubnetIds"] for door in doors if door["VpcEndpointType"] == "Interface"]
+    used += [endpoint["SubnetIds"] for endpoint in endpoints if endpoint["VpcEndpointType"] == "Interface"]
     assert len(subnets) == 2
     assert len(used) >= 2 + 4
-    assert all({each["Ref"] for each in one} == subnets for one in used)
+    assert all({each["Ref"] for each in subnet_ids} == subnets for subnet_ids in used)
 
 
 def test_one_nat_gateway_leads_out_and_nothing_gets_a_public_address(build_template: Build) -> None:
@@ -103,7 +103,7 @@ def test_workers_run_in_private_subnets_only(build_template: Build) -> None:
 def test_no_setting_moves_a_subnet_that_is_there(
     build_template: Build, first: dict[str, object], then: dict[str, object]
 ) -> None:
-    """CloudFormation makes the new subnet before it deletes the old one, and two cannot have the same addresses."""
+    """CloudFormation creates the new subnet before it deletes the old one, and two cannot have the same addresses."""
     before, after = (_ranges(build_template(each).scoring) for each in (first, then))
     assert before == {name: after[name] for name in before}
     assert len(set(after.values())) == len(after)

@@ -1,4 +1,4 @@
-"""The VPC endpoints: which there are, who may knock, and what each lets through."""
+"""The VPC endpoints: which exist, who may connect, and what each allows."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ PULL = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownload
 def test_the_doors_are_those_that_a_worker_needs_and_no_other(
     build_template: Build, settings: dict[str, object], expected: list[tuple[str, str]]
 ) -> None:
-    doors = _doors(build_template(settings).scoring)
-    assert sorted((door["VpcEndpointType"], name) for name, door in doors.items()) == sorted(expected)
+    endpoints = _endpoints(build_template(settings).scoring)
+    assert sorted((endpoint["VpcEndpointType"], name) for name, endpoint in endpoints.items()) == sorted(expected)
 
 
 def test_the_doors_open_to_https_from_workers_only(templates: Templates) -> None:
@@ -41,21 +41,23 @@ def test_the_doors_open_to_https_from_workers_only(templates: Templates) -> None
     (rule,) = group["SecurityGroupIngress"]
     assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("tcp", 443, 443)
     assert "Workers" in rule["SourceSecurityGroupId"]["Fn::GetAtt"][0]
-    for name, door in _doors(templates.scoring).items():
-        if door["VpcEndpointType"] == "Interface":
-            assert [each["Fn::GetAtt"][0] for each in door["SecurityGroupIds"]] == [_named(templates.scoring, "Doors")]
-            assert door["PrivateDnsEnabled"] is True, name
+    for name, endpoint in _endpoints(templates.scoring).items():
+        if endpoint["VpcEndpointType"] == "Interface":
+            assert [each["Fn::GetAtt"][0] for each in endpoint["SecurityGroupIds"]] == [
+                _named(templates.scoring, "Doors")
+            ]
+            assert endpoint["PrivateDnsEnabled"] is True, name
 
 
 @pytest.mark.parametrize("settings", [{}, EC2, NAT, {**EC2, **NAT}])
 def test_every_door_has_a_policy_for_principals_of_this_account_and_named_resources(
     build_template: Build, settings: dict[str, object]
 ) -> None:
-    for name, door in _doors(build_template(settings).scoring).items():
+    for name, endpoint in _endpoints(build_template(settings).scoring).items():
         if name in WITHOUT_POLICY:
-            assert "PolicyDocument" not in door
+            assert "PolicyDocument" not in endpoint
             continue
-        for statement in door["PolicyDocument"]["Statement"]:
+        for statement in endpoint["PolicyDocument"]["Statement"]:
             actions = set(listed(statement["Action"]))
             is_layer = "starport" in rendered(listed(statement["Resource"])[0])
             assert (statement["Effect"], statement["Principal"]) == ("Allow", "*")
@@ -98,11 +100,11 @@ def test_each_other_door_is_open_for_what_is_ours(build_template: Build) -> None
 
 @pytest.mark.parametrize("settings", [{}, EC2])
 def test_the_doors_let_through_whatever_the_worker_may_do(build_template: Build, settings: dict[str, object]) -> None:
-    """What its roles allow and a door does not would fail in the account only."""
+    """A permission of the worker's roles that an endpoint does not allow would fail only in the account."""
     template = build_template(settings).scoring
     passing = {
         (action, resource)
-        for name in _doors(template)
+        for name in _endpoints(template)
         for resource, actions in _allowed(template, name).items()
         for action in actions
     }
@@ -113,21 +115,21 @@ def test_the_doors_let_through_whatever_the_worker_may_do(build_template: Build,
             for statement in statements
             for action in listed(statement["Action"])
             for resource in listed(statement["Resource"])
-            if not action.startswith("kms:")  # S3 and DynamoDB ask KMS themselves
+            if not action.startswith("kms:")  # S3 and DynamoDB call KMS themselves
         }
         without_policy = {"ecs:Poll", "ecs:StartTelemetrySession"}
         assert {each for each in needed - passing if each[0] not in without_policy} == set()
 
 
-def _doors(template: Json) -> dict[str, Json]:
-    """By the service's name without region."""
-    doors = properties(template, "AWS::EC2::VPCEndpoint").values()
-    return {rendered(door["ServiceName"]).split("sample-AWS::Region.")[1]: door for door in doors}
+def _endpoints(template: Json) -> dict[str, Json]:
+    """By the service's name without the region."""
+    endpoints = properties(template, "AWS::EC2::VPCEndpoint").values()
+    return {rendered(endpoint["ServiceName"]).split("sample-AWS::Region.")[1]: endpoint for endpoint in endpoints}
 
 
 def _allowed(template: Json, name: str) -> dict[str, set[str]]:
     allowed: dict[str, set[str]] = {}
-    document: dict[str, Any] = _doors(template)[name].get("PolicyDocument", {"Statement": []})
+    document: dict[str, Any] = _endpoints(template)[name].get("PolicyDocument", {"Statement": []})
     for statement in document["Statement"]:
         for resource in listed(statement["Resource"]):
             allowed.setdefault(rendered(resource), set()).update(listed(statement["Action"]))

@@ -34,7 +34,7 @@ def test_the_job_ends_at_once_for_what_stays(build_template: Build, settings: di
             {"Action": "EXIT", "OnStatusReason": "OutOfMemory*"},
         ],
     }
-    assert len(strategy["EvaluateOnExit"]) <= 5, "Batch takes no more"
+    assert len(strategy["EvaluateOnExit"]) <= 5, "Batch accepts no more"
 
 
 @both
@@ -164,7 +164,7 @@ def _needs(definition: Json) -> dict[str, str]:
 
 
 def _strategy(template: Json) -> RetryStrategy:
-    """The rendered strategy as the embedded cloud's Batch follows it."""
+    """The rendered strategy as the embedded cloud's Batch applies it."""
     strategy = only(template, "AWS::Batch::JobDefinition")["RetryStrategy"]
     rules = [
         Rule(each["Action"], each.get("OnExitCode"), each.get("OnReason"), each.get("OnStatusReason"))

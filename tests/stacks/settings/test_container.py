@@ -94,7 +94,11 @@ def test_without_an_artifact_the_image_is_the_version_and_nothing_is_fetched(bui
     templates = build_template(OWN)
     tag = rendered(container(templates)["Image"]).rpartition(":")[2]
     assert "ModelDataUrl" not in container(templates)
-    assert not [one for one in statements(templates.hosting, "FraudRole") if "s3:GetObject" in listed(one["Action"])]
+    assert not [
+        statement
+        for statement in statements(templates.hosting, "FraudRole")
+        if "s3:GetObject" in listed(statement["Action"])
+    ]
     model = models_of(templates)["fraud"]
     assert (model.version, model.features) == (tag[:12], None)
 
@@ -114,7 +118,7 @@ def test_an_image_is_pulled_from_its_own_repository_only(build_template: Build) 
     pulls = [
         statement for statement in statements(templates.hosting, "FraudRole") if "ecr:" in str(statement["Action"])
     ]
-    allowed = {rendered(one["Resource"]): set(listed(one["Action"])) for one in pulls}
+    allowed = {rendered(statement["Resource"]): set(listed(statement["Action"])) for statement in pulls}
     assert allowed == {
         "*": {"ecr:GetAuthorizationToken"},
         "arn:sample-AWS::Partition:ecr:eu-west-1:123456789012:repository/team/mine": {
@@ -155,11 +159,11 @@ def test_an_artifact_for_ones_own_container_must_be_an_archive(tmp_path: Path, c
 
 
 def test_an_artifact_for_ones_own_container_may_hold_anything(tmp_path: Path) -> None:
-    one, other = (
+    first, other = (
         read_archive(pack(tmp_path / f"{name}.tar.gz", {"model.pkl": name.encode()}), "key") for name in ("one", "two")
     )
-    assert one.version != other.version
-    assert one.features is None
+    assert first.version != other.version
+    assert first.features is None
 
 
 def test_a_missing_artifact_for_ones_own_container_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What AWS enumerates is checked at synth, against the service models of the pinned botocore."""
+"""Synth checks AWS's enumerations against the service models of the pinned botocore."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ NEWER: list[tuple[dict[str, object], str]] = [
 ]
 CHECKED = {"models.instance_type", "models.image", "worker.instance_families", "network.zones"}
 FREE = {
-    "deploy.env": "a name of ours",
+    "deploy.env": "our own name",
     "deploy.tags": "people's own",
     "deploy.unlisted": "what no list holds",
-    "inputs.names": "patterns of ours",
+    "inputs.names": "our own patterns",
     "monitoring.emails": "addresses",
     "models.container": "a folder",
     "models.artifact": "a file",
 }
-"""Texts that reach no enumeration of AWS. Those of routes never reach a template but as our own JSON."""
+"""Settings that need no check against an enumeration. Texts of routes reach templates only as our own JSON."""
 
 
 @pytest.mark.parametrize("slip", SLIPS)
@@ -85,12 +85,12 @@ def test_a_serverless_models_default_type_is_not_looked_up(tmp_path: Path) -> No
 
 
 def test_every_text_among_the_settings_is_accounted_for() -> None:
-    """A new setting that is a text is either checked against AWS's list, or says here why it need not be."""
+    """A new text setting is either checked against AWS's list or listed here with the reason why not."""
     texts = {
         f"{section}.{name}"
-        for section, kind in SECTIONS.items()
+        for section, settings_type in SECTIONS.items()
         if section not in ("", "routes")
-        for name, field in kind.model_fields.items()
+        for name, field in settings_type.model_fields.items()
         if str in _parts(field.annotation)
     }
     assert texts == CHECKED | FREE.keys()
@@ -130,7 +130,7 @@ def test_ranges_are_those_of_aws(service: str, shape: str, section: str, key: st
     assert most <= _shapes(service)[shape]["max"]
 
 
-# Templates: every value for which the service's own model has an enumeration or a range.
+# Templates: every value for which the service's model has an enumeration or a range.
 
 CREATED_BY = {
     "AWS::ApplicationAutoScaling::ScalableTarget": ("application-autoscaling", "RegisterScalableTarget"),
@@ -151,7 +151,7 @@ CREATED_BY = {
     "AWS::SageMaker::InferenceComponent": ("sagemaker", "CreateInferenceComponent"),
     "AWS::SageMaker::Model": ("sagemaker", "CreateModel"),
 }
-"""The call by which each resource is made; its request has the properties' names, in another case."""
+"""The call that creates each resource; its request has the properties' names in another case."""
 SAMPLE: list[dict[str, object]] = [
     {**EC2, "worker.gpus": 1, "network.mode": "nat", "models.fraud.min_instances": 0},
     {"worker.architecture": "arm64", "deploy.images": "codebuild", "models.fraud.capture_percent": 5},
@@ -171,7 +171,7 @@ def test_templates_hold_what_the_service_models_take(build_template: Build, sett
 
 
 @pytest.mark.parametrize(
-    ("kind", "path", "value"),
+    ("resource_type", "path", "value"),
     [
         ("AWS::SageMaker::EndpointConfig", ["ProductionVariants", 0, "InstanceType"], "ml.m5.larg"),
         ("AWS::Batch::ComputeEnvironment", ["ComputeResources", "Type"], "FARGAT"),
@@ -179,22 +179,22 @@ def test_templates_hold_what_the_service_models_take(build_template: Build, sett
     ],
 )
 def test_a_wrong_value_in_a_template_would_be_found(
-    templates: Templates, kind: str, path: list[Any], value: object
+    templates: Templates, resource_type: str, path: list[Any], value: object
 ) -> None:
     (properties, *_) = [
         resource["Properties"]
         for template in templates.every.values()
         for resource in template["Resources"].values()
-        if resource["Type"] == kind
+        if resource["Type"] == resource_type
     ]
-    request = _request(kind)
-    assert not [wrong for _, wrong in _compared(properties, *request, kind) if wrong]
+    request = _request(resource_type)
+    assert not [wrong for _, wrong in _compared(properties, *request, resource_type) if wrong]
     at: Any = properties
     for step in path[:-1]:
         at = at[step]
     before, at[path[-1]] = at[path[-1]], value
     try:
-        found = [wrong for _, wrong in _compared(properties, *request, kind) if wrong]
+        found = [wrong for _, wrong in _compared(properties, *request, resource_type) if wrong]
     finally:
         at[path[-1]] = before
     assert len(found) == 1
@@ -207,14 +207,14 @@ def _checked(templates: Templates) -> Iterator[tuple[str, str | None]]:
                 yield from _compared(resource.get("Properties", {}), *_request(resource["Type"]), f"{stack}/{name}")
 
 
-def _request(kind: str) -> tuple[str, Json]:
-    service, operation = CREATED_BY[kind]
+def _request(resource_type: str) -> tuple[str, Json]:
+    service, operation = CREATED_BY[resource_type]
     model = Loader().load_service_model(service, "service-2")
     return model["operations"][operation]["input"]["shape"], model["shapes"]
 
 
 def _compared(value: Any, shape_name: str, shapes: Json, place: str) -> Iterator[tuple[str, str | None]]:
-    """Each value that the model enumerates or bounds, and what is wrong with it."""
+    """The values with an enumeration or a range in the model, and what is wrong with each."""
     shape = shapes[shape_name]
     match shape["type"], value:
         case "structure", dict() if not _is_reference(value):
@@ -226,8 +226,8 @@ def _compared(value: Any, shape_name: str, shapes: Json, place: str) -> Iterator
             for index, each in enumerate(value):
                 yield from _compared(each, shape["member"]["shape"], shapes, f"{place}.{index}")
         case "string", str() if "enum" in shape:
-            known = {each.lower() for each in shape["enum"]}  # AWS Batch takes `managed`, as the CDK writes it
-            yield place, None if value.lower() in known else f"{value} is none of {shape['enum']}"
+            allowed = {each.lower() for each in shape["enum"]}  # AWS Batch accepts `managed`, as the CDK writes it
+            yield place, None if value.lower() in allowed else f"{value} is not one of {shape['enum']}"
         case "integer" | "long", int() if not isinstance(value, bool) and {"min", "max"} & shape.keys():
             yield (
                 place,

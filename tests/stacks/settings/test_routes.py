@@ -1,4 +1,4 @@
-"""A route's options mean the same in dropscore.toml as in the runtime, which reads them out of ROUTES."""
+"""A route's options mean the same in dropscore.toml as in the runtime, which reads them from ROUTES."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ TOGETHER: list[tuple[bool, dict[str, Any]]] = [
 ]
 
 
-def of(cases: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+def single_settings(cases: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
     return [{key: value} for key, values in cases.items() for value in values]
 
 
@@ -86,7 +86,7 @@ def settings(values: Mapping[str, Any]) -> RouteSettings:
 
 
 def runtime_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What the runtime finds in ROUTES of a route with these settings, without the model."""
+    """The values that the runtime reads from ROUTES for these settings, without the model."""
     route: dict[str, Any] = json.loads(json.dumps(settings(values).spelled_out()))
     assert route.pop("model") == "fraud"
     return route
@@ -102,12 +102,14 @@ def test_the_keys_and_their_defaults_are_the_runtimes() -> None:
     assert GOOD.keys() == BAD.keys() == defaults.keys()
 
 
-@pytest.mark.parametrize("values", [*of(GOOD), *[case for is_good, case in TOGETHER if is_good]], ids=repr)
+@pytest.mark.parametrize("values", [*single_settings(GOOD), *[case for is_good, case in TOGETHER if is_good]], ids=repr)
 def test_what_may_be_said_reaches_the_runtime_as_it_was_said(values: dict[str, Any]) -> None:
     assert Options.parse(runtime_values(values), "ROUTES") == Options.parse(values, "")
 
 
-@pytest.mark.parametrize("values", [*of(BAD), *[case for is_good, case in TOGETHER if not is_good]], ids=repr)
+@pytest.mark.parametrize(
+    "values", [*single_settings(BAD), *[case for is_good, case in TOGETHER if not is_good]], ids=repr
+)
 def test_what_may_not_be_said_is_refused_here_already(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         Options.parse(values, "")
@@ -116,14 +118,16 @@ def test_what_may_not_be_said_is_refused_here_already(values: dict[str, Any]) ->
     assert refused.value.error_count() == 1
 
 
-WORDS = st.text(st.sampled_from(string.printable + "äß\x7f\0"), max_size=3)
+TEXTS = st.text(st.sampled_from(string.printable + "äß\x7f\0"), max_size=3)
 VALUES = st.one_of(
-    st.booleans(), st.integers(-1, 3), st.floats(), WORDS, st.sampled_from(["auto", "id", "append", "scores", "5%"])
+    st.booleans(), st.integers(-1, 3), st.floats(), TEXTS, st.sampled_from(["auto", "id", "append", "scores", "5%"])
 )
-SAID = st.fixed_dictionaries({}, optional={name: st.one_of(VALUES, st.lists(VALUES, max_size=2)) for name in GOOD})
+ROUTE_SETTINGS = st.fixed_dictionaries(
+    {}, optional={name: st.one_of(VALUES, st.lists(VALUES, max_size=2)) for name in GOOD}
+)
 
 
-@given(SAID)
+@given(ROUTE_SETTINGS)
 def test_both_take_and_refuse_the_same(values: dict[str, Any]) -> None:
     try:
         expected = Options.parse(values, "")

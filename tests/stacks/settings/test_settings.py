@@ -101,7 +101,7 @@ WRONG: dict[str, tuple[dict[str, object], list[str]]] = {
         {"deploy.tags.dropscore:env": "x"},
         ["'dropscore:env': this prefix is reserved for AWS and Dropscore"],
     ),
-    "no tag": ({"deploy.tags.cost*": "x"}, ["'cost*' is not a valid tag; use letters, digits"]),
+    "not a tag": ({"deploy.tags.cost*": "x"}, ["'cost*' is not a valid tag; use letters, digits"]),
     "no patterns of inputs": ({"inputs.names": []}, ["inputs.names: []: List should have at least 1 item"]),
     "an empty pattern": ({"inputs.names": ["*.csv", ""]}, ["'' is not a valid pattern; use one such as"]),
     "a pattern of folders": ({"inputs.names": ["unload/"]}, ["'unload/' is not a valid pattern; use one such as"]),

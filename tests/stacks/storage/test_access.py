@@ -1,4 +1,4 @@
-"""The ready-made permissions: the whole of what each allows, and that none of ours can make itself more."""
+"""The ready-made permissions: all that each allows, and that no principal of Dropscore can extend its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Grant = tuple[str, str, str]
 
 
 def _granted(policy: Json) -> set[Grant]:
-    """(action, resource, condition) of every statement."""
+    """(action, resource, condition) of each statement."""
     return {
         (action, rendered(resource), _condition(statement.get("Condition", {})))
         for statement in policy["PolicyDocument"]["Statement"]
@@ -57,7 +57,7 @@ def test_uploaders_put_under_input_and_read_nothing(templates: Templates) -> Non
 
 
 def test_uploaders_of_a_route_put_into_its_folder_only(build_template: Build) -> None:
-    """Nor can they place job options beside another route's files."""
+    """They also cannot place job options next to another route's files."""
     storage = build_template({"routes.claims.model": "fraud", "routes.claims.uploaders": True}).storage
     granted = _granted(only(storage, "AWS::IAM::ManagedPolicy", "UploadersOfclaims"))
     everywhere = _granted(only(build_template({}).storage, "AWS::IAM::ManagedPolicy", "Uploaders"))
@@ -139,7 +139,7 @@ def test_the_operators_role_is_for_whom_the_account_lets_assume_it(templates: Te
 
 
 def test_scoring_can_go_while_people_hold_their_permissions(templates: Templates) -> None:
-    """A managed policy that is attached to somebody cannot be deleted; an inline policy goes with its stack."""
+    """A managed policy in use cannot be deleted; an inline policy is deleted with its stack."""
     assert not properties(templates.scoring, "AWS::IAM::ManagedPolicy")
     assert "scoring:ExportsOutput" not in str(templates.storage)
     assert not [name for name in templates.scoring["Outputs"] if name.startswith("ExportsOutput")]
@@ -168,7 +168,7 @@ def test_a_models_container_reaches_no_network(build_template: Build, overrides:
 
 
 def _documents(templates: Templates) -> Iterator[Any]:
-    """Every policy document anywhere in the templates, but those of keys: the account itself is let in there."""
+    """All policy documents of the templates except those of keys, which grant access to the account itself."""
 
     def walk(node: Any) -> Iterator[Any]:
         if isinstance(node, list):

@@ -1,4 +1,4 @@
-"""What is recorded of who touched which file, where it is kept, and who may write there."""
+"""The records of access to files, where they are kept, and who may write there."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_access_logs_go_where_s3_can_deliver_them_and_only_s3_may(build_template
     (encryption,) = only(storage, "AWS::S3::Bucket", "AccessLogs")["BucketEncryption"][
         "ServerSideEncryptionConfiguration"
     ]
-    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}  # S3 delivers to no other
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}  # required for delivery by S3
     for bucket, prefix in (("Bucket83908E77", "data/"), ("DataEventsBucket", "trail/")):
         logging = only(storage, "AWS::S3::Bucket", bucket)["LoggingConfiguration"]
         assert (logging["LogFilePrefix"], "AccessLogs" in rendered(logging["DestinationBucketName"])) == (prefix, True)

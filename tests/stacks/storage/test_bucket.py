@@ -1,4 +1,4 @@
-"""The bucket's policy, put to the question as S3 would: which requests it turns away."""
+"""Evaluates the bucket's policy as S3 would: which requests it denies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _policy(templates: Templates) -> list[Json]:
 
 
 def _holds(operator: str, found: str | None, expected: Any) -> bool:
-    """One condition as IAM evaluates it: a negated one is true of a key that the request does not have."""
+    """Evaluates one condition as IAM does: a negated one is true for a key that is missing in the request."""
     value = expected if isinstance(expected, str | float) else rendered(expected)
     match operator:
         case "Null":
@@ -53,9 +53,9 @@ def _is_denied(templates: Templates, action: str, request: Mapping[str, str]) ->
 @pytest.mark.parametrize(
     "headers",
     [
-        {},  # the bucket's default: our key; and every part of an upload in parts
+        {},  # the bucket's default is our key; also for every part of a multipart upload
         {ALGORITHM: "aws:kms", KEY_ID: OURS},
-        {KEY_ID: OURS},  # should S3 fill in the default's key and not its algorithm
+        {KEY_ID: OURS},  # in case S3 fills in the default's key but not its algorithm
     ],
 )
 def test_a_put_that_asks_for_our_key_or_for_none_comes_in(templates: Templates, headers: dict[str, str]) -> None:
@@ -69,7 +69,7 @@ def test_a_put_that_asks_for_our_key_or_for_none_comes_in(templates: Templates, 
         {ALGORITHM: "aws:kms:dsse", KEY_ID: OURS},
         {ALGORITHM: "aws:kms", KEY_ID: FOREIGN},
         {KEY_ID: FOREIGN},
-        {ALGORITHM: "aws:kms"},  # S3 would take the account's own key `aws/s3`
+        {ALGORITHM: "aws:kms"},  # S3 would use the account's own key `aws/s3`
         {OWN_KEY: "AES256"},
     ],
 )

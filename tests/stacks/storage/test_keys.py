@@ -1,4 +1,4 @@
-"""Who may use which key, and that everything that keeps something is encrypted with one of ours."""
+"""Who may use which key, and that everything that stores data is encrypted with one of our keys."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from tests.stacks.building import Templates, only, properties
 from tests.stacks.conftest import Build
 
 HOLDERS = {"AWS::KMS::Key", "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::DynamoDB::Table"}
-"""A bucket that stays keeps its policy: it refuses plain HTTP and foreign keys."""
+"""A retained bucket keeps its policy, which refuses plain HTTP and foreign keys."""
 
 
 def test_the_bucket_is_private_versioned_and_encrypted_with_our_key(templates: Templates) -> None:
@@ -141,7 +141,7 @@ def test_further_tags_are_on_everything_that_carries_the_environments(build_temp
             keys = set(tags) if isinstance(tags, dict) else {tag["Key"] for tag in tags}
             takes_more = (
                 resource["Type"] != "AWS::Batch::ComputeEnvironment"
-            )  # tests/stacks/scoring/test_compute.py says why
+            )  # tests/stacks/scoring/test_compute.py explains why
             assert ("team" in keys) == ("dropscore:env" in keys and takes_more), name
             tagged += "team" in keys
     assert tagged > 30

@@ -63,7 +63,7 @@ sys.exit(int(sys.argv[1]) if sys.argv[1:2] and sys.argv[1].isdigit() else 0)
 
 
 class StandIn(Authority):
-    """Every caller is `worker`, who may do everything except the actions in `denied`."""
+    """Every caller is `worker`, which may do everything except the actions in `denied`."""
 
     def __init__(self) -> None:
         self.emulator_url = "http://127.0.0.1:1"

@@ -28,6 +28,7 @@ def numbers(text: bytes | memoryview, features: int) -> Matrix:
 
 def _block(text: NDArray[np.uint8], features: int) -> Matrix:
     ends = _ends(text, features)
+    # 32 bits, as pa.binary's offsets have.
     bounds = np.zeros(2 * len(ends) + 1, np.int32)  # Arrow sees a cell, the delimiter after it, a cell, …
     bounds[1::2] = ends
     bounds[2::2] = ends + 1

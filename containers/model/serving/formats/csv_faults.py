@@ -44,6 +44,7 @@ def _bad_runs(text: bytes, before: int, is_good: IsGood) -> Iterator[tuple[int, 
     is_head_good = is_good(head)
     if not is_head_good:
         yield from _bad_runs(head, before, is_good)
+    # `text` has a bad line: if its head is good, the tail is bad without a try.
     if is_head_good or not is_good(tail):
         yield from _bad_runs(tail, before + head.count(b"\n"), is_good)
 
@@ -89,6 +90,7 @@ def _text_fault(row: int, line: bytes, schema: Schema) -> Fault | None:
 
 
 def _quote_fault(row: int, column: int, schema: Schema) -> Fault:
+    # The quote may come after more cells than the model has features.
     named_column = column if column <= schema.features else None
     place = f"row {row}, column {column}" if named_column else f"row {row}"
     return Fault(row, named_column, "NOT_A_NUMBER", f"{place} has a quote that does not enclose one whole cell")

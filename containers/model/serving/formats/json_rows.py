@@ -79,6 +79,7 @@ def _rows_of(lines: Sequence[bytes]) -> list[Any]:
 
 def _is_flat(row: Any) -> bool:
     cells = _cells(row)
+    # A Boolean is flat. It is refused later, with the number of its row.
     return type(cells) is list and set(map(type, cells)) <= {*NUMBER_OR_MISSING, bool}
 
 
@@ -90,7 +91,7 @@ def _matrix(runs: Iterable[Sequence[Any]], schema: Schema) -> Matrix:
         part = _numbers(rows, schema)
         if part is None or value_faults(part, schema):
             faults += _faults(rows, before, schema)
-        elif not faults:
+        elif not faults:  # after a fault, only further faults are needed
             parts.append(part)
         if len(faults) > MAX_NAMED_ROWS:
             break

@@ -52,6 +52,7 @@ def _without_quotes(text: bytes) -> bytes:
 
 def _without_spaces(text: bytes) -> bytes:
     """Require each run of spaces to be between a delimiter and a number, not in a cell or in place of one."""
+    # The line end in front lets the first cell begin with a space.
     characters = np.frombuffer(b"\n" + text, np.uint8)
     spaces = np.flatnonzero((characters == SPACE) | (characters == TAB))
     breaks = np.flatnonzero(np.diff(spaces) > 1)

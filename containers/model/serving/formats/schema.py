@@ -61,6 +61,7 @@ def checked(matrix: Matrix, schema: Schema, order: Sequence[int] | None = None) 
     if faults := value_faults(matrix, schema, order):
         raise RefusalError.of_rows(faults)
     places = places_of(schema, order)
+    # Indexing copies the matrix, so it is left out if the order is right.
     return matrix if places == sorted(places) else matrix[:, places]
 
 

@@ -42,6 +42,7 @@ def _size(head: bytes, body: pa.Buffer) -> tuple[int, int]:
 def _buffers(head: bytes, place: int) -> list[tuple[int, int]]:
     vector = place + _offset(head, place)
     count = _offset(head, vector)
+    # `count` is untrusted: a message cannot have more buffers than bytes.
     return [_BUFFER.unpack_from(head, vector + 4 + 16 * number) for number in range(min(count, len(head)))]
 
 

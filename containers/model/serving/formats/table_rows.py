@@ -21,9 +21,11 @@ def parse_parquet(body: bytes, schema: Schema) -> Matrix:
     """Return the rows of a Parquet file. Raises a RefusalError, BODY_TOO_LARGE before anything is unpacked."""
     with _refused("Parquet"), parquet.ParquetFile(pa.BufferReader(body)) as file:
         groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+        # Both numbers are untrusted, and need not agree.
         declared = max(file.metadata.num_rows, sum(group.num_rows for group in groups))
         _check(file.schema_arrow, declared, schema)
         _refuse_beyond(sum(group.total_byte_size for group in groups) // CELL_BYTES)
+        # Arrow's threads would use cores that other requests hold.
         table = file.read(use_threads=False)
         names, columns = table.column_names, table.columns
     return _matrix(columns, schema, schema.order(names))
@@ -88,5 +90,6 @@ def _matrix(columns: Sequence[pa.ChunkedArray], schema: Schema, order: Sequence[
     matrix = np.empty((rows, schema.features), dtype=np.float32)
     with np.errstate(over="ignore"):  # a value too large for float32 becomes infinity, which is rejected by row
         for number, column in enumerate(columns):
+            # A safe cast refuses integers over 2**53, which float32 rounds anyway.
             matrix[:, number] = column.cast(pa.float64(), safe=False).to_numpy()
     return checked(matrix, schema, order)

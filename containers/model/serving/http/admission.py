@@ -79,6 +79,7 @@ class Admission:
     @property
     def _fair_share(self) -> int:
         """The cores for one request: an equal share among all, including requests that are still arriving."""
+        # Read without the lock: an old number costs speed only.
         return self.running // max(1, self._in_progress)
 
     def close(self, timeout_seconds: float) -> bool:

@@ -22,6 +22,7 @@ class Connection:
     def __init__(self, client: socket.socket) -> None:
         self._client = client
         self._arrived = bytearray()  # and not read by a caller yet
+        # Nagle's algorithm would hold back the end of a reply until the client acknowledges the rest.
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
 
     def has_request(self, silence_seconds: float) -> bool:

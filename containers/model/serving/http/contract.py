@@ -46,7 +46,9 @@ class Service:
 
 class Server(ThreadingTCPServer):
     allow_reuse_address = True
+    # A client that never finishes must not keep the process alive.
     daemon_threads = True
+    # Connections wait here while all are busy (decision 0042).
     request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], service: Service) -> None:
@@ -109,6 +111,7 @@ class Handler(HttpHandler):
             self.send(200, JSON, json.dumps(parameters).encode() + b"\n")
 
     def _invoke(self) -> None:
+        # What the head alone shows to be wrong is refused before the request is read.
         self._check_length()
         invocation, service = Invocation.of(self.head), self.server.service
         with service.admission.request() as take:  # held until the reply is written

@@ -45,6 +45,7 @@ class HttpHandler(BaseRequestHandler):
         except RefusalError as refusal:
             self._refuse(refusal)
         except OSError:
+            # The client is gone or too slow, so no reply can reach it; the server's `handle_error` logs it.
             raise
         except Exception as error:  # noqa: BLE001
             self.closes = True
@@ -52,6 +53,7 @@ class HttpHandler(BaseRequestHandler):
         return self._goes_on()
 
     def _begin(self) -> None:
+        # Until the head is parsed, a refusal is sent as for an empty HTTP/1.1 request.
         self.started, self.unread, self.head = time.monotonic(), 0, Head("", "", "1.1", {})
         self.deadline = self.started + self.transfer_seconds
         self.closes = self.waits_for_continue = False
@@ -125,6 +127,7 @@ class HttpHandler(BaseRequestHandler):
         fields |= {"Content-Length": str(len(body)), **headers, **({"Connection": "close"} if self.closes else {})}
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {fields[name]}" for name in fields)]
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        # SageMaker pings all the time; only failures are worth a line.
         if self.head.path != "/ping" or status != 200:
             self._log(status, refusal)
         content = b"" if self.head.method == "HEAD" else body

@@ -19,7 +19,9 @@ END = b"\r\n\r\n"
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") (/[!-~]*) HTTP/1\.([01])")
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):([\t -~\x80-\xff]*)")
+# At most 18 digits: `int` raises ValueError for thousands of them.
 _LENGTH = re.compile(r"[0-9]{1,18}")
+# A carriage return at the end of what has arrived may still get its line feed.
 _BAD_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
 
 

@@ -35,6 +35,7 @@ def _bad(labels: Vector, settings: Hyperparameters) -> tuple[NDArray[np.bool_], 
 
 def check_weights(weights: Vector | None, first: int, place: str) -> None:
     if weights is not None:
+        # Negated, so that NaN is refused too.
         _refuse(~(weights >= 0), f"the weight must be 0 or more: it is the second column of {place}", first)
 
 

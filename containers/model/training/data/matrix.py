@@ -31,10 +31,12 @@ class Kept:
         for block in self.rows.blocks():
             held += block.features.nbytes
             if held > KEPT_BYTES:
+                # The channel is too large: release its blocks, and read the files again in each pass.
                 first.clear()
             else:
                 first.append(block)
             yield block
+        # Only after a whole pass: part of a channel must not be taken for all of it.
         self.kept = first if held <= KEPT_BYTES else None
 
 
@@ -51,6 +53,7 @@ class Blocks(xgboost.DataIter):
         self.count = 0
 
     def next(self, input_data: Callable[..., None]) -> bool:
+        # Building the matrix may take longer than the 120 s that a stopped job has.
         if self.stop.is_requested:
             raise StoppedError
         block = next(self.blocks, None)

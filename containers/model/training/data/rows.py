@@ -71,6 +71,7 @@ class Rows:
 
     def _block(self, matrix: Matrix, first: int, place: str) -> Block:
         ahead = 1 + self.settings.csv_weights
+        # Copies, because views would keep the whole matrix in memory.
         labels = matrix[:, 0].copy()
         weights = matrix[:, 1].copy() if self.settings.csv_weights else None
         check_labels(labels, self.settings, first, place)
@@ -83,6 +84,7 @@ class Rows:
     def _selected(self, position: int, count: int) -> Mask:
         if self.keep is not None:
             return self.keep[position : position + count]
+        # `position` counts the rows of all files, so all hosts divide them in the same way.
         if self.channel.is_shared and not self.hosts.is_alone:
             turn: Mask = np.arange(position, position + count) % len(self.hosts.names) == self.hosts.index
             return turn

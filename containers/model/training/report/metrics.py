@@ -50,6 +50,7 @@ def count(labels: Numbers, scores: Numbers, weights: Numbers) -> Counts:
     """Count positives at each distinct score."""
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
+    # Rows with equal scores cannot be separated by a threshold, so each distinct score counts once.
     last_of_equals = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
     true = np.cumsum((labels * weights)[order])[last_of_equals]
     false = np.cumsum(((1 - labels) * weights)[order])[last_of_equals]

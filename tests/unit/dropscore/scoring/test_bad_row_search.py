@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dropscore.errors import RowFault, RowsRefusedError, RowTooLargeError
+from dropscore.errors import PermanentError, RowFault, RowsRefusedError, RowTooLargeError
 from dropscore.files.requests import Request, count_rows, split_rows
 from dropscore.scoring.bad_row_search import Search
 
@@ -66,6 +66,19 @@ def test_a_model_that_named_a_good_row_is_not_believed_again() -> None:
         else:
             search.scored(part, b"1\n" * part.request.rows)
     assert asked == [[0, 1, 2, 3, 4, 5], [0], [1, 2, 3, 4, 5], [1, 2], [3, 4, 5], [3], [4, 5], [4], [5]]
+
+
+def test_parts_with_different_numbers_of_scores_are_an_error() -> None:
+    search = Search(Request(b"1\n2\n", first_row=1, rows=2, offset=0))
+    whole = search.next_part()
+    assert whole
+    search.halve(whole)
+    first, second = search.next_part(), search.next_part()
+    assert first
+    assert second
+    search.scored(first, b"0.1\n")
+    with pytest.raises(PermanentError, match="BAD_RESPONSE: the model returned 2 scores for a row, 1 are expected"):
+        search.scored(second, b"0.1,0.2\n")
 
 
 def test_lines_that_were_counted_as_rows_only_say_where_to_look() -> None:

@@ -200,12 +200,12 @@ def test_the_state_is_saved_soon_after_a_change(world: World, monkeypatch: pytes
         await asyncio.sleep(0.05)
         return len(world.saved) - before
 
-    assert asyncio.run(changes("/q", "/q")) == 0, "not before the deployment is whole"
+    assert asyncio.run(changes("/q", "/q")) == 0, "not before the deployment is complete"
     assert asyncio.run(changes("/_dropscore/save")) == 1
     assert asyncio.run(changes("/q", "/q", "/q")) == 1
     assert asyncio.run(changes("/q", method="GET")) == 0
     assert asyncio.run(changes("/q")) == 1
-    assert asyncio.run(changes("/q")) == 2, "once more, for it was not whole"
+    assert asyncio.run(changes("/q")) == 2, "again, because it was incomplete"
 
 
 @pytest.mark.parametrize(

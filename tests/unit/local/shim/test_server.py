@@ -46,7 +46,7 @@ def test_an_unsigned_request_is_refused(shim: RunningShim, path: str) -> None:
 
 
 def test_a_refused_caller_is_told_that_the_connection_ends(shim: RunningShim) -> None:
-    """Otherwise a client that keeps its connection would send its next request into one that is being closed."""
+    """Otherwise a client with a persistent connection would send its next request into a closing one."""
     with closing(http.client.HTTPConnection(urlsplit(shim.url).netloc, timeout=10)) as connection:
         connection.request("POST", "/v1/submitjob", b"{}")
         answer = connection.getresponse()

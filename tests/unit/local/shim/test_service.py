@@ -9,6 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from local.shim.batch.service import Batch
 from tests.unit.local.conftest import ROLE, RunningShim, refused, until
 
 
@@ -56,8 +57,22 @@ def test_a_jobs_credentials_need_its_token(shim: RunningShim) -> None:
     assert all(denied(token) for token in ("", "wrong", "\u00e9"))
     shim.batch.terminate_job(jobId=job_id, reason="enough")
     ended = shim.ended(job_id)
-    assert all(denied(token) for token in ("", environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"])), "it runs no more"
+    assert all(denied(token) for token in ("", environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"])), "it no longer runs"
     assert (ended["status"], ended["statusReason"], ended["container"]["exitCode"]) == ("FAILED", "enough", 75)
+
+
+def test_a_job_that_is_terminated_before_its_process_runs_is_stopped_once_it_does(
+    shim: RunningShim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = Batch._started
+
+    def terminated_first(batch: Batch, job: Any, process: Any) -> None:
+        shim.batch.terminate_job(jobId=job.id, reason="enough")  # the job is STARTING, and has no process yet
+        started(batch, job, process)
+
+    monkeypatch.setattr(Batch, "_started", terminated_first)
+    ended = shim.ended(shim.submit("sleep"))
+    assert (ended["status"], ended["statusReason"]) == ("FAILED", "enough")
 
 
 def test_only_a_transient_exit_code_is_retried(shim: RunningShim) -> None:
