@@ -55,7 +55,7 @@ def test_result_of_a_file_stays_whole_after_its_rejected_rows_are_retried(
     assert {job["job_id"] for job in _json(person, "jobs", "--file", name)} == {own["job_id"], later["job_id"]}
     done = person.run("result", later["job_id"], "-o", str(again))
     assert (done.returncode, len(again.read_bytes().splitlines())) == (0, 2)
-    assert f"no more than the rows that job {own['job_id']} rejected" in done.stderr
+    assert f"only the rows that job {own['job_id']} rejected" in done.stderr
 
 
 def test_names_decide_what_is_scored(driver: Driver, person: Person, sample: list[bytes]) -> None:

@@ -57,7 +57,7 @@ def test_job_waits_while_its_model_cannot_start(driver: Driver, sample: list[byt
     ended = driver.ended(identity)
 
     assert (waiting.status, waiting.code) == (State.RUNNING, "THROTTLED")
-    assert "the model's process is not up" in (waiting.message or "")
+    assert "the model's process is restarting" in (waiting.message or "")
     assert (ended.status, ended.code, ended.message) == (State.SUCCEEDED, None, None)
     assert ended.attempt >= waiting.attempt >= 1
     assert len(driver.outputs("dying.csv")) == 1

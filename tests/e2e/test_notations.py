@@ -61,7 +61,7 @@ def test_every_notation_is_scored_or_refused_when_run_from_the_command_line(
     assert 'column 1 ("note")' in jobs["inches"]["message"]
     assert 'quote = "none"' in jobs["inches"]["message"]
     assert 'escape = "\\\\"' in jobs["backslashes"]["message"]
-    assert 'column 1; if the text in it means a missing value, set na_values = ["NA"]' in jobs["missing"]["message"]
+    assert 'column 1; if its text means a missing value, set na_values = ["NA"]' in jobs["missing"]["message"]
     assert 'set delimiter = ";"' in jobs["excel"]["message"]
     assert (jobs["empty"]["rows"], jobs["empty"]["rows_empty"]) == (1, 1)
     assert "empty.csv: 1 rows with empty cells only were skipped" in done.stderr

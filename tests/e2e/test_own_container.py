@@ -71,6 +71,7 @@ def test_a_model_that_always_fails_gives_a_job_that_failed_and_says_why(driver: 
     job = driver.ended(failing)
 
     assert (job.status, job.code, job.rows_scored) == (State.FAILED, "MODEL_FAILED", 0)
-    assert (job.message or "").startswith("row 1 (at byte 0): the model container answered 500; its log says why: ")
+    expected = "row 1 (at byte 0): the model container returned HTTP 500; its log has the reason: "
+    assert (job.message or "").startswith(expected)
     assert CANARY not in (job.message or "")
     assert [key for key in driver.outputs("rows.csv") if key.startswith("output/failing/")] == []

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.containers.model.training.conftest import Home
 
-CLAIMS = Path(__file__).parents[4] / "shared" / "data" / "claims"
+CLAIMS = Path(__file__).parents[6] / "shared" / "data" / "claims"
 
 
 def encoded() -> pd.DataFrame:
