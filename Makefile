@@ -27,14 +27,14 @@ test: setup .dropscore/environments/checkers ## run all tests: unit, contract, s
 test-slow: setup ## run tests that take minutes, such as a million rows end to end
 	@$(RUN)/pytest -m slow $(ARGS)
 
-test-faults: setup ## break every promise on purpose: faults, kills, schedules, properties, mutants and a gigabyte (20 minutes)
+test-faults: setup ## break every promise on purpose: faults, kills, schedules, properties, mutants and a gigabyte (about 45 minutes)
 	@$(RUN)/pytest -n 3 -m "slow or not slow" tests/faults $(ARGS)
 	@$(RUN)/pytest -m "slow or not slow" tests/e2e/test_big_file.py $(ARGS)
 	@DROPSCORE_EXAMPLES=10000 $(RUN)/pytest $(addprefix tests/unit/dropscore/,files/test_requests.py files/test_shard_bounds.py jobs/test_plan.py files/test_layout.py scoring/test_render.py files/test_gunzip.py files/test_dialect.py files/test_values.py files/test_matching.py scoring/test_replies.py scoring/test_bad_row_search.py) -n 2 $(ARGS)
 	@DROPSCORE_FILES=20000 DROPSCORE_CLOUD_FILES=100 $(RUN)/pytest -n 2 --dist loadgroup tests/differential $(ARGS)
 	@$(RUN)/python -m tools.mutations
 
-test-iam: setup ## remove every permission of every role, one at a time, and verify that something fails (4 minutes)
+test-iam: setup ## remove every permission of every role, one at a time, and verify that something fails (about 8 minutes)
 	@$(RUN)/pytest -m "slow or not slow" tests/e2e/privilege $(ARGS)
 
 check: setup .dropscore/environments/checkers ## check format, lint, types, imports and lock files; check templates and policies with every checker

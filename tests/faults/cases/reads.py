@@ -55,5 +55,5 @@ CASES = [
         "FAILED ACCESS_DENIED",
         0,
     ),
-    single_fault("S3 is down for every try of the function", ERROR, {**LOOK, "times": FOREVER}, "CLAIMED", 0),
+    single_fault("S3 is down for every try of the function", ERROR, {**LOOK, "times": FOREVER}, "nothing", 0),
 ]
