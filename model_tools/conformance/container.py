@@ -12,7 +12,7 @@ from uuid import uuid4
 from model_tools.conformance.client import CSV, Client
 from model_tools.conformance.engine import Engine, EngineError
 from model_tools.conformance.outcomes import SkippedError
-from model_tools.conformance.starting import POLL_SECONDS, NeverReadyError, NotStartedError, wait_until_ready
+from model_tools.conformance.starting import POLL_SECONDS, NeverReadyError, NotStartedError, ended, wait_until_ready
 
 PORT = 8080
 MODEL_DIRECTORY = "/opt/ml/model"
@@ -58,7 +58,7 @@ class Container:
         try:
             self._start(port, is_online)
             if is_online:
-                self.client = Client(f"http://{self._engine('port', self.name, str(port)).splitlines()[0]}")
+                self.client = Client(f"http://{self._address(port)}")
                 waited = wait_until_ready(self.client, self._is_running, self.log, recipe.start_timeout_seconds)
                 self.start_seconds = self._run_seconds + waited
         except BaseException:
@@ -76,6 +76,12 @@ class Container:
         self._run_seconds = time.monotonic() - began
         if done.returncode != 0:
             raise NotStartedError(f"the engine did not start it: {done.stderr.decode(errors='replace').strip()}")
+
+    def _address(self, port: int) -> str:
+        addresses = self._engine("port", self.name, str(port)).splitlines()
+        if not addresses:  # the engine drops the ports of a container that has ended
+            raise ended(self.log())
+        return addresses[0]
 
     def log(self) -> str:
         done = self._engine.run("logs", self.name)

@@ -28,13 +28,17 @@ def wait_until_ready(
     began = time.monotonic()
     while client.ping(timeout_seconds).status != 200:
         if not is_running():
-            raise NotStartedError(f"the server ended during its start; the last lines of its log: {_end(log())}")
+            raise ended(log())
         if time.monotonic() - began > timeout_seconds:
             raise NeverReadyError(
                 f"/ping did not reply 200 within {timeout_seconds:.0f} s; the last lines of its log: {_end(log())}"
             )
         time.sleep(POLL_SECONDS)
     return time.monotonic() - began
+
+
+def ended(log: str) -> NotStartedError:
+    return NotStartedError(f"the server ended during its start; the last lines of its log: {_end(log)}")
 
 
 def _end(log: str) -> str:

@@ -51,7 +51,7 @@ def bad_image(fault: str, user: str) -> Iterator[str]:
     changes = (f"ENV FAULT={fault}", f"USER {user}", 'ENTRYPOINT ["python", "bad_server.py"]')
     try:
         engine("run", "--name", name, "--user", "0", "--entrypoint", "python", IMAGE, "-c", WRITABLE)
-        engine("cp", str(BAD_SERVER), f"{name}:/app/bad_server.py")
+        engine("cp", str(BAD_SERVER), f"{name}:/app/model/bad_server.py")
         engine("commit", *(argument for change in changes for argument in ("--change", change)), name, name)
         engine("rm", name)
         yield name
