@@ -103,7 +103,8 @@ def test_the_image_serves_the_model_it_trained(tmp_path: Path) -> None:
     home = lay_out(tmp_path / "ml")
     Job(home).finished()
     ask = (
-        "import sys; from pathlib import Path; import numpy as np; from model.serving.loading import load; "
+        "import sys; from pathlib import Path; import numpy as np; sys.path.insert(0, '/app'); "
+        "from model.serving.loading import load; "
         "rows = np.linspace(-2, 2, 300, dtype=np.float32).reshape(10, 30); "
         "print(load(Path('/opt/ml/model')).predict(rows).tobytes().hex())"
     )
