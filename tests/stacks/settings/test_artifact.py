@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,15 @@ def test_an_artifact_that_cannot_be_served_is_refused(tmp_path: Path, files: dic
     path = pack(tmp_path / "model.tar.gz", files)
     with pytest.raises(SettingsError, match=rf"^{KEY}: .*{words}.*`dropscore model import YOUR_MODEL"):
         read_artifact(path, KEY)
+
+
+def test_a_tar_without_gzip_is_refused(tmp_path: Path) -> None:
+    """SageMaker unpacks a .tar.gz only, so this would fail at the deployment."""
+    packed = pack(tmp_path / "model.tar.gz", {"model.ubj": MODEL})
+    plain = tmp_path / "plain.tar.gz"
+    plain.write_bytes(gzip.decompress(packed.read_bytes()))
+    with pytest.raises(SettingsError, match=r"plain\.tar\.gz is not a \.tar\.gz archive"):
+        read_artifact(plain, KEY)
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:

@@ -166,6 +166,20 @@ def test_an_image_that_no_rule_keeps_from_starting_is_not_checked(recipe: Recipe
         start_as_strictly_as_possible(with_fault(recipe, "broken"))
 
 
+def test_an_image_whose_server_ends_before_its_port_is_known_is_named(recipe: Recipe) -> None:
+    """The engine lists no port of a container that has ended."""
+
+    class Late(StandIn):
+        def on_port(self, words: list[str], _stdin: bytes) -> tuple[int, bytes]:
+            self.running[words[0]].process.wait()
+            return 0, b""
+
+    assert isinstance(recipe.engine, StandIn)
+    late = replace(recipe, engine=Late(recipe.engine.command, recipe.engine.folder, "broken"))
+    with pytest.raises(NotStartedError, match="ended during its start; the last lines of its log: broken hurts"):
+        Container(late)
+
+
 def test_an_image_that_is_never_healthy_is_tried_once(recipe: Recipe) -> None:
     impatient = replace(with_fault(recipe, "never-healthy"), start_timeout_seconds=0.5)
     with pytest.raises(NeverReadyError):
